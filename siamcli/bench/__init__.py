@@ -1,0 +1,1 @@
+"""Benchmarks: sequences in, numbers out."""

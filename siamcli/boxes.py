@@ -1,0 +1,67 @@
+"""Boxes, and the geometry that everybody shares.
+
+Inside siamcli a box is always `Box`: x, y, w, h in pixels, 0-based, continuous, with
+(x, y) the top-left corner.  Other formats (1-based OTB text, VOT polygons, corners)
+are turned into `Box` by the module that reads them, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+__all__ = ["Box", "clip_box", "iou"]
+
+
+class Box(NamedTuple):
+    """An axis-aligned rectangle in image pixels: left, top, width, height.  It may leave the image."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+
+    @classmethod
+    def from_center(cls, cx: float, cy: float, w: float, h: float) -> Box:
+        """The box of size (w, h) whose centre is (cx, cy)."""
+        return cls(cx - w / 2, cy - h / 2, w, h)
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """The point halfway between the edges; `from_center` undoes it."""
+        return self.x + self.w / 2, self.y + self.h / 2
+
+    @property
+    def area(self) -> float:
+        """Width times height, in square pixels."""
+        return self.w * self.h
+
+    @property
+    def valid(self) -> bool:
+        """True when all four numbers are finite and both sides are positive."""
+        return all(math.isfinite(v) for v in self) and self.w > 0 and self.h > 0
+
+
+def clip_box(box: Box, size: tuple[int, int]) -> Box:
+    """The part of `box` inside an image of `size` (width, height); sides may become 0.
+
+    >>> clip_box(Box(-5, 10, 20, 20), (100, 25))
+    Box(x=0, y=10, w=15, h=15)
+    """
+    x0, y0 = min(max(box.x, 0), size[0]), min(max(box.y, 0), size[1])
+    x1, y1 = min(max(box.x + box.w, 0), size[0]), min(max(box.y + box.h, 0), size[1])
+    return Box(x0, y0, x1 - x0, y1 - y0)
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union, 0 when disjoint.
+
+    >>> iou(Box(0, 0, 10, 10), Box(5, 0, 10, 10))
+    0.3333333333333333
+    """
+    w = min(a.x + a.w, b.x + b.w) - max(a.x, b.x)
+    h = min(a.y + a.h, b.y + b.h) - max(a.y, b.y)
+    if w <= 0 or h <= 0:
+        return 0.0
+    inter = w * h
+    return inter / (a.area + b.area - inter)

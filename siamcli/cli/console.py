@@ -1,0 +1,87 @@
+"""How siamtrack speaks to people: stderr only, colour and bars only where they are welcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+__all__ = ["Debug", "Quiet", "Verbose", "debugging", "error", "out", "progress", "say", "tell", "verbose"]
+
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True)
+_level = {"quiet": 0, "verbose": 0, "debug": 0}
+
+
+def _remember(name: str) -> Callable[[int], int]:
+    def callback(value: int) -> int:
+        _level[name] = int(value)
+        return value
+
+    return callback
+
+
+Quiet = typer.Option("--quiet", "-q", help="Only results and errors.", callback=_remember("quiet"))
+Verbose = typer.Option("--verbose", "-v", help="Say more.", callback=_remember("verbose"))
+Debug = typer.Option(
+    "--debug", help="Show where time goes, and the traceback of an error.", callback=_remember("debug")
+)
+
+
+def debugging() -> bool:
+    """True when the user asked for tracebacks and timings."""
+    return bool(_level["debug"])
+
+
+def verbose() -> bool:
+    """True when the user asked to hear more."""
+    return bool(_level["verbose"] or _level["debug"])
+
+
+def say(message: str, style: str = "") -> None:
+    """A line for people, on stderr; nothing under --quiet."""
+    if not _level["quiet"]:
+        err.print(message, style=style, markup=False)
+
+
+def tell(message: str) -> None:
+    """A line for people who asked for more (-v)."""
+    if verbose():
+        say(message, style="dim")
+
+
+def error(message: str, hint: str | None = None) -> None:
+    """What went wrong and what to do, on stderr, also under --quiet."""
+    err.print(f"error: {message}", style="red", markup=False)
+    if hint:
+        err.print(f"hint:  {hint}", markup=False)
+
+
+@contextmanager
+def progress(what: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
+    """A bar on stderr while stderr is a terminal, silence otherwise.
+
+    Yields `update(done, note)`; `total` None means that the end is not known.
+    """
+    columns = [TextColumn("{task.description}")]
+    if total is None:
+        columns += [SpinnerColumn(), TextColumn("{task.completed}"), TimeElapsedColumn()]
+    else:
+        columns += [BarColumn(), MofNCompleteColumn(), TaskProgressColumn(), TimeRemainingColumn()]
+    columns.append(TextColumn("{task.fields[note]}"))
+    shown = err.is_terminal and not _level["quiet"]
+    with Progress(*columns, console=err, disable=not shown, transient=True) as bar:
+        task = bar.add_task(what, total=total, note="")
+        yield lambda done, note: bar.update(task, completed=done, note=note)

@@ -1,0 +1,1 @@
+"""Ways to run the network: one file per way, one protocol for all."""

@@ -1,0 +1,79 @@
+"""Every failure that a user can cause or fix, and the exit code it ends in.
+
+    SiamtrackError
+      InputError      3   the video, the folder, the camera, the box
+      WeightsError    4   unknown name, corrupt file, keys left over
+      DatasetError    5   a folder that is not the benchmark it should be
+      DeviceError     6   no such device, out of memory
+      PartialError    7   some items of a batch failed
+      OutputError     8   a file that exists, a codec, permission, a full disk
+      PickError       9   selection cancelled, no display
+
+Exit codes 0 (done), 1 (a bug in siamtrack), 2 (wrong usage) and 130 (Ctrl-C)
+belong to Python, Typer and the shell.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "DatasetError",
+    "DeviceError",
+    "InputError",
+    "OutputError",
+    "PartialError",
+    "PickError",
+    "SiamtrackError",
+    "WeightsError",
+]
+
+
+class SiamtrackError(Exception):
+    """Base class: the message names the thing that is wrong, `hint` says what to do about it."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class InputError(SiamtrackError):
+    """The video, the folder, the camera or the box."""
+
+    exit_code = 3
+
+
+class WeightsError(SiamtrackError):
+    """Unknown name, corrupt file, keys missing or left over."""
+
+    exit_code = 4
+
+
+class DatasetError(SiamtrackError):
+    """A folder or file that is not the data set it should be."""
+
+    exit_code = 5
+
+
+class DeviceError(SiamtrackError):
+    """No such device, or not enough memory on it."""
+
+    exit_code = 6
+
+
+class PartialError(SiamtrackError):
+    """Some items of a batch failed; the others are finished."""
+
+    exit_code = 7
+
+
+class OutputError(SiamtrackError):
+    """A file that exists, a codec that is missing, permission, a full disk."""
+
+    exit_code = 8
+
+
+class PickError(SiamtrackError):
+    """Selection cancelled, or no display to select on."""
+
+    exit_code = 9

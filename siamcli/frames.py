@@ -1,0 +1,67 @@
+"""Frames in: what a tracker eats, wherever it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Frame", "FrameSource", "Image", "SourceInfo"]
+
+Image = NDArray[np.uint8]
+"""(H, W, 3) uint8, BGR as OpenCV decodes it and as the checkpoints were trained on."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture and its place in time.
+
+    `index` is 0-based in the whole source; `time` is in seconds from the container's own
+    timestamps, or None.  Nobody writes into `image`.
+    """
+
+    index: int
+    time: float | None
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What is known before the first frame is read; None where it cannot be known.
+
+    `size` is (width, height) after rotation.  `count` is what the container announces: an
+    estimate.  `rotation` is the clockwise turn in degrees that has already been applied.
+    """
+
+    name: str
+    size: tuple[int, int] | None = None
+    fps: Fraction | None = None
+    count: int | None = None
+    rotation: int = 0
+
+
+class FrameSource(Protocol):
+    """A video, a folder of images or a camera: opened, iterated once, closed.
+
+    Iteration raises InputError, never yields None.  A source that was cut short (a damaged
+    or truncated file) yields every frame that decodes and then raises InputError.
+    """
+
+    @property
+    def info(self) -> SourceInfo: ...
+    def __iter__(self) -> Iterator[Frame]: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...

@@ -1,0 +1,1 @@
+"""Pixels in, files out: the only home of capture, encoding and windows."""

@@ -1,0 +1,79 @@
+"""SiamRPN++: embed an exemplar once, then score any number of search regions against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from siamcli.model.alexnet import AlexNet
+from siamcli.model.head import Head
+from siamcli.model.mobilenet import MobileNetV2
+from siamcli.model.neck import Neck, center_crop
+from siamcli.model.resnet import resnet18, resnet50
+from siamcli.model.spec import ModelSpec
+
+__all__ = ["SiamRPN", "Template", "build_backbone", "stack_templates"]
+
+
+class Template(NamedTuple):
+    """What to look for: finished correlation kernels of N exemplars, per level.
+
+    cls, loc: per level (N, C, 5, 5)
+    """
+
+    cls: tuple[Tensor, ...]
+    loc: tuple[Tensor, ...]
+
+
+def stack_templates(templates: Sequence[Template]) -> Template:
+    """Templates of N1, N2, ... exemplars -> one of N1 + N2 + ..."""
+    if len(templates) == 1:
+        return templates[0]
+    return Template(
+        tuple(torch.cat(level) for level in zip(*(t.cls for t in templates), strict=True)),
+        tuple(torch.cat(level) for level in zip(*(t.loc for t in templates), strict=True)),
+    )
+
+
+def build_backbone(spec: ModelSpec) -> nn.Module:
+    """The feature extractor of `spec`, untrained; `.channels` holds its output channels per level."""
+    if spec.backbone == "resnet50":
+        return resnet50(spec.levels, spec.downsample)
+    if spec.backbone == "resnet18":
+        return resnet18(spec.levels, spec.downsample)
+    if spec.backbone == "mobilenetv2":
+        return MobileNetV2(spec.levels)
+    return AlexNet()
+
+
+class SiamRPN(nn.Module):
+    """Holds weights and nothing else: no template, no frame, no box."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.backbone = build_backbone(spec)
+        from_backbone: tuple[int, ...] = self.backbone.channels  # type: ignore[assignment]
+        self.neck = Neck(from_backbone, spec.channels) if spec.channels else None
+        channels = spec.channels or from_backbone
+        anchors = len(spec.anchors)
+        self.cls = Head(channels, 2 * anchors, weighted=spec.weighted)
+        self.loc = Head(channels, 4 * anchors, weighted=spec.weighted)
+
+    def features(self, image: Tensor) -> tuple[Tensor, ...]:
+        """(N, 3, H, W) BGR in [0, 255] -> per level (N, C, H', W')"""
+        levels: tuple[Tensor, ...] = self.backbone(image)
+        return levels if self.neck is None else self.neck(levels)
+
+    def embed(self, exemplar: Tensor) -> Template:
+        """(N, 3, 127, 127) BGR in [0, 255] -> Template"""
+        z = tuple(center_crop(f, self.spec.template_cells) for f in self.features(exemplar))
+        return Template(self.cls.kernels(z), self.loc.kernels(z))
+
+    def forward(self, template: Template, search: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 3, 255, 255) BGR in [0, 255] -> cls (N, 2A, 25, 25), loc (N, 4A, 25, 25)"""
+        x = self.features(search)
+        return self.cls(template.cls, x), self.loc(template.loc, x)

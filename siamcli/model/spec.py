@@ -1,0 +1,96 @@
+"""Numbers that define a model and its tracking step.  Plain data: no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+__all__ = ["MMTRACKING_ANCHORS", "PYSOT_ANCHORS", "SPECS", "ModelSpec", "TrackerParams"]
+
+PYSOT_ANCHORS = ((104.0, 32.0), (88.0, 40.0), (64.0, 64.0), (40.0, 80.0), (32.0, 96.0))
+MMTRACKING_ANCHORS = ((104.0, 32.0), (88.0, 40.0), (64.0, 64.0), (40.0, 88.0), (32.0, 104.0))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Architecture: whatever changes the shape or the meaning of a weight.
+
+    `downsample` is the kernel of the ResNet shortcuts: 3 as in PySOT, 1 as in the plain ResNet.
+    `levels` are the backbone stages whose features are used (paper section 3.2).  `channels` is the
+    neck's output per level; empty means no neck.  `weighted` levels are summed with learned
+    softmax weights, others averaged.  `anchors` are (w, h) in search-region pixels, `crop` the
+    rounding rule of the crops the weights were trained on.
+    """
+
+    name: str
+    backbone: Literal["resnet50", "resnet18", "alexnet", "mobilenetv2"] = "resnet50"
+    downsample: int = 3
+    levels: tuple[int, ...] = (2, 3, 4)
+    channels: tuple[int, ...] = (256, 256, 256)
+    weighted: bool = True
+    template_cells: int = 7
+    exemplar_size: int = 127
+    search_size: int = 255
+    stride: int = 8
+    base_size: int = 8
+    anchors: tuple[tuple[float, float], ...] = PYSOT_ANCHORS
+    crop: Literal["pysot", "mmtracking"] = "pysot"
+
+    def score_size(self, search_size: int | None = None) -> int:
+        """Side of the score map of a search region.
+
+        >>> ModelSpec("r50").score_size(), ModelSpec("r50").score_size(831)
+        (25, 97)
+        """
+        side = self.search_size if search_size is None else search_size
+        return (side - self.exemplar_size) // self.stride + 1 + self.base_size
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerParams:
+    """Choices of the tracking step: tunable without new weights; the checkpoint brings its defaults.
+
+    A target is lost when its score falls below `lost_below` and found when it rises above
+    `found_above`.  With `lost_search_size` the tracker is PySOT's long-term variant: while the
+    target is lost it searches a region of that size, and holds the box while the score is
+    below `lost_below`.
+    """
+
+    context: float = 0.5
+    penalty_k: float = 0.05
+    window_influence: float = 0.42
+    lr: float = 0.38
+    min_size: float = 10.0
+    lost_below: float = 0.5
+    found_above: float = 0.8
+    lost_search_size: int | None = None
+    lost_window_influence: float = 0.001
+
+
+_R50 = ModelSpec("siamrpn_r50_l234_dwxcorr")
+
+SPECS: dict[str, ModelSpec] = {
+    spec.name: spec
+    for spec in (
+        _R50,
+        replace(_R50, name="siamrpn_r50_l234_dwxcorr_otb", weighted=False),
+        replace(_R50, name="siamrpn_r50_l234_dwxcorr_lt", channels=(128, 256, 512)),
+        ModelSpec(
+            "siamrpn_mobilev2_l234_dwxcorr", backbone="mobilenetv2", levels=(3, 5, 7), weighted=False
+        ),
+        ModelSpec(
+            "siamrpn_alex_dwxcorr",
+            backbone="alexnet",
+            levels=(5,),
+            channels=(),
+            weighted=False,
+            template_cells=6,
+            search_size=287,
+            base_size=0,
+        ),
+        replace(_R50, name="mmtracking_r50", anchors=MMTRACKING_ANCHORS, crop="mmtracking"),
+        replace(_R50, name="siamrpnpp-r50", downsample=1),
+        ModelSpec("siamrpnpp-r18", backbone="resnet18", downsample=1, levels=(2, 3), channels=(256, 256)),
+    )
+}
+"""Every architecture that siamtrack knows by name: the reference's, mmtracking's, our own."""

@@ -1,0 +1,1 @@
+"""The algorithm: immutable values in, immutable values out."""

@@ -1,0 +1,93 @@
+"""The shape of the package, as a table that is also a test."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# who may import whom; every name on the right stands above on the left, so there are no cycles
+MAY_IMPORT = {
+    "errors": "",
+    "boxes": "",
+    "frames": "",
+    "trajectory": "boxes frames",
+    "model": "",
+    "tracker": "errors boxes frames model trajectory",
+    "engines": "errors frames model tracker",
+    "checkpoints": "errors model",
+    "media": "errors boxes frames trajectory",
+    "load": "errors model tracker engines checkpoints",
+    "bench": "errors boxes frames trajectory tracker media",
+    "train": "errors boxes frames trajectory model tracker engines checkpoints media bench load",
+    "__init__": "errors boxes frames trajectory model tracker engines checkpoints media load",
+    "cli": "errors boxes frames trajectory model tracker engines checkpoints media bench train load __init__",
+    "__main__": "cli",
+}
+ONLY_IN = {
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "cv2": {"media", "tracker", "train"},
+    "torch": {"model", "tracker", "engines", "checkpoints", "train", "load", "cli"},
+}
+MODULES = sorted((ROOT / "siamcli").rglob("*.py"))
+
+
+def unit(path: Path) -> str:
+    return path.relative_to(ROOT / "siamcli").parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names.add(node.module or "")
+            if node.module == "siamcli":
+                names |= {f"siamcli.{alias.name}" for alias in node.names}
+    return names
+
+
+def test_table_has_no_cycles() -> None:
+    seen: set[str] = set()
+    for name, allowed in MAY_IMPORT.items():
+        assert set(allowed.split()) <= seen, name
+        seen.add(name)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_module_respects_layers(path: Path) -> None:
+    here = unit(path)
+    for name in imports(path):
+        top, _, rest = name.partition(".")
+        if top == "siamcli" and rest:
+            there = rest.split(".")[0]
+            assert there == here or there in MAY_IMPORT[here].split(), f"{here} may not import {there}"
+        elif top in ONLY_IN:
+            assert here in ONLY_IN[top], f"{top} does not belong in {here}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_module_is_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 300
+
+
+@pytest.mark.parametrize("args", ["--help", "run --help", "run x.mp4 --box oops -o a.csv"])
+def test_front_door_is_light(args: str) -> None:
+    """Help and wrong usage answer without importing torch or cv2."""
+    code = (
+        f"import sys; sys.argv[1:] = {args.split()!r}\n"
+        "from siamcli.cli.app import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('torch', 'cv2', 'numpy') if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stderr.splitlines()[-1] == "[]", done.stderr
