@@ -1,0 +1,57 @@
+"""Plain PyTorch in float32: the reference that every other engine is tested against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from siamcli.frames import Image
+from siamcli.model.siamrpn import SiamRPN, Template, stack_templates
+from siamcli.model.spec import TrackerParams
+from siamcli.tracker.engine import Candidate
+from siamcli.tracker.locate import SearchGrid, locate, search_grid
+
+__all__ = ["EagerEngine", "split_templates"]
+
+
+class EagerEngine:
+    """Runs anywhere that PyTorch runs."""
+
+    def __init__(self, model: SiamRPN, params: TrackerParams, device: torch.device) -> None:
+        self._model = model.eval().to(device)
+        self._device = device
+        self.name = f"eager ({device}, float32)"
+        self.spec = model.spec
+        self.params = params
+        sizes = {model.spec.search_size, params.lost_search_size or model.spec.search_size}
+        self._grids: dict[int, SearchGrid] = {
+            size: search_grid(model.spec, params, size, device) for size in sizes
+        }
+
+    def _upload(self, crops: Image) -> Tensor:
+        return torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2).float()
+
+    @torch.inference_mode()
+    def embed(self, exemplars: Image) -> list[Template]:
+        return split_templates(self._model.embed(self._upload(exemplars)))
+
+    @torch.inference_mode()
+    def locate(
+        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
+    ) -> list[Candidate]:
+        cls, loc = self._model(stack_templates(templates), self._upload(searches))
+        grid = self._grids[searches.shape[1]]
+        found = locate(cls, loc, grid, torch.from_numpy(sizes).to(self._device), self.params.penalty_k)
+        return [Candidate(*row) for row in found.tolist()]
+
+
+def split_templates(template: Template) -> list[Template]:
+    """One template of N exemplars -> N templates of one."""
+    return [
+        Template(tuple(k[i : i + 1] for k in template.cls), tuple(k[i : i + 1] for k in template.loc))
+        for i in range(len(template.cls[0]))
+    ]

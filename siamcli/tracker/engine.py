@@ -1,0 +1,51 @@
+"""How the network runs: the one seam that carries every speed-up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siamcli.frames import Image
+from siamcli.model.siamrpn import Template
+from siamcli.model.spec import ModelSpec, TrackerParams
+
+__all__ = ["Candidate", "Engine"]
+
+
+class Candidate(NamedTuple):
+    """The winning anchor, in search-region pixels relative to the region's centre."""
+
+    cx: float
+    cy: float
+    w: float
+    h: float
+    score: float
+    penalty: float
+
+
+class Engine(Protocol):
+    """Crops in, templates out; templates and crops in, candidates out.  Always in batches."""
+
+    @property
+    def name(self) -> str:
+        """What `--engine` calls it, with device and precision, for people."""
+
+    @property
+    def spec(self) -> ModelSpec: ...
+
+    @property
+    def params(self) -> TrackerParams: ...
+
+    def embed(self, exemplars: Image) -> list[Template]:
+        """(N, 127, 127, 3) uint8 -> N templates, each valid for any number of frames"""
+
+    def locate(
+        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
+    ) -> list[Candidate]:
+        """N templates, (N, S, S, 3) uint8, (N, 2) target sizes in search-region pixels -> N candidates
+
+        S is `spec.search_size`, or `params.lost_search_size` for targets that are lost.
+        """
