@@ -1,0 +1,193 @@
+"""Our own weights format: one safetensors file that describes itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from siamcli.checkpoints.header import from_plain
+from siamcli.checkpoints.strict import COUNTER, match
+from siamcli.errors import OutputError, WeightsError
+from siamcli.model.spec import ModelSpec, TrackerParams
+
+__all__ = ["Checkpoint", "Header", "Precision", "read_header", "read_native", "sha256_of", "write_native"]
+
+Precision = Literal["float32", "float16", "int8"]
+
+KEY = "siamtrack"
+FORMAT = 1
+SCALE = "::scale"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says about itself.  `provenance` holds how the weights came to be, as plain values."""
+
+    format: int
+    precision: Precision
+    name: str
+    version: str
+    license: str
+    spec: ModelSpec
+    params: TrackerParams
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """Weights with everything needed to use them, whichever file they came from.
+
+    `weights` is the state dict of SiamRPN(spec), float32.  `sha256` is that of the file it was
+    read from, empty if there was none.
+    """
+
+    spec: ModelSpec
+    params: TrackerParams
+    weights: Mapping[str, Tensor]
+    name: str
+    version: str = ""
+    license: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+
+
+def read_header(path: Path) -> Header:
+    """What the file says about itself, without its weights.  Raises WeightsError."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(KEY)
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, error) from error
+    if text is None:
+        raise WeightsError(
+            f"{path}: not a siamtrack weights file", hint="its header has no 'siamtrack' entry"
+        )
+    try:
+        plain = json.loads(text)
+    except ValueError as error:
+        raise _damaged(path, error) from error
+    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+        raise WeightsError(
+            f"{path}: not written in format {FORMAT}", hint="a newer siamtrack may be able to read it"
+        )
+    plain["spec"] = from_plain(ModelSpec, plain.get("spec"), f"{path}: spec")
+    plain["params"] = from_plain(TrackerParams, plain.get("params"), f"{path}: params")
+    return from_plain(Header, plain, f"{path}: header")
+
+
+def read_native(path: Path) -> Checkpoint:
+    """The checkpoint that `write_native` wrote; memory-mapped.
+
+    Raises WeightsError naming the file when it is corrupt, truncated or does not fit its spec.
+    """
+    header = read_header(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise _damaged(path, error) from error
+    return Checkpoint(
+        spec=header.spec,
+        params=header.params,
+        weights=match(_restored(stored, path), header.spec, str(path)),
+        name=header.name,
+        version=header.version,
+        license=header.license,
+        provenance=header.provenance,
+        sha256=sha256_of(path),
+    )
+
+
+def write_native(checkpoint: Checkpoint, path: Path, precision: Precision = "float32") -> None:
+    """Write one self-describing safetensors file; the same checkpoint gives the same bytes.
+
+    "float16" and "int8" store the convolutions so (int8 with one symmetric scale per output
+    channel); biases and BatchNorm, small and delicate, stay float32.
+    Raises WeightsError when the weights do not fit the spec, OutputError when they cannot be written.
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in match(checkpoint.weights, checkpoint.spec, f"checkpoint {checkpoint.name!r}").items():
+        if not name.endswith(COUNTER):
+            tensors |= _stored(name, tensor.detach().cpu().contiguous(), precision)
+    header = Header(
+        format=FORMAT,
+        precision=precision,
+        name=checkpoint.name,
+        version=checkpoint.version,
+        license=checkpoint.license,
+        spec=checkpoint.spec,
+        params=checkpoint.params,
+        provenance=dict(checkpoint.provenance),
+    )
+    # One metadata entry: the order of several is not fixed, and neither would the bytes be.
+    _write(path, save(tensors, {KEY: json.dumps(asdict(header), sort_keys=True)}))
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256 in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _stored(name: str, weight: Tensor, precision: Precision) -> dict[str, Tensor]:
+    """One weight as it lies in the file."""
+    if weight.dim() < 2 or precision == "float32":
+        return {name: weight}
+    if precision == "float16":
+        half = weight.half()
+        if not half.isfinite().all():
+            raise WeightsError(f"{name} does not fit float16", hint="write it as float32 or int8")
+        return {name: half}
+    largest = weight.abs().amax(dim=tuple(range(1, weight.dim())), keepdim=True)
+    scale = torch.where(largest > 0, largest / 127, 1.0)
+    return {name: (weight / scale).round().to(torch.int8), name + SCALE: scale}
+
+
+def _restored(stored: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """The inverse of `_stored` over a whole file."""
+    weights = dict(stored)
+    for name, tensor in stored.items():
+        if tensor.dtype == torch.int8:
+            scale = weights.pop(name + SCALE, None)
+            if scale is None or scale.shape != (tensor.shape[0], *[1] * (tensor.dim() - 1)):
+                raise WeightsError(f"{path}: {name} has no scale", hint="fetch or import the file again")
+            weights[name] = tensor.float() * scale
+        elif tensor.dtype not in (torch.float32, torch.float16):
+            raise WeightsError(
+                f"{path}: {name} is stored as {tensor.dtype}", hint="not a format of siamtrack"
+            )
+    return weights
+
+
+def _write(path: Path, data: bytes) -> None:
+    """All of `data` under `path`, or nothing.  Raises OutputError."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        if part.is_file():
+            part.unlink()
+        raise OutputError(
+            f"cannot write {path}: {error.strerror}", hint="choose another place with -o"
+        ) from error
+
+
+def _damaged(path: Path, error: Exception) -> WeightsError:
+    return WeightsError(f"{path}: damaged or cut short ({error})", hint="fetch or import the file again")
