@@ -1,0 +1,43 @@
+"""Which device: what the user named, or the best that is there."""
+
+from __future__ import annotations
+
+import torch
+
+from siamcli.errors import DeviceError
+
+__all__ = ["resolve_device"]
+
+_HINT = "choose --device cpu, or auto to take the best device that works"
+
+
+def resolve_device(name: str) -> torch.device:
+    """auto, cpu, cuda, cuda:N or mps -> the device.
+
+    `auto` takes a CUDA device, then the CPU; what is named is never replaced by something else.
+    Raises DeviceError.
+    """
+    if name == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdigit())):
+        raise DeviceError(f"unknown device {name!r}", hint="choose auto, cpu, cuda, cuda:N or mps")
+    if kind == "cuda":
+        return _cuda(name, int(number or 0))
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("no Apple GPU (mps) that this PyTorch can use", hint=_HINT)
+    return torch.device(kind)
+
+
+def _cuda(name: str, index: int) -> torch.device:
+    if torch.version.cuda is None and torch.version.hip is None:
+        raise DeviceError(
+            f"device {name!r}: this PyTorch was built for the CPU only",
+            hint="install a CUDA build of PyTorch (see the README), or choose --device cpu",
+        )
+    if not torch.cuda.is_available():
+        raise DeviceError(f"device {name!r}: no working CUDA GPU or driver", hint=_HINT)
+    count = torch.cuda.device_count()
+    if index >= count:
+        raise DeviceError(f"no device {name!r}: there are {count}, counted from cuda:0", hint=_HINT)
+    return torch.device("cuda", index)
