@@ -75,9 +75,7 @@ SPECS: dict[str, ModelSpec] = {
         _R50,
         replace(_R50, name="siamrpn_r50_l234_dwxcorr_otb", weighted=False),
         replace(_R50, name="siamrpn_r50_l234_dwxcorr_lt", channels=(128, 256, 512)),
-        ModelSpec(
-            "siamrpn_mobilev2_l234_dwxcorr", backbone="mobilenetv2", levels=(3, 5, 7), weighted=False
-        ),
+        ModelSpec("siamrpn_mobilev2_l234_dwxcorr", backbone="mobilenetv2", levels=(3, 5, 7), weighted=False),
         ModelSpec(
             "siamrpn_alex_dwxcorr",
             backbone="alexnet",
