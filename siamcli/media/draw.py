@@ -1,0 +1,103 @@
+"""What a viewer sees: boxes, scores and states, legible at any resolution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import cv2
+
+from siamcli.boxes import Box
+from siamcli.frames import Image
+from siamcli.trajectory import TrackPoint
+
+__all__ = ["COLORS", "draw"]
+
+Color = tuple[int, int, int]
+Point = tuple[int, int]
+
+COLORS: tuple[Color, ...] = (
+    (60, 220, 80),
+    (30, 160, 255),
+    (255, 190, 40),
+    (220, 90, 255),
+    (40, 235, 250),
+    (90, 110, 255),
+    (255, 120, 130),
+    (190, 230, 190),
+)
+"""BGR, one per target, far apart on dark and light ground; they repeat after the last."""
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_DARK: Color = (20, 20, 20)
+_LIGHT: Color = (245, 245, 245)
+
+
+def draw(image: Image, points: Sequence[TrackPoint], labels: Sequence[str | None] = ()) -> Image:
+    """A copy of `image` with the box, score and state of every point, and the frame number.
+
+    A lost target has a dashed, darker box; an absent one, or one whose box is not valid, has none.
+    `labels` names targets in order.
+    """
+    canvas: Image = image.copy()
+    unit = max(1, round(min(canvas.shape[:2]) / 400))  # line widths and margins grow with the picture
+    for point in points:
+        color = COLORS[(point.target - 1) % len(COLORS)]
+        if point.state == "lost":
+            color = (color[0] * 6 // 10, color[1] * 6 // 10, color[2] * 6 // 10)
+        if point.state != "absent" and point.box.valid:
+            _rectangle(canvas, point.box, color, unit, dashed=point.state == "lost")
+            corner = (point.box.x - unit, point.box.y - 2 * unit)
+            _tag(canvas, _caption(point, labels, len(points)), corner, color, above=True)
+    if points:
+        _tag(canvas, f"frame {points[0].index}", (0, 0), _DARK, above=False)
+    return canvas
+
+
+def _caption(point: TrackPoint, labels: Sequence[str | None], targets: int) -> str:
+    label = labels[point.target - 1] if point.target <= len(labels) else None
+    name = label or (f"#{point.target}" if targets > 1 else "")
+    return f"{name} {point.score:.2f} {point.state}".strip()
+
+
+def _rectangle(canvas: Image, box: Box, color: Color, unit: int, *, dashed: bool) -> None:
+    # OpenCV counts in integers: keep what lies far outside just outside.
+    margin = 8 * unit
+    height, width = canvas.shape[:2]
+    x0, x1 = (round(min(max(v, -margin), width + margin)) for v in (box.x, box.x + box.w))
+    y0, y1 = (round(min(max(v, -margin), height + margin)) for v in (box.y, box.y + box.h))
+    corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+    sides = list(zip(corners, [*corners[1:], corners[0]], strict=True))
+    strokes = [dash for a, b in sides for dash in _dashes(a, b, 10 * unit)] if dashed else sides
+    # a dark rim keeps the colour visible on any ground
+    for ink, thickness in ((_DARK, 2 * unit + 2), (color, 2 * unit)):
+        for a, b in strokes:
+            cv2.line(canvas, a, b, ink, thickness, cv2.LINE_AA)
+
+
+def _dashes(a: Point, b: Point, length: int) -> list[tuple[Point, Point]]:
+    """The line from a to b as an odd number of equal pieces, every second one left out."""
+    pieces = 2 * max(1, round(math.dist(a, b) / (2 * length))) + 1
+    steps = [
+        tuple(round(p + (q - p) * n / pieces) for p, q in zip(a, b, strict=True)) for n in range(pieces + 1)
+    ]
+    return [((p[0], p[1]), (q[0], q[1])) for p, q in zip(steps[::2], steps[1::2], strict=True)]
+
+
+def _tag(canvas: Image, text: str, corner: tuple[float, float], ground: Color, *, above: bool) -> None:
+    """Text on a filled ground, with its lower or upper left corner at `corner` and inside the picture."""
+    height, width = canvas.shape[:2]
+    tall = max(9.0, 0.026 * min(height, width))  # of a capital letter, in pixels; Hershey's has 22
+    scale = tall / 22
+    wide = cv2.getTextSize(text, _FONT, scale, 1)[0][0]
+    scale *= min(1.0, 0.96 * width / max(wide, 1))
+    thickness = max(1, round(2 * scale))
+    (w, h), _ = cv2.getTextSize(text, _FONT, scale, thickness)
+    pad = max(2, round(h / 3))
+    w, h = w + 2 * pad, h + 2 * pad
+    x, y = round(min(max(corner[0], -width), 2 * width)), round(min(max(corner[1], -height), 2 * height))
+    x = min(max(x, 0), max(width - w, 0))
+    y = min(max(y - h if above else y, 0), max(height - h, 0))
+    canvas[y : y + h, x : x + w] = ground
+    ink = _LIGHT if sum(ground) < 300 else _DARK
+    cv2.putText(canvas, text, (x + pad, y + h - pad), _FONT, scale, ink, thickness, cv2.LINE_AA)

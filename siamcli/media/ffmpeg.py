@@ -1,0 +1,103 @@
+"""The ffmpeg that decodes and encodes: where it is, and what its log says while it decodes.
+
+ffmpeg runs as a child process.  It decodes to the same bytes as OpenCV, which contains it, but it
+also gives exact frame rates and timestamps, says where a file is damaged, and reads from a pipe.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import NamedTuple
+
+import imageio_ffmpeg
+
+from siamcli.errors import OutputError
+
+__all__ = ["LOG_OPTIONS", "DecodeLog", "Stamp", "ffmpeg_exe"]
+
+LOG_OPTIONS = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info")
+"""The options under which ffmpeg's log has the form that DecodeLog reads."""
+
+_SHOWINFO = r"\[Parsed_showinfo_\S+ @ \w+\] \[info\] "
+_CONFIG = re.compile(_SHOWINFO + r"config in time_base: (\d+/\d+), frame_rate: (\d+)/(\d+)")
+_FRAME = re.compile(_SHOWINFO + r"n: *\d+ pts: *(\S+) .* s:(\d+)x(\d+) ")
+_DURATION = re.compile(r"\[info\]   Duration: (\d+):(\d+):(\d+\.\d+),")
+_RATE = re.compile(r"\[info\]   Stream #0:\S+ Video: .*, ([\d.]+) fps,")
+_AUDIO = re.compile(r"\[info\]   Stream #0:\S+ Audio: (\w+)")
+_ROTATION = re.compile(r"\[info\] +displaymatrix: rotation of (-?[\d.]+) degrees")
+_ERROR = re.compile(r"\[(?:error|fatal)\] (.+)")
+_DAMAGE = re.compile(
+    r"partial file|prematurely|corrupt input packet|corrupt decoded frame|Decoding error"
+    r"|Error submitting packet|Error during demuxing|error while decoding|concealing \d+"
+)
+
+
+def ffmpeg_exe() -> str:
+    """Path of the ffmpeg program; raises OutputError where there is none."""
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise OutputError("no ffmpeg found", hint="reinstall the package imageio-ffmpeg") from error
+
+
+class Stamp(NamedTuple):
+    """What the log says of one decoded frame: its time in seconds and its (width, height)."""
+
+    time: float | None
+    size: tuple[int, int]
+
+
+class DecodeLog:
+    """Reads the log of an ffmpeg that runs with LOG_OPTIONS and `-vf showinfo`, line by line.
+
+    `rotation` is the clockwise turn that ffmpeg applies.  `problem` is the first error of all,
+    `damage` the first sign after the first frame that the source is damaged or cut short: before
+    it, errors are usual in streams that were joined in the middle.
+    """
+
+    def __init__(self) -> None:
+        self.fps: Fraction | None = None
+        self.rotation = 0
+        self.audio: str | None = None
+        self.problem: str | None = None
+        self.damage: str | None = None
+        self._duration: float | None = None
+        self._rate: float | None = None
+        self._time_base = Fraction(1)
+        self._started = False
+
+    @property
+    def count(self) -> int | None:
+        """Number of frames that the container announces: an estimate."""
+        if not self._duration or not self._rate:
+            return None
+        exact = self.fps is not None and self._rate > self.fps - 0.01  # the log rounds to two digits
+        return round(self._duration * (self.fps if exact and self.fps else self._rate))
+
+    def read(self, line: str) -> Stamp | None:
+        """Take in one line; returns what it says of a frame, if it does."""
+        if match := _FRAME.match(line):
+            self._started = True
+            time = float(int(match[1]) * self._time_base) if match[1] != "NOPTS" else None
+            return Stamp(time, (int(match[2]), int(match[3])))
+        if match := _CONFIG.match(line):
+            self._time_base = Fraction(match[1])
+            self.fps = Fraction(int(match[2]), int(match[3])) if int(match[3]) and int(match[2]) else None
+        elif self._started and self.damage is None and (match := _DAMAGE.search(line)):
+            self.damage = match.string.rpartition("] ")[2]
+        elif match := _ERROR.search(line):
+            self.problem = self.problem or match[1]
+        elif not self._started:
+            self._read_header(line)
+        return None
+
+    def _read_header(self, line: str) -> None:
+        if match := _DURATION.match(line):
+            self._duration = 3600 * int(match[1]) + 60 * int(match[2]) + float(match[3])
+        elif self._rate is None and (match := _RATE.match(line)):
+            self._rate = float(match[1])
+        elif self.audio is None and (match := _AUDIO.match(line)):
+            self.audio = match[1]
+        elif match := _ROTATION.match(line):
+            self.rotation = round(-float(match[1])) % 360

@@ -1,0 +1,95 @@
+"""Video files, pipes and addresses, decoded by an ffmpeg child process."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import IO
+
+import numpy as np
+
+from siamcli.errors import InputError
+from siamcli.frames import Frame, SourceInfo
+from siamcli.media.base import Source
+from siamcli.media.ffmpeg import LOG_OPTIONS, DecodeLog, Stamp, ffmpeg_exe
+from siamcli.times import Cut, Cutter
+
+__all__ = ["VideoFile"]
+
+PIPE_BYTES = 1 << 20  # the largest pipe that Linux grants without privileges: fewer switches per frame
+
+
+class VideoFile(Source):
+    """Whatever ffmpeg can open: a file (`file:PATH`), an address, or standard input (`pipe:0`).
+
+    Times are counted from the start of the container, as players do.  Opening waits for the first
+    frame.  Raises InputError when there is none, and after the last one when the source is damaged.
+    """
+
+    def __init__(self, address: str, name: str, cut: Cut, options: Sequence[str] = ()) -> None:
+        super().__init__(cut)
+        self._log = DecodeLog()
+        self._stamps: SimpleQueue[Stamp | None] = SimpleQueue()
+        command = [ffmpeg_exe(), *LOG_OPTIONS, *options, "-i", address]
+        # V, not v: no cover pictures.  showinfo stands behind the rotation that ffmpeg inserts.
+        command += ["-map", "0:V:0", "-vf", "showinfo=checksum=0", "-fps_mode", "passthrough"]
+        command += ["-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1"]
+        self._child = subprocess.Popen(
+            command,
+            stdin=None if address == "pipe:0" else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pipesize=PIPE_BYTES,
+            start_new_session=True,  # Ctrl-C is for us, who close the child in order
+        )
+        assert self._child.stdout and self._child.stderr
+        self._pixels = self._child.stdout
+        self._listener = Thread(target=self._listen, args=(self._child.stderr,), daemon=True)
+        self._listener.start()
+        self._first = self._stamps.get()
+        if self._first is None:
+            self.close()
+            hint = "the container must be readable from its start" if address == "pipe:0" else None
+            raise InputError(
+                f"cannot read {name}: {self._log.problem or 'it has no frames'}",
+                hint=hint or "is it a whole video file that ffmpeg can read?",
+            )
+        log = self._log
+        self.info = SourceInfo(Path(name).stem, self._first.size, log.fps, log.count, log.rotation)
+
+    def _listen(self, stderr: IO[bytes]) -> None:
+        for line in stderr:
+            stamp = self._log.read(line.decode(errors="replace").rstrip())
+            if stamp:
+                self._stamps.put(stamp)
+        self._stamps.put(None)
+
+    def frames(self, cutter: Cutter) -> Iterator[Frame]:
+        index, stamp = 0, self._first
+        while stamp is not None:
+            fate = cutter(index, stamp.time)
+            if fate == "stop":
+                return
+            image = np.empty((stamp.size[1], stamp.size[0], 3), np.uint8)
+            if self._pixels.readinto(image.data.cast("B")) < image.nbytes:  # type: ignore[attr-defined]
+                break
+            if fate == "keep":
+                yield Frame(index, stamp.time, image)
+            index, stamp = index + 1, self._stamps.get()
+        code = self._child.wait()
+        self._listener.join()
+        trouble = self._log.damage or (self._log.problem if code else None)
+        if trouble:
+            raise InputError(
+                f"{self.info.name} is damaged or cut short: {trouble} ({index} frames decoded)",
+                hint="every frame that decodes was used; the rest of the file is lost",
+            )
+
+    def close(self) -> None:
+        self._child.kill()
+        self._child.wait()
+        self._listener.join()
+        self._pixels.close()

@@ -1,0 +1,104 @@
+"""The trajectory file as plain records: one vocabulary for JSON, JSON Lines and CSV."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, cast, get_args
+
+from siamcli.boxes import Box
+from siamcli.frames import SourceInfo
+from siamcli.trajectory import TrackHeader, TrackPoint, TrackState
+
+__all__ = ["COLUMNS", "SCHEMA", "header_record", "parse_header", "parse_point", "point_record"]
+
+SCHEMA = "siamtrack-trajectory/1"
+BOXES = "x, y, w, h in pixels after rotation, 0-based and continuous: (x, y) is the top-left corner"
+COLUMNS = ("frame", "time", "target", "x", "y", "w", "h", "score", "state")
+STATES = frozenset(get_args(TrackState))
+
+Record = dict[str, Any]
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    """A thousandth of a pixel and a microsecond are enough; what is not a number becomes null."""
+    return None if value is None or not math.isfinite(value) else round(float(value), digits)
+
+
+def point_record(point: TrackPoint) -> Record:
+    """One point under the names of COLUMNS."""
+    x, y, w, h = (_rounded(v, 3) for v in point.box)
+    return {
+        "frame": point.index,
+        "time": _rounded(point.time, 6),
+        "target": point.target,
+        **{"x": x, "y": y, "w": w, "h": h},
+        "score": _rounded(point.score, 4),
+        "state": point.state,
+    }
+
+
+def parse_point(record: Mapping[str, Any]) -> TrackPoint:
+    """The inverse of `point_record`, also for text values; raises ValueError or KeyError."""
+
+    def number(key: str) -> float:
+        value = record[key]
+        return math.nan if value is None or value == "" else float(value)
+
+    state = record["state"]
+    if state not in STATES:
+        raise ValueError(f"state {state!r}")
+    time = number("time")
+    return TrackPoint(
+        index=int(record["frame"]),
+        time=None if math.isnan(time) else time,
+        box=Box(number("x"), number("y"), number("w"), number("h")),
+        score=number("score"),
+        state=cast("TrackState", state),
+        target=int(record["target"]),
+    )
+
+
+def header_record(header: TrackHeader) -> Record:
+    """Everything of a trajectory but its points and its end."""
+    source = header.source
+    return {
+        "schema": SCHEMA,
+        "source": {
+            "name": source.name,
+            "width": source.size[0] if source.size else None,
+            "height": source.size[1] if source.size else None,
+            "fps": f"{source.fps.numerator}/{source.fps.denominator}" if source.fps else None,
+            "count": source.count,
+            "rotation": source.rotation,
+        },
+        "model": header.model,
+        "weights_sha256": header.weights_sha256,
+        "version": header.version,
+        "params": dict(header.params),
+        "labels": list(header.labels),
+        "boxes": BOXES,
+    }
+
+
+def parse_header(record: Mapping[str, Any]) -> TrackHeader:
+    """The inverse of `header_record`; raises ValueError, TypeError or KeyError."""
+    if record["schema"] != SCHEMA:
+        raise ValueError(f"schema {record['schema']!r}, not {SCHEMA!r}")
+    source = record["source"]
+    size = (source["width"], source["height"])
+    return TrackHeader(
+        source=SourceInfo(
+            name=source["name"],
+            size=None if None in size else (int(size[0]), int(size[1])),
+            fps=Fraction(source["fps"]) if source["fps"] else None,
+            count=source["count"],
+            rotation=source["rotation"],
+        ),
+        model=record["model"],
+        weights_sha256=record["weights_sha256"],
+        version=record["version"],
+        params=record["params"],
+        labels=tuple(record["labels"]),
+    )

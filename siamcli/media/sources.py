@@ -1,0 +1,59 @@
+"""The one door for pixels: from what the user named to a FrameSource."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+from siamcli.errors import InputError
+from siamcli.frames import FrameSource, SourceInfo
+from siamcli.media.files import VideoFile
+from siamcli.media.folders import ImageSequence, images_in, is_image, matching
+from siamcli.times import Cut, TimePoint
+
+__all__ = ["expected_count", "open_source"]
+
+_ADDRESS = re.compile(r"([a-z][a-z0-9+]+)://", re.IGNORECASE)
+
+
+def open_source(
+    source: str, *, start: TimePoint | None = None, end: TimePoint | None = None, stride: int = 1
+) -> FrameSource:
+    """Open a video file, an image folder or pattern, a camera number, an address, or `-`.
+
+    Frames run from `start` up to, not including, `end`; their index and time stay those of the
+    whole source.  Raises InputError.
+    """
+    cut = Cut(start, end, stride)
+    path = Path(source)
+    if source == "-":
+        return VideoFile("pipe:0", "stdin", cut)
+    if _ADDRESS.match(source):
+        return VideoFile(source, source, cut)
+    if path.is_dir():
+        return ImageSequence(path.resolve().name, images_in(path), cut)
+    if path.is_file():
+        if is_image(path):
+            return ImageSequence(path.stem, [path], cut)
+        return VideoFile(f"file:{source}", source, cut)
+    if any(mark in source for mark in "*?["):
+        return ImageSequence(path.parent.resolve().name, matching(source), cut)
+    raise InputError(
+        f"no such file or folder: {source}",
+        hint="give a video, a folder of images, a quoted pattern, a camera number, an address, or -",
+    )
+
+
+def expected_count(info: SourceInfo, cut: Cut) -> int | None:
+    """How many frames `cut` leaves of a source: an estimate, None where it cannot be known."""
+
+    def frame(point: TimePoint | None) -> float | None:
+        if point is None or point.frame is not None:
+            return point.frame if point else None
+        return None if info.fps is None or point.seconds is None else float(point.seconds * info.fps)
+
+    last = min((n for n in (frame(cut.end), info.count) if n is not None), default=None)
+    if last is None:
+        return None
+    return max(0, math.ceil((last - (frame(cut.start) or 0)) / cut.stride))

@@ -1,0 +1,233 @@
+"""Video out: H.264 that plays everywhere, with the source's size, timestamps and sound."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, NoReturn
+
+import numpy as np
+
+from siamcli.errors import OutputError
+from siamcli.frames import Image, SourceInfo
+from siamcli.media.ffmpeg import LOG_OPTIONS, DecodeLog, ffmpeg_exe
+from siamcli.media.parts import PartFile
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["VideoOptions", "VideoWriter"]
+
+MP4_AUDIO = frozenset({"aac", "ac3", "alac", "eac3", "mp3"})  # other codecs do not play in every MP4 player
+SNAP = 0.0006  # seconds; Matroska and AVI round timestamps to milliseconds, the frame grid does not
+
+
+@dataclass(frozen=True, slots=True)
+class VideoOptions:
+    """How the video is encoded: libx264's preset and quality, and the rate of sources without one."""
+
+    preset: str = "veryfast"
+    crf: int = 20
+    fps: Fraction = Fraction(25)
+
+
+class VideoWriter:
+    """Encodes frames as they come; `close` adds the sound and gives the file its name.
+
+    Images of odd size are padded by one row or column, never rescaled.  The first frame has time 0.
+    The sound of the file `audio` is cut to the same stretch.  Used as a context manager it keeps what
+    was encoded when an exception ends the block.  Raises OutputError.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        info: SourceInfo,
+        *,
+        overwrite: bool,
+        audio: str | None = None,
+        options: VideoOptions | None = None,
+    ) -> None:
+        self._options = options or VideoOptions()
+        self._rate = info.fps or self._options.fps
+        # ticks per frame: fine enough for variable rates, exact for constant ones
+        self._ticks = 1
+        while self._rate.numerator * self._ticks < 90_000:
+            self._ticks *= 2
+        self._audio = audio
+        self._part = PartFile(Path(path), overwrite=overwrite)
+        self._open = True
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe would fill up unread and block ffmpeg
+        self._child: subprocess.Popen[bytes] | None = None
+        self._size = (0, 0)
+        self._origin = 0.0
+        self._pts = -1
+        self._rest = memoryview(b"")  # of a write that Ctrl-C cut short
+
+    def write(self, image: Image, time: float | None) -> None:
+        """Add one frame; without a time it follows the frame before it at the source's rate."""
+        height, width = image.shape[:2]
+        if self._child is None:
+            self._size = (width, height)
+            self._origin = time or 0.0
+            self._child = self._start()
+        elif (width, height) != self._size:
+            raise OutputError(
+                f"a frame of {width}x{height} in a video of {self._size[0]}x{self._size[1]}",
+                hint="write no video for a source whose frames change their size",
+            )
+        self._pts = self._next_pts(time)
+        pixels = np.ascontiguousarray(image)
+        self._send(struct.pack("<IQ", pixels.nbytes, self._pts))
+        self._send(pixels.data.cast("B"))
+
+    def _next_pts(self, time: float | None) -> int:
+        step = self._rate.denominator * self._ticks  # one frame, in ticks
+        if time is None:
+            return self._pts + step if self._pts >= 0 else 0
+        since = time - self._origin
+        frame = round(since * self._rate)
+        on_grid = abs(since - frame / self._rate) < SNAP
+        pts = frame * step if on_grid else round(since * self._rate.numerator * self._ticks)
+        return max(pts, self._pts + 1)  # a player needs times that rise
+
+    def close(self, complete: bool) -> None:
+        """End the video, also one that is not `complete`: it plays up to its last frame."""
+        if not self._open:
+            return
+        if self._child is None:
+            self._discard()
+            raise OutputError(f"no frame for {self._part.target}")
+        self._send(self._rest)
+        assert self._child.stdin
+        self._child.stdin.close()
+        if self._child.wait():
+            self._fail()
+        if self._audio:
+            self._add_audio(self._audio)
+        self._open = False
+        self._log.close()
+        self._part.commit()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # IVF is the smallest container whose frames carry timestamps: a header, then size and time
+        # before the pixels of each frame.
+        child = self._run(
+            subprocess.PIPE,
+            *("-f", "ivf", "-c:v", "rawvideo", "-i", "pipe:0"),
+            *("-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv"),
+            *("-c:v", "libx264", "-preset", self._options.preset, "-crf", str(self._options.crf)),
+            # without B-frames the last frame keeps its full duration when the rate varies
+            *("-bf", "0", "-pix_fmt", "yuv420p"),
+            *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
+            *("-fps_mode", "passthrough", "-enc_time_base", "demux"),
+            *("-movflags", "+faststart", "-f", "mp4", f"file:{self._part.path}"),
+        )
+        self._child = child
+        rate = self._rate.numerator * self._ticks
+        self._send(struct.pack("<4sHH4sHHIIII", b"DKIF", 0, 32, b"BGR\x18", *self._size, rate, 1, 0, 0))
+        return child
+
+    def _run(self, stdin: int, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [ffmpeg_exe(), *LOG_OPTIONS, "-y", *arguments]
+        return subprocess.Popen(
+            command,
+            bufsize=0,
+            stdin=stdin,
+            stdout=subprocess.DEVNULL,
+            stderr=self._log,
+            start_new_session=True,  # Ctrl-C is for us, who end the file in order
+        )
+
+    def _send(self, data: bytes | memoryview) -> None:
+        assert self._child and self._child.stdin
+        self._rest = memoryview(data)
+        try:
+            while self._rest:
+                self._rest = self._rest[self._child.stdin.write(self._rest) :]
+        except BrokenPipeError:
+            self._fail()
+
+    def _add_audio(self, source: str) -> None:
+        """Put the stretch of `source`'s sound that belongs to the frames beside them."""
+        codec = _audio_codec(source)
+        if codec is None:
+            return
+        frames = self._part.path
+        mixed = frames.with_name(frames.name + ".audio")
+        end = (self._pts / self._ticks + self._rate.denominator) / self._rate.numerator
+        child = self._run(
+            subprocess.DEVNULL,
+            *(
+                "-i",
+                f"file:{frames}",
+                "-ss",
+                f"{self._origin:.6f}",
+                "-t",
+                f"{end:.6f}",
+                "-i",
+                f"file:{source}",
+            ),
+            *(
+                "-map",
+                "0:v",
+                "-map",
+                "1:a:0",
+                "-c:v",
+                "copy",
+                "-c:a",
+                "copy" if codec in MP4_AUDIO else "aac",
+            ),
+            *("-movflags", "+faststart", "-f", "mp4", f"file:{mixed}"),
+        )
+        try:
+            if child.wait():
+                self._fail()
+            mixed.replace(frames)
+        finally:
+            mixed.unlink(missing_ok=True)
+
+    def _fail(self) -> NoReturn:
+        """Leave nothing under the final name; raises OutputError with ffmpeg's own words."""
+        self._log.seek(0)
+        lines = [line for line in self._log.read().decode(errors="replace").splitlines() if line.strip()]
+        errors = [line for line in lines if "[error]" in line or "[fatal]" in line] or lines
+        reason = errors[0].rpartition("] ")[2] if errors else "ffmpeg stopped without a word"
+        self._discard()
+        raise OutputError(f"cannot write {self._part.target}: {reason}", hint="is there space on the disk?")
+
+    def _discard(self) -> None:
+        self._open = False
+        if self._child:
+            self._child.kill()
+            self._child.wait()
+        self._log.close()
+        self._part.discard()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None and self._child is None:
+            self._discard()
+        else:
+            self.close(complete=error is None)
+
+
+def _audio_codec(source: str) -> str | None:
+    command = [ffmpeg_exe(), *LOG_OPTIONS, "-i", f"file:{source}"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    log = DecodeLog()
+    for line in done.stderr.decode(errors="replace").splitlines():
+        log.read(line)
+    return log.audio

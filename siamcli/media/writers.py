@@ -1,0 +1,175 @@
+"""Trajectory out, one class per format: written as frames arrive, readable whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
+
+from siamcli.errors import OutputError
+from siamcli.media.parts import PartFile, reporting
+from siamcli.media.records import COLUMNS, header_record, point_record
+from siamcli.trajectory import TrackHeader, TrackPoint, lost_intervals
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["WRITERS", "TrackWriter", "open_writer"]
+
+
+class TrackWriter(ABC):
+    """Takes the points of one frame after the other; `close` ends the file and gives it its name.
+
+    Leaving the `with` block by an exception closes the file as incomplete; without a single frame
+    no file is left then.  Raises OutputError when the system refuses to write.
+    """
+
+    def __init__(self, file: TextIO, part: PartFile | None, header: TrackHeader) -> None:
+        self._file = file
+        self._part = part
+        self._lost: dict[int, list[TrackPoint]] = {n + 1: [] for n in range(len(header.labels))}
+        self._frames = 0
+        self._open = True
+        self._emit(self.head(header_record(header)))
+
+    @abstractmethod
+    def head(self, header: dict[str, Any]) -> str:
+        """What stands before the first point."""
+
+    @abstractmethod
+    def body(self, point: dict[str, Any], first: bool) -> str:
+        """One point."""
+
+    @abstractmethod
+    def tail(self, summary: dict[str, Any]) -> str:
+        """What stands after the last point."""
+
+    def write(self, points: Sequence[TrackPoint]) -> None:
+        """The points of all targets in one frame."""
+        first = not self._frames
+        self._emit("".join(self.body(point_record(p), first and not n) for n, p in enumerate(points)))
+        self._frames += 1
+        for point in points:
+            self._remember(point)
+
+    def close(self, complete: bool) -> None:
+        """End the file; not `complete` says that frames are missing at the end."""
+        if not self._open:
+            return
+        lost = {str(target): lost_intervals(tuple(kept), target) for target, kept in self._lost.items()}
+        self._emit(self.tail({"frames": self._frames, "complete": complete, "lost": lost}))
+        self._open = False
+        if self._part:
+            with reporting(self._part.target):
+                self._file.close()
+            self._part.commit()
+
+    def _remember(self, point: TrackPoint) -> None:
+        """Keep what `lost_intervals` needs and no more: the ends of each stretch."""
+        kept = self._lost[point.target]
+        if point.state == "lost":
+            if [p.state for p in kept[-2:]] == ["lost", "lost"]:
+                kept.pop()
+            kept.append(point)
+        elif kept and kept[-1].state == "lost":
+            kept.append(point)
+
+    def _emit(self, text: str) -> None:
+        try:
+            with reporting(self._part.target if self._part else Path("standard output")):
+                self._file.write(text)
+                self._file.flush()
+        except OutputError:
+            self._discard()
+            raise
+
+    def _discard(self) -> None:
+        self._open = False
+        if self._part:
+            # close() would try once more to write what did not fit, and fail again
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._part.discard()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None and not self._frames:
+            self._discard()
+        else:
+            self.close(complete=error is None)
+
+
+class JsonWriter(TrackWriter):
+    """One document, a line per point."""
+
+    def head(self, header: dict[str, Any]) -> str:
+        return "{\n" + _members(header) + ',\n "points": ['
+
+    def body(self, point: dict[str, Any], first: bool) -> str:
+        return f"{'' if first else ','}\n  {json.dumps(point, allow_nan=False)}"
+
+    def tail(self, summary: dict[str, Any]) -> str:
+        return "\n ],\n" + _members(summary) + "\n}\n"
+
+
+def _members(record: dict[str, Any]) -> str:
+    return ",\n".join(
+        f" {json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in record.items()
+    )
+
+
+class JsonLinesWriter(TrackWriter):
+    """A record per line: the header, the points as they are found, the summary."""
+
+    def head(self, header: dict[str, Any]) -> str:
+        return json.dumps({"type": "header", **header}, allow_nan=False) + "\n"
+
+    def body(self, point: dict[str, Any], first: bool) -> str:
+        return json.dumps({"type": "point", **point}, allow_nan=False) + "\n"
+
+    def tail(self, summary: dict[str, Any]) -> str:
+        return json.dumps({"type": "summary", **summary}, allow_nan=False) + "\n"
+
+
+class CsvWriter(TrackWriter):
+    """The points as a table; empty cells where a value is not known."""
+
+    def head(self, header: dict[str, Any]) -> str:
+        return ",".join(COLUMNS) + "\n"
+
+    def body(self, point: dict[str, Any], first: bool) -> str:
+        return ",".join("" if point[name] is None else str(point[name]) for name in COLUMNS) + "\n"
+
+    def tail(self, summary: dict[str, Any]) -> str:
+        return ""
+
+
+WRITERS: dict[str, type[TrackWriter]] = {".json": JsonWriter, ".jsonl": JsonLinesWriter, ".csv": CsvWriter}
+
+
+def open_writer(path: str, header: TrackHeader, *, overwrite: bool, format: str | None = None) -> TrackWriter:
+    """A writer by the suffix of `path`, or by `format` (such as `.jsonl`); `-` is standard output.
+
+    Raises OutputError when the file exists, cannot be written, or has a suffix that nobody knows.
+    """
+    suffix = format or Path(path).suffix.lower()
+    if suffix not in WRITERS:
+        raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(WRITERS)}")
+    if path == "-":
+        return WRITERS[suffix](sys.stdout, None, header)
+    part = PartFile(Path(path), overwrite=overwrite)
+    with reporting(part.target):
+        file = part.path.open("w", encoding="utf-8", newline="\n")
+    return WRITERS[suffix](file, part, header)

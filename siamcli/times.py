@@ -1,0 +1,82 @@
+"""Moments and stretches of a source, as people write them: frames, seconds, timecode."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from siamcli.errors import InputError
+
+__all__ = ["Cut", "Cutter", "TimePoint", "parse_time"]
+
+_FRAME = re.compile(r"(\d+)f")
+_CLOCK = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d*)?|\.\d+)")
+_TOLERANCE = 1e-6  # seconds; timestamps are rounded to microseconds where they are written down
+
+
+@dataclass(frozen=True, slots=True)
+class TimePoint:
+    """A moment in a source: a frame index or seconds, never both."""
+
+    frame: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.frame is None) == (self.seconds is None):
+            raise ValueError("a TimePoint is a frame or seconds")
+
+    def reached(self, index: int, time: float | None) -> bool:
+        """True from this moment on.  Raises InputError for seconds in a source without timestamps."""
+        if self.frame is not None:
+            return index >= self.frame
+        if time is None or self.seconds is None:
+            raise InputError(
+                f"{self.seconds} seconds: this source has no timestamps", hint="name a frame, such as 100f"
+            )
+        return time >= self.seconds - _TOLERANCE
+
+
+def parse_time(text: str) -> TimePoint:
+    """Read `100f` (frame), `12.5` (seconds), `2:05` or `00:00:12.5` (timecode); raises InputError.
+
+    >>> parse_time("100f"), parse_time("00:01:02.5").seconds
+    (TimePoint(frame=100, seconds=None), 62.5)
+    """
+    if match := _FRAME.fullmatch(text.strip()):
+        return TimePoint(frame=int(match[1]))
+    if match := _CLOCK.fullmatch(text.strip()):
+        hours, minutes, seconds = (float(part or 0) for part in match.groups())
+        if match[2] is None or seconds < 60:
+            return TimePoint(seconds=3600 * hours + 60 * minutes + seconds)
+    raise InputError(f"not a time: {text!r}", hint="write a frame (100f), seconds (12.5) or 00:00:12.5")
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The stretch to use: from `start` up to, not including, `end`, every `stride`-th frame of it."""
+
+    start: TimePoint | None = None
+    end: TimePoint | None = None
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        if self.stride < 1:
+            raise InputError(f"stride {self.stride}", hint="the stride is 1 or more")
+
+
+class Cutter:
+    """Says of one frame after the other what a Cut does with it."""
+
+    def __init__(self, cut: Cut) -> None:
+        self._cut = cut
+        self._origin: int | None = None
+
+    def __call__(self, index: int, time: float | None) -> Literal["skip", "keep", "stop"]:
+        if self._cut.end is not None and self._cut.end.reached(index, time):
+            return "stop"
+        if self._origin is None:
+            if self._cut.start is not None and not self._cut.start.reached(index, time):
+                return "skip"
+            self._origin = index
+        return "skip" if (index - self._origin) % self._cut.stride else "keep"
