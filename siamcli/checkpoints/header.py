@@ -14,6 +14,8 @@ __all__ = ["checked", "from_plain"]
 
 T = TypeVar("T")
 
+HINT = "damaged, or written by another version of siamtrack"
+
 
 def from_plain(kind: type[T], plain: object, where: str) -> T:
     """The `kind` whose `asdict` is `plain`.
@@ -21,14 +23,12 @@ def from_plain(kind: type[T], plain: object, where: str) -> T:
     Raises WeightsError for any field that is unknown, missing or of another type.
     """
     if not isinstance(plain, Mapping):
-        raise WeightsError(f"{where} is not a table")
+        raise WeightsError(f"{where} is not a table", hint=HINT)
     names = {f.name for f in fields(kind)}  # type: ignore[arg-type]
     wrong = [f"unknown {n!r}" for n in sorted(set(plain) - names)]
     wrong += [f"missing {n!r}" for n in sorted(names - set(plain))]
     if wrong:
-        raise WeightsError(
-            f"{where}: {', '.join(wrong)}", hint="the file was written by another version of siamtrack"
-        )
+        raise WeightsError(f"{where}: {', '.join(wrong)}", hint=HINT)
     return kind(**checked(kind, plain, where))
 
 
@@ -38,7 +38,7 @@ def checked(kind: type[Any], plain: Mapping[str, Any], where: str) -> dict[str, 
     values = {name: _freeze(value) for name, value in plain.items()}
     for name, value in values.items():
         if name not in hints or not _fits(value, hints[name]):
-            raise WeightsError(f"{where}: {name} cannot be {value!r}")
+            raise WeightsError(f"{where}: {name} cannot be {value!r}", hint=HINT)
     return values
 
 

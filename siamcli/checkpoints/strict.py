@@ -17,16 +17,19 @@ COUNTER = "num_batches_tracked"
 """BatchNorm's count of training steps: it changes no output, and old files do not have it."""
 
 
-def expected_shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
+def expected_shapes(spec: ModelSpec, where: str) -> dict[str, tuple[int, ...]]:
     """Name -> shape of every tensor in the state dict of SiamRPN(spec).
 
-    Raises WeightsError when `spec` describes no network.
+    Raises WeightsError, about `where` it came from, when `spec` describes no network.
     """
     try:
         with torch.device("meta"):
             state = SiamRPN(spec).state_dict()
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise WeightsError(f"the architecture {spec.name!r} makes no network: {error}") from error
+        raise WeightsError(
+            f"{where}: its architecture {spec.name!r} makes no network ({error})",
+            hint="damaged, or written by another version of siamtrack",
+        ) from error
     return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
 
@@ -38,22 +41,21 @@ def match(
     `rename` turns a name of the state dict into the one that `found` uses.  Raises WeightsError
     that names what is missing, left over, of a wrong shape or not finite.
     """
-    shapes = expected_shapes(spec)
+    shapes = expected_shapes(spec, where)
     names = {name: rename(name) for name in shapes}
     wanted = {names[name]: shape for name, shape in shapes.items()}
     missing = [n for n in wanted if n not in found and not n.endswith(COUNTER)]
     leftover = [n for n in found if n not in wanted]
     present = {n: shape for n, shape in wanted.items() if n in found}
-    misshapen = [
-        f"{n} {tuple(found[n].shape)} instead of {shape}"
-        for n, shape in present.items()
-        if tuple(found[n].shape) != shape
-    ]
+    misshapen = {n for n, shape in present.items() if tuple(found[n].shape) != shape}
     problems = [
         _count(missing, "missing"),
         _count(leftover, "left over"),
-        _count(misshapen, "of another shape"),
-        _count([n for n in present if not found[n].isfinite().all()], "not finite"),
+        _count(
+            [f"{n} {tuple(found[n].shape)} instead of {present[n]}" for n in present if n in misshapen],
+            "of another shape",
+        ),
+        _count([n for n in present if n not in misshapen and not _finite(found[n])], "not finite"),
     ]
     if any(problems):
         raise WeightsError(
@@ -64,6 +66,11 @@ def match(
         name: torch.zeros((), dtype=torch.int64) if name.endswith(COUNTER) else found[names[name]].float()
         for name in shapes
     }
+
+
+def _finite(tensor: Tensor) -> bool:
+    """No NaN, no infinity; in one pass, which isfinite() is not."""
+    return not tensor.is_floating_point() or all(bool(v.isfinite()) for v in tensor.aminmax())
 
 
 def _count(names: Sequence[str], what: str) -> str:

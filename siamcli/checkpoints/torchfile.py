@@ -28,17 +28,15 @@ _NUMBERS: list[Any] = [
 ]
 
 
-def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The state dict in a `.pth` file and whatever plain values lie beside it.
+def load_state(path: Path) -> dict[str, Tensor]:
+    """The state dict in a `.pth` file.
 
     A state dict nested under "state_dict" is found, a "module." before every name removed.
     Raises WeightsError for a file that is damaged, holds no state dict, or holds anything but
     tensors and plain values: nothing in it is ever executed.
     """
     content = _load(path)
-    beside: dict[str, Any] = {}
     if isinstance(content, Mapping) and "state_dict" in content:
-        beside = {str(k): v for k, v in content.items() if k != "state_dict"}
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not content:
         raise WeightsError(f"{path}: holds no state dict", hint="a PySOT or mmtracking checkpoint is needed")
@@ -50,7 +48,7 @@ def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     state: dict[str, Tensor] = dict(content)
     if all(name.startswith("module.") for name in state):
         state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
-    return state, beside
+    return state
 
 
 def _load(path: Path) -> object:

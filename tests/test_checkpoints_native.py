@@ -1,0 +1,198 @@
+"""Our own weights format: self-describing, exact, strict, deterministic."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+
+from siamcli.checkpoints.native import (
+    Checkpoint,
+    Precision,
+    read_header,
+    read_native,
+    sha256_of,
+    write_native,
+)
+from siamcli.errors import OutputError, WeightsError
+from siamcli.model.siamrpn import SiamRPN
+from siamcli.model.spec import ModelSpec, TrackerParams
+
+SPEC = ModelSpec("tiny", backbone="alexnet", levels=(5,), channels=(4,), template_cells=6, base_size=0)
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> Checkpoint:
+    torch.manual_seed(0)
+    return Checkpoint(
+        spec=SPEC,
+        params=TrackerParams(lr=0.3, lost_search_size=831),
+        weights=SiamRPN(SPEC).state_dict(),
+        name="tiny",
+        version="1.2",
+        license="Apache-2.0",
+        provenance={"epochs": 20, "images": ["a", "b"]},
+    )
+
+
+@pytest.fixture(scope="module")
+def native(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("native") / "tiny.safetensors"
+    write_native(checkpoint, path)
+    return path
+
+
+def test_everything_comes_back(checkpoint: Checkpoint, native: Path) -> None:
+    back = read_native(native)
+    assert (back.spec, back.params) == (checkpoint.spec, checkpoint.params)
+    assert (back.name, back.version, back.license) == ("tiny", "1.2", "Apache-2.0")
+    assert back.provenance == checkpoint.provenance
+    assert back.sha256 == sha256_of(native)
+    assert list(back.weights) == list(checkpoint.weights)
+    assert all(torch.equal(back.weights[n], w) for n, w in checkpoint.weights.items())
+    SiamRPN(back.spec).load_state_dict(dict(back.weights))
+    assert read_header(native).precision == "float32"
+
+
+@pytest.mark.parametrize(("precision", "smaller"), [("float16", 1.9), ("int8", 3.5)])
+def test_small_precisions_stay_close(
+    checkpoint: Checkpoint, native: Path, tmp_path: Path, precision: Precision, smaller: float
+) -> None:
+    path = tmp_path / "small.safetensors"
+    write_native(checkpoint, path, precision)
+    assert native.stat().st_size / path.stat().st_size > smaller
+    for name, weight in read_native(path).weights.items():
+        before = checkpoint.weights[name]
+        if weight.dim() < 2:
+            assert torch.equal(weight, before)
+            continue
+        assert weight.dtype == torch.float32
+        largest = before.abs().amax(dim=(1, 2, 3), keepdim=True)
+        step = largest / 127 if precision == "int8" else largest * 2**-10
+        assert ((weight - before).abs() <= step / 2 + 1e-7).all()
+
+
+def test_int8_keeps_an_empty_channel(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    weights = dict(checkpoint.weights)
+    weights["cls.branches.0.head.3.weight"] = weights["cls.branches.0.head.3.weight"].clone()
+    weights["cls.branches.0.head.3.weight"][2] = 0
+    write_native(replace(checkpoint, weights=weights), tmp_path / "a.safetensors", "int8")
+    back = read_native(tmp_path / "a.safetensors").weights["cls.branches.0.head.3.weight"]
+    assert not back[2].any()
+    assert back[1].any()
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+def test_same_checkpoint_same_bytes(checkpoint: Checkpoint, tmp_path: Path, precision: Precision) -> None:
+    shuffled = dict(reversed(checkpoint.weights.items()))
+    write_native(checkpoint, tmp_path / "a", precision)
+    write_native(replace(checkpoint, weights=shuffled), tmp_path / "b", precision)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def _edited(native: Path, to: Path, edit: Callable[[dict[str, object]], object]) -> Path:
+    """A copy of `native` whose header went through `edit`."""
+    plain = json.loads(json.dumps(asdict(read_header(native))))
+    edit(plain)
+    save_file(load_file(native), to, {"siamtrack": json.dumps(plain)})
+    return to
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (lambda h: h["spec"].pop("crop"), "missing 'crop'"),
+        (lambda h: h["spec"].update(flavour=1), "unknown 'flavour'"),
+        (lambda h: h["spec"].update(crop="elsewhere"), "crop cannot be 'elsewhere'"),
+        (lambda h: h["spec"].update(anchors=[[1, 2, 3]]), "anchors cannot be"),
+        (lambda h: h["spec"].update(channels=[8]), "of another shape"),
+        (lambda h: h["spec"].update(channels=[8, 8]), "makes no network"),
+        (lambda h: h["params"].update(lr="fast"), "lr cannot be 'fast'"),
+        (lambda h: h["params"].update(lr=float("nan")), "lr cannot be nan"),
+        (lambda h: h.pop("license"), "missing 'license'"),
+        (lambda h: h.update(format=2), "not written in format 1"),
+        (lambda h: h.update(spec=None), "spec is not a table"),
+    ],
+)
+def test_header_is_strict(native: Path, tmp_path: Path, edit: Callable[..., object], says: str) -> None:
+    path = _edited(native, tmp_path / "x.safetensors", edit)
+    with pytest.raises(WeightsError, match=says) as caught:
+        read_native(path)
+    assert caught.value.hint
+
+
+def test_unmarked_safetensors_is_refused(tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(2)}, tmp_path / "x.safetensors")
+    with pytest.raises(WeightsError, match="not a siamtrack weights file"):
+        read_native(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("what", ["missing", "left over", "no scale", "stored as", "not finite"])
+def test_tensors_are_strict(native: Path, tmp_path: Path, what: str) -> None:
+    tensors = load_file(native)
+    name = "cls.branches.0.head.3.weight"
+    broken = {
+        "missing": {n: t for n, t in tensors.items() if n != name},
+        "left over": {**tensors, "extra::scale": torch.ones(3)},
+        "no scale": {**tensors, name: tensors[name].to(torch.int8)},
+        "stored as": {**tensors, name: tensors[name].double()},
+        "not finite": {**tensors, name: tensors[name] / 0},
+    }[what]
+    path = tmp_path / "x.safetensors"
+    save_file(broken, path, {"siamtrack": json.dumps(asdict(read_header(native)))})
+    with pytest.raises(WeightsError, match=what) as caught:
+        read_native(path)
+    assert str(path) in str(caught.value)
+
+
+@settings(max_examples=20, deadline=None)
+@given(share=st.floats(0, 0.999))
+def test_truncated_file_is_refused(
+    native: Path, share: float, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cut = tmp_path_factory.getbasetemp() / "cut.safetensors"
+    data = native.read_bytes()
+    cut.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(WeightsError, match=r"cut\.safetensors"):
+        read_native(cut)
+
+
+@settings(max_examples=30, deadline=None)
+@given(at=st.integers(0, 3000), value=st.integers(0, 255))
+def test_damaged_header_is_refused_or_harmless(
+    native: Path, at: int, value: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    bad = tmp_path_factory.getbasetemp() / "bad.safetensors"
+    data = bytearray(native.read_bytes())
+    data[at] = value
+    bad.write_bytes(data)
+    try:
+        read_native(bad)
+    except WeightsError as error:
+        assert "bad.safetensors" in str(error)
+
+
+def test_wrong_weights_are_not_written(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    weights = {n: w for n, w in checkpoint.weights.items() if not n.startswith("neck.")}
+    with pytest.raises(WeightsError, match="missing"):
+        write_native(replace(checkpoint, weights=weights), tmp_path / "x")
+    large = {n: w * 1e9 if w.dim() > 1 else w for n, w in checkpoint.weights.items()}
+    with pytest.raises(WeightsError, match="float16"):
+        write_native(replace(checkpoint, weights=large), tmp_path / "x", "float16")
+    assert not list(tmp_path.iterdir())
+
+
+def test_unwritable_place_is_reported(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write"):
+        write_native(checkpoint, tmp_path / "nowhere" / "x.safetensors")
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OutputError, match="cannot write"):
+        write_native(checkpoint, tmp_path / "taken")
+    assert [p.name for p in tmp_path.iterdir()] == ["taken"]
