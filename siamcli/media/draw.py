@@ -48,9 +48,9 @@ def draw(image: Image, points: Sequence[TrackPoint], labels: Sequence[str | None
         if point.state != "absent" and point.box.valid:
             _rectangle(canvas, point.box, color, unit, dashed=point.state == "lost")
             corner = (point.box.x - unit, point.box.y - 2 * unit)
-            _tag(canvas, _caption(point, labels, len(points)), corner, color, above=True)
+            _tag(canvas, _caption(point, labels, len(points)), corner, color)
     if points:
-        _tag(canvas, f"frame {points[0].index}", (0, 0), _DARK, above=False)
+        _tag(canvas, f"frame {points[0].index}", (0, canvas.shape[0]), _DARK)
     return canvas
 
 
@@ -84,8 +84,8 @@ def _dashes(a: Point, b: Point, length: int) -> list[tuple[Point, Point]]:
     return [((p[0], p[1]), (q[0], q[1])) for p, q in zip(steps[::2], steps[1::2], strict=True)]
 
 
-def _tag(canvas: Image, text: str, corner: tuple[float, float], ground: Color, *, above: bool) -> None:
-    """Text on a filled ground, with its lower or upper left corner at `corner` and inside the picture."""
+def _tag(canvas: Image, text: str, corner: tuple[float, float], ground: Color) -> None:
+    """Text on a filled ground, with its lower left corner at `corner` and inside the picture."""
     height, width = canvas.shape[:2]
     tall = max(9.0, 0.026 * min(height, width))  # of a capital letter, in pixels; Hershey's has 22
     scale = tall / 22
@@ -97,7 +97,7 @@ def _tag(canvas: Image, text: str, corner: tuple[float, float], ground: Color, *
     w, h = w + 2 * pad, h + 2 * pad
     x, y = round(min(max(corner[0], -width), 2 * width)), round(min(max(corner[1], -height), 2 * height))
     x = min(max(x, 0), max(width - w, 0))
-    y = min(max(y - h if above else y, 0), max(height - h, 0))
+    y = min(max(y - h, 0), max(height - h, 0))
     canvas[y : y + h, x : x + w] = ground
     ink = _LIGHT if sum(ground) < 300 else _DARK
     cv2.putText(canvas, text, (x + pad, y + h - pad), _FONT, scale, ink, thickness, cv2.LINE_AA)

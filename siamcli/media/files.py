@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Thread
-from typing import IO
+from threading import Lock, Thread
+from typing import IO, cast
 
 import numpy as np
 
@@ -46,7 +47,8 @@ class VideoFile(Source):
             start_new_session=True,  # Ctrl-C is for us, who close the child in order
         )
         assert self._child.stdout and self._child.stderr
-        self._pixels = self._child.stdout
+        self._pixels = cast("io.BufferedReader", self._child.stdout)
+        self._reading = Lock()
         self._listener = Thread(target=self._listen, args=(self._child.stderr,), daemon=True)
         self._listener.start()
         self._first = self._stamps.get()
@@ -74,8 +76,9 @@ class VideoFile(Source):
             if fate == "stop":
                 return
             image = np.empty((stamp.size[1], stamp.size[0], 3), np.uint8)
-            if self._pixels.readinto(image.data.cast("B")) < image.nbytes:  # type: ignore[attr-defined]
-                break
+            with self._reading:
+                if self._pixels.closed or self._pixels.readinto(image.data.cast("B")) < image.nbytes:
+                    break
             if fate == "keep":
                 yield Frame(index, stamp.time, image)
             index, stamp = index + 1, self._stamps.get()
@@ -92,4 +95,5 @@ class VideoFile(Source):
         self._child.kill()
         self._child.wait()
         self._listener.join()
-        self._pixels.close()
+        with self._reading:
+            self._pixels.close()

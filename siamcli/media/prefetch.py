@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from siamcli.frames import Frame, FrameSource, SourceInfo
+from siamcli.media.cameras import LiveSource
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -78,5 +79,8 @@ class Prefetch:
 
 
 def prefetch(source: FrameSource, depth: int = 8) -> FrameSource:
-    """`source`, read ahead in a thread; use it as a context manager, which also closes `source`."""
-    return Prefetch(source, depth)
+    """`source`, read ahead in a thread; use it as a context manager, which also closes `source`.
+
+    A live source stays as it is: it has a thread already, and old frames are what it avoids.
+    """
+    return source if isinstance(source, LiveSource) else Prefetch(source, depth)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from siamcli.errors import InputError
 from siamcli.frames import FrameSource, SourceInfo
+from siamcli.media.cameras import Camera, LiveSource
 from siamcli.media.files import VideoFile
 from siamcli.media.folders import ImageSequence, images_in, is_image, matching
 from siamcli.times import Cut, TimePoint
@@ -15,6 +16,13 @@ from siamcli.times import Cut, TimePoint
 __all__ = ["expected_count", "open_source"]
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+]+)://", re.IGNORECASE)
+_SECRET = re.compile(r"//[^/@]*@")  # user:password@ is not for logs and trajectories
+_SILENCE = "10000000"  # microseconds without a byte after which an address counts as gone
+_OPTIONS = {
+    "rtsp": ("-rtsp_transport", "tcp", "-timeout", _SILENCE),
+    "http": ("-rw_timeout", _SILENCE),
+    "https": ("-rw_timeout", _SILENCE),
+}
 
 
 def open_source(
@@ -30,7 +38,7 @@ def open_source(
     if source == "-":
         return VideoFile("pipe:0", "stdin", cut)
     if _ADDRESS.match(source):
-        return VideoFile(source, source, cut)
+        return _open_address(source, cut)
     if path.is_dir():
         return ImageSequence(path.resolve().name, images_in(path), cut)
     if path.is_file():
@@ -39,10 +47,23 @@ def open_source(
         return VideoFile(f"file:{source}", source, cut)
     if any(mark in source for mark in "*?["):
         return ImageSequence(path.parent.resolve().name, matching(source), cut)
+    if source.isdecimal():
+        return LiveSource(Camera(int(source)), lambda: Camera(int(source)), cut)
     raise InputError(
         f"no such file or folder: {source}",
         hint="give a video, a folder of images, a quoted pattern, a camera number, an address, or -",
     )
+
+
+def _open_address(address: str, cut: Cut) -> FrameSource:
+    scheme = address.partition(":")[0].lower()
+    name = _SECRET.sub("//", address)
+    options = _OPTIONS.get(scheme, ())
+    stream = VideoFile(address, name, cut, options)
+    # what announces its length is a file that happens to lie elsewhere
+    if stream.info.count is not None:
+        return stream
+    return LiveSource(stream, lambda: VideoFile(address, name, Cut(), options), cut)
 
 
 def expected_count(info: SourceInfo, cut: Cut) -> int | None:

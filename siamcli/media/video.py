@@ -21,9 +21,12 @@ from siamcli.media.parts import PartFile
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["VideoOptions", "VideoWriter"]
+__all__ = ["MUXERS", "VideoOptions", "VideoWriter"]
 
 MP4_AUDIO = frozenset({"aac", "ac3", "alac", "eac3", "mp3"})  # other codecs do not play in every MP4 player
+MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+"""The container of each suffix that a video may have."""
+
 SNAP = 0.0006  # seconds; Matroska and AVI round timestamps to milliseconds, the frame grid does not
 
 
@@ -60,6 +63,10 @@ class VideoWriter:
         while self._rate.numerator * self._ticks < 90_000:
             self._ticks *= 2
         self._audio = audio
+        suffix = Path(path).suffix.lower()
+        if suffix not in MUXERS:
+            raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(MUXERS)}")
+        self._muxer = MUXERS[suffix]
         self._part = PartFile(Path(path), overwrite=overwrite)
         self._open = True
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe would fill up unread and block ffmpeg
@@ -126,7 +133,7 @@ class VideoWriter:
             *("-bf", "0", "-pix_fmt", "yuv420p"),
             *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
             *("-fps_mode", "passthrough", "-enc_time_base", "demux"),
-            *("-movflags", "+faststart", "-f", "mp4", f"file:{self._part.path}"),
+            *("-movflags", "+faststart", "-f", self._muxer, f"file:{self._part.path}"),
         )
         self._child = child
         rate = self._rate.numerator * self._ticks
@@ -183,7 +190,7 @@ class VideoWriter:
                 "-c:a",
                 "copy" if codec in MP4_AUDIO else "aac",
             ),
-            *("-movflags", "+faststart", "-f", "mp4", f"file:{mixed}"),
+            *("-movflags", "+faststart", "-f", self._muxer, f"file:{mixed}"),
         )
         try:
             if child.wait():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from siamcli.errors import OutputError
 from siamcli.media.parts import PartFile, reporting
 from siamcli.media.records import COLUMNS, header_record, point_record
-from siamcli.trajectory import TrackHeader, TrackPoint, lost_intervals
+from siamcli.trajectory import LostLog, TrackHeader, TrackPoint
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -32,7 +32,7 @@ class TrackWriter(ABC):
     def __init__(self, file: TextIO, part: PartFile | None, header: TrackHeader) -> None:
         self._file = file
         self._part = part
-        self._lost: dict[int, list[TrackPoint]] = {n + 1: [] for n in range(len(header.labels))}
+        self._lost = LostLog()
         self._frames = 0
         self._open = True
         self._emit(self.head(header_record(header)))
@@ -55,29 +55,19 @@ class TrackWriter(ABC):
         self._emit("".join(self.body(point_record(p), first and not n) for n, p in enumerate(points)))
         self._frames += 1
         for point in points:
-            self._remember(point)
+            self._lost.add(point)
 
     def close(self, complete: bool) -> None:
         """End the file; not `complete` says that frames are missing at the end."""
         if not self._open:
             return
-        lost = {str(target): lost_intervals(tuple(kept), target) for target, kept in self._lost.items()}
+        lost = {str(target): found for target, found in self._lost.intervals().items()}
         self._emit(self.tail({"frames": self._frames, "complete": complete, "lost": lost}))
         self._open = False
         if self._part:
             with reporting(self._part.target):
                 self._file.close()
             self._part.commit()
-
-    def _remember(self, point: TrackPoint) -> None:
-        """Keep what `lost_intervals` needs and no more: the ends of each stretch."""
-        kept = self._lost[point.target]
-        if point.state == "lost":
-            if [p.state for p in kept[-2:]] == ["lost", "lost"]:
-                kept.pop()
-            kept.append(point)
-        elif kept and kept[-1].state == "lost":
-            kept.append(point)
 
     def _emit(self, text: str) -> None:
         try:
