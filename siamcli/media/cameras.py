@@ -1,0 +1,171 @@
+"""Cameras and live addresses: always the newest frame, drops counted, reconnected when they go away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from threading import Condition, Event, Lock, Thread
+
+import cv2
+import numpy as np
+
+from siamcli.errors import InputError
+from siamcli.frames import Frame, SourceInfo
+from siamcli.media.base import Source
+from siamcli.times import Cut, Cutter
+
+__all__ = ["Camera", "LiveSource", "Reconnect"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnect:
+    """How often in a row a live source is opened again, and how long it waits before, in seconds."""
+
+    attempts: int = 5
+    first_wait: float = 0.5
+    longest_wait: float = 8.0
+
+    def wait(self, attempt: int) -> float:
+        """Seconds before the attempt (1, 2, ...): twice as long each time.
+
+        >>> [Reconnect().wait(n) for n in (1, 2, 3, 6)]
+        [0.5, 1.0, 2.0, 8.0]
+        """
+        return min(self.first_wait * 2.0 ** (attempt - 1), self.longest_wait)
+
+
+class Camera(Source):
+    """A camera by its number, as OpenCV counts them.  Raises InputError when it gives no frame."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(Cut())
+        # OpenCV complains on stderr about every back end that does not know the number.
+        level = cv2.utils.logging.getLogLevel()
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        try:
+            self._capture = cv2.VideoCapture(number)
+            ok, image = self._capture.read()
+        finally:
+            cv2.utils.logging.setLogLevel(level)
+        self._lock = Lock()
+        if not ok:
+            self._capture.release()
+            raise InputError(
+                f"camera {number} gives no picture", hint="is it plugged in, and free? 0 is the first camera"
+            )
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        self.info = SourceInfo(
+            name=f"camera{number}",
+            size=(image.shape[1], image.shape[0]),
+            fps=Fraction(fps).limit_denominator(1001) if fps > 0 else None,
+        )
+
+    def frames(self, cutter: Cutter) -> Iterator[Frame]:
+        index = 0
+        while True:
+            with self._lock:
+                ok, image = self._capture.read()
+            if not ok:
+                raise InputError(f"{self.info.name} stopped", hint="was it unplugged?")
+            if cutter(index, None) == "keep":
+                yield Frame(index, None, np.asarray(image, dtype=np.uint8))
+            index += 1
+
+    def close(self) -> None:
+        with self._lock:
+            self._capture.release()
+
+
+class LiveSource(Source):
+    """Reads `stream` in a thread and hands out the newest frame; `dropped` counts the others.
+
+    The index counts all frames that arrived, the time is seconds since the first.  A stream that
+    ends or fails is opened again with `reopen`; raises InputError when that fails too often.
+    """
+
+    def __init__(
+        self, stream: Source, reopen: Callable[[], Source], cut: Cut, policy: Reconnect | None = None
+    ) -> None:
+        super().__init__(cut)
+        self.info = replace(stream.info, count=None)
+        self.dropped = 0
+        self._stream = stream
+        self._reopen = reopen
+        self._policy = policy or Reconnect()
+        self._news = Condition()
+        self._newest: Frame | None = None
+        self._failures = 0
+        self._end: InputError | None = None
+        self._stop = Event()
+        self._thread: Thread | None = None
+
+    def frames(self, cutter: Cutter) -> Iterator[Frame]:
+        self._thread = Thread(target=self._read, args=(cutter,), daemon=True)
+        self._thread.start()
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._newest or self._stop.is_set())
+                frame, self._newest = self._newest, None
+            if frame is not None:
+                yield frame
+            elif self._end is not None:
+                raise self._end
+            else:
+                return
+
+    def _read(self, cutter: Cutter) -> None:
+        index, began = 0, 0.0
+        while not self._stop.is_set():
+            arrived, problem = index, InputError(f"{self.info.name} ended")
+            try:
+                for frame in self._stream.frames(Cutter(Cut())):
+                    now = time.monotonic()
+                    began = began or now
+                    fate = cutter(index, now - began)
+                    if fate == "keep":
+                        self._offer(Frame(index, now - began, frame.image))
+                    if fate == "stop":
+                        self._finish(None)
+                    if self._stop.is_set():
+                        return
+                    index += 1
+            except InputError as error:
+                problem = error
+            self._failures = 0 if index > arrived else self._failures
+            self._reconnect(problem)
+
+    def _reconnect(self, problem: InputError) -> None:
+        """Open the stream again, or give up with what went wrong last."""
+        self._stream.close()
+        while not self._stop.is_set():
+            self._failures += 1
+            if self._failures > self._policy.attempts:
+                self._finish(problem)
+            elif not self._stop.wait(self._policy.wait(self._failures)):
+                try:
+                    self._stream = self._reopen()
+                except InputError as error:
+                    problem = error
+                else:
+                    return
+
+    def _offer(self, frame: Frame) -> None:
+        with self._news:
+            self.dropped += self._newest is not None
+            self._newest = frame
+            self._news.notify()
+
+    def _finish(self, problem: InputError | None) -> None:
+        self._end = problem
+        self._stop.set()
+        with self._news:
+            self._news.notify()
+
+    def close(self) -> None:
+        self._finish(self._end)
+        self._stream.close()
+        if self._thread:
+            self._thread.join()
+            self._stream.close()  # the thread may have opened it again meanwhile
