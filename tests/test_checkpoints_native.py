@@ -179,6 +179,20 @@ def test_damaged_header_is_refused_or_harmless(
         assert "bad.safetensors" in str(error)
 
 
+@settings(max_examples=10, deadline=None)
+@given(share=st.floats(0, 0.999999), bit=st.integers(0, 7))
+def test_one_flipped_bit_shows(
+    native: Path, share: float, bit: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    bad = tmp_path_factory.getbasetemp() / "bad.safetensors"
+    data = bytearray(native.read_bytes())
+    start = 8 + int.from_bytes(data[:8], "little")
+    data[start + int((len(data) - start) * share)] ^= 1 << bit
+    bad.write_bytes(data)
+    with pytest.raises(WeightsError, match=r"bad\.safetensors"):
+        read_native(bad)
+
+
 def test_wrong_weights_are_not_written(checkpoint: Checkpoint, tmp_path: Path) -> None:
     weights = {n: w for n, w in checkpoint.weights.items() if not n.startswith("neck.")}
     with pytest.raises(WeightsError, match="missing"):

@@ -31,7 +31,11 @@ SCALE = "::scale"
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says about itself.  `provenance` holds how the weights came to be, as plain values."""
+    """What a file says about itself.
+
+    `provenance` holds how the weights came to be, as plain values; `data_sha256` is the hash of
+    the bytes after the header, so that a damaged file shows.
+    """
 
     format: int
     precision: Precision
@@ -41,6 +45,7 @@ class Header:
     spec: ModelSpec
     params: TrackerParams
     provenance: dict[str, Any]
+    data_sha256: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,15 +101,19 @@ def read_native(path: Path) -> Checkpoint:
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError, RuntimeError) as error:
         raise _damaged(path, error) from error
+    weights = match(_restored(stored, path), header.spec, str(path))
+    whole, data = _hashes(path)
+    if data != header.data_sha256:
+        raise _damaged(path, "its data do not have the hash in its header")
     return Checkpoint(
         spec=header.spec,
         params=header.params,
-        weights=match(_restored(stored, path), header.spec, str(path)),
+        weights=weights,
         name=header.name,
         version=header.version,
         license=header.license,
         provenance=header.provenance,
-        sha256=sha256_of(path),
+        sha256=whole,
     )
 
 
@@ -128,6 +137,7 @@ def write_native(checkpoint: Checkpoint, path: Path, precision: Precision = "flo
         spec=checkpoint.spec,
         params=checkpoint.params,
         provenance=dict(checkpoint.provenance),
+        data_sha256=hashlib.sha256(_data(save(tensors))).hexdigest(),
     )
     # One metadata entry: the order of several is not fixed, and neither would the bytes be.
     _write(path, save(tensors, {KEY: json.dumps(asdict(header), sort_keys=True)}))
@@ -140,6 +150,24 @@ def sha256_of(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _hashes(path: Path) -> tuple[str, str]:
+    """SHA-256 of the whole file, and of the data after its header."""
+    whole, data = hashlib.sha256(), hashlib.sha256()
+    with path.open("rb") as file:
+        length = file.read(8)
+        header = file.read(int.from_bytes(length, "little"))
+        whole.update(length + header)
+        while block := file.read(1 << 20):
+            whole.update(block)
+            data.update(block)
+    return whole.hexdigest(), data.hexdigest()
+
+
+def _data(file: bytes) -> memoryview:
+    """The bytes after a safetensors header, which starts with its own length."""
+    return memoryview(file)[8 + int.from_bytes(file[:8], "little") :]
 
 
 def _stored(name: str, weight: Tensor, precision: Precision) -> dict[str, Tensor]:
@@ -189,5 +217,5 @@ def _write(path: Path, data: bytes) -> None:
         ) from error
 
 
-def _damaged(path: Path, error: Exception) -> WeightsError:
+def _damaged(path: Path, error: object) -> WeightsError:
     return WeightsError(f"{path}: damaged or cut short ({error})", hint="fetch or import the file again")
