@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "checkpoints": "errors model",
     "media": "errors boxes frames times trajectory",
     "load": "errors model tracker engines checkpoints",
-    "bench": "errors boxes frames trajectory tracker media",
+    "bench": "errors boxes frames times trajectory tracker media",
     "train": "errors boxes frames trajectory model tracker engines checkpoints media bench load",
     "__init__": "errors boxes frames trajectory model tracker engines checkpoints media load",
     "cli": "errors boxes frames trajectory model tracker engines checkpoints media bench train load __init__",

@@ -1,0 +1,127 @@
+"""What siamtrack knows of each benchmark: data/datasets.toml, and the sequence tables beside it."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal, get_args
+
+from siamcli.errors import DatasetError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["DATA", "Anchor", "DatasetSpec", "Entry", "Protocol", "anchors", "entries", "find_spec", "specs"]
+
+DATA = files("siamcli.bench") / "data"
+Protocol = Literal["ope", "got10k", "trackingnet", "supervised", "longterm"]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSpec:
+    """One benchmark: where its files lie, in which format, and by which rules it is scored.
+
+    Paths are templates of {name}, {folder}, {target} and {group}, tried in order below the root.
+    `table` and `subset` name rows of a sequence table; else `lists` name a file of sequence names; else
+    every file that fits a `truth` template is a sequence.  `origin` is the coordinate of the first pixel.
+    In the data file `like` takes over the fields of another benchmark.
+    """
+
+    key: str
+    title: str
+    protocol: Protocol
+    frames: tuple[str, ...]
+    truth: tuple[str, ...]
+    table: str | None = None
+    subset: str | None = None
+    lists: tuple[str, ...] = ()
+    origin: int = 0
+    format: Literal["xywh", "vatic"] = "xywh"
+    absent: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    absent_is_hit: bool = False
+    truncate: bool = False
+    server: str | None = None
+    interval: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of a sequence table.  Frames `first` .. `last` count from 1 as in the file names; None is all."""
+
+    name: str
+    folder: str
+    target: str = ""
+    first: int | None = None
+    last: int | None = None
+    attributes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A published number: which tracker, metric key, value, and where it is printed."""
+
+    tracker: str
+    metric: str
+    value: float
+    source: str
+
+
+@cache
+def specs() -> dict[str, DatasetSpec]:
+    """All benchmarks by key, in the order of the data file."""
+    raw = tomllib.loads((DATA / "datasets.toml").read_text(encoding="utf-8"))
+    found = {}
+    for key, own in raw.items():
+        fields: dict[str, Any] = {**raw.get(own.pop("like", ""), {}), **own}
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+        found[key] = DatasetSpec(key=key, **plain)
+        if found[key].protocol not in get_args(Protocol):
+            raise DatasetError(f"datasets.toml: {key}: unknown protocol {found[key].protocol}")
+    return found
+
+
+def find_spec(name: str) -> DatasetSpec:
+    """The benchmark called `name`, in any case, with or without dashes.  Raises DatasetError."""
+    wanted = _plain(name)
+    for spec in specs().values():
+        if wanted in {_plain(n) for n in (spec.key, spec.title, *spec.aliases)}:
+            return spec
+    raise DatasetError(f"no benchmark is called {name!r}", hint="known: " + ", ".join(specs()))
+
+
+def entries(spec: DatasetSpec) -> tuple[Entry, ...]:
+    """The rows of the spec's table that belong to its subset; empty where it has none."""
+    if spec.table is None:
+        return ()
+    rows = [row for row in _table(spec.table) if spec.subset in row["sets"].split()]
+    return tuple(
+        Entry(
+            row["name"],
+            row.get("folder") or row["name"],
+            row.get("target") or "",
+            int(row["first"]) if row.get("first") else None,
+            int(row["last"]) if row.get("last") else None,
+            frozenset((row.get("attributes") or "").split()),
+        )
+        for row in rows
+    )
+
+
+def anchors(dataset: str) -> tuple[Anchor, ...]:
+    """Published figures for the benchmark with this key."""
+    rows = [row for row in _table("anchors.csv") if row["dataset"] == dataset]
+    return tuple(Anchor(row["tracker"], row["metric"], float(row["value"]), row["source"]) for row in rows)
+
+
+def _table(name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader((DATA / name).read_text(encoding="utf-8").splitlines()))
+
+
+def _plain(name: str) -> str:
+    return "".join(c for c in name.casefold() if c.isalnum())

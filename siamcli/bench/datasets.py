@@ -1,0 +1,279 @@
+"""From a folder in a benchmark's official layout to sequences."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from siamcli.bench.catalog import DatasetSpec, Entry, entries
+from siamcli.bench.overlap import Array, Mask, box_corners, upright_boxes
+from siamcli.bench.sequence import Dataset, Sequence
+from siamcli.bench.textfiles import read_flat, read_rows
+from siamcli.errors import DatasetError
+
+__all__ = ["open_dataset"]
+
+_IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
+_VIDEOS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm"})
+_WANTED = {"xywh": {4}, "polygon": {4, 8}, "vatic": range(5, 64)}
+
+
+def open_dataset(
+    spec: DatasetSpec,
+    root: Path,
+    *,
+    partial: bool = False,
+    frames: bool = True,
+    only: Iterable[str] = (),
+) -> Dataset:
+    """The benchmark below `root`, or PySOT's annotation file of it (a .json).
+
+    With `partial` missing sequences and cut ones are accepted and noted; without `frames` annotations
+    are enough, as scoring needs no pictures.  `only` chooses sequences by name.
+    Raises DatasetError that says what is missing.
+    """
+    wanted = frozenset(only)
+    if root.suffix == ".json" and root.is_file():
+        sequences = _from_json(root)
+        return _checked(spec, [s for s in sequences if not wanted or s.name in wanted], [], wanted, partial)
+    if not root.is_dir():
+        raise DatasetError(f"no such folder: {root}", hint=f"--root is the folder that holds {spec.title}")
+    table = entries(spec) or tuple(Entry(name, name) for name in _names(spec, root))
+    unknown = wanted - {entry.name for entry in table}
+    if unknown:
+        raise DatasetError(f"{spec.title} has no sequence {', '.join(sorted(unknown))}")
+    chosen = [entry for entry in table if not wanted or entry.name in wanted]
+    sequences, missing = [], []
+    for entry in chosen:
+        truth = _first(root, spec.truth, entry)
+        source = _first(root, spec.frames, entry) if frames else None
+        if truth is None or (frames and source is None):
+            what = "annotation" if truth is None else "frames"
+            places = spec.truth if truth is None else spec.frames
+            missing.append(f"{what} of {entry.name} ({_fill(places[0], entry)})")
+        else:
+            sequences.append(_sequence(spec, entry, truth, source, partial))
+    return _checked(spec, sequences, missing, wanted, partial)
+
+
+def _checked(
+    spec: DatasetSpec, found: list[Sequence], missing: list[str], wanted: frozenset[str], partial: bool
+) -> Dataset:
+    """The data set if it is whole, or may be partial."""
+    if not found:
+        first = f": no {missing[0]}" if missing else ""
+        raise DatasetError(
+            f"this folder is not {spec.title}{first}",
+            hint=f"expected below it: {spec.truth[0]}, {spec.frames[0]}",
+        )
+    if missing and not partial:
+        shown = "; ".join(missing[:3]) + (f"; and {len(missing) - 3} more" if len(missing) > 3 else "")
+        raise DatasetError(
+            f"{spec.title} is incomplete, missing: {shown}",
+            hint=f"--partial uses the {len(found)} that are there; the figure is then not {spec.title}'s",
+        )
+    total = len(found) + len(missing)
+    note = f"{len(found)} of {total} sequences" if missing else None
+    if wanted:
+        note = f"{len(found)} chosen sequences"
+    elif partial and note is None and spec.table:
+        note = "possibly cut sequences"
+    return Dataset(spec, tuple(found), note)
+
+
+def _fill(template: str, entry: Entry) -> str:
+    return template.format(
+        name=entry.name, folder=entry.folder, target=entry.target, group=entry.name.rpartition("-")[0]
+    )
+
+
+def _first(root: Path, templates: tuple[str, ...], entry: Entry) -> Path | None:
+    for template in templates:
+        path = root / _fill(template, entry)
+        if path.is_dir() and not any(p.suffix.lower() in _IMAGES for p in path.iterdir()):
+            continue
+        if path.exists():
+            return path
+    return None
+
+
+def _names(spec: DatasetSpec, root: Path) -> list[str]:
+    """Sequence names from the benchmark's list file, or from the annotations that are there."""
+    for listed in spec.lists:
+        if (root / listed).is_file():
+            return [line.strip() for line in (root / listed).read_text().splitlines() if line.strip()]
+    if spec.lists:
+        raise DatasetError(f"{spec.title}: no {' or '.join(spec.lists)} in {root}")
+    names: dict[str, None] = {}
+    for template in spec.truth:
+        pattern = re.compile(re.escape(template).replace(r"\{name\}", "(?P<name>[^/]+)", 1)
+                             .replace(r"\{name\}", "(?P=name)"))  # fmt: skip
+        for path in sorted(root.glob(template.replace("{name}", "*"))):
+            match = pattern.fullmatch(path.relative_to(root).as_posix())
+            if match:
+                names[match["name"]] = None
+    return sorted(names)
+
+
+def _sequence(
+    spec: DatasetSpec, entry: Entry, truth_file: Path, source: Path | None, partial: bool
+) -> Sequence:
+    truth, polygons = _truth(spec, truth_file)
+    frames: tuple[Path, ...] = ()
+    video = source if source is not None and source.suffix.lower() in _VIDEOS else None
+    if source is not None and video is None:
+        frames = _frame_files(source, entry)
+        if spec.format == "vatic" and abs(len(truth) / len(frames) - 8) < 1:
+            truth = truth[::8]  # NfS at 30 fps comes with annotations for 240
+        truth, polygons, frames = _matched(spec, entry, truth_file, truth, polygons, frames, partial)
+    folder = truth_file.parent
+    count = len(truth)
+    return Sequence(
+        entry.name,
+        truth,
+        frames,
+        video,
+        0 if video else (entry.first or 1) - 1,
+        polygons,
+        _absent(spec, folder, count),
+        entry.attributes,
+        _tags(folder, count) if spec.protocol == "supervised" else {},
+        _size(folder),
+    )
+
+
+def _truth(spec: DatasetSpec, path: Path) -> tuple[Array, Array | None]:
+    """Boxes (N, 4), 0-based, and polygons (N, 8) where the benchmark has them."""
+    if spec.protocol == "supervised":
+        return _from_regions(read_rows(path, _WANTED["polygon"]))
+    if spec.format == "vatic":  # id, left, top, right, bottom, flags and a label that is not a number
+        rows = [line.split()[1:5] for line in path.read_text().splitlines() if line.strip()]
+        try:
+            corners = np.array(rows, np.float64).reshape(-1, 4)
+        except ValueError:
+            raise DatasetError(f"{path}: lines are not: id left top right bottom ...") from None
+        return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1), None
+    boxes = np.array(read_rows(path, _WANTED["xywh"]), np.float64)
+    boxes[:, :2] -= spec.origin
+    return boxes, None
+
+
+def _from_regions(rows: list[list[float]]) -> tuple[Array, Array]:
+    polygons = np.array([r if len(r) == 8 else box_corners(np.array([r]))[0] for r in rows], np.float64)
+    boxes = np.array([r if len(r) == 4 else upright_boxes(np.array([r]))[0] for r in rows], np.float64)
+    return boxes, polygons
+
+
+def _frame_files(folder: Path, entry: Entry) -> tuple[Path, ...]:
+    """The numbered images of a folder inside the entry's range of numbers."""
+    numbered = []
+    for path in folder.iterdir():
+        if path.suffix.lower() in _IMAGES and (digits := re.findall(r"\d+", path.stem)):
+            numbered.append((int(digits[-1]), path))
+    first = entry.first if entry.first is not None else -1
+    last = entry.last if entry.last is not None else float("inf")
+    chosen = sorted((n, path) for n, path in numbered if first <= n <= last)
+    numbers = [n for n, _ in chosen]
+    for before, after in itertools.pairwise(numbers):
+        if after != before + 1:
+            raise DatasetError(f"{folder}: frame {before + 1} is missing ({before} is followed by {after})")
+    return tuple(path for _, path in chosen)
+
+
+def _matched(
+    spec: DatasetSpec,
+    entry: Entry,
+    path: Path,
+    truth: Array,
+    polygons: Array | None,
+    frames: tuple[Path, ...],
+    partial: bool,
+) -> tuple[Array, Array | None, tuple[Path, ...]]:
+    """One row of truth per frame, or an error that names both counts."""
+    if spec.server and len(truth) == 1:
+        rest = np.full((len(frames) - 1, 4), np.nan)
+        return np.concatenate([truth, rest]), None, frames
+    wanted = None if entry.first is None or entry.last is None else entry.last - entry.first + 1
+    if (
+        entry.first is not None and len(truth) == entry.last
+    ):  # the file covers the frames before the range too
+        truth = truth[entry.first - 1 :]
+    off_by_one = spec.format == "vatic" and abs(len(truth) - len(frames)) == 1
+    if off_by_one:
+        n = min(len(truth), len(frames))
+        truth, frames = truth[:n], frames[:n]
+    if len(truth) != len(frames):
+        raise DatasetError(
+            f"{entry.name}: {len(frames)} frames, but {len(truth)} rows in {path}",
+            hint="frames or rows were lost when the data set was copied",
+        )
+    if wanted is not None and len(frames) != wanted and not partial:
+        raise DatasetError(
+            f"{entry.name}: {len(frames)} frames, {spec.title} has {wanted} ({entry.first}-{entry.last})",
+            hint=f"--partial accepts cut sequences; the figure is then not {spec.title}'s",
+        )
+    return truth, polygons, frames
+
+
+def _absent(spec: DatasetSpec, folder: Path, count: int) -> Mask | None:
+    """Frames that any of the benchmark's label files declares absent."""
+    absent: Mask | None = None
+    for name in spec.absent:
+        if (folder / name).is_file():
+            flags = read_flat(folder / name)
+            if len(flags) != count:
+                raise DatasetError(f"{folder / name}: {len(flags)} labels for {count} frames")
+            absent = (flags > 0) if absent is None else absent | (flags > 0)
+    return absent
+
+
+def _tags(folder: Path, count: int) -> dict[str, Mask]:
+    """VOT's per-frame attributes; files may be shorter than the sequence, the rest is 0."""
+    tags = {}
+    for path in sorted([*folder.glob("*.tag"), *folder.glob("*.label")]):
+        flags = np.zeros(count, bool)
+        values = read_flat(path)[:count] > 0
+        flags[: len(values)] = values
+        tags[path.stem] = flags
+    return tags
+
+
+def _size(folder: Path) -> tuple[int, int] | None:
+    """The image size from GOT-10k's meta_info.ini, where there is one."""
+    meta = folder / "meta_info.ini"
+    found = (
+        re.search(r"resolution\s*[:=]\s*\(?(\d+)\s*,\s*(\d+)", meta.read_text()) if meta.is_file() else None
+    )
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _from_json(path: Path) -> list[Sequence]:
+    """PySOT's annotation files: gt_rect per frame, size, and per-frame attributes."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return [_json_sequence(name, fields) for name, fields in raw.items()]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(f"{path} is not a PySOT annotation file: {error!r}") from None
+
+
+def _json_sequence(name: str, fields: dict[str, object]) -> Sequence:
+    regions = fields["gt_rect"]
+    assert isinstance(regions, list)
+    rows = [[float("nan")] * 4 if len(r) == 1 else [float(v) for v in r] for r in regions]
+    has_polygons = any(len(row) == 8 for row in rows)
+    truth, polygons = _from_regions(rows) if has_polygons else (np.array(rows, np.float64), None)
+    tags = {
+        key: np.array(value) > 0
+        for key, value in fields.items()
+        if isinstance(value, list) and len(value) == len(rows) and key not in ("gt_rect", "img_names")
+    }
+    named = fields.get("attr")
+    attributes = frozenset(str(a) for a in named) if isinstance(named, list) else frozenset()
+    width, height = fields.get("width"), fields.get("height")
+    size = (width, height) if isinstance(width, int) and isinstance(height, int) else None
+    return Sequence(name, truth, polygons=polygons, attributes=attributes, tags=tags, size=size)

@@ -1,0 +1,144 @@
+"""Run a tracker over a data set, sequence by sequence, and pick up where an earlier run stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from siamcli.bench.catalog import DatasetSpec
+from siamcli.bench.protocols import Follower, read_frames, repeat_supervised, run_once
+from siamcli.bench.results import write_runs, write_track
+from siamcli.bench.sequence import Dataset, Sequence
+from siamcli.media.parts import reporting
+
+__all__ = ["Done", "evaluate", "finished"]
+
+LOG = "run.jsonl"
+Make = Callable[[], Follower[Any]]
+"""Makes the tracker, once per process.  Hashable and picklable: a frozen dataclass with `__call__`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One finished sequence.  `files` maps the result files (relative to the folder) to their SHA-256."""
+
+    sequence: str
+    key: str
+    frames: int
+    seconds: float
+    files: Mapping[str, str]
+    resumed: bool = False
+
+
+def evaluate(
+    dataset: Dataset,
+    make: Make,
+    folder: Path,
+    identity: Mapping[str, object],
+    *,
+    jobs: int = 1,
+    repetitions: int = 15,
+) -> Iterator[Done]:
+    """Run what is not finished yet, one record per sequence, the finished ones first.
+
+    `identity` names everything that decides the boxes: weights hash, parameters, engine, version.  A
+    sequence counts as finished when the log holds its key (identity, protocol and truth) and its files
+    still are what was written then.  `jobs` processes share the sequences.
+    Raises DatasetError, InputError, OutputError; what was finished before stays.
+    """
+    known = finished(folder)
+    waiting = []
+    for sequence in dataset.sequences:
+        key = _key(dataset.spec, sequence, {**identity, "repetitions": repetitions})
+        done = known.get((sequence.name, key))
+        if done is not None and all(_sha256(folder / file) == sha for file, sha in done.files.items()):
+            yield done
+        else:
+            waiting.append(_Task(make, dataset.spec, sequence, folder, key, repetitions))
+    with reporting(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    for done in map(_run, waiting) if jobs == 1 else _in_parallel(waiting, jobs):
+        record = {k: v for k, v in asdict(done).items() if k != "resumed"}
+        with reporting(folder / LOG), (folder / LOG).open("a", encoding="utf-8") as log:
+            log.write(json.dumps({**record, "identity": dict(identity)}) + "\n")
+        yield done
+
+
+def finished(folder: Path) -> dict[tuple[str, str], Done]:
+    """What the log of `folder` says was done, by sequence and key; a line cut by a crash is passed over."""
+    if not (folder / LOG).is_file():
+        return {}
+    found = {}
+    for line in (folder / LOG).read_text(encoding="utf-8").splitlines():
+        try:
+            raw = json.loads(line)
+        except ValueError:
+            continue
+        done = Done(raw["sequence"], raw["key"], raw["frames"], raw["seconds"], raw["files"], resumed=True)
+        found[done.sequence, done.key] = done
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Task:
+    make: Make
+    spec: DatasetSpec
+    sequence: Sequence
+    folder: Path
+    key: str
+    repetitions: int
+
+
+@cache
+def _made(make: Make) -> Follower[Any]:
+    return make()
+
+
+def _run(task: _Task) -> Done:
+    tracker, sequence = _made(task.make), task.sequence
+    if task.spec.protocol == "supervised":
+        runs = repeat_supervised(tracker, sequence, task.repetitions)
+        files = write_runs(task.folder, task.spec, sequence.name, runs)
+        seconds = sum(float(track.seconds.sum()) for _, track in runs if track.seconds is not None)
+    else:
+        track = run_once(tracker, read_frames(sequence), sequence.box(0))
+        files = write_track(task.folder, task.spec, sequence.name, track)
+        seconds = 0.0 if track.seconds is None else float(track.seconds.sum())
+    hashes = {file.relative_to(task.folder).as_posix(): _sha256(file) for file in files}
+    return Done(sequence.name, task.key, len(sequence), seconds, hashes)
+
+
+def _in_parallel(tasks: list[_Task], jobs: int) -> Iterator[Done]:
+    """Longest first, so that no process is left alone with a long one at the end."""
+    spawn = multiprocessing.get_context("spawn")  # torch and ffmpeg do not survive a fork
+    with ProcessPoolExecutor(jobs, mp_context=spawn) as pool:
+        ordered = sorted(tasks, key=lambda task: -len(task.sequence))
+        running: set[Future[Done]] = {pool.submit(_run, task) for task in ordered}
+        try:
+            while running:
+                ready, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in ready:
+                    yield future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _key(spec: DatasetSpec, sequence: Sequence, identity: Mapping[str, object]) -> str:
+    """The identity of one result: what ran, by which protocol, on what."""
+    frames = [path.name for path in sequence.frames]
+    facts = json.dumps(
+        [identity, spec.key, spec.protocol, sequence.name, frames, sequence.offset], default=str
+    )
+    return hashlib.sha256(facts.encode() + sequence.truth.tobytes()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    """The hash of a file; of nothing where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

@@ -1,0 +1,134 @@
+"""The one-pass metrics: curves over thresholds, and the numbers that papers quote from them.
+
+Frames without a usable truth come in as NaN.  They never count as overlapping; whether they count as
+precise is a quirk that differs between toolkits (`absent_is_hit`).  The divisor is always the number of
+frames that came in.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from siamcli.bench.overlap import Array, Mask
+
+__all__ = [
+    "NORMALISED",
+    "PIXELS",
+    "SUCCESS",
+    "area",
+    "average_overlap",
+    "longterm_f",
+    "precision_curve",
+    "repair",
+    "success_curve",
+    "success_rate",
+]
+
+SUCCESS = np.linspace(0, 1, 21)
+"""IoU 0, 0.05 ... 1."""
+PIXELS = np.arange(51, dtype=np.float64)
+"""Centre error 0, 1 ... 50 pixels; OTB quotes the value at 20."""
+NORMALISED = np.linspace(0, 0.5, 51)
+"""Centre error over target size 0, 0.01 ... 0.5; LaSOT quotes the value at 0.2."""
+
+
+def repair(predicted: Array, truth: Array) -> Array:
+    """What the official toolkits do first: frame 1 is the truth, a broken box repeats the one before it.
+
+    >>> repair(np.array([[9, 9, 9, 9], [1, 1, 0, 5], [2, 2, 5, 5.0]]), np.ones((3, 4))).tolist()
+    [[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 5.0, 5.0]]
+    """
+    repaired: Array = predicted.copy()
+    repaired[0] = truth[0]
+    broken = ~np.isfinite(repaired).all(axis=1) | (repaired[:, 2:] <= 0).any(axis=1)
+    for i in np.flatnonzero(broken & np.isfinite(truth).all(axis=1)):
+        if i > 0:
+            repaired[i] = repaired[i - 1]
+    return repaired
+
+
+def success_curve(overlap: Array, *, strict: bool = True, thresholds: Array = SUCCESS) -> Array:
+    """Share of frames whose IoU exceeds each threshold: (N,) -> (T,)
+
+    `strict` compares with >, as OTB and everybody after it; TrackingNet compares with >=.
+    A perfect tracker therefore reaches 20/21, never 1, under strict comparison:
+
+    >>> float(success_curve(np.ones(5)).mean()) == 20 / 21
+    True
+    >>> float(success_curve(np.ones(5), strict=False).mean())
+    1.0
+    """
+    with np.errstate(invalid="ignore"):
+        hit = overlap[:, None] > thresholds if strict else overlap[:, None] >= thresholds
+    return np.asarray(hit.mean(axis=0))
+
+
+def precision_curve(error: Array, thresholds: Array = PIXELS, *, absent_is_hit: bool = False) -> Array:
+    """Share of frames whose centre error is at most each threshold: (N,) -> (T,)
+
+    With `absent_is_hit` a frame without truth counts as precise at every threshold, because OTB's and
+    PySOT's code marks it with an error of -1.
+
+    >>> precision_curve(np.array([3.0, 30.0, np.nan]))[20].round(3)
+    np.float64(0.333)
+    >>> precision_curve(np.array([3.0, 30.0, np.nan]), absent_is_hit=True)[20].round(3)
+    np.float64(0.667)
+    """
+    known = np.where(np.isnan(error), -1.0 if absent_is_hit else np.inf, error)
+    return np.asarray((known[:, None] <= thresholds).mean(axis=0))
+
+
+def area(curve: Array) -> float:
+    """Area under a curve by the trapezoid rule, over a range of 1: TrackingNet's summary of every curve.
+
+    >>> area(np.array([1.0, 1.0, 0.0]))
+    0.75
+    """
+    return float((curve[1:] + curve[:-1]).mean() / 2)
+
+
+def average_overlap(overlap: Array) -> float:
+    """AO of GOT-10k: mean IoU over frames pooled from all sequences (first frames left out by the caller).
+
+    >>> average_overlap(np.array([0.5, 1.0]))
+    0.75
+    """
+    return float(overlap.mean())
+
+
+def success_rate(overlap: Array, threshold: float) -> float:
+    """SR of GOT-10k: share of pooled frames with IoU above the threshold.
+
+    >>> success_rate(np.array([0.4, 0.6, 0.8, 0.9]), 0.75)
+    0.5
+    """
+    return float((overlap > threshold).mean())
+
+
+def longterm_f(
+    overlaps: list[Array], scores: list[Array], visible: list[Mask], resolution: int = 100
+) -> tuple[float, float, float]:
+    """Precision, recall and F of VOT-LT at the threshold of the best F; one array per sequence.
+
+    `overlaps` are 0 where the target is absent, `scores` the tracker's confidences.  Thresholds are
+    -inf, +inf and `resolution` - 2 picks at equal steps through the sorted scores of all sequences.
+    Precision is 1 where nothing is reported.  At -inf all frames with a score above 0 count (PySOT).
+
+    >>> longterm_f([np.array([1.0, 1.0])], [np.array([0.9, 0.8])], [np.array([True, True])])
+    (1.0, 1.0, 1.0)
+    """
+    ordered = np.sort(np.concatenate(scores)[np.isfinite(np.concatenate(scores))])
+    step = max(len(ordered) // (resolution - 2), 1)
+    picks = ordered[step // 2 :: step][: resolution - 2][::-1]
+    best = (0.0, 0.0, 0.0)
+    for threshold in (np.inf, *picks, -np.inf):
+        precision, recall = [], []
+        for overlap, score, seen in zip(overlaps, scores, visible, strict=True):
+            reported = score >= threshold if np.isfinite(threshold) or threshold > 0 else score > 0
+            precision.append(float(overlap[reported].mean()) if reported.any() else 1.0)
+            recall.append(float(overlap[reported].sum()) / max(int(seen.sum()), 1))
+        p, r = float(np.mean(precision)), float(np.mean(recall))
+        f = 2 * p * r / (p + r) if p + r > 0 else 0.0
+        if f > best[2]:
+            best = (p, r, f)
+    return best

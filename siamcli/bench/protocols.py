@@ -1,0 +1,130 @@
+"""How a tracker is run on a sequence: once through, or started again after every failure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from siamcli.bench.overlap import box_corners, region_overlap
+from siamcli.bench.results import Track
+from siamcli.bench.sequence import Sequence
+from siamcli.bench.vot import FAILED, SKIPPED, STARTED, TRACKED, VotRun
+from siamcli.boxes import Box
+from siamcli.errors import DatasetError
+from siamcli.frames import Frame
+from siamcli.media.folders import ImageSequence
+from siamcli.media.sources import open_source
+from siamcli.times import Cut, TimePoint
+
+__all__ = ["Follower", "State", "read_frames", "repeat_supervised", "run_once", "run_supervised"]
+
+
+class State(Protocol):
+    """What a benchmark asks of a tracker's state."""
+
+    @property
+    def box(self) -> Box: ...
+    @property
+    def score(self) -> float: ...
+
+
+S = TypeVar("S", bound=State)
+
+
+class Follower(Protocol[S]):
+    """What a benchmark asks of a tracker: siamcli's `Tracker`, or anybody's."""
+
+    def start(self, frame: Frame, box: Box) -> S: ...
+    def step(self, state: S, frame: Frame) -> S: ...
+
+
+def read_frames(sequence: Sequence) -> Iterator[Frame]:
+    """The pictures of a sequence, one per row of its truth.  Raises DatasetError, InputError."""
+    first = sequence.offset if sequence.video else 0
+    if sequence.video:
+        end = TimePoint(frame=first + len(sequence))
+        source = open_source(str(sequence.video), start=TimePoint(frame=first), end=end)
+    elif sequence.frames:
+        source = ImageSequence(sequence.name, sequence.frames, Cut())
+    else:
+        raise DatasetError(f"{sequence.name} comes without frames", hint="only its annotations were opened")
+    count = 0
+    with source:
+        for frame in source:
+            if frame.index != first + count:
+                raise DatasetError(f"{sequence.name}: cannot decode {sequence.frames[count]}")
+            yield frame
+            count += 1
+    if count != len(sequence):
+        raise DatasetError(f"{sequence.name}: {count} frames in {sequence.video}, {len(sequence)} annotated")
+
+
+def run_once(tracker: Follower[S], frames: Iterable[Frame], box: Box) -> Track:
+    """One-pass evaluation: start on the first frame, never help again.  Frame 1 is the given box.
+
+    Times are those of the tracker alone, without decoding.  OTB, UAV, LaSOT, NfS, GOT-10k, TrackingNet,
+    and VOT-LT with its confidences.
+    """
+    state: S | None = None
+    boxes, scores, seconds = [], [], []
+    for frame in frames:
+        begun = time.perf_counter()
+        state = tracker.start(frame, box) if state is None else tracker.step(state, frame)
+        seconds.append(time.perf_counter() - begun)
+        boxes.append(tuple(state.box))
+        scores.append(state.score)
+    return Track(np.array(boxes, np.float64), np.array(scores), np.array(seconds))
+
+
+def run_supervised(
+    tracker: Follower[S], frames: Iterable[Frame], sequence: Sequence, *, skip: int = 5
+) -> tuple[VotRun, Track]:
+    """VOT's reset-based experiment: the run fails where the overlap is 0, and starts anew `skip` frames on.
+
+    The overlap is counted in pixels inside the image.
+    """
+    truth = box_corners(sequence.truth) if sequence.polygons is None else sequence.polygons
+    count = len(sequence)
+    codes = np.full(count, SKIPPED)
+    boxes, regions, seconds = np.full((count, 4), np.nan), np.full((count, 8), np.nan), np.zeros(count)
+    state: S | None = None
+    start = 0
+    for i, frame in enumerate(frames):
+        if i < start:
+            continue
+        begun = time.perf_counter()
+        state = (
+            tracker.start(frame, sequence.box(i))
+            if i == start or state is None
+            else tracker.step(state, frame)
+        )
+        seconds[i] = time.perf_counter() - begun
+        if i == start:
+            codes[i] = STARTED
+            continue
+        corners = box_corners(np.array([state.box]))
+        bound = (frame.image.shape[1], frame.image.shape[0])
+        if region_overlap(corners, truth[i : i + 1], bound)[0] > 0:
+            codes[i], boxes[i], regions[i] = TRACKED, state.box, corners[0]
+        else:
+            codes[i], start = FAILED, i + skip
+    return VotRun(codes, regions), Track(boxes, None, seconds)
+
+
+def repeat_supervised(
+    tracker: Follower[S], sequence: Sequence, repetitions: int = 15
+) -> list[tuple[VotRun, Track]]:
+    """Up to `repetitions` reset-based runs; ends early when the first three are identical."""
+    runs: list[tuple[VotRun, Track]] = []
+    for _ in range(repetitions):
+        runs.append(run_supervised(tracker, read_frames(sequence), sequence))
+        if len(runs) == 3 and all(_same(runs[0][0], run) for run, _ in runs[1:]):
+            break
+    return runs
+
+
+def _same(a: VotRun, b: VotRun) -> bool:
+    return np.array_equal(a.codes, b.codes) and np.array_equal(a.regions, b.regions, equal_nan=True)

@@ -1,0 +1,61 @@
+"""The benchmark's nouns: a sequence with its truth, and a data set of sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from siamcli.bench.catalog import DatasetSpec
+from siamcli.bench.overlap import Array, Mask
+from siamcli.boxes import Box
+
+__all__ = ["Dataset", "Sequence"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sequence:
+    """Frames of one target, and where it truly is.
+
+    `frames` are image files, one per row of `truth`; or `video` is a file whose frames from `offset` on
+    are meant; or both are empty where only annotations are at hand.
+    `truth` (N, 4) is 0-based x, y, w, h; NaN where the target is absent or the truth is kept by a server.
+    `polygons` (N, 8) is the truth of VOT.  `absent` (N,) marks frames that the benchmark declares not to
+    count.  `attributes` hold for the whole sequence, `tags` (N,) frame by frame.  `size` is (width, height).
+    """
+
+    name: str
+    truth: Array
+    frames: tuple[Path, ...] = ()
+    video: Path | None = None
+    offset: int = 0
+    polygons: Array | None = None
+    absent: Mask | None = None
+    attributes: frozenset[str] = frozenset()
+    tags: Mapping[str, Mask] = field(default_factory=dict)
+    size: tuple[int, int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def box(self, index: int) -> Box:
+        """The truth in frame `index` of the sequence."""
+        x, y, w, h = (float(value) for value in self.truth[index])
+        return Box(x, y, w, h)
+
+    @property
+    def visible(self) -> Mask:
+        """Frames in which the target is there to be found."""
+        seen = np.asarray(np.isfinite(self.truth).all(axis=1))
+        return seen if self.absent is None else seen & ~self.absent
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Sequences of one benchmark.  `partial` says what is missing from it, or is None when it is whole."""
+
+    spec: DatasetSpec
+    sequences: tuple[Sequence, ...]
+    partial: str | None = None

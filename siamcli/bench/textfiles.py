@@ -1,0 +1,82 @@
+"""Rows of numbers in text files, as benchmarks and trackers write them.
+
+Commas, semicolons, tabs and spaces separate, also mixed; NaN in any case; UTF-8 with or without a mark,
+or UTF-16 with one.  Empty lines at the end are ignored; anything else that is odd is an error with its
+file and line, because a row too few shifts every later frame.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+
+from siamcli.bench.overlap import Array
+from siamcli.errors import DatasetError
+from siamcli.media.parts import PartFile, reporting
+
+__all__ = ["read_boxes", "read_flat", "read_rows", "write_text"]
+
+_BETWEEN = re.compile(r"[,;\s]+")
+
+
+def read_rows(path: Path, counts: Collection[int], *, first_blank: bool = False) -> list[list[float]]:
+    """One list of numbers per line; every line has as many as `counts` allows.
+
+    `first_blank` lets the first line be empty (VOT confidences), which reads as NaN.
+    Raises DatasetError with file and line.
+    """
+    lines = _text(path).rstrip().splitlines() or [""]
+    rows: list[list[float]] = []
+    for number, line in enumerate(lines, 1):
+        words = [word for word in _BETWEEN.split(line.strip()) if word]
+        if not words and first_blank and number == 1:
+            rows.append([np.nan])
+            continue
+        try:
+            row = [float(word) for word in words]
+        except ValueError:
+            raise DatasetError(f"{path}, line {number}: not numbers: {line.strip()[:60]!r}") from None
+        if len(row) not in counts:
+            wanted = " or ".join(str(count) for count in sorted(counts))
+            raise DatasetError(f"{path}, line {number}: {len(row)} numbers where {wanted} belong")
+        rows.append(row)
+    return rows
+
+
+def read_boxes(path: Path) -> Array:
+    """A file of x, y, w, h as (N, 4)."""
+    return np.array(read_rows(path, {4}), np.float64)
+
+
+def read_flat(path: Path) -> Array:
+    """All numbers of a file in reading order, however they are broken into lines (labels, times)."""
+    return np.array([v for row in read_rows(path, range(1, 1_000_000)) for v in row], np.float64)
+
+
+def _text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"cannot read {path}: {error.strerror}") from None
+    wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return raw.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise DatasetError(
+            f"{path}, line {line}: neither UTF-8 nor UTF-16 text", hint="save the file as UTF-8"
+        ) from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing, with the folders it needs.  Raises OutputError."""
+    with reporting(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    part = PartFile(path, overwrite=True)
+    with reporting(path):
+        part.path.write_text(text, encoding="utf-8")
+    part.commit()

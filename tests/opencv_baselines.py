@@ -1,0 +1,70 @@
+"""OpenCV's own trackers through our protocol, for a comparison that anybody can repeat.
+
+The trackers live in OpenCV's contrib build, which cannot share an environment with plain OpenCV:
+
+    python -m venv cv && cv/bin/pip install "opencv-contrib-python-headless<5" imageio-ffmpeg
+    PYTHONPATH=. cv/bin/python tests/opencv_baselines.py CSRT otb2015 OTB results/otb2015/CSRT
+
+writes result files and scores.json as `siamtrack eval` does; `siamtrack report results` reads them.
+One thread; a lost target (KCF) keeps its last box.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from siamcli.bench.catalog import find_spec
+from siamcli.bench.datasets import open_dataset
+from siamcli.bench.evaluate import evaluate
+from siamcli.bench.scoring import score
+from siamcli.bench.textfiles import write_text
+from siamcli.boxes import Box
+from siamcli.frames import Frame
+
+
+@dataclass(frozen=True)
+class OpenCvState:
+    tracker: Any
+    box: Box
+    score: float = 1.0
+
+
+@dataclass(frozen=True)
+class OpenCvTracker:
+    """CSRT, KCF or MIL with their default parameters."""
+
+    name: str
+
+    def __call__(self) -> OpenCvTracker:
+        cv2.setNumThreads(1)
+        return self
+
+    def start(self, frame: Frame, box: Box) -> OpenCvState:
+        tracker = getattr(cv2, f"Tracker{self.name}_create")()
+        tracker.init(frame.image, tuple(round(v) for v in box))
+        return OpenCvState(tracker, box)
+
+    def step(self, state: OpenCvState, frame: Frame) -> OpenCvState:
+        found, box = state.tracker.update(frame.image)
+        return OpenCvState(state.tracker, Box(*map(float, box)) if found else state.box)
+
+
+def main(name: str, dataset_name: str, root: str, out: str) -> None:
+    """Run one tracker over one data set and score it."""
+    dataset = open_dataset(find_spec(dataset_name), Path(root), partial=True)
+    tracker, folder = OpenCvTracker(name), Path(out)
+    for done in evaluate(dataset, tracker, folder, {"model": name, "opencv": cv2.__version__}):
+        sys.stderr.write(f"{done.sequence}: {done.frames / max(done.seconds, 1e-6):.0f} frames/s\n")
+    scores = score(dataset, folder, f"OpenCV {name}")
+    write_text(folder / "scores.json", scores.to_json())
+    sys.stdout.write(f"{name} {dataset.spec.title} {json.dumps(scores.values)}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
