@@ -1,0 +1,71 @@
+"""Where weights lie on this machine: bundled with the package, or in the user's cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import siamcli
+from siamcli.checkpoints.catalog import catalog
+from siamcli.errors import WeightsError
+
+__all__ = ["available", "bundled_folder", "cache_folder", "find", "offline"]
+
+SUFFIX = ".safetensors"
+
+
+def bundled_folder() -> Path:
+    """The weights that came with siamtrack: in an installed package, else beside it in a checkout."""
+    package = Path(siamcli.__file__).parent
+    checkout = package.parent
+    return checkout / "weights" if (checkout / "pyproject.toml").is_file() else package / "weights"
+
+
+def cache_folder() -> Path:
+    """Where fetched weights go: $SIAMTRACK_CACHE, else siamtrack in the user's XDG cache."""
+    if own := os.environ.get("SIAMTRACK_CACHE"):
+        return Path(own)
+    # The XDG specification says to ignore a relative path.
+    xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (xdg if xdg.is_absolute() else Path.home() / ".cache") / "siamtrack"
+
+
+def offline() -> bool:
+    """True when $SIAMTRACK_OFFLINE forbids the network: set, and not 0."""
+    return os.environ.get("SIAMTRACK_OFFLINE", "0") not in ("", "0")
+
+
+def available() -> dict[str, Path]:
+    """Name -> file of all weights that are here; bundled ones first."""
+    here = {path.stem: path for path in _native(bundled_folder())}
+    for path in _native(cache_folder()):
+        here.setdefault(path.stem, path)
+    for entry in catalog():
+        path = cache_folder() / entry.file
+        if path.is_file():
+            here.setdefault(entry.name, path)
+    return here
+
+
+def find(name: str) -> Path:
+    """The file of the weights called `name`, or `name` itself where that is a file.
+
+    Raises WeightsError that lists what is here and says how to get more.
+    """
+    here = available()
+    if name in here:
+        return here[name]
+    if Path(name).is_file():
+        return Path(name)
+    if any(entry.name == name for entry in catalog()):
+        raise WeightsError(f"weights {name!r} are not here yet", hint=f"`siamtrack weights fetch {name}`")
+    raise WeightsError(
+        f"no weights {name!r}",
+        hint=f"here: {', '.join(here) or 'none'}; `siamtrack weights list` shows what can be fetched, "
+        "and any weights file can be given by its path",
+    )
+
+
+def _native(folder: Path) -> Iterator[Path]:
+    return iter(sorted(folder.glob("*" + SUFFIX)))
