@@ -1,0 +1,213 @@
+"""Fetch a published file: resumed, retried, from any mirror, and never kept unless it is right."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from http.cookiejar import CookieJar
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_opener
+
+from siamcli.checkpoints.catalog import Entry
+from siamcli.checkpoints.native import sha256_of
+from siamcli.checkpoints.store import cache_folder, offline
+from siamcli.checkpoints.webpage import confirmed_url, looks_like_page, page_title
+from siamcli.errors import OutputError, WeightsError
+
+__all__ = ["Progress", "fetch", "hash_fits"]
+
+BLOCK = 1 << 18
+PAGE = 1 << 20
+TIMEOUT = 30.0
+RETRYABLE = (408, 425, 429, 500, 502, 503, 504)
+
+
+Answer = HTTPResponse | HTTPError
+"""An HTTPError is an answer too, with all its headers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Bytes so far, bytes in all (None while unknown), and what is going on."""
+
+    done: int
+    total: int | None
+    note: str
+
+
+class _Again(Exception):
+    """This mirror may work later: it cut the connection, was busy, could not be reached."""
+
+
+class _Never(Exception):
+    """This mirror will not do: it has no such file, or another one."""
+
+
+def fetch(
+    entry: Entry, *, attempts: int = 5, sleep: Callable[[float], object] = time.sleep
+) -> Iterator[Progress]:
+    """Bring `entry` into the cache, yielding progress; at the end cache_folder() / entry.file is there.
+
+    Mirrors are tried in turn, all of them up to `attempts` times with growing pauses.  With a
+    published hash the file is checked, and what an interrupted call left is resumed; without one
+    nothing would notice two halves of different files, so only this call's own part is.
+    Raises WeightsError when no mirror delivers, OutputError when the disk does not take it.
+    """
+    target = cache_folder() / entry.file
+    if target.is_file() and hash_fits(entry, sha256_of(target)):
+        yield Progress(target.stat().st_size, target.stat().st_size, "already here")
+        return
+    if offline():
+        raise WeightsError(f"{entry.name} is not here, and SIAMTRACK_OFFLINE is set", hint=_by_hand(entry))
+    own = "" if entry.sha256 else f".{os.getpid()}"
+    part = target.with_name(f"{target.name}{own}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield from _from_mirrors(entry, part, attempts, sleep)
+        part.replace(target)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {part}: {error.strerror or error}", hint="SIAMTRACK_CACHE names another folder"
+        ) from error
+    finally:
+        if part.is_file() and (own or not _size(part)):
+            part.unlink()
+
+
+def hash_fits(entry: Entry, sha256: str) -> bool:
+    """Whether a file's hash is the published one; True where none was published."""
+    return sha256.startswith(entry.sha256)
+
+
+def _from_mirrors(
+    entry: Entry, part: Path, attempts: int, sleep: Callable[[float], object]
+) -> Iterator[Progress]:
+    """Leave the whole, checked file in `part`."""
+    opener = build_opener(HTTPCookieProcessor(CookieJar()))
+    urls, said = list(entry.urls), dict.fromkeys(entry.urls, "")
+    failures = furthest = 0
+    while urls and failures < attempts:
+        for url in list(urls):
+            try:
+                yield from _from_one(opener, entry, url, part)
+            except (_Never, _Again) as reason:
+                said[url] = str(reason)
+                if isinstance(reason, _Never):
+                    urls.remove(url)
+                yield Progress(_size(part), entry.size, f"{urlsplit(url).hostname}: {reason}")
+            else:
+                return
+            if _size(part) > furthest:
+                # A connection that is cut again and again still gets there.
+                failures, furthest = 0, _size(part)
+        failures += 1
+        if urls and failures < attempts:
+            sleep(2.0 ** (failures - 1))
+    reasons = "; ".join(f"{urlsplit(url).hostname}: {reason}" for url, reason in said.items())
+    raise WeightsError(f"could not fetch {entry.name} ({reasons})", hint=_by_hand(entry))
+
+
+def _from_one(opener: OpenerDirector, entry: Entry, url: str, part: Path) -> Iterator[Progress]:
+    """The file from one mirror, continuing `part`.  Raises _Again or _Never."""
+    resumed = _size(part)
+    with _open(opener, url, resumed) as answer:
+        if answer.status == 416:
+            # Nothing after what is there: it is the whole file, or not this file.
+            total = answer.headers.get("Content-Range", "").rpartition("/")[2]
+            if total != str(resumed):
+                part.unlink()
+                raise _Again("the part that was here is not of this file")
+        else:
+            start = resumed if _continues(answer, resumed) else 0
+            yield from _receive(answer, entry, part, start)
+    if not hash_fits(entry, sha256_of(part)):
+        part.unlink()
+        if resumed:
+            raise _Again("the continued file has another checksum")
+        raise _Never(f"another file: its SHA-256 does not start with {entry.sha256[:8]}")
+
+
+def _open(opener: OpenerDirector, url: str, start: int, *, confirm: bool = True) -> Answer:
+    """The answer that carries the file; follows redirects and Drive's question whether one is sure."""
+    headers = {"User-Agent": "siamtrack", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    try:
+        answer: Answer = opener.open(Request(url, headers=headers), timeout=TIMEOUT)
+        page = ""
+        if answer.headers.get_content_type() == "text/html":
+            page = answer.read(PAGE).decode("utf-8", "replace")
+    except HTTPError as error:
+        if error.code == 416:
+            return error
+        error.close()
+        raise (_Again if error.code in RETRYABLE else _Never)(
+            f"answers {error.code} {error.reason}"
+        ) from error
+    except (OSError, HTTPException) as error:
+        raise _Again(f"cannot be reached ({getattr(error, 'reason', None) or error})") from error
+    if url.startswith("https:") and not answer.url.startswith("https:"):
+        answer.close()
+        raise _Never("leads to an address without encryption")
+    if not page:
+        return answer
+    answer.close()
+    further = confirmed_url(page, answer.url) if confirm else None
+    if further is None or urlsplit(further).scheme not in ("https", urlsplit(url).scheme):
+        raise _Never(f"sends a web page ({page_title(page) or 'untitled'}) instead of the file")
+    return _open(opener, further, start, confirm=False)
+
+
+def _continues(answer: Answer, start: int) -> bool:
+    """Whether the answer goes on at byte `start`; many servers ignore ranges and begin again."""
+    if answer.status != 206:
+        return False
+    if answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+        return True
+    raise _Never("sends another range than it was asked for")
+
+
+def _receive(answer: Answer, entry: Entry, part: Path, start: int) -> Iterator[Progress]:
+    """Write the answer behind the first `start` bytes of `part`."""
+    length = answer.headers.get("Content-Length", "")
+    total = start + int(length) if length.isdecimal() else entry.size
+    if entry.size is not None and total != entry.size:
+        raise _Never(f"another file: {total} bytes instead of {entry.size}")
+    host = urlsplit(answer.url).hostname or ""
+    done = start
+    with part.open("r+b" if start else "wb") as file:
+        file.seek(start)
+        while block := _block(answer):
+            if not done and looks_like_page("", block):
+                raise _Never("sends a web page instead of the file")
+            file.write(block)
+            done += len(block)
+            yield Progress(done, total, host)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
+    if done == 0 or (total is not None and done != total):
+        raise _Again(f"cut the connection after {done} bytes")
+
+
+def _block(answer: Answer) -> bytes:
+    try:
+        return answer.read(BLOCK)
+    except (OSError, HTTPException) as error:
+        raise _Again(f"cut the connection ({error})") from error
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.is_file() else 0
+
+
+def _by_hand(entry: Entry) -> str:
+    return (
+        f"open {entry.urls[0]} in a browser, then `siamtrack weights import {entry.file} "
+        f"-o {cache_folder() / entry.name}.safetensors`"
+    )

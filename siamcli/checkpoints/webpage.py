@@ -1,0 +1,61 @@
+"""What to make of a web page that came instead of a file: Google Drive asks before large files."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from urllib.parse import urlencode, urljoin
+
+__all__ = ["confirmed_url", "looks_like_page", "page_title"]
+
+
+def looks_like_page(content_type: str, start: bytes) -> bool:
+    """Whether an answer is HTML, by its header or its first bytes; no weights file starts with <."""
+    return content_type == "text/html" or start.lstrip().startswith(b"<")
+
+
+def confirmed_url(page: str, url: str) -> str | None:
+    """Where Drive's "download anyway" form leads, filled in as it stands; None if there is no such form."""
+    reader = _Reader()
+    reader.feed(page)
+    if reader.action is None:
+        return None
+    action = urljoin(url, reader.action)
+    separator = "&" if "?" in action else "?"
+    return action + separator + urlencode(reader.inputs) if reader.inputs else action
+
+
+def page_title(page: str) -> str:
+    """The page's own words for what it is."""
+    reader = _Reader()
+    reader.feed(page)
+    return " ".join(reader.title.split())
+
+
+class _Reader(HTMLParser):
+    """Collects the title, and the form that Drive calls download-form."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.title = ""
+        self.action: str | None = None
+        self.inputs: dict[str, str] = {}
+        self._inside = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {key: value or "" for key, value in attrs}
+        if tag == "form":
+            self._inside = "form" if values.get("id") == "download-form" else ""
+            if self._inside:
+                self.action = values.get("action", "")
+        elif tag == "title":
+            self._inside = "title"
+        elif tag == "input" and self._inside == "form" and values.get("name"):
+            self.inputs[values["name"]] = values.get("value", "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._inside:
+            self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "title":
+            self.title += data
