@@ -8,6 +8,7 @@
       PartialError    7   some items of a batch failed
       OutputError     8   a file that exists, a codec, permission, a full disk
       PickError       9   selection cancelled, no display
+      LostError      10   the target was lost, where the user asked for that to fail
 
 Exit codes 0 (done), 1 (a bug in siamtrack), 2 (wrong usage) and 130 (Ctrl-C)
 belong to Python, Typer and the shell.
@@ -19,6 +20,7 @@ __all__ = [
     "DatasetError",
     "DeviceError",
     "InputError",
+    "LostError",
     "OutputError",
     "PartialError",
     "PickError",
@@ -77,3 +79,9 @@ class PickError(SiamtrackError):
     """Selection cancelled, or no display to select on."""
 
     exit_code = 9
+
+
+class LostError(SiamtrackError):
+    """The target was lost; only where the user asked for that to be a failure."""
+
+    exit_code = 10

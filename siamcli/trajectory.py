@@ -9,7 +9,7 @@ from typing import Literal
 from siamcli.boxes import Box
 from siamcli.frames import SourceInfo
 
-__all__ = ["TrackHeader", "TrackPoint", "TrackState", "Trajectory", "lost_intervals"]
+__all__ = ["LostLog", "TrackHeader", "TrackPoint", "TrackState", "Trajectory"]
 
 TrackState = Literal["init", "tracked", "lost", "found", "absent"]
 """init: the given box. tracked: believed. lost: not believed. found: the first believed frame after
@@ -56,25 +56,31 @@ class Trajectory:
     complete: bool
 
 
-def lost_intervals(points: tuple[TrackPoint, ...], target: int = 1) -> tuple[tuple[int, int], ...]:
-    """First and last frame index of every stretch in which `target` was lost.
+class LostLog:
+    """First and last frame index of every stretch in which a target was lost, as points arrive."""
 
-    >>> states = ["init", "lost", "lost", "found", "lost"]
-    >>> lost_intervals(tuple(TrackPoint(i, None, Box(0, 0, 1, 1), 0.5, s) for i, s in enumerate(states)))
-    ((1, 2), (4, 4))
-    """
-    intervals: list[tuple[int, int]] = []
-    open_since: int | None = None
-    last = -1
-    for point in points:
-        if point.target != target:
-            continue
-        if point.state == "lost" and open_since is None:
-            open_since = point.index
-        if point.state != "lost" and open_since is not None:
-            intervals.append((open_since, last))
-            open_since = None
-        last = point.index
-    if open_since is not None:
-        intervals.append((open_since, last))
-    return tuple(intervals)
+    def __init__(self) -> None:
+        self._intervals: dict[int, list[tuple[int, int]]] = {}
+        self._open: set[int] = set()
+
+    def add(self, point: TrackPoint) -> None:
+        """Take note of the next point of its target."""
+        intervals = self._intervals.setdefault(point.target, [])
+        if point.state != "lost":
+            self._open.discard(point.target)
+        elif point.target in self._open:
+            intervals[-1] = (intervals[-1][0], point.index)
+        else:
+            self._open.add(point.target)
+            intervals.append((point.index, point.index))
+
+    def intervals(self) -> dict[int, tuple[tuple[int, int], ...]]:
+        """Target -> its lost stretches so far; targets that were never lost have none.
+
+        >>> log = LostLog()
+        >>> for i, state in enumerate(["init", "lost", "lost", "found", "lost"]):
+        ...     log.add(TrackPoint(i, None, Box(0, 0, 1, 1), 0.5, state))
+        >>> log.intervals()
+        {1: ((1, 2), (4, 4))}
+        """
+        return {target: tuple(found) for target, found in self._intervals.items()}

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from siamcli import __version__
-from siamcli.cli import console
+from siamcli.cli import console, run, train
 from siamcli.errors import SiamtrackError
 
 __all__ = ["app", "main"]
@@ -31,6 +31,10 @@ def root(
     ] = False,
 ) -> None:
     """Follow an object through a video with SiamRPN++."""
+
+
+app.command("run")(run.run)
+app.command("train")(train.train)
 
 
 def main() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -18,10 +21,21 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["Debug", "Quiet", "Verbose", "debugging", "error", "out", "progress", "say", "tell", "verbose"]
+__all__ = [
+    "Clock",
+    "Debug",
+    "Quiet",
+    "Verbose",
+    "debugging",
+    "error",
+    "progress",
+    "result",
+    "say",
+    "tell",
+    "verbose",
+]
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
-out = Console(highlight=False, soft_wrap=True)
 _level = {"quiet": 0, "verbose": 0, "debug": 0}
 
 
@@ -60,6 +74,25 @@ def tell(message: str) -> None:
     """A line for people who asked for more (-v)."""
     if verbose():
         say(message, style="dim")
+
+
+def result(document: object) -> None:
+    """A document for programs: JSON on stdout."""
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+class Clock:
+    """Where the time goes, said under --debug."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def lap(self, what: str) -> None:
+        """Say how long `what` took: the time since the lap before."""
+        now = time.perf_counter()
+        if debugging():
+            say(f"{now - self._last:8.3f} s  {what}", style="dim")
+        self._last = now
 
 
 def error(message: str, hint: str | None = None) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from siamcli.errors import OutputError
 
-__all__ = ["PartFile", "reporting"]
+__all__ = ["PartFile", "make_folder", "reporting"]
 
 
 @contextmanager
@@ -27,6 +27,12 @@ def reporting(path: Path) -> Iterator[None]:
         }
         hint = hints.get(type(error).__name__, "free some space, or choose another folder")
         raise OutputError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder and those above it, if they are missing; raises OutputError."""
+    with reporting(path):
+        path.mkdir(parents=True, exist_ok=True)
 
 
 class PartFile:

@@ -21,9 +21,7 @@ class SearchGrid(NamedTuple):
     keep: float  # share of the ranking that is not the window
 
 
-def search_grid(
-    spec: ModelSpec, params: TrackerParams, search_size: int, device: torch.device
-) -> SearchGrid:
+def search_grid(spec: ModelSpec, params: TrackerParams, search_size: int, device: torch.device) -> SearchGrid:
     """Anchors and window for a search region of `search_size` pixels.
 
     A region larger than the spec's is that of a lost target: it gets almost no window.

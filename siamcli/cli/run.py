@@ -1,0 +1,145 @@
+"""siamtrack run: one source, its targets, an annotated video and the trajectory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from siamcli.cli import console
+from siamcli.cli.options import Device, EngineName, Model, Params, Weights, load_chosen
+from siamcli.cli.outputs import existing, output_paths
+from siamcli.cli.targets import BoxFormat, Target, parse_target, parse_timed_target, read_targets
+from siamcli.errors import LostError, OutputError
+from siamcli.times import parse_time
+
+__all__ = ["run"]
+
+
+def run(
+    source: Annotated[
+        str,
+        typer.Argument(help="Video, image folder or quoted pattern, camera number, address, or - for stdin."),
+    ],
+    box: Annotated[
+        list[str] | None,
+        typer.Option(help="Target in the first frame: [LABEL=]x,y,w,h in pixels or percent.  Repeatable."),
+    ] = None,
+    box_at: Annotated[
+        list[str] | None,
+        typer.Option(help="Target from a later time on: TIME=[LABEL=]x,y,w,h.  Repeatable."),
+    ] = None,
+    box_file: Annotated[
+        Path | None,
+        typer.Option(help="Text file with one box per line, written as for --box."),
+    ] = None,
+    box_format: Annotated[BoxFormat, typer.Option(help="What the four numbers of a box are.")] = "xywh",
+    pick: Annotated[bool, typer.Option("--pick", help="Draw the box in a window.")] = False,
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Output by suffix: .mp4 .mov .mkv .json .jsonl .csv; - is JSON Lines on stdout.  Repeatable."
+            "  Default: NAME.tracked.mp4, .json and .csv.",
+        ),
+    ] = None,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the outputs; made if missing."),
+    ] = None,
+    video: Annotated[bool, typer.Option("--video/--no-video", help="Write the annotated video.")] = True,
+    jsonl: Annotated[
+        str | None,
+        typer.Option(help="Stream JSON Lines to this file while tracking; - is stdout."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace outputs that exist.")] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", "-n", help="Do nothing if an output exists.")
+    ] = False,
+    start: Annotated[
+        str | None,
+        typer.Option(help="First frame: 100f (frame), 12.5 (seconds) or 00:00:12.5."),
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option(help="Stop before this frame or time."),
+    ] = None,
+    stride: Annotated[int, typer.Option(help="Use every n-th frame.", min=1)] = 1,
+    show: Annotated[
+        bool, typer.Option("--show", help="Show while tracking: space pauses, r picks again, q quits.")
+    ] = False,
+    fail_if_lost: Annotated[
+        bool, typer.Option("--fail-if-lost", help="Exit with 10 if a target was lost in any frame.")
+    ] = False,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="x264 preset of the video, for example medium."),
+    ] = None,
+    crf: Annotated[
+        int | None,
+        typer.Option(help="x264 quality of the video; lower is better.", min=0, max=51),
+    ] = None,
+    model: Model = None,
+    weights: Weights = None,
+    params: Params = None,
+    device: Device = "auto",
+    engine: EngineName = "auto",
+    quiet: Annotated[bool, console.Quiet] = False,
+    verbose: Annotated[bool, console.Verbose] = False,
+    debug: Annotated[bool, console.Debug] = False,
+) -> None:
+    """Follow one or more objects through SOURCE.
+
+    For example: siamtrack run video.mp4 --box 300,120,80,70
+    """
+    targets = _targets(box, box_at, box_file, box_format)
+    if pick and targets:
+        raise typer.BadParameter("give --pick or a box, not both")
+    if not (pick or targets):
+        raise typer.BadParameter("where is the target? give --box x,y,w,h, or --pick to draw it")
+    first, last = (None if text is None else parse_time(text) for text in (start, end))
+    paths = output_paths(source, output or [], folder=output_dir, jsonl=jsonl, video=video)
+    if as_json and "-" in paths:
+        raise typer.BadParameter("--json and JSON Lines cannot both go to stdout")
+    there = existing(paths)
+    if there and skip_existing:
+        console.say(f"{there[0]} exists: nothing to do")
+        return
+    if there and not overwrite:
+        raise OutputError(f"{there[0]} exists", hint="-y replaces it, -n skips it")
+
+    from siamcli.cli.follow import Job, follow_source
+    from siamcli.media.video import VideoOptions
+
+    encoding = {name: value for name, value in (("preset", preset), ("crf", crf)) if value is not None}
+    job = Job(
+        source=source,
+        start=first,
+        end=last,
+        stride=stride,
+        targets=tuple(targets),
+        paths=tuple(paths),
+        overwrite=overwrite,
+        encoding=VideoOptions(**encoding),
+        show=show,
+    )
+    summary = follow_source(job, lambda: load_chosen(model, weights, params, device, engine))
+    if as_json:
+        console.result(summary)
+    if fail_if_lost and any(summary["lost"].values()):
+        raise LostError(
+            "the target was lost", hint="the outputs are complete; see the lost intervals in them"
+        )
+
+
+def _targets(
+    box: list[str] | None, box_at: list[str] | None, box_file: Path | None, box_format: BoxFormat
+) -> list[Target]:
+    """Every target that was named, in the order --box, --box-file, --box-at."""
+    targets = [parse_target(text, box_format) for text in box or []]
+    if box_file is not None:
+        targets += read_targets(box_file, box_format)
+    return targets + [parse_timed_target(text, box_format) for text in box_at or []]

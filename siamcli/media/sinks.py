@@ -1,0 +1,105 @@
+"""All outputs of one source as one: trajectories by format, the annotated video."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from siamcli.frames import Frame
+from siamcli.media.draw import draw
+from siamcli.media.video import VideoOptions, VideoWriter
+from siamcli.media.writers import TrackWriter, open_writer
+from siamcli.trajectory import TrackHeader, TrackPoint
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["VIDEO_SUFFIXES", "Sinks"]
+
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
+
+
+DEPTH = 8  # frames that may wait to be drawn and encoded: enough to smooth, little memory
+
+
+class Sinks:
+    """Opens every path by its suffix; `write` adds one frame to each, in a thread of its own.
+
+    Used as a context manager: when an exception ends the block the outputs are finished and
+    readable, and say that they are incomplete.  Raises OutputError, at the latest when it ends.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        header: TrackHeader,
+        *,
+        overwrite: bool,
+        audio: str | None = None,
+        options: VideoOptions | None = None,
+    ) -> None:
+        self._labels = header.labels
+        self._writers: list[TrackWriter] = []
+        self._videos: list[VideoWriter] = []
+        with ExitStack() as stack:
+            for path in paths:
+                if Path(path).suffix.lower() in VIDEO_SUFFIXES:
+                    video = VideoWriter(
+                        path, header.source, overwrite=overwrite, audio=audio, options=options
+                    )
+                    self._videos.append(stack.enter_context(video))
+                else:
+                    format = ".jsonl" if path == "-" else None
+                    writer = open_writer(path, header, overwrite=overwrite, format=format)
+                    self._writers.append(stack.enter_context(writer))
+            self._stack = stack.pop_all()
+        self._failure: BaseException | None = None
+        self._queue: Queue[tuple[Frame, Sequence[TrackPoint]] | None] = Queue(DEPTH)
+        self._thread = Thread(target=self._work, name="sinks", daemon=True)
+        self._thread.start()
+
+    def write(self, frame: Frame, points: Sequence[TrackPoint]) -> None:
+        """Add one frame and what was found in it."""
+        if self._failure is not None:
+            raise self._failure
+        self._queue.put((frame, points))
+
+    def _work(self) -> None:
+        while (item := self._queue.get()) is not None:
+            if self._failure is None:
+                try:
+                    self._write(*item)
+                except BaseException as failure:  # noqa: BLE001 - it crosses to the thread that writes
+                    self._failure = failure
+
+    def _write(self, frame: Frame, points: Sequence[TrackPoint]) -> None:
+        for writer in self._writers:
+            writer.write(points)
+        if self._videos:
+            image = draw(frame.image, points, self._labels)
+            for video in self._videos:
+                video.write(image, frame.time)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._queue.put(None)
+        self._thread.join()
+        failure = self._failure if error is None else error
+        if failure is None:
+            self._stack.__exit__(None, None, None)
+            return
+        self._stack.__exit__(type(failure), failure, failure.__traceback__)
+        if error is None:
+            raise failure
