@@ -14,8 +14,9 @@ from recipe import GOLDEN_CONFIGS, golden_keys, recipe_state
 from torch import Tensor
 
 from siamcli.checkpoints.catalog import catalog, entry_named
+from siamcli.checkpoints.header import sha256_of
 from siamcli.checkpoints.mmtracking import mmtracking_name
-from siamcli.checkpoints.native import read_native, sha256_of, write_native
+from siamcli.checkpoints.native import read_native, write_native
 from siamcli.checkpoints.pysot import pysot_name, read_pysot
 from siamcli.checkpoints.read import read_checkpoint
 from siamcli.checkpoints.strict import expected_shapes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
@@ -69,7 +70,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         self.state.asked.append((self.path, self.headers.get("Range")))
-        getattr(self, "serve_" + path.strip("/"))(query)
+        with contextlib.suppress(ConnectionError):  # the client may have heard enough
+            getattr(self, "serve_" + path.strip("/"))(query)
 
     def serve_good(self, _: str) -> None:
         self.file()

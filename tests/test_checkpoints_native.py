@@ -13,14 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from siamcli.checkpoints.native import (
-    Checkpoint,
-    Precision,
-    read_header,
-    read_native,
-    sha256_of,
-    write_native,
-)
+from siamcli.checkpoints.header import Precision, read_header, sha256_of
+from siamcli.checkpoints.native import Checkpoint, read_native, write_native
 from siamcli.errors import OutputError, WeightsError
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import ModelSpec, TrackerParams

@@ -9,7 +9,8 @@ from typing import Literal
 from torch import Tensor
 
 from siamcli.checkpoints.catalog import Entry, catalog
-from siamcli.checkpoints.native import Checkpoint, sha256_of
+from siamcli.checkpoints.header import sha256_of
+from siamcli.checkpoints.native import Checkpoint
 from siamcli.checkpoints.strict import expected_shapes, match
 from siamcli.errors import WeightsError
 from siamcli.model.spec import SPECS, ModelSpec

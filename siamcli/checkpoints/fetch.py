@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_opener
 
 from siamcli.checkpoints.catalog import Entry
-from siamcli.checkpoints.native import sha256_of
+from siamcli.checkpoints.header import sha256_of
 from siamcli.checkpoints.store import cache_folder, offline
 from siamcli.checkpoints.webpage import confirmed_url, looks_like_page, page_title
 from siamcli.errors import OutputError, WeightsError

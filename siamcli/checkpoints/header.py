@@ -1,23 +1,90 @@
-"""Plain JSON values to frozen dataclasses, strictly: what a header says is checked, not trusted."""
+"""What a native weights file says about itself, checked and not trusted; readable without torch."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from siamcli.errors import WeightsError
+from safetensors import SafetensorError, safe_open
 
-__all__ = ["checked", "from_plain"]
+from siamcli.errors import WeightsError
+from siamcli.model.spec import ModelSpec, TrackerParams
+
+__all__ = ["FORMAT", "KEY", "Header", "Precision", "checked", "damaged", "read_header", "sha256_of"]
+
+Precision = Literal["float32", "float16", "int8"]
+
+KEY = "siamtrack"
+FORMAT = 1
+HINT = "damaged, or written by another version of siamtrack"
 
 T = TypeVar("T")
 
-HINT = "damaged, or written by another version of siamtrack"
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says about itself.
+
+    `provenance` holds how the weights came to be, as plain values; `data_sha256` is the hash of
+    the bytes after the header, so that a damaged file shows.
+    """
+
+    format: int
+    precision: Precision
+    name: str
+    version: str
+    license: str
+    spec: ModelSpec
+    params: TrackerParams
+    provenance: dict[str, Any]
+    data_sha256: str
 
 
-def from_plain(kind: type[T], plain: object, where: str) -> T:
+def read_header(path: Path) -> Header:
+    """What the file says about itself, without its weights.  Raises WeightsError."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            text = (file.metadata() or {}).get(KEY)
+    except (SafetensorError, OSError) as error:
+        raise damaged(path, error) from error
+    if text is None:
+        raise WeightsError(
+            f"{path}: not a siamtrack weights file", hint="its header has no 'siamtrack' entry"
+        )
+    try:
+        plain = json.loads(text)
+    except ValueError as error:
+        raise damaged(path, error) from error
+    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+        raise WeightsError(
+            f"{path}: not written in format {FORMAT}", hint="a newer siamtrack may be able to read it"
+        )
+    plain["spec"] = _from_plain(ModelSpec, plain.get("spec"), f"{path}: spec")
+    plain["params"] = _from_plain(TrackerParams, plain.get("params"), f"{path}: params")
+    return _from_plain(Header, plain, f"{path}: header")
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256 in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def damaged(path: Path, error: object) -> WeightsError:
+    """What to raise about a file that is not whole."""
+    return WeightsError(f"{path}: damaged or cut short ({error})", hint="fetch or import the file again")
+
+
+def _from_plain(kind: type[T], plain: object, where: str) -> T:
     """The `kind` whose `asdict` is `plain`.
 
     Raises WeightsError for any field that is unknown, missing or of another type.

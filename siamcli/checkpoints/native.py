@@ -8,44 +8,21 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from siamcli.checkpoints.header import from_plain
+from siamcli.checkpoints.header import FORMAT, KEY, Header, Precision, damaged, read_header
 from siamcli.checkpoints.strict import COUNTER, match
 from siamcli.errors import OutputError, WeightsError
 from siamcli.model.spec import ModelSpec, TrackerParams
 
-__all__ = ["Checkpoint", "Header", "Precision", "read_header", "read_native", "sha256_of", "write_native"]
+__all__ = ["Checkpoint", "Precision", "read_native", "write_native"]
 
-Precision = Literal["float32", "float16", "int8"]
-
-KEY = "siamtrack"
-FORMAT = 1
 SCALE = "::scale"
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a file says about itself.
-
-    `provenance` holds how the weights came to be, as plain values; `data_sha256` is the hash of
-    the bytes after the header, so that a damaged file shows.
-    """
-
-    format: int
-    precision: Precision
-    name: str
-    version: str
-    license: str
-    spec: ModelSpec
-    params: TrackerParams
-    provenance: dict[str, Any]
-    data_sha256: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,30 +43,6 @@ class Checkpoint:
     sha256: str = ""
 
 
-def read_header(path: Path) -> Header:
-    """What the file says about itself, without its weights.  Raises WeightsError."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(KEY)
-    except (SafetensorError, OSError) as error:
-        raise _damaged(path, error) from error
-    if text is None:
-        raise WeightsError(
-            f"{path}: not a siamtrack weights file", hint="its header has no 'siamtrack' entry"
-        )
-    try:
-        plain = json.loads(text)
-    except ValueError as error:
-        raise _damaged(path, error) from error
-    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
-        raise WeightsError(
-            f"{path}: not written in format {FORMAT}", hint="a newer siamtrack may be able to read it"
-        )
-    plain["spec"] = from_plain(ModelSpec, plain.get("spec"), f"{path}: spec")
-    plain["params"] = from_plain(TrackerParams, plain.get("params"), f"{path}: params")
-    return from_plain(Header, plain, f"{path}: header")
-
-
 def read_native(path: Path) -> Checkpoint:
     """The checkpoint that `write_native` wrote; memory-mapped.
 
@@ -100,11 +53,11 @@ def read_native(path: Path) -> Checkpoint:
         with safe_open(path, framework="pt") as file:
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError, RuntimeError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     weights = match(_restored(stored, path), header.spec, str(path))
     whole, data = _hashes(path)
     if data != header.data_sha256:
-        raise _damaged(path, "its data do not have the hash in its header")
+        raise damaged(path, "its data do not have the hash in its header")
     return Checkpoint(
         spec=header.spec,
         params=header.params,
@@ -141,15 +94,6 @@ def write_native(checkpoint: Checkpoint, path: Path, precision: Precision = "flo
     )
     # One metadata entry: the order of several is not fixed, and neither would the bytes be.
     _write(path, save(tensors, {KEY: json.dumps(asdict(header), sort_keys=True)}))
-
-
-def sha256_of(path: Path) -> str:
-    """The file's SHA-256 in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _hashes(path: Path) -> tuple[str, str]:
@@ -215,7 +159,3 @@ def _write(path: Path, data: bytes) -> None:
         raise OutputError(
             f"cannot write {path}: {error.strerror}", hint="choose another place with -o"
         ) from error
-
-
-def _damaged(path: Path, error: object) -> WeightsError:
-    return WeightsError(f"{path}: damaged or cut short ({error})", hint="fetch or import the file again")
