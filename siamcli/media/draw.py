@@ -11,7 +11,7 @@ from siamcli.boxes import Box
 from siamcli.frames import Image
 from siamcli.trajectory import TrackPoint
 
-__all__ = ["COLORS", "draw"]
+__all__ = ["COLORS", "draw", "outline", "write_text"]
 
 Color = tuple[int, int, int]
 Point = tuple[int, int]
@@ -40,18 +40,24 @@ def draw(image: Image, points: Sequence[TrackPoint], labels: Sequence[str | None
     `labels` names targets in order.
     """
     canvas: Image = image.copy()
-    unit = max(1, round(min(canvas.shape[:2]) / 400))  # line widths and margins grow with the picture
+    unit = _unit(canvas)
     for point in points:
         color = COLORS[(point.target - 1) % len(COLORS)]
         if point.state == "lost":
             color = (color[0] * 6 // 10, color[1] * 6 // 10, color[2] * 6 // 10)
         if point.state != "absent" and point.box.valid:
-            _rectangle(canvas, point.box, color, unit, dashed=point.state == "lost")
+            outline(canvas, point.box, color, dashed=point.state == "lost")
             corner = (point.box.x - unit, point.box.y - 2 * unit)
-            _tag(canvas, _caption(point, labels, len(points)), corner, color)
+            write_text(canvas, _caption(point, labels, len(points)), corner, color)
     if points:
-        _tag(canvas, f"frame {points[0].index}", (0, canvas.shape[0]), _DARK)
+        write_text(canvas, f"frame {points[0].index}", (0, canvas.shape[0]), _DARK)
     return canvas
+
+
+def _unit(canvas: Image) -> int:
+    """Pixels of a thin line: widths and margins grow with the picture."""
+    height, width = canvas.shape[:2]
+    return int(max(1, round(min(height, width) / 400)))
 
 
 def _caption(point: TrackPoint, labels: Sequence[str | None], targets: int) -> str:
@@ -60,7 +66,9 @@ def _caption(point: TrackPoint, labels: Sequence[str | None], targets: int) -> s
     return f"{name} {point.score:.2f} {point.state}".strip()
 
 
-def _rectangle(canvas: Image, box: Box, color: Color, unit: int, *, dashed: bool) -> None:
+def outline(canvas: Image, box: Box, color: Color, *, dashed: bool = False) -> None:
+    """Draw the edges of `box` into `canvas`."""
+    unit = _unit(canvas)
     # OpenCV counts in integers: keep what lies far outside just outside.
     margin = 8 * unit
     height, width = canvas.shape[:2]
@@ -84,8 +92,8 @@ def _dashes(a: Point, b: Point, length: int) -> list[tuple[Point, Point]]:
     return [((p[0], p[1]), (q[0], q[1])) for p, q in zip(steps[::2], steps[1::2], strict=True)]
 
 
-def _tag(canvas: Image, text: str, corner: tuple[float, float], ground: Color) -> None:
-    """Text on a filled ground, with its lower left corner at `corner` and inside the picture."""
+def write_text(canvas: Image, text: str, corner: tuple[float, float], ground: Color) -> None:
+    """Write text on a filled ground into `canvas`: its lower left corner is `corner`, moved inside."""
     height, width = canvas.shape[:2]
     tall = max(9.0, 0.026 * min(height, width))  # of a capital letter, in pixels; Hershey's has 22
     scale = tall / 22

@@ -1,0 +1,84 @@
+"""Point at the target: drag a box on a frame."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import cv2
+
+from siamcli.boxes import Box, clip_box
+from siamcli.errors import PickError
+from siamcli.frames import Image
+from siamcli.media.display import ESCAPE, RETURN, Window
+from siamcli.media.draw import COLORS, outline, write_text
+
+__all__ = ["pick_box", "pick_in"]
+
+HELP = "drag a box    Enter: use it    drag again: another    Esc: cancel"
+SMALLEST = 2.0  # pixels; less is a click, not a drag
+_POLL = 20  # milliseconds
+
+
+class _Drag:
+    """What the mouse has drawn so far."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.box: Box | None = None
+        self._size = size
+        self._anchor: tuple[float, float] | None = None
+
+    def __call__(self, event: str, x: float, y: float) -> None:
+        if event == "press":
+            self._anchor, self.box = (x, y), None
+        elif self._anchor is not None:
+            left, top = min(x, self._anchor[0]), min(y, self._anchor[1])
+            box = Box(left, top, abs(x - self._anchor[0]), abs(y - self._anchor[1]))
+            box = clip_box(box, self._size)
+            self.box = box if min(box.w, box.h) >= SMALLEST else None
+        if event == "release":
+            self._anchor = None
+
+
+def pick_box(image: Image, title: str) -> Box:
+    """Open a window on `image` and wait for a box; raises PickError when cancelled or without display."""
+    with Window(title) as window:
+        box = pick_in(window, image)
+    if box is None:
+        raise PickError("no box was picked", hint="drag a box and press Enter, or give it with --box x,y,w,h")
+    return box
+
+
+def pick_in(window: Window, image: Image) -> Box | None:
+    """The box that the user drags and confirms in an open window, None when cancelled.
+
+    Enter or Space confirms; Escape, c or closing the window cancels.
+    """
+    drag = _Drag((image.shape[1], image.shape[0]))
+    window.show(image)
+    window.listen(drag)
+    shown = None
+    while not window.closed:
+        if shown != (drag.box, window.area):
+            shown = drag.box, window.area
+            window.show(image, partial(_paint, drag.box))
+        key = window.key(_POLL)
+        if key in (ESCAPE, "c"):
+            return None
+        if key in (RETURN, "\n", " ") and drag.box is not None:
+            return drag.box
+    return None
+
+
+def _paint(box: Box | None, picture: Image, scale: float) -> Image:
+    """The picture, darker outside the box, with the size of the box and the keys."""
+    canvas: Image = picture.copy()
+    if box is not None:
+        here = Box(*(scale * v for v in box))
+        cv2.convertScaleAbs(picture, canvas, alpha=0.5)
+        x, y = round(here.x), round(here.y)
+        inside = (slice(y, round(here.y + here.h)), slice(x, round(here.x + here.w)))
+        canvas[inside] = picture[inside]
+        outline(canvas, here, COLORS[0])
+        write_text(canvas, f"{box.w:.0f} x {box.h:.0f}", (here.x, here.y), COLORS[0])
+    write_text(canvas, HELP, (0, canvas.shape[0]), (20, 20, 20))
+    return canvas
