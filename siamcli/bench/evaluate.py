@@ -8,7 +8,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,7 @@ class _Task:
     repetitions: int
 
 
-@cache
+@lru_cache(maxsize=1)
 def _made(make: Make) -> Follower[Any]:
     return make()
 

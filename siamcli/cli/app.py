@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from siamcli import __version__
-from siamcli.cli import console, run, train
+from siamcli.cli import console, report, run, score, train, tune
+from siamcli.cli.eval import eval_
 from siamcli.errors import SiamtrackError
 
 __all__ = ["app", "main"]
@@ -35,6 +36,10 @@ def root(
 
 app.command("run")(run.run)
 app.command("train")(train.train)
+app.command("eval")(eval_)
+app.command("score")(score.score)
+app.command("report")(report.report)
+app.command("tune")(tune.tune)
 
 
 def main() -> None:

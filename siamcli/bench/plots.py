@@ -1,0 +1,76 @@
+"""Success and precision plots.  Needs matplotlib, the extra `plots`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Items
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from siamcli.bench import metrics
+from siamcli.bench.scoring import Scores
+from siamcli.media.parts import PartFile
+
+__all__ = ["draw"]
+
+# name of the curve: title, what is on the axis, where, which value the legend quotes and how it is called
+_PLOTS = {
+    "success": ("Success plot of OPE", "overlap threshold", metrics.SUCCESS, "auc", "AUC"),
+    "precision": (
+        "Precision plot of OPE",
+        "centre error threshold, pixels",
+        metrics.PIXELS,
+        "precision",
+        "20 px",
+    ),
+    "norm_precision": (
+        "Normalised precision plot of OPE",
+        "centre error threshold over target size",
+        metrics.NORMALISED,
+        "norm_precision",
+        "0.2",
+    ),
+}
+
+
+def draw(scores: Items[Scores], folder: Path) -> list[Path]:
+    """Write DATASET_success, _precision and _norm_precision as .png and .pdf; returns the files.
+
+    Benchmarks without these curves (VOT, TrackingNet) are left out.  Raises OutputError.
+    """
+    written: list[Path] = []
+    for dataset in dict.fromkeys(s.dataset for s in scores):
+        for name in _PLOTS:
+            group = [s for s in scores if s.dataset == dataset and name in s.curves and "auc" in s.values]
+            if group:
+                written += _write(_plot(group, name), folder / f"{dataset}_{name}")
+    return written
+
+
+def _plot(group: list[Scores], name: str) -> Figure:
+    title, axis, thresholds, key, quoted = _PLOTS[name]
+    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+    axes = figure.add_subplot()
+    for i, scores in enumerate(sorted(group, key=lambda s: -s.values[key])):
+        style = ("-", "--", ":", "-.")[i // 10 % 4]  # ten colours, then the next dash
+        label = f"{scores.tracker} [{quoted} {scores.values[key]:.3f}]"
+        axes.plot(thresholds, np.asarray(scores.curves[name]), style, linewidth=2, label=label)
+    partial = " (partial)" if any(s.partial for s in group) else ""
+    axes.set(title=f"{title} - {group[0].title}{partial}", xlabel=axis, ylabel="share of frames")
+    axes.set(xlim=(0, float(thresholds[-1])), ylim=(0, 1))
+    axes.grid(visible=True, linestyle=":")
+    axes.legend(fontsize="small")
+    return figure
+
+
+def _write(figure: Figure, stem: Path) -> list[Path]:
+    files = []
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    # no dates inside: equal results give equal files
+    for suffix, stamp in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
+        part = PartFile(stem.with_suffix(suffix), overwrite=True)
+        figure.savefig(part.path, format=suffix[1:], dpi=150, metadata=stamp)
+        part.commit()
+        files.append(part.target)
+    return files

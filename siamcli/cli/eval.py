@@ -1,0 +1,165 @@
+"""siamtrack eval: run a tracker over a benchmark and score it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from siamcli import __version__
+from siamcli.cli import console
+from siamcli.cli.options import Device, EngineName, Model, Params, Weights, load_chosen
+
+if TYPE_CHECKING:
+    from siamcli.bench.sequence import Dataset
+    from siamcli.load import LoadedTracker
+    from siamcli.tracker.tracker import Tracker
+
+__all__ = [
+    "DatasetName",
+    "LoadTracker",
+    "Partial",
+    "Root",
+    "Rules",
+    "TableFormat",
+    "eval_",
+    "identity",
+    "run_dataset",
+]
+
+DatasetName = Annotated[
+    str,
+    typer.Argument(
+        help="otb2015, otb2013, otb50, uav123, uav20l, lasot, nfs, got10k-val, got10k-test, trackingnet,"
+        " vot2018, vot2018-lt, or folder: NAME/img with NAME/groundtruth.txt, or NAME.mp4 with NAME.txt."
+    ),
+]
+Root = Annotated[Path, typer.Option("--root", help="Folder that holds the benchmark in its official layout.")]
+Partial = Annotated[
+    bool, typer.Option("--partial", help="Accept missing and cut sequences; the table says so.")
+]
+Rules = Annotated[
+    Literal["official", "pysot"],
+    typer.Option("--rules", help="What becomes of first frames, broken boxes and absent targets."),
+]
+TableFormat = Annotated[
+    Literal["text", "json", "csv", "markdown", "latex"],
+    typer.Option("--format", help="Of the table on stdout."),
+]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Processes that share the sequences.", min=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTracker:
+    """How to make the tracker, in this process or another."""
+
+    model: str | None
+    weights: Path | None
+    params: Path | None
+    device: str
+    engine: str
+    jobs: int = 1
+
+    def __call__(self) -> Tracker:
+        return loaded(self).tracker
+
+
+@lru_cache(maxsize=1)
+def loaded(make: LoadTracker) -> LoadedTracker:
+    """The tracker that `make` names; the last one is kept."""
+    if make.jobs > 1:
+        import os
+
+        import torch
+
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // make.jobs))
+    return load_chosen(make.model, make.weights, make.params, make.device, make.engine)
+
+
+def identity(found: LoadedTracker) -> dict[str, object]:
+    """Everything that decides the boxes."""
+    engine = found.tracker.engine
+    return {
+        "model": found.model,
+        "weights_sha256": found.sha256,
+        "params": asdict(engine.params),
+        "engine": engine.name,
+        "version": __version__,
+    }
+
+
+def run_dataset(
+    dataset: Dataset, make: LoadTracker, folder: Path, facts: Mapping[str, object], repetitions: int
+) -> None:
+    """Run what is missing, with a bar and the time left."""
+    from siamcli.bench.evaluate import evaluate
+
+    total = sum(len(s) for s in dataset.sequences)
+    frames = resumed = 0
+    with console.progress(f"{dataset.spec.title}", total) as update:
+        for done in evaluate(dataset, make, folder, facts, jobs=make.jobs, repetitions=repetitions):
+            frames += done.frames
+            resumed += done.resumed
+            speed = done.frames / max(done.seconds, 1e-9)
+            update(frames, done.sequence)
+            console.tell(
+                f"{done.sequence}: {done.frames} frames, {speed:.1f} frames/s" + " (kept)" * done.resumed
+            )
+    if resumed:
+        console.say(f"{resumed} of {len(dataset.sequences)} sequences were finished before and are kept")
+
+
+def eval_(
+    dataset: DatasetName,
+    root: Root,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for results.")] = Path("results"),
+    name: Annotated[
+        str | None, typer.Option("--name", help="Call the tracker so.  Default: its model.")
+    ] = None,
+    jobs: Jobs = 1,
+    repetitions: Annotated[
+        int, typer.Option(help="Runs per VOT sequence; three identical ones end it early.", min=1)
+    ] = 15,
+    sequence: Annotated[list[str] | None, typer.Option(help="Only this sequence.  Repeatable.")] = None,
+    partial: Partial = False,
+    rules: Rules = "official",
+    form: TableFormat = "text",
+    model: Model = None,
+    weights: Weights = None,
+    params: Params = None,
+    device: Device = "auto",
+    engine: EngineName = "auto",
+    quiet: Annotated[bool, console.Quiet] = False,
+    verbose: Annotated[bool, console.Verbose] = False,
+    debug: Annotated[bool, console.Debug] = False,
+) -> None:
+    """Run a tracker over DATASET, write official result files, and print its scores.
+
+    A second run keeps every sequence whose weights, parameters and files are unchanged.  Results go to
+    OUTPUT/DATASET/NAME.  For example: siamtrack eval otb2015 --root data/OTB
+    """
+    from siamcli.bench.catalog import find_spec
+    from siamcli.bench.datasets import open_dataset
+    from siamcli.bench.results import pack
+    from siamcli.bench.scoring import score
+    from siamcli.bench.tables import compare, render
+    from siamcli.bench.textfiles import write_text
+
+    opened = open_dataset(find_spec(dataset), root, partial=partial, only=sequence or ())
+    make = LoadTracker(model, weights, params, device, engine, jobs)
+    found = loaded(make)
+    tracker = name or found.model
+    folder = output / opened.spec.key / tracker
+    run_dataset(opened, make, folder, identity(found), repetitions)
+    if opened.spec.server:
+        names = [s.name for s in opened.sequences]
+        target = pack(folder, opened.spec, names, folder.with_name(f"{tracker}.zip"))
+        console.say(f"{target} is ready for {opened.spec.server}")
+        return
+    scores = score(opened, folder, tracker, rules)
+    write_text(folder / "scores.json", scores.to_json())
+    typer.echo(render(compare([scores]), form), nl=False)

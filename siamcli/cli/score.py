@@ -1,0 +1,48 @@
+"""siamtrack score: numbers for anybody's result files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from siamcli.cli import console
+from siamcli.cli.eval import DatasetName, Partial, Root, Rules, TableFormat
+from siamcli.cli.report import Per
+
+__all__ = ["score"]
+
+
+def score(
+    dataset: DatasetName,
+    results: Annotated[list[Path], typer.Argument(help="Folders of result files, one per tracker.")],
+    root: Root,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Keep the scores here, for `siamtrack report`.")
+    ] = None,
+    partial: Partial = False,
+    rules: Rules = "official",
+    per: Per = "dataset",
+    form: TableFormat = "text",
+    quiet: Annotated[bool, console.Quiet] = False,
+    verbose: Annotated[bool, console.Verbose] = False,
+    debug: Annotated[bool, console.Debug] = False,
+) -> None:
+    """Score result files in DATASET's official format, or PySOT's, whoever wrote them.
+
+    ROOT needs annotations only: the benchmark's folder, a folder of NAME.txt, or PySOT's .json.
+    For example: siamtrack score otb2015 results/SiamFC-3s --root data/OTB
+    """
+    from siamcli.bench.catalog import find_spec
+    from siamcli.bench.datasets import open_dataset
+    from siamcli.bench.scoring import score as score_folder
+    from siamcli.bench.tables import compare, render
+    from siamcli.bench.textfiles import write_text
+
+    opened = open_dataset(find_spec(dataset), root, partial=partial, frames=False)
+    scores = [score_folder(opened, folder, folder.resolve().name, rules) for folder in results]
+    for found in scores:
+        if output is not None:
+            write_text(output / found.dataset / found.tracker / "scores.json", found.to_json())
+    typer.echo(render(compare(scores, per=per), form), nl=False)

@@ -1,0 +1,84 @@
+"""siamtrack tune: search the tracker's parameters on a data set."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from siamcli.cli import console
+from siamcli.cli.eval import DatasetName, Jobs, LoadTracker, Partial, Root, identity, loaded, run_dataset
+from siamcli.cli.options import Device, EngineName, Model, Params, Weights
+
+__all__ = ["tune"]
+
+
+def tune(
+    dataset: DatasetName,
+    root: Root,
+    trials: Annotated[int, typer.Option(help="Random points to try.", min=1)] = 50,
+    grid: Annotated[
+        int | None, typer.Option(help="Try a grid of this many values per parameter instead.", min=1)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the random points.")] = 0,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for trials, trials.jsonl and best.toml.")
+    ] = Path("tuning"),
+    jobs: Jobs = 1,
+    partial: Partial = False,
+    model: Model = None,
+    weights: Weights = None,
+    params: Params = None,
+    device: Device = "auto",
+    engine: EngineName = "auto",
+    quiet: Annotated[bool, console.Quiet] = False,
+    verbose: Annotated[bool, console.Verbose] = False,
+    debug: Annotated[bool, console.Debug] = False,
+) -> None:
+    """Search penalty_k, window_influence and lr for the best score on DATASET.
+
+    The first trial is what the weights bring.  The best parameters are printed and kept in
+    OUTPUT/best.toml, for --params.  Tune on videos of your own or a validation set: figures on a set
+    that was tuned on are not comparable with anybody's.
+    """
+    from siamcli.bench.catalog import find_spec
+    from siamcli.bench.datasets import open_dataset
+    from siamcli.bench.scoring import score
+    from siamcli.bench.search import SearchSpace, grid_points, random_points
+    from siamcli.bench.textfiles import write_text
+
+    opened = open_dataset(find_spec(dataset), root, partial=partial)
+    make = LoadTracker(model, weights, params, device, engine, jobs)
+    base = asdict(loaded(make).tracker.engine.params)
+    space = SearchSpace()
+    points: Iterator[dict[str, float]]
+    points = grid_points(space, grid) if grid is not None else random_points(space, trials, seed)
+    log: list[str] = []
+    best: tuple[float, str] | None = None
+    for number, point in enumerate([{}, *points]):
+        folder = output / f"trial_{number:04d}"
+        chosen = _toml({**base, **point})
+        write_text(folder / "params.toml", chosen)
+        trial = replace(make, params=folder / "params.toml")
+        begun = time.perf_counter()
+        run_dataset(opened, trial, folder, identity(loaded(trial)), repetitions=1)
+        metric, value = next(iter(score(opened, folder, f"trial {number}").values.items()))
+        seconds = round(time.perf_counter() - begun, 1)
+        log.append(json.dumps({"trial": number, "params": point, metric: value, "seconds": seconds}))
+        write_text(output / "trials.jsonl", "\n".join(log) + "\n")
+        console.say(f"trial {number}: {metric} {value:.4f} {point or '(the defaults)'}")
+        if best is None or value > best[0]:
+            best = (value, chosen)
+            write_text(output / "best.toml", f"# {metric} {value:.4f} on {opened.spec.title}\n{chosen}")
+    assert best is not None
+    typer.echo(best[1], nl=False)
+
+
+def _toml(values: dict[str, float | int | None]) -> str:
+    """A flat parameter file; what is None is left to its default."""
+    return "".join(f"{key} = {value!r}\n" for key, value in values.items() if value is not None)
