@@ -1,0 +1,96 @@
+"""PyTorch on the CPU, as fast as it goes: folded, channels_last, bfloat16 where the CPU has it, packed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from siamcli.engines.eager import EagerEngine
+from siamcli.engines.fold import fold
+from siamcli.engines.pack import input_shapes, pack
+from siamcli.frames import Image
+from siamcli.model.head import Branch
+from siamcli.model.siamrpn import SiamRPN
+from siamcli.model.spec import TrackerParams
+
+__all__ = ["CpuEngine", "has_bfloat16", "use_threads"]
+
+
+class CpuEngine(EagerEngine):
+    """float32 or bfloat16; the last layer of the heads and everything after it stay float32."""
+
+    def __init__(self, model: SiamRPN, params: TrackerParams, dtype: torch.dtype) -> None:
+        use_threads()
+        try:
+            net = _prepared(fold(model), dtype, packed=True)
+        except (RuntimeError, AttributeError):  # a PyTorch without oneDNN, or with other operators
+            net = _prepared(fold(model), dtype, packed=False)
+        super().__init__(net, params, torch.device("cpu"))
+        self._dtype = dtype
+        self.name = f"cpu ({str(dtype).removeprefix('torch.')})"
+
+    def _upload(self, crops: Image) -> Tensor:
+        # NHWC in memory is what PyTorch calls channels_last: the conversion keeps it so.
+        return torch.from_numpy(crops).permute(0, 3, 1, 2).to(self._dtype)
+
+
+class _Float32(nn.Module):
+    """The last layer of a head: too small to matter for speed, and where rounding would move the box."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.layer(x.float())
+        return out
+
+
+@torch.inference_mode()
+def _prepared(net: SiamRPN, dtype: torch.dtype, *, packed: bool) -> SiamRPN:
+    """`net` (folded) in `dtype` and channels_last; changes its argument."""
+    shapes = input_shapes(net) if packed else {}
+
+    def ready(part: nn.Module) -> nn.Module:
+        part.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return pack(part, shapes) if packed else part
+
+    net.backbone = ready(net.backbone)
+    if net.neck is not None:
+        net.neck.levels = nn.ModuleList(ready(level) for level in net.neck.levels)
+    for branch in [*net.cls.branches, *net.loc.branches]:
+        assert isinstance(branch, Branch)
+        *front, last = branch.head
+        branch.kernel, branch.search = ready(branch.kernel), ready(branch.search)  # type: ignore[assignment]
+        branch.head = nn.Sequential(ready(nn.Sequential(*front)), _Float32(last))
+    side = net.spec.exemplar_size
+    net.embed(torch.zeros(1, 3, side, side, dtype=dtype).contiguous(memory_format=torch.channels_last))
+    return net
+
+
+def has_bfloat16() -> bool:
+    """True where the CPU multiplies bfloat16 natively (AVX512-BF16 or AMX)."""
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return native and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+
+
+def use_threads() -> None:
+    """Keep PyTorch from starting more threads than this process may use at once.
+
+    PyTorch counts the machine's cores; a container is often allowed fewer of them.
+    """
+    quota = _cpu_quota()
+    if quota is not None and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(min(torch.get_num_threads(), quota))
+
+
+def _cpu_quota() -> int | None:
+    """Cores that the control group allows, or None."""
+    limit = Path("/sys/fs/cgroup/cpu.max")
+    if not limit.is_file():
+        return None
+    share, period = limit.read_text().split()
+    return None if share == "max" else max(1, int(share) // int(period))
