@@ -88,7 +88,7 @@ SPECS: dict[str, ModelSpec] = {
         ),
         replace(_R50, name="mmtracking_r50", anchors=MMTRACKING_ANCHORS, crop="mmtracking"),
         replace(_R50, name="siamrpnpp-r50", downsample=1),
-        ModelSpec("siamrpnpp-r18", backbone="resnet18", downsample=1, levels=(2, 3), channels=(256, 256)),
+        ModelSpec("siamrpnpp-r18", backbone="resnet18", downsample=1, levels=(2, 3), channels=(128, 128)),
     )
 }
 """Every architecture that siamtrack knows by name: the reference's, mmtracking's, our own."""

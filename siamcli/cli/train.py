@@ -1,0 +1,153 @@
+"""`siamtrack train`: train or fine-tune a model as a TOML file describes."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from siamcli.cli import console
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import torch
+
+    from siamcli.train.loop import Step
+    from siamcli.train.store import Footage
+
+__all__ = ["train"]
+
+SHOWN_OVER = 50
+"""Steps over which the rate and the losses on the bar are averaged."""
+
+
+def train(
+    config: Annotated[str, typer.Argument(help="A TOML file, or siamrpnpp-r50 or siamrpnpp-r18.")],
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="NAME", help="Begin with these weights (a name or a file)."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint in the output.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Show the config with every default, and end.")
+    ] = False,
+    quiet: Annotated[bool, console.Quiet] = False,
+    verbose: Annotated[bool, console.Verbose] = False,
+    debug: Annotated[bool, console.Debug] = False,
+) -> None:
+    """Train a tracker, or fine-tune one with --from.
+
+    Writes checkpoint.pt (for --resume), log.csv and the weights into the config's output folder.
+    Ctrl-C stops after the current step and keeps everything.  Several GPUs: torchrun
+    --nproc-per-node N -m siamcli train CONFIG.
+    """
+    from siamcli.train.config import dump_config, load_config
+
+    wanted = load_config(config)
+    if print_config:
+        typer.echo(dump_config(wanted), nl=False)
+        return
+    import torch
+
+    from siamcli.checkpoints.read import read_checkpoint
+    from siamcli.checkpoints.store import find
+    from siamcli.engines.device import resolve_device
+    from siamcli.errors import OutputError, WeightsError
+    from siamcli.train.data import load_footage
+    from siamcli.train.loop import train as run
+
+    where = _join_group(resolve_device(device))
+    weights = None
+    if start is not None:
+        checkpoint = read_checkpoint(find(start))
+        if checkpoint.spec != wanted.spec:
+            raise WeightsError(f"{start} is no {wanted.model}", hint=f"set model = {checkpoint.spec.name!r}")
+        weights = checkpoint.weights
+    output = Path(wanted.output)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make {output}: {error.strerror}", hint="choose another output") from error
+    console.say("reading the training data")
+    footage = load_footage(wanted.data)
+    _report(footage)
+    steps = run(wanted, footage.to(where), where, start=weights, resume=resume)
+    finished = _follow(steps, output)
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    if not finished:
+        console.say("stopped; --resume goes on from here")
+        raise typer.Exit(130)
+    console.say(f"weights: {output / (wanted.model + '.safetensors')}")
+
+
+def _join_group(device: torch.device) -> torch.device:
+    """One process of several under torchrun, each with its own GPU; else the device as it is."""
+    import torch
+
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return device
+    torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    if device.type != "cuda":
+        return device
+    device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    torch.cuda.set_device(device)
+    return device
+
+
+def _report(footage: Footage) -> None:
+    """What was read, and what could not be used."""
+    size = footage.pixels.numel() / 2**30
+    console.say(f"{len(footage.start)} images, {len(footage.tracks)} objects, {size:.1f} GiB in memory")
+    for reason, count in Counter(skip.reason for skip in footage.skipped).most_common():
+        first = next(s.where for s in footage.skipped if s.reason == reason)
+        console.say(f"skipped {count}: {reason} (first: {first})")
+
+
+def _follow(steps: Iterator[Step], output: Path) -> bool:
+    """Show and log every step; False when the user interrupted."""
+    interrupted = []
+    # A flag instead of KeyboardInterrupt: a step is never torn, so what follows stays exact.
+    before = signal.signal(signal.SIGINT, lambda *_: interrupted.append(True))
+    first_process = int(os.environ.get("RANK", "0")) == 0
+    recent: list[Step] = []
+    try:
+        with (output / "log.csv" if first_process else Path(os.devnull)).open("a", newline="") as file:
+            log = csv.writer(file)
+            with console.progress("training", None) as update:
+                for step in steps:
+                    recent = [*recent[1 - SHOWN_OVER :], step]
+                    losses = [f"{k}={v:.4f}" for k, v in step.losses.items()]
+                    clock = [f"{step.seconds:.4f}", f"{step.data_seconds:.4f}"]
+                    log.writerow([step.phase, step.step, step.pairs, f"{step.rate:.6g}", *clock, *losses])
+                    file.flush()
+                    update(step.step, _note(recent))
+                    if interrupted:
+                        steps.close()  # type: ignore[attr-defined]
+                        return False
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return True
+
+
+def _note(recent: list[Step]) -> str:
+    last = recent[-1]
+    recent = [s for s in recent if s.phase == last.phase]
+    seconds = sum(s.seconds for s in recent)
+    pairs = last.pairs / last.step * len(recent)
+    data = sum(s.data_seconds for s in recent) / seconds
+    losses = " ".join(
+        f"{k} {sum(s.losses[k] for s in recent) / len(recent):.3f}"
+        for k in last.losses
+        if k in recent[0].losses
+    )
+    return f"of {last.steps} {last.phase}: {losses}, {pairs / seconds:.1f} pairs/s, data {data:.0%}"

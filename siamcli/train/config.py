@@ -1,0 +1,174 @@
+"""A training run, described in one TOML file.  Unknown keys are errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from siamcli.errors import InputError
+from siamcli.model.spec import SPECS, ModelSpec
+from siamcli.train.losses import LossConfig
+from siamcli.train.pairs import PairConfig
+from siamcli.train.schedule import PhaseConfig
+from siamcli.train.targets import TargetConfig
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["DataConfig", "DistillConfig", "TrainConfig", "dump_config", "load_config"]
+
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+@dataclass(frozen=True, slots=True)
+class DataConfig:
+    """One data set.  `share` is its weight in the draw of pairs, `include` a pattern of sequence names,
+    `stride` keeps every n-th frame.  Boxes below `min_side` pixels or above `max_area` of the image
+    are left out: their search regions would be noise or fill."""
+
+    path: str
+    format: Literal["jsonl", "coco", "voc", "yolo", "folders", "videos"]
+    share: float = 1.0
+    include: str = "*"
+    stride: int = 1
+    min_side: float = 10.0
+    max_area: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class DistillConfig:
+    """The first phase: learn a teacher's features.  Without a teacher it is left out.  For the share
+    `forced` of the steps a student of the teacher's shape learns block by block, then as a whole."""
+
+    teacher: str = ""
+    forced: float = 0.45
+    sizes: tuple[int, ...] = (127, 159, 191, 223)
+    phase: PhaseConfig = field(
+        default_factory=lambda: PhaseConfig(steps=10_000, optimizer="adamw", rate=2e-3)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Everything that decides the outcome.  `output` is the folder for checkpoints, log and weights."""
+
+    model: str
+    output: str
+    data: tuple[DataConfig, ...]
+    seed: int = 0
+    precision: Literal["bf16", "float32"] = "bf16"
+    save_every: int = 500
+    export: Literal["float32", "float16", "int8"] = "int8"
+    pairs: PairConfig = field(default_factory=PairConfig)
+    targets: TargetConfig = field(default_factory=TargetConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    distill: DistillConfig = field(default_factory=DistillConfig)
+    track: PhaseConfig = field(default_factory=PhaseConfig)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The architecture to train."""
+        return SPECS[self.model]
+
+
+def load_config(name: str) -> TrainConfig:
+    """Read and check a config: a file, or the name of one that comes with siamtrack.
+
+    Relative paths in it start at the working directory.  Raises InputError.
+    """
+    path = CONFIGS / f"{name}.toml"
+    if not path.is_file():
+        path = Path(name)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
+        raise InputError(
+            f"cannot read {path}: {error.strerror}", hint=f"name a config file, or one of: {known}"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not TOML: {error}", hint="see siamtrack train --print-config") from error
+    config: TrainConfig = _build(TrainConfig, values, str(path))
+    if config.model not in SPECS:
+        raise InputError(f"{path}: unknown model {config.model!r}", hint=f"one of: {', '.join(SPECS)}")
+    return config
+
+
+def _build(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - mirrors TOML's own dynamic types
+    """A TOML value as `kind`; InputError names the key that does not fit."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, Mapping):
+            raise InputError(f"{where} must be a table", hint="see siamtrack train --print-config")
+        hints = typing.get_type_hints(kind)
+        known = [f.name for f in dataclasses.fields(kind)]
+        for key in value:
+            if key not in known:
+                raise InputError(f"{where}: unknown key {key!r}", hint=f"known keys: {', '.join(known)}")
+        for item in dataclasses.fields(kind):
+            required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+            if required and item.name not in value:
+                raise InputError(
+                    f"{where}: {item.name!r} is missing", hint="see siamtrack train --print-config"
+                )
+        made: Any = kind
+        return made(**{k: _build(hints[k], v, f"{where}: {k}") for k, v in value.items()})
+    if origin is Literal:
+        fits = value in arguments
+    elif origin is tuple:
+        fits = isinstance(value, list)
+    elif kind is float:
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+    else:
+        fits = type(value) is kind
+    if not fits:
+        wanted = (
+            " or ".join(map(repr, arguments)) if origin is Literal else getattr(kind, "__name__", str(kind))
+        )
+        raise InputError(
+            f"{where} must be {wanted}, not {value!r}", hint="see siamtrack train --print-config"
+        )
+    if origin is tuple:
+        return tuple(_build(arguments[0], v, f"{where}[{i}]") for i, v in enumerate(value))
+    return float(value) if kind is float else value
+
+
+def dump_config(config: TrainConfig) -> str:
+    """The config as TOML, complete with every default."""
+    lines: list[str] = []
+    _dump(dataclasses.asdict(config), "", lines)
+    return "\n".join(lines).strip() + "\n"
+
+
+def _dump(table: Mapping[str, Any], prefix: str, lines: list[str]) -> None:
+    nested: list[tuple[str, Any]] = []
+    for key, value in table.items():
+        if isinstance(value, Mapping) or (
+            isinstance(value, tuple) and value and isinstance(value[0], Mapping)
+        ):
+            nested.append((key, value))
+        else:
+            lines.append(f"{key} = {_literal(value)}")
+    for key, value in nested:
+        name = f"{prefix}{key}"
+        for entry in (value,) if isinstance(value, Mapping) else value:
+            lines.append(f"\n[{name}]" if isinstance(value, Mapping) else f"\n[[{name}]]")
+            _dump(entry, f"{name}.", lines)
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_literal, value)) + "]"
+    return repr(value)

@@ -1,0 +1,38 @@
+"""The data sets of a config, read into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from siamcli.errors import DatasetError
+from siamcli.train.config import DataConfig
+from siamcli.train.images import read_coco, read_jsonl, read_voc, read_yolo
+from siamcli.train.pictures import Limits, load
+from siamcli.train.sequences import read_folders, read_videos
+from siamcli.train.store import Footage, Picture, Skip, collect
+
+__all__ = ["load_footage"]
+
+_IMAGE_SETS = {"jsonl": read_jsonl, "coco": read_coco, "voc": read_voc, "yolo": read_yolo}
+_FILES = ("jsonl", "coco")
+
+
+def load_footage(data: Sequence[DataConfig]) -> Footage:
+    """Every data set, decoded.  Raises DatasetError for a missing path, a wrong one or nothing usable."""
+    return collect([_read(d) for d in data])
+
+
+def _read(data: DataConfig) -> Iterator[Picture | Skip]:
+    path = Path(data.path)
+    if not path.exists():
+        raise DatasetError(f"{path} does not exist", hint="check the path of this data set in the config")
+    if path.is_file() != (data.format in _FILES) and data.format != "videos":
+        wanted = "the annotation file" if data.format in _FILES else "a folder"
+        raise DatasetError(f"{path}: format {data.format!r} needs {wanted}", hint="correct path or format")
+    limits = Limits(data.min_side, data.max_area)
+    if data.format == "videos":
+        return read_videos(path, data.include, data.stride, limits)
+    if data.format == "folders":
+        return load(read_folders(path, data.include, data.stride), limits)
+    return load(_IMAGE_SETS[data.format](path), limits)

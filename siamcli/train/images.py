@@ -1,0 +1,113 @@
+"""Readers of annotated image sets.  A damaged annotation becomes a skip, never the end of the run."""
+
+from __future__ import annotations
+
+import json
+import math
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+
+from siamcli.boxes import Box
+from siamcli.errors import DatasetError
+from siamcli.train.pictures import IMAGES, Entry
+from siamcli.train.store import Skip
+
+__all__ = ["read_coco", "read_jsonl", "read_voc", "read_yolo"]
+
+_BROKEN = (ValueError, KeyError, TypeError, IndexError)
+
+
+def read_jsonl(path: Path) -> Iterator[Entry | Skip]:
+    """One JSON object per line: file (relative to this one) and boxes as [x, y, w, h, class]."""
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                entry = json.loads(line)
+                name, boxes = str(entry["file"]), [_box(b[:4]) for b in entry["boxes"]]
+            except _BROKEN:
+                yield Skip(f"{path}:{number}", "unreadable annotation")
+                continue
+            yield Entry(path.parent / name, [(f"{name}#{i}", b) for i, b in enumerate(boxes)])
+
+
+def read_coco(path: Path) -> Iterator[Entry | Skip]:
+    """COCO's instances JSON.  Images are looked for beside the file, in images/ and in the folder that
+    the file is named after (instances_train2017.json: train2017/).  Crowds are left out."""
+    try:
+        whole = json.loads(path.read_text(encoding="utf-8"))
+        images = {image["id"]: str(image["file_name"]) for image in whole["images"]}
+        annotations = list(whole["annotations"])
+    except _BROKEN as error:
+        raise DatasetError(
+            f"{path} is no COCO annotation file", hint="it needs images and annotations"
+        ) from error
+    objects: dict[object, list[tuple[str, Box]]] = {}
+    for number, annotation in enumerate(annotations):
+        try:
+            if not annotation.get("iscrowd"):
+                key, box = annotation["image_id"], _box(annotation["bbox"])
+                objects.setdefault(images[key], []).append((f"{images[key]}#{number}", box))
+        except (*_BROKEN, AttributeError):
+            yield Skip(f"{path}: annotation {number}", "unreadable annotation")
+    split = path.stem.rpartition("_")[2]
+    folders = [path.parent, path.parent / "images", path.parent / split, path.parent.parent / split]
+    for name, found in objects.items():
+        files = [f / str(name) for f in folders]
+        yield Entry(next((f for f in files if f.is_file()), files[0]), found)
+
+
+def read_voc(path: Path) -> Iterator[Entry | Skip]:
+    """A folder of Pascal VOC XML files (or VOC's root with Annotations/ and JPEGImages/); 1-based corners."""
+    folder = path / "Annotations" if (path / "Annotations").is_dir() else path
+    for file in _all(folder, "*.xml"):
+        try:
+            root = ET.parse(file).getroot()
+            name = root.findtext("filename") or f"{file.stem}.jpg"
+            boxes = []
+            for item in root.iter("bndbox"):
+                x0, y0, x1, y1 = (float(item.findtext(k) or "nan") for k in ("xmin", "ymin", "xmax", "ymax"))
+                boxes.append(Box(x0 - 1, y0 - 1, x1 - x0 + 1, y1 - y0 + 1))
+        except (ET.ParseError, ValueError):
+            yield Skip(str(file), "unreadable annotation")
+            continue
+        places = [folder / name, folder.parent / "JPEGImages" / name, folder.parent / "images" / name]
+        image = next((p for p in places if p.is_file()), places[0])
+        yield Entry(image, [(f"{file.stem}#{i}", b) for i, b in enumerate(boxes)])
+
+
+def read_yolo(path: Path) -> Iterator[Entry | Skip]:
+    """A folder with images/ and labels/ (or both in one): class, centre and size in shares of the image."""
+    labels = path / "labels" if (path / "labels").is_dir() else path
+    for file in _all(labels, "**/*.txt"):
+        inner = file.relative_to(labels).with_suffix("")
+        places = [base / f"{inner}{e}" for base in (path / "images", path) for e in IMAGES]
+        image = next((p for p in places if p.is_file()), None)
+        if image is None:
+            continue  # classes.txt, README.txt
+        try:
+            rows = [
+                [float(v) for v in line.split()[1:5]]
+                for line in file.read_text().splitlines()
+                if line.strip()
+            ]
+            boxes = [Box.from_center(*row) for row in rows]
+        except (ValueError, TypeError):
+            yield Skip(str(file), "unreadable annotation")
+            continue
+        yield Entry(image, [(f"{inner}#{i}", b) for i, b in enumerate(boxes)], relative=True)
+
+
+def _box(values: list[float]) -> Box:
+    """Four numbers, or ValueError; nonsense among them becomes a box that is not valid."""
+    x, y, w, h = (math.nan if v is None else float(v) for v in values)
+    return Box(x, y, w, h)
+
+
+def _all(folder: Path, pattern: str) -> list[Path]:
+    files = sorted(folder.glob(pattern))
+    if not files:
+        raise DatasetError(
+            f"{folder} holds no {pattern}", hint="check the path and the format of this data set"
+        )
+    return files

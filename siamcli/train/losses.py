@@ -1,0 +1,74 @@
+"""The paper's loss: cross-entropy for the anchors' class, (smooth) L1 for their refinement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from siamcli.model.anchors import anchor_grid
+from siamcli.model.neck import center_crop
+from siamcli.model.siamrpn import SiamRPN
+from siamcli.train.pairs import PairBatch
+from siamcli.train.targets import TargetConfig, anchor_iou, make_targets
+
+__all__ = ["LossConfig", "TrackerLoss"]
+
+
+@dataclass(frozen=True, slots=True)
+class LossConfig:
+    """`loc_weight` balances box against class; `beta` is where L1 turns quadratic, 0 for plain L1."""
+
+    loc_weight: float = 1.2
+    beta: float = 0.0
+
+
+class TrackerLoss(nn.Module):
+    """The network and its loss over a batch of pairs, as one module so that it can run on several GPUs."""
+
+    anchors: Tensor
+
+    def __init__(self, model: SiamRPN, config: LossConfig, targets: TargetConfig) -> None:
+        super().__init__()
+        self.model = model
+        self.config = config
+        self.targets = targets
+        self.register_buffer("anchors", anchor_grid(model.spec), persistent=False)
+
+    def forward(self, batch: PairBatch, random: Generator) -> dict[str, Tensor]:
+        """-> the loss "total" and its parts, scalars"""
+        model = self.model
+        z = [center_crop(f, model.spec.template_cells) for f in model.features(batch.exemplar)]
+        x = model.features(batch.search)
+        # the expensive parts do not depend on the pairing: negatives re-use both sides' features
+        n = len(batch.boxes)
+        rows = torch.arange(n, device=batch.other.device)
+        search_rows = torch.cat([rows, batch.other[:, 0]])
+        kernel_rows = torch.cat([rows, batch.other[:, 1]])
+        kernels = tuple(k[kernel_rows] for k in model.cls.kernels(z))
+        cls = _paired(model.cls, kernels, x, search_rows).float()
+        loc = model.loc(model.loc.kernels(z), x).float()
+        targets = make_targets(batch.boxes, self.anchors, self.targets, random)
+        cls_loss = self._cls(cls, targets.positive, targets.negative, batch)
+        delta = loc.reshape(n, 4, -1)
+        error = F.smooth_l1_loss(delta, targets.delta, reduction="none", beta=self.config.beta).sum(1)
+        loc_loss = (error * targets.positive).sum() / n
+        return {"total": cls_loss + self.config.loc_weight * loc_loss, "cls": cls_loss, "loc": loc_loss}
+
+    def _cls(self, cls: Tensor, positive: Tensor, negative: Tensor, batch: PairBatch) -> Tensor:
+        """Half the weight for objects, half for background; on negative pairs the object is background."""
+        logits = cls.reshape(len(cls), 2, -1).log_softmax(1)
+        n = len(batch.boxes)
+        object_loss = -(logits[:n, 1] * positive).sum(1)
+        background_loss = -(logits[:n, 0] * negative).sum(1)
+        if len(batch.other):
+            on_object = anchor_iou(batch.boxes[batch.other[:, 0]], self.anchors) > self.targets.negative
+            weight = on_object / on_object.sum(1, keepdim=True).clamp(min=1)
+            background_loss = torch.cat([background_loss, -(logits[n:, 0] * weight).sum(1)])
+        return (object_loss.mean() + background_loss.mean()) / 2
+
+
+def _paired(head: nn.Module, kernels: tuple[Tensor, ...], x: tuple[Tensor, ...], rows: Tensor) -> Tensor:
+    return head(kernels, tuple(f[rows] for f in x))  # type: ignore[no-any-return]

@@ -1,0 +1,83 @@
+"""The two phases of a run: learn features from a teacher, then learn to track."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Generator, nn
+
+from siamcli.model.siamrpn import SiamRPN
+from siamcli.train.config import TrainConfig
+from siamcli.train.distill import Distiller, distill_crops
+from siamcli.train.losses import TrackerLoss
+from siamcli.train.pairs import PairSampler, draw_pairs
+from siamcli.train.schedule import PhaseConfig
+from siamcli.train.store import Footage
+
+__all__ = ["DistillPhase", "Phase", "TrackPhase"]
+
+
+class Phase(Protocol):
+    """What the loop needs to know: a module that turns a batch into losses, and where batches come from."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def config(self) -> PhaseConfig: ...
+    @property
+    def module(self) -> nn.Module: ...
+    @property
+    def backbone(self) -> nn.Module | None: ...
+    def batch(self, step: int, n: int, random: Generator) -> tuple[object, ...]:
+        """Arguments for `module`; n is this process's part of the batch."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DistillPhase:
+    """Random crops from everywhere; the student imitates the teacher's features."""
+
+    whole: TrainConfig
+    footage: Footage
+    module: Distiller
+    name: str = "distill"
+    backbone: None = None
+
+    @property
+    def config(self) -> PhaseConfig:
+        return self.whole.distill.phase
+
+    def batch(self, step: int, n: int, random: Generator) -> tuple[object, ...]:
+        sizes = self.whole.distill.sizes
+        which = torch.randint(len(sizes), (1,), generator=random, device=random.device)
+        forced = self.module.twins and step < self.whole.distill.forced * self.config.steps
+        return distill_crops(self.footage, n, sizes[int(which)], self.whole.pairs.color, random), forced
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackPhase:
+    """Pairs of exemplar and search region; the network learns to find the one in the other."""
+
+    whole: TrainConfig
+    footage: Footage
+    sampler: PairSampler
+    module: TrackerLoss
+    name: str = "track"
+
+    @property
+    def config(self) -> PhaseConfig:
+        return self.whole.track
+
+    @property
+    def model(self) -> SiamRPN:
+        return self.module.model
+
+    @property
+    def backbone(self) -> nn.Module:
+        return self.model.backbone
+
+    def batch(self, step: int, n: int, random: Generator) -> tuple[object, ...]:
+        pairs = draw_pairs(self.footage, self.sampler, self.model.spec, self.whole.pairs, n, random)
+        return pairs, random

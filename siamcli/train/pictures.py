@@ -1,0 +1,72 @@
+"""From an annotation to a picture that can be learned from, or the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from siamcli.boxes import Box, clip_box
+from siamcli.frames import Image
+from siamcli.train.store import Picture, Skip
+
+__all__ = ["IMAGES", "Entry", "Limits", "load", "picture"]
+
+IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Boxes with a side below `min_side` pixels or above `max_area` of the image are left out."""
+
+    min_side: float
+    max_area: float
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An image file and its objects; with `relative` the boxes are in shares of width and height."""
+
+    file: Path
+    objects: Sequence[tuple[str, Box]]
+    relative: bool = False
+
+
+def load(entries: Iterable[Entry | Skip], limits: Limits) -> Iterator[Picture | Skip]:
+    """Decode the images of all entries; one that does not decode is skipped."""
+    for entry in entries:
+        if isinstance(entry, Skip):
+            yield entry
+            continue
+        image = cv2.imread(str(entry.file), cv2.IMREAD_COLOR)
+        if image is None:
+            yield Skip(str(entry.file), "unreadable image")
+            continue
+        objects = entry.objects
+        if entry.relative:
+            height, width = image.shape[:2]
+            objects = [(n, Box(b.x * width, b.y * height, b.w * width, b.h * height)) for n, b in objects]
+        yield from picture(np.asarray(image, np.uint8), objects, str(entry.file), limits)
+
+
+def picture(
+    image: Image, objects: Sequence[tuple[str, Box]], where: str, limits: Limits
+) -> Iterator[Picture | Skip]:
+    """The picture with its usable boxes, clipped to the image, and a skip for each of the others."""
+    height, width = image.shape[:2]
+    kept = []
+    for name, box in objects:
+        inside = clip_box(box, (width, height)) if box.valid else box
+        if not inside.valid or inside.area < 0.5 * box.area:
+            yield Skip(where, "impossible box")
+        elif min(inside.w, inside.h) < limits.min_side:
+            yield Skip(where, "tiny box")
+        elif inside.area > limits.max_area * width * height:
+            yield Skip(where, "box fills the image")
+        else:
+            kept.append((name, inside))
+    if kept:
+        yield Picture(image, tuple(kept))

@@ -1,0 +1,62 @@
+"""What the network should say for every anchor of a search region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from siamcli.model.anchors import encode
+
+__all__ = ["TargetConfig", "Targets", "anchor_iou", "make_targets"]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetConfig:
+    """Anchors above `positive` IoU are the object, below `negative` they are not, others are ignored.
+    Of each region at most `positives` and `total` anchors are used (paper section 4.1)."""
+
+    positive: float = 0.6
+    negative: float = 0.3
+    positives: int = 16
+    total: int = 64
+
+
+class Targets(NamedTuple):
+    """positive, negative (N, M): weights of the chosen anchors, each row sums to 1 or 0; delta (N, 4, M)."""
+
+    positive: Tensor
+    negative: Tensor
+    delta: Tensor
+
+
+def anchor_iou(boxes: Tensor, anchors: Tensor) -> Tensor:
+    """IoU of boxes (N, 4) with anchors (4, M), both cx, cy, w, h -> (N, M)"""
+    low = (boxes[:, :2] - boxes[:, 2:] / 2)[:, :, None].maximum(anchors[:2] - anchors[2:] / 2)
+    high = (boxes[:, :2] + boxes[:, 2:] / 2)[:, :, None].minimum(anchors[:2] + anchors[2:] / 2)
+    inter = (high - low).clamp(min=0).prod(1)
+    return inter / (boxes[:, 2:].prod(1)[:, None] + anchors[2:].prod(0) - inter)
+
+
+def make_targets(boxes: Tensor, anchors: Tensor, config: TargetConfig, random: Generator) -> Targets:
+    """Boxes (N, 4) as cx, cy, w, h from the region's middle; anchors (4, M)."""
+    overlap = anchor_iou(boxes, anchors)
+    positive = _choose(overlap > config.positive, config.positives, random)
+    rest = config.total - positive.sum(1, keepdim=True)
+    negative = _choose(overlap < config.negative, rest, random)
+    delta = encode(boxes[:, :, None].expand(-1, -1, anchors.shape[1]), anchors)
+    return Targets(_share(positive), _share(negative), delta)
+
+
+def _choose(candidates: Tensor, limit: int | Tensor, random: Generator) -> Tensor:
+    """At most `limit` random candidates per row of a (N, M) mask."""
+    order = torch.rand(candidates.shape, generator=random, device=candidates.device) - candidates.float()
+    rank = order.argsort(1).argsort(1)
+    return candidates & (rank < limit)
+
+
+def _share(chosen: Tensor) -> Tensor:
+    weight = chosen.float()
+    return weight / weight.sum(1, keepdim=True).clamp(min=1)
