@@ -25,7 +25,7 @@ _FRAME = re.compile(_SHOWINFO + r"n: *\d+ pts: *(\S+) .* s:(\d+)x(\d+) ")
 _DURATION = re.compile(r"\[info\]   Duration: (\d+):(\d+):(\d+\.\d+),")
 _RATE = re.compile(r"\[info\]   Stream #0:\S+ Video: .*, ([\d.]+) fps,")
 _AUDIO = re.compile(r"\[info\]   Stream #0:\S+ Audio: (\w+)")
-_ROTATION = re.compile(r"\[info\] +displaymatrix: rotation of (-?[\d.]+) degrees")
+_ROTATION = re.compile(r"\[info\] +(?:displaymatrix|Display Matrix): rotation of (-?[\d.]+) degrees")
 _ERROR = re.compile(r"\[(?:error|fatal)\] (.+)")
 _DAMAGE = re.compile(
     r"partial file|prematurely|corrupt input packet|corrupt decoded frame|Decoding error"

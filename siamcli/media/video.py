@@ -5,8 +5,6 @@ from __future__ import annotations
 import struct
 import subprocess
 import tempfile
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
@@ -15,6 +13,7 @@ import numpy as np
 
 from siamcli.errors import OutputError
 from siamcli.frames import Image, SourceInfo
+from siamcli.media.encoders import VideoOptions, encoder_named
 from siamcli.media.ffmpeg import LOG_OPTIONS, DecodeLog, ffmpeg_exe
 from siamcli.media.parts import PartFile
 
@@ -28,15 +27,6 @@ MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """The container of each suffix that a video may have."""
 
 SNAP = 0.0006  # seconds; Matroska and AVI round timestamps to milliseconds, the frame grid does not
-
-
-@dataclass(frozen=True, slots=True)
-class VideoOptions:
-    """How the video is encoded: libx264's preset and quality, and the rate of sources without one."""
-
-    preset: str = "veryfast"
-    crf: int = 20
-    fps: Fraction = Fraction(25)
 
 
 class VideoWriter:
@@ -115,22 +105,24 @@ class VideoWriter:
         self._child.stdin.close()
         if self._child.wait():
             self._fail()
+        self._open = False
         if self._audio:
             self._add_audio(self._audio)
-        self._open = False
-        self._log.close()
         self._part.commit()
 
     def _start(self) -> subprocess.Popen[bytes]:
         # IVF is the smallest container whose frames carry timestamps: a header, then size and time
         # before the pixels of each frame.
+        encoder = encoder_named(self._options.encoder)
+        filters = ["pad=ceil(iw/2)*2:ceil(ih/2)*2", "scale=out_color_matrix=bt709:out_range=tv"]
         child = self._run(
             subprocess.PIPE,
+            *encoder.before,
             *("-f", "ivf", "-c:v", "rawvideo", "-i", "pipe:0"),
-            *("-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv"),
-            *("-c:v", "libx264", "-preset", self._options.preset, "-crf", str(self._options.crf)),
+            *("-vf", ",".join([*filters, *([encoder.filter] if encoder.filter else [])])),
+            *encoder.options(self._options.preset, self._options.crf),
             # without B-frames the last frame keeps its full duration when the rate varies
-            *("-bf", "0", "-pix_fmt", "yuv420p"),
+            *("-bf", "0"),
             *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
             *("-fps_mode", "passthrough", "-enc_time_base", "demux"),
             *("-movflags", "+faststart", "-f", self._muxer, f"file:{self._part.path}"),
@@ -194,26 +186,33 @@ class VideoWriter:
         )
         try:
             if child.wait():
-                self._fail()
+                self._part.commit()
+                raise OutputError(
+                    f"{self._part.target} has no sound: {self._reason()}",
+                    hint="the picture is whole; is there space on the disk, and is the sound undamaged?",
+                )
             mixed.replace(frames)
         finally:
             mixed.unlink(missing_ok=True)
 
     def _fail(self) -> NoReturn:
-        """Leave nothing under the final name; raises OutputError with ffmpeg's own words."""
+        """Leave nothing behind; raises OutputError with ffmpeg's own words."""
+        self._discard()
+        raise OutputError(
+            f"cannot write {self._part.target}: {self._reason()}", hint="is there space on the disk?"
+        )
+
+    def _reason(self) -> str:
         self._log.seek(0)
         lines = [line for line in self._log.read().decode(errors="replace").splitlines() if line.strip()]
         errors = [line for line in lines if "[error]" in line or "[fatal]" in line] or lines
-        reason = errors[0].rpartition("] ")[2] if errors else "ffmpeg stopped without a word"
-        self._discard()
-        raise OutputError(f"cannot write {self._part.target}: {reason}", hint="is there space on the disk?")
+        return errors[0].rpartition("] ")[2] if errors else "ffmpeg stopped without a word"
 
     def _discard(self) -> None:
         self._open = False
         if self._child:
             self._child.kill()
             self._child.wait()
-        self._log.close()
         self._part.discard()
 
     def __enter__(self) -> Self:

@@ -1,0 +1,95 @@
+"""Test clips, made with the ffmpeg that the product brings: every frame shows its own number."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import cv2
+import imageio_ffmpeg
+import numpy as np
+
+__all__ = [
+    "SIZE",
+    "constant",
+    "damaged",
+    "ffmpeg",
+    "folder",
+    "image",
+    "number",
+    "odd",
+    "portrait",
+    "variable",
+]
+
+SIZE = (96, 64)
+RATE = "30000/1001"
+_BITS = 8
+
+
+def ffmpeg(*arguments: str, data: bytes = b"") -> None:
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *arguments]
+    subprocess.run(command, input=data, check=True, capture_output=True)
+
+
+def image(index: int, size: tuple[int, int] = SIZE) -> np.ndarray:
+    """A picture that shows `index` in binary as bright and dark bars, the highest bit at the left."""
+    picture = np.full((size[1], size[0], 3), 24, np.uint8)
+    for bit in range(_BITS):
+        if index >> (_BITS - 1 - bit) & 1:
+            picture[:, bit * size[0] // _BITS : (bit + 1) * size[0] // _BITS] = (90, 200, 230)
+    return picture
+
+
+def number(picture: np.ndarray) -> int:
+    """The inverse of `image`, also after lossy compression and drawing."""
+    middle = picture[picture.shape[0] // 3 : picture.shape[0] // 2].mean((0, 2))
+    bars = np.array_split(middle, _BITS)
+    return sum(1 << (_BITS - 1 - bit) for bit, bar in enumerate(bars) if np.median(bar) > 100)
+
+
+def constant(
+    path: Path, *options: str, frames: int = 30, size: tuple[int, int] = SIZE, sound: bool = False
+) -> Path:
+    """A clip at a constant 29.97 frames per second; the suffix chooses the container."""
+    inputs = ["-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{size[0]}x{size[1]}", "-r", RATE, "-i", "pipe:0"]
+    if sound:
+        inputs += ["-f", "lavfi", "-t", str(frames * 1001 / 30000), "-i", "sine=f=440:r=48000"]
+    encoding = options or ("-c:v", "libx264", "-g", "10", "-pix_fmt", "yuv420p", "-movflags", "+faststart")
+    pixels = b"".join(image(i, size).tobytes() for i in range(frames))
+    ffmpeg(*inputs, *encoding, str(path), data=pixels)
+    return path
+
+
+def odd(path: Path) -> Path:
+    """A clip whose sides are odd."""
+    return constant(path, "-c:v", "libx264", "-pix_fmt", "yuv444p", size=(97, 65))
+
+
+def portrait(path: Path) -> Path:
+    """As a phone records it: stored on its side, turned by metadata, with sound."""
+    flat = constant(path.with_name("flat.mp4"), sound=True)
+    ffmpeg("-display_rotation:v:0", "90", "-i", str(flat), "-c", "copy", str(path))
+    return path
+
+
+def variable(path: Path) -> Path:
+    """10 frames at 30 per second, then 10 per second."""
+    times = "settb=1/600,setpts=if(lt(N\\,10)\\,N\\,10+(N-10)*3)/(30*TB)"
+    return constant(path, "-vf", times, "-fps_mode", "vfr", "-enc_time_base", "1/600", "-c:v", "libx264")
+
+
+def folder(path: Path, frames: int = 12) -> Path:
+    """Images that sort wrongly by letter: f1.png, f2.png ... f10.png, and a file that is none."""
+    path.mkdir()
+    for index in range(frames):
+        cv2.imwrite(str(path / f"f{index + 1}.png"), image(index))
+    (path / "notes.txt").write_text("not an image")
+    return path
+
+
+def damaged(path: Path, keep: float) -> Path:
+    """The first `keep` part of a file."""
+    cut = path.with_name(f"cut_{path.name}")
+    cut.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
+    return cut

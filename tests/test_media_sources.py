@@ -1,0 +1,275 @@
+"""One contract for every kind of source, and what is particular to each."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import clips
+import cv2
+import numpy as np
+import pytest
+
+from siamcli.errors import InputError
+from siamcli.frames import Frame, FrameSource, SourceInfo
+from siamcli.media.prefetch import prefetch
+from siamcli.media.sources import expected_count, open_source
+from siamcli.times import Cut, TimePoint, parse_time
+
+SHARED = Path(__file__).parents[2] / "shared"
+KINDS = [
+    "mp4",
+    "mkv",
+    "avi",
+    "webm",
+    "ts",
+    "odd",
+    "portrait",
+    "variable",
+    "folder",
+    "pattern",
+    "stdin",
+    "http",
+]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What to hand to open_source, by kind."""
+    root = tmp_path_factory.mktemp("clips")
+    paths = {
+        "mp4": clips.constant(root / "a.mp4", sound=True),
+        "mkv": clips.constant(root / "a.mkv"),
+        "avi": clips.constant(root / "a.avi", "-c:v", "mpeg4", "-q:v", "3"),
+        "webm": clips.constant(root / "a.webm", "-c:v", "libvpx", "-b:v", "500k"),
+        "ts": clips.constant(root / "a.ts"),
+        "odd": clips.odd(root / "odd.mp4"),
+        "portrait": clips.portrait(root / "portrait.mp4"),
+        "variable": clips.variable(root / "variable.mp4"),
+        "folder": clips.folder(root / "some images", 30),
+        "pattern": root / "some images" / "f*.png",
+    }
+    return {kind: str(path) for kind, path in paths.items()} | {"stdin": "-"}
+
+
+@pytest.fixture(params=KINDS)
+def opened(
+    request: pytest.FixtureRequest, made: dict[str, str]
+) -> Iterator[tuple[str, Callable[..., FrameSource]]]:
+    """The kind, and open_source with that kind filled in."""
+    kind = request.param
+    if kind == "stdin":
+        kept = os.dup(0)
+        with Path(made["mkv"]).open("rb") as file:
+            os.dup2(file.fileno(), 0)
+            yield kind, partial(open_source, "-")
+        os.dup2(kept, 0)
+        os.close(kept)
+    elif kind == "http":
+
+        class Quiet(SimpleHTTPRequestHandler):
+            def log_message(self, *arguments: object) -> None:
+                """Nothing on stderr."""
+
+        server = ThreadingHTTPServer(
+            ("127.0.0.1", 0), partial(Quiet, directory=str(Path(made["mp4"]).parent))
+        )
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield kind, partial(open_source, f"http://127.0.0.1:{server.server_port}/a.mp4")
+        server.shutdown()
+    else:
+        yield kind, partial(open_source, made[kind])
+
+
+def read(source: FrameSource) -> tuple[SourceInfo, list[Frame]]:
+    with source:
+        return source.info, list(source)
+
+
+def shown(frame: Frame, kind: str) -> int:
+    return clips.number(np.rot90(frame.image, -1) if kind == "portrait" else frame.image)
+
+
+def test_contract(opened: tuple[str, Callable[..., FrameSource]]) -> None:
+    """Every frame once, in order, in the promised form."""
+    kind, open_it = opened
+    info, frames = read(open_it())
+    assert [frame.index for frame in frames] == list(range(30))
+    assert [shown(frame, kind) for frame in frames] == list(range(30))
+    for frame in frames:
+        assert frame.image.dtype == np.uint8
+        assert frame.image.flags["C_CONTIGUOUS"]
+        assert info.size is not None
+        assert frame.image.shape == (info.size[1], info.size[0], 3)
+    times = [frame.time for frame in frames]
+    if kind in ("folder", "pattern"):
+        assert times == [None] * 30
+        assert info.fps is None
+        assert info.count == 30
+    else:
+        assert times[0] == pytest.approx(0, abs=0.05)
+        assert times == sorted(set(times))
+        assert info.fps is not None
+        assert kind == "stdin" or info.count == pytest.approx(30, abs=2) or kind == "variable"
+
+
+def test_cut(opened: tuple[str, Callable[..., FrameSource]]) -> None:
+    """A stretch keeps the indices and the pictures of the whole source."""
+    kind, open_it = opened
+    _, frames = read(open_it(start=TimePoint(frame=4), end=TimePoint(frame=20), stride=5))
+    assert [frame.index for frame in frames] == [4, 9, 14, 19]
+    assert [shown(frame, kind) for frame in frames] == [4, 9, 14, 19]
+
+
+def test_prefetched(opened: tuple[str, Callable[..., FrameSource]]) -> None:
+    """Left in the middle, a source and its thread end at once; closing twice is no error."""
+    kind, open_it = opened
+    began = time.monotonic()
+    source = open_it()
+    with prefetch(source, depth=2) as ahead:
+        numbers = [shown(frame, kind) for frame, _ in zip(ahead, range(3), strict=False)]
+    source.__exit__(None, None, None)
+    assert numbers == [0, 1, 2]
+    assert time.monotonic() - began < 5
+
+
+def test_cut_beyond_the_end(opened: tuple[str, Callable[..., FrameSource]]) -> None:
+    _, open_it = opened
+    with pytest.raises(InputError, match="no frame between"):
+        read(open_it(start=TimePoint(frame=99)))
+
+
+def test_exact_rate_and_container_times(made: dict[str, str]) -> None:
+    info, frames = read(open_source(made["mp4"]))
+    assert info.fps == Fraction(30000, 1001)
+    assert [frame.time for frame in frames] == pytest.approx([i * 1001 / 30000 for i in range(30)])
+
+
+def test_variable_rate_keeps_its_times(made: dict[str, str]) -> None:
+    _, frames = read(open_source(made["variable"]))
+    expected = [(i if i < 10 else 10 + 3 * (i - 10)) / 30 for i in range(30)]
+    assert [frame.time for frame in frames] == pytest.approx(expected, abs=0.002)
+
+
+def test_rotation_is_applied_once(made: dict[str, str]) -> None:
+    info, frames = read(open_source(made["portrait"]))
+    assert info.size == (clips.SIZE[1], clips.SIZE[0])
+    assert info.rotation == 270  # the file says 90 degrees counter-clockwise
+    assert frames[5].image.shape == (clips.SIZE[0], clips.SIZE[1], 3)
+
+
+def test_same_bytes_as_opencv(made: dict[str, str]) -> None:
+    """Published numbers were made with OpenCV's decoder."""
+    _, frames = read(open_source(made["avi"]))
+    capture = cv2.VideoCapture(made["avi"])
+    for frame in frames:
+        ok, image = capture.read()
+        assert ok
+        np.testing.assert_array_equal(frame.image, image)
+
+
+def test_cut_in_seconds_and_timecode(made: dict[str, str]) -> None:
+    _, frames = read(open_source(made["mp4"], start=parse_time("0.5"), end=parse_time("00:00:00.9")))
+    assert [frame.index for frame in frames] == list(range(15, 27))
+
+
+def test_seconds_in_a_folder_are_refused(made: dict[str, str]) -> None:
+    with pytest.raises(InputError, match="no timestamps"):
+        read(open_source(made["folder"], start=parse_time("0.5")))
+
+
+@pytest.mark.parametrize("container", ["a.mp4", "a.mkv", "a.avi", "a.webm", "a.ts"])
+def test_truncated_yields_what_decodes_then_raises(tmp_path: Path, container: str) -> None:
+    codec = {"avi": ("-c:v", "mpeg4"), "webm": ("-c:v", "libvpx")}.get(container[2:], ())
+    whole = clips.constant(tmp_path / container, *codec, frames=90)
+    frames: list[Frame] = []
+    with open_source(str(clips.damaged(whole, 0.6))) as source:
+        try:
+            frames.extend(source)
+        except InputError as error:
+            assert "damaged or cut short" in str(error)
+            assert error.hint
+        else:
+            assert container == "a.ts"  # a stream of packets without a promised length
+    assert 30 < len(frames) < 90
+    assert [clips.number(frame.image) for frame in frames[:-1]] == list(range(len(frames) - 1))
+
+
+def test_damage_in_the_middle(tmp_path: Path) -> None:
+    path = clips.constant(tmp_path / "a.mp4", frames=90)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 400] = b"\x55" * 400
+    path.write_bytes(data)
+    frames: list[Frame] = []
+    with (
+        pytest.raises(InputError, match="damaged"),
+        open_source(str(path)) as source,
+        prefetch(source) as ahead,
+    ):
+        frames.extend(ahead)
+    assert len(frames) > 60
+
+
+def test_unreadable_image_is_left_out_and_reported(tmp_path: Path) -> None:
+    images = clips.folder(tmp_path / "images", 5)
+    (images / "f3.png").write_bytes(b"not a picture")
+    frames: list[Frame] = []
+    with pytest.raises(InputError, match=r"f3\.png"), open_source(str(images)) as source:
+        frames.extend(source)
+    assert [frame.index for frame in frames] == [0, 1, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("missing.mp4", None, "no such file"),
+        ("text.mp4", b"this is not a video", "cannot read"),
+        ("empty.mp4", b"", "cannot read"),
+        ("empty folder", "folder", "no images"),
+        ("*.png", None, "no image matches"),
+        ("sound.wav", "sound", "cannot read"),
+    ],
+)
+def test_what_cannot_be_opened(tmp_path: Path, name: str, content: bytes | str | None, message: str) -> None:
+    path = tmp_path / name
+    if content == "folder":
+        path.mkdir()
+    elif content == "sound":
+        clips.ffmpeg("-f", "lavfi", "-t", "1", "-i", "sine", str(path))
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        open_source(str(path))
+    assert caught.value.hint
+
+
+def test_names_that_look_like_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    clips.constant(tmp_path / "plain.mp4", frames=3)
+    for name in ("-y.mp4", "a:b.mp4", "[x] 100%d.mp4", "7"):
+        (tmp_path / name).write_bytes((tmp_path / "plain.mp4").read_bytes())
+        assert len(read(open_source(name))[1]) == 3, name
+
+
+def test_expected_count() -> None:
+    info = SourceInfo("a", fps=Fraction(25), count=100)
+    assert expected_count(info, Cut()) == 100
+    assert expected_count(info, Cut(TimePoint(frame=10), TimePoint(seconds=2.0), 4)) == 10
+    assert expected_count(SourceInfo("camera"), Cut()) is None
+    assert expected_count(SourceInfo("camera"), Cut(end=TimePoint(frame=7))) == 7
+
+
+@pytest.mark.skipif(not (SHARED / "data/clips").exists(), reason="needs the shared data")
+def test_healthy_recordings_pass() -> None:
+    """No false alarm on files that other programs wrote."""
+    paths = [SHARED / "data/clips/bag.avi", *sorted((SHARED / "data/train_sequences").glob("*.mp4"))[:6]]
+    for path in paths:
+        info, frames = read(open_source(str(path)))
+        assert info.count == pytest.approx(len(frames), abs=2), path
