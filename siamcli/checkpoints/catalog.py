@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
 from siamcli.checkpoints.header import checked
@@ -19,6 +18,8 @@ else:
     import tomli as tomllib
 
 __all__ = ["Entry", "catalog", "entry_named"]
+
+CATALOG = Path(__file__).with_name("catalog.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,9 @@ class Entry:
     note: str = ""
 
 
-@cache
 def catalog() -> tuple[Entry, ...]:
     """Every entry of catalog.toml, in its order."""
-    text = resources.files("siamcli.checkpoints").joinpath("catalog.toml").read_text(encoding="utf-8")
-    return tuple(_entry(table) for table in tomllib.loads(text)["checkpoint"])
+    return tuple(_entry(table) for table in tomllib.loads(CATALOG.read_text(encoding="utf-8"))["checkpoint"])
 
 
 def entry_named(name: str) -> Entry:

@@ -40,6 +40,7 @@ def convert(
         raise WeightsError(f"no {family} architecture {model!r}", hint=f"known: {', '.join(models)}")
     spec = _closest(state, models, rename, str(path)) if model is None else SPECS[model]
     entry = _closest_entry([entry for entry in entries if entry.model == spec.name], path.stem)
+    sha256 = sha256_of(path)
     known = path.stem in (entry.name, Path(entry.file).stem)
     return Checkpoint(
         spec=spec,
@@ -47,8 +48,8 @@ def convert(
         weights=match(state, spec, str(path), lambda name: rename(name, spec)),
         name=entry.name if known else path.stem,
         license=entry.license if known else "unknown",
-        provenance={"family": family, "file": path.name},
-        sha256=sha256_of(path),
+        provenance={"family": family, "file": path.name, "sha256": sha256},
+        sha256=sha256,
     )
 
 

@@ -1,0 +1,269 @@
+"""siamtrack weights: what there is, where it lies, how to get more, and whether it is whole."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from siamcli.checkpoints.header import Precision
+from siamcli.cli import console
+from siamcli.errors import OutputError, PartialError, WeightsError
+
+if TYPE_CHECKING:
+    from siamcli.checkpoints.catalog import Entry
+
+__all__ = ["app"]
+
+app = typer.Typer(name="weights", no_args_is_help=True, help="List, fetch, convert and check weights.")
+
+
+def _names() -> list[str]:
+    from siamcli.checkpoints.catalog import catalog
+    from siamcli.checkpoints.store import available
+
+    return sorted({*available(), *(entry.name for entry in catalog())})
+
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Quiet = Annotated[bool, console.Quiet]
+Verbose = Annotated[bool, console.Verbose]
+Debug = Annotated[bool, console.Debug]
+Name = Annotated[
+    str, typer.Argument(help="A name that `siamtrack weights list` shows.", autocompletion=_names)
+]
+
+
+@app.command("list")
+def list_weights(as_json: Json = False, debug: Debug = False) -> None:
+    """Show the weights that are here and those that can be fetched."""
+    rows = _rows()
+    if as_json:
+        console.result({"weights": rows})
+        return
+    wide = max(len(row["name"]) for row in rows)
+    for row in rows:
+        here = "here" if row["path"] else "-"
+        scores = "; ".join(
+            " ".join([bench, *(f"{measure} {value}" for measure, value in values.items())])
+            for bench, values in row["scores"].items()
+        )
+        said = "  ".join(part for part in (scores, row["note"]) if part)
+        typer.echo(
+            f"{row['name']:{wide}}  {here:4}  {row['family']:10}  {row['license']:12}  {said}".rstrip()
+        )
+    console.say("`siamtrack weights fetch NAME` brings what is not here; scores as published.", style="dim")
+
+
+@app.command()
+def info(
+    file_or_name: Annotated[str, typer.Argument(help="A weights file or a name.", autocompletion=_names)],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what weights are: architecture, tracker parameters, licence, where they came from."""
+    from siamcli.checkpoints.catalog import catalog
+    from siamcli.checkpoints.store import available
+
+    published = [entry for entry in catalog() if entry.name == file_or_name]
+    if published and file_or_name not in available():
+        document = {**_row(published[0], None), "urls": published[0].urls, "sha256": published[0].sha256}
+    else:
+        document = _describe(file_or_name)
+    if as_json:
+        console.result(document)
+        return
+    for key, value in _flat(document):
+        typer.echo(f"{key}: {value}")
+
+
+@app.command()
+def path(name: Name, debug: Debug = False) -> None:
+    """Print where the weights called NAME lie on this machine."""
+    from siamcli.checkpoints.store import find
+
+    typer.echo(find(name))
+
+
+@app.command()
+def fetch(name: Name, quiet: Quiet = False, verbose: Verbose = False, debug: Debug = False) -> None:
+    """Download the weights called NAME into the cache, check them and print where they lie."""
+    from siamcli.checkpoints.catalog import entry_named
+    from siamcli.checkpoints.fetch import fetch as fetch_entry
+    from siamcli.checkpoints.header import sha256_of
+    from siamcli.checkpoints.store import available, cache_folder
+
+    if available().get(name, Path()).suffix == ".safetensors":
+        console.say(f"{name} is here already")
+        typer.echo(available()[name])
+        return
+    entry = entry_named(name)
+    records = fetch_entry(entry)
+    first = next(records)
+    total = None if first.total is None else first.total >> 20
+    with console.progress(f"{name} (MiB)", total) as update:
+        note = ""
+        for record in records:
+            update(record.done >> 20, record.note)
+            if record.note != note:
+                console.tell(record.note)
+            note = record.note
+    fetched = cache_folder() / entry.file
+    if not entry.sha256:
+        console.say(
+            f"nobody published a checksum to compare with; the file's SHA-256 is {sha256_of(fetched)}"
+        )
+    console.say(f"licence: {entry.license}")
+    typer.echo(fetched)
+
+
+@app.command("import")
+def import_weights(
+    file: Annotated[str, typer.Argument(help="A PySOT, mmtracking or native weights file, or a name.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The native file to write.")],
+    precision: Annotated[Precision, typer.Option(help="How convolutions are stored.")] = "float32",
+    model: Annotated[
+        str | None, typer.Option(help="The architecture, where names and shapes are not to decide.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace a file that exists.")] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Convert weights to siamtrack's own format: one file that describes itself."""
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} exists", hint="-y replaces it")
+
+    from siamcli.checkpoints.native import write_native
+    from siamcli.checkpoints.read import read_checkpoint
+    from siamcli.checkpoints.store import find
+
+    checkpoint = read_checkpoint(find(file), model)
+    write_native(checkpoint, output, precision)
+    console.say(f"{checkpoint.name}: {checkpoint.spec.name}, {output.stat().st_size / 1e6:.1f} MB")
+    typer.echo(output)
+
+
+@app.command()
+def verify(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Default: all that are here.", autocompletion=_names)
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Check weights: whole, as published, and fitting their architecture."""
+    from siamcli.checkpoints.store import available
+
+    wanted = names or list(available())
+    failed = []
+    for name in wanted:
+        try:
+            typer.echo(f"{name}: ok, {_verified(name)}")
+        except WeightsError as error:
+            failed.append(name)
+            typer.echo(f"{name}: {error}")
+    if not wanted:
+        console.say("no weights are here; `siamtrack weights list` shows what can be fetched")
+    if failed:
+        kind = WeightsError if len(failed) == len(wanted) else PartialError
+        raise kind(
+            f"not in order: {', '.join(failed)}", hint="remove the file, then fetch or import it again"
+        )
+
+
+def _verified(name: str) -> str:
+    """What was checked about the weights called `name`.  Raises WeightsError."""
+    from siamcli.checkpoints.catalog import catalog
+    from siamcli.checkpoints.fetch import hash_fits
+    from siamcli.checkpoints.header import sha256_of
+    from siamcli.checkpoints.read import read_checkpoint
+    from siamcli.checkpoints.store import find
+
+    file = find(name)
+    published = [entry for entry in catalog() if entry.name == name and entry.file == file.name]
+    for entry in published:
+        if not hash_fits(entry, sha256_of(file)):
+            raise WeightsError(f"{file} is not the published file: its SHA-256 is another")
+        if not entry.model:
+            return "the published file" if entry.sha256 else "but nothing to compare with"
+    checkpoint = read_checkpoint(file)
+    as_published = "as published, " if any(entry.sha256 for entry in published) else ""
+    return f"{as_published}{checkpoint.spec.name}, sha256 {checkpoint.sha256[:8]}"
+
+
+def _rows() -> list[dict[str, Any]]:
+    """Everything known, one table per name: what is here under no published name first."""
+    from siamcli.checkpoints.catalog import catalog
+    from siamcli.checkpoints.header import read_header
+    from siamcli.checkpoints.store import available
+
+    here = available()
+    published = {entry.name: _row(entry, here.get(entry.name)) for entry in catalog()}
+    rows = []
+    for name, file in here.items():
+        if name in published:
+            continue
+        row = {
+            "name": name,
+            "path": str(file),
+            "family": "siamtrack",
+            "model": "",
+            "license": "?",
+            "scores": {},
+        }
+        try:
+            header = read_header(file)
+        except WeightsError as error:
+            row["note"] = str(error)
+        else:
+            row |= {"model": header.spec.name, "license": header.license, "note": f"version {header.version}"}
+        rows.append(row)
+    return rows + list(published.values())
+
+
+def _row(entry: Entry, file: Path | None) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "path": None if file is None else str(file),
+        "family": entry.family,
+        "model": entry.model,
+        "license": entry.license,
+        "scores": entry.scores,
+        "note": entry.note,
+    }
+
+
+def _describe(file_or_name: str) -> dict[str, Any]:
+    """All that a weights file says about itself."""
+    from siamcli.checkpoints.header import read_header
+    from siamcli.checkpoints.read import read_checkpoint
+    from siamcli.checkpoints.store import find
+
+    file = find(file_or_name)
+    checkpoint = read_checkpoint(file)
+    precision = "float32"
+    with suppress(WeightsError):  # another family's file has no header of ours
+        precision = read_header(file).precision
+    return {
+        "name": checkpoint.name,
+        "version": checkpoint.version,
+        "license": checkpoint.license,
+        "path": str(file),
+        "bytes": file.stat().st_size,
+        "sha256": checkpoint.sha256,
+        "precision": precision,
+        "parameters": sum(weight.numel() for weight in checkpoint.weights.values()),
+        "spec": asdict(checkpoint.spec),
+        "params": asdict(checkpoint.params),
+        "provenance": dict(checkpoint.provenance),
+    }
+
+
+def _flat(document: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Nested tables as dotted names."""
+    rows: list[tuple[str, Any]] = []
+    for key, value in document.items():
+        rows += _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
+    return rows

@@ -1,0 +1,225 @@
+"""siamtrack weights, from the command line to files and exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+
+import siamcli
+import siamcli.checkpoints.catalog as catalog_module
+from siamcli.checkpoints.catalog import catalog
+from siamcli.checkpoints.header import read_header, sha256_of
+from siamcli.checkpoints.native import Checkpoint, write_native
+from siamcli.checkpoints.store import available, bundled_folder, cache_folder, find
+from siamcli.cli.app import main
+from siamcli.errors import WeightsError
+from siamcli.model.siamrpn import SiamRPN
+from siamcli.model.spec import ModelSpec, TrackerParams
+
+SPEC = ModelSpec("tiny", backbone="alexnet", levels=(5,), channels=(4,), template_cells=6, base_size=0)
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def siamtrack(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    def run(*args: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["siamtrack", "weights", *map(str, args)])
+        with pytest.raises(SystemExit) as done:
+            main()
+        return Said(int(done.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SIAMTRACK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("SIAMTRACK_OFFLINE", raising=False)
+    (tmp_path / "cache").mkdir()
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="module")
+def native(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "ours.safetensors"
+    weights = SiamRPN(SPEC).state_dict()
+    write_native(Checkpoint(SPEC, TrackerParams(lr=0.3), weights, "ours", "3.1", "Apache-2.0"), path)
+    return path
+
+
+@pytest.fixture
+def ours(native: Path, cache: Path) -> Path:
+    """A small native checkpoint in the cache."""
+    return Path(shutil.copy(native, cache))
+
+
+def test_list_shows_what_is_here_and_what_is_published(siamtrack: Callable[..., Said], ours: Path) -> None:
+    said = siamtrack("list", "--json")
+    rows = {row["name"]: row for row in json.loads(said.out)["weights"]}
+    assert (said.code, said.err) == (0, "")
+    assert rows["ours"]["path"] == str(ours)
+    assert (rows["ours"]["model"], rows["ours"]["license"]) == ("tiny", "Apache-2.0")
+    assert {entry.name for entry in catalog()} < set(rows)
+    assert rows["mmtracking_lasot"]["path"] is None
+    assert rows["mmtracking_lasot"]["scores"]["LaSOT"]["S"] == 50.4
+    text = siamtrack("list").out
+    assert any(line.startswith("ours ") and " here " in line for line in text.splitlines())
+    assert "VOT2018 EAO 0.415 A 0.601 R 0.234" in text
+
+
+def test_list_survives_a_damaged_file(siamtrack: Callable[..., Said], cache: Path) -> None:
+    (cache / "bad.safetensors").write_bytes(b"rubbish")
+    said = siamtrack("list")
+    assert said.code == 0
+    assert "damaged" in said.out
+
+
+def test_info_of_file_name_and_catalog_entry(
+    siamtrack: Callable[..., Said], ours: Path, native: Path
+) -> None:
+    for what in ("ours", native):
+        told = json.loads(siamtrack("info", what, "--json").out)
+        assert (told["name"], told["version"], told["precision"]) == ("ours", "3.1", "float32")
+        assert (told["spec"]["backbone"], told["params"]["lr"]) == ("alexnet", 0.3)
+        assert told["sha256"] == sha256_of(native)
+    assert "spec.backbone: alexnet" in siamtrack("info", "ours").out
+    assert "dd0f151e" in siamtrack("info", "mmtracking_lasot").out
+
+
+def test_path_and_unknown_names(siamtrack: Callable[..., Said], ours: Path) -> None:
+    assert siamtrack("path", "ours") == Said(0, f"{ours}\n", "")
+    said = siamtrack("path", "nothing")
+    assert (said.code, said.out) == (4, "")
+    assert "here: " in said.err
+    assert "ours" in said.err
+    assert "siamtrack weights fetch mmtracking_lasot" in siamtrack("path", "mmtracking_lasot").err
+    assert siamtrack("info", "nothing").code == 4
+
+
+def test_import_writes_once_and_small(siamtrack: Callable[..., Said], native: Path, tmp_path: Path) -> None:
+    out = tmp_path / "small.safetensors"
+    said = siamtrack("import", native, "-o", out, "--precision", "int8")
+    assert (said.code, said.out) == (0, f"{out}\n")
+    assert read_header(out).precision == "int8"
+    assert out.stat().st_size < native.stat().st_size / 3
+    before = out.read_bytes()
+    assert siamtrack("import", native, "-o", out).code == 8
+    assert out.read_bytes() == before
+    assert siamtrack("import", native, "-o", out, "-y").code == 0
+    assert read_header(out).precision == "float32"
+    assert siamtrack("import", native, "-o", out, "--precision", "int4").code == 2
+    assert siamtrack("import", tmp_path / "no.pth", "-o", tmp_path / "x").code == 4
+    assert siamtrack("import", native, "-o", tmp_path / "no" / "x").code == 8
+
+
+def test_verify_tells_which(siamtrack: Callable[..., Said], ours: Path, cache: Path) -> None:
+    said = siamtrack("verify", "ours")
+    assert said.code == 0
+    assert said.out.startswith(f"ours: ok, tiny, sha256 {sha256_of(ours)[:8]}")
+    data = bytearray(ours.read_bytes())
+    data[-1] ^= 1
+    (cache / "worn.safetensors").write_bytes(data)
+    said = siamtrack("verify", "ours", "worn")
+    assert said.code == 7
+    assert "worn: " in said.out
+    assert "hash" in said.out
+    assert siamtrack("verify", "worn").code == 4
+
+
+def test_verify_compares_with_the_published_hash(siamtrack: Callable[..., Said], cache: Path) -> None:
+    lasot = next(entry for entry in catalog() if entry.name == "mmtracking_lasot")
+    (cache / lasot.file).write_bytes(b"not it")
+    said = siamtrack("verify", "mmtracking_lasot")
+    assert said.code == 4
+    assert "not the published file" in said.out
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_fetch_brings_the_file_and_says_where(
+    siamtrack: Callable[..., Said], native: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=native.parent)) as http:
+        threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{http.server_port}/{native.name}"
+        known = {"family": "pysot", "urls": [url], "license": "Apache-2.0", "model": "tiny"}
+        good = {**known, "name": "far", "file": "far.pth", "sha256": sha256_of(native)[:8]}
+        bad = {**known, "name": "liar", "file": "liar.pth", "sha256": "0" * 8}
+        other = {**known, "name": "plain", "file": "plain.pth"}
+        lines = (
+            "[[checkpoint]]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in entry.items())
+            for entry in (good, bad, other)
+        )
+        (tmp_path / "catalog.toml").write_text("\n".join(lines))
+        monkeypatch.setattr(catalog_module, "CATALOG", tmp_path / "catalog.toml")
+        said = siamtrack("fetch", "far")
+        assert (said.code, said.out) == (0, f"{cache / 'far.pth'}\n")
+        assert "Apache-2.0" in said.err
+        assert (cache / "far.pth").read_bytes() == native.read_bytes()
+        said = siamtrack("fetch", "liar")
+        assert (said.code, said.out) == (4, "")
+        assert "in a browser" in said.err
+        said = siamtrack("fetch", "plain")
+        assert sha256_of(native) in said.err
+        http.shutdown()
+    assert {path.name for path in cache.iterdir()} == {"far.pth", "plain.pth"}
+    assert siamtrack("fetch", "far").code == 0
+    assert siamtrack("verify", "far").out.startswith("far: ok, as published")
+
+
+def test_fetch_of_what_is_here_or_nowhere(
+    siamtrack: Callable[..., Said], ours: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert siamtrack("fetch", "ours").out == f"{ours}\n"
+    assert siamtrack("fetch", "nothing").code == 4
+    monkeypatch.setenv("SIAMTRACK_OFFLINE", "1")
+    said = siamtrack("fetch", "mmtracking_lasot")
+    assert said.code == 4
+    assert "SIAMTRACK_OFFLINE" in said.err
+
+
+def test_cache_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cache_folder() == tmp_path / "cache"
+    monkeypatch.delenv("SIAMTRACK_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder() == tmp_path / "xdg" / "siamtrack"
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for ignored in ("", "relative/path"):
+        monkeypatch.setenv("XDG_CACHE_HOME", ignored)
+        assert cache_folder() == tmp_path / "home" / ".cache" / "siamtrack"
+
+
+def test_bundled_weights_are_found_installed_and_in_a_checkout(
+    native: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site" / "siamcli"
+    for folder in (package / "weights", tmp_path / "site" / "weights"):
+        folder.mkdir(parents=True)
+        shutil.copy(native, folder)
+    monkeypatch.setattr(siamcli, "__file__", str(package / "__init__.py"))
+    assert bundled_folder() == package / "weights"
+    assert find("ours") == available()["ours"] == package / "weights" / "ours.safetensors"
+    (tmp_path / "site" / "pyproject.toml").touch()
+    assert bundled_folder() == tmp_path / "site" / "weights"
+    assert find(str(native)) == native
+    with pytest.raises(WeightsError, match="no weights 'x'"):
+        find("x")
