@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from siamcli import __version__
-from siamcli.cli import console, report, run, score, train, tune
+from siamcli.cli import console, report, run, score, train, tune, weights
 from siamcli.cli.eval import eval_
 from siamcli.errors import SiamtrackError
 
@@ -40,6 +40,7 @@ app.command("eval")(eval_)
 app.command("score")(score.score)
 app.command("report")(report.report)
 app.command("tune")(tune.tune)
+app.add_typer(weights.app)
 
 
 def main() -> None:
