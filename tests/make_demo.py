@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from siamcli.frames import SourceInfo
-from siamcli.media.video import VideoOptions, VideoWriter
+from siamcli.media.encoders import VideoOptions
+from siamcli.media.video import VideoWriter
 
 WIDTH, HEIGHT, FRAMES, FPS = 640, 360, 120, 25
 

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from siamcli import __version__
-from siamcli.cli import console, report, run, score, train, tune, weights
+from siamcli.cli import console, doctor, report, run, score, train, tune, weights
 from siamcli.cli.eval import eval_
 from siamcli.errors import SiamtrackError
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(name="siamtrack", no_args_is_help=True, pretty_exceptions_enable=False)
+
+class _Group(TyperGroup):
+    """Ends quietly when the reader of a pipe went away; Typer itself would exit with 1."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as Typer has it
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Keep Python from flushing into the closed pipe; 141 is 128 + SIGPIPE.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)
+
+
+app = typer.Typer(cls=_Group, name="siamtrack", no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 def _version(wanted: bool) -> None:
@@ -35,6 +50,7 @@ def root(
 
 
 app.command("run")(run.run)
+app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)
 app.command("eval")(eval_)
 app.command("score")(score.score)
@@ -43,8 +59,14 @@ app.command("tune")(tune.tune)
 app.add_typer(weights.app)
 
 
+def _terminate(number: int, frame: object) -> None:
+    # Like Ctrl-C it unwinds, so that every output is finished; 143 is 128 + SIGTERM.
+    raise SystemExit(128 + number)
+
+
 def main() -> None:
     """Run the app; turn every SiamtrackError into one line and its exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
     except SiamtrackError as error:
@@ -52,7 +74,3 @@ def main() -> None:
             traceback.print_exc()
         console.error(str(error), error.hint)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader went away: there is nobody to tell.  Keep Python from flushing into the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)

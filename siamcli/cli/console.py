@@ -14,6 +14,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TaskProgressColumn,
     TextColumn,
@@ -108,7 +109,7 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int, str], None
 
     Yields `update(done, note)`; `total` None means that the end is not known.
     """
-    columns = [TextColumn("{task.description}")]
+    columns: list[ProgressColumn] = [TextColumn("{task.description}")]
     if total is None:
         columns += [SpinnerColumn(), TextColumn("{task.completed}"), TimeElapsedColumn()]
     else:

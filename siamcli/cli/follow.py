@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from siamcli import __version__
+from siamcli.boxes import Box
 from siamcli.cli import console
 from siamcli.cli.targets import Target
-from siamcli.boxes import Box
 from siamcli.errors import InputError
-from siamcli.frames import Frame, FrameSource, SourceInfo
+from siamcli.frames import Frame, SourceInfo
 from siamcli.load import LoadedTracker
+from siamcli.media.encoders import VideoOptions
 from siamcli.media.parts import make_folder
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sinks import Sinks
 from siamcli.media.sources import expected_count, open_source
-from siamcli.media.video import VideoOptions
 from siamcli.times import Cut, TimePoint
 from siamcli.tracker.follow import Start, follow, track_points
 from siamcli.tracker.tracker import TrackerState
@@ -58,7 +58,8 @@ def follow_source(job: Job, load: Callable[[], LoadedTracker]) -> dict[str, Any]
     with ExitStack() as stack:
         source = open_source(job.source, start=job.start, end=job.end, stride=job.stride)
         frames = stack.enter_context(prefetch(source))
-        first, rest = _first(frames, job.source)
+        rest = iter(frames)
+        first = next(rest)
         clock.lap("open the source and decode its first frame")
         starts, labels = _starts(job, first)
         loaded = load()
@@ -144,21 +145,14 @@ class _Run:
         }
 
 
-def _first(frames: FrameSource, name: str) -> tuple[Frame, Iterator[Frame]]:
-    rest = iter(frames)
-    first = next(rest, None)
-    if first is None:
-        raise InputError(f"no frames in {name}", hint="check --start and --end against its length")
-    return first, rest
-
-
 def _starts(job: Job, first: Frame) -> tuple[list[Start], tuple[str | None, ...]]:
     """The targets in pixels of the first frame, echoed to the user, and their labels."""
     height, width = first.image.shape[:2]
     if not job.targets:
         from siamcli.media.pick import pick_box
 
-        starts, labels = [Start(pick_box(first.image, f"siamtrack: {job.source}"))], (None,)
+        labels: tuple[str | None, ...] = (None,)
+        starts = [Start(pick_box(first.image, f"siamtrack: {job.source}"))]
     else:
         starts = [Start(target.box((width, height)), target.at) for target in job.targets]
         labels = tuple(target.label for target in job.targets)

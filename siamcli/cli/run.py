@@ -12,9 +12,12 @@ from siamcli.cli.options import Device, EngineName, Model, Params, Weights, load
 from siamcli.cli.outputs import existing, output_paths
 from siamcli.cli.targets import BoxFormat, Target, parse_target, parse_timed_target, read_targets
 from siamcli.errors import LostError, OutputError
+from siamcli.media.encoders import VideoOptions
 from siamcli.times import parse_time
 
 __all__ = ["run"]
+
+ENCODING = VideoOptions()
 
 
 def run(
@@ -74,14 +77,13 @@ def run(
     fail_if_lost: Annotated[
         bool, typer.Option("--fail-if-lost", help="Exit with 10 if a target was lost in any frame.")
     ] = False,
-    preset: Annotated[
-        str | None,
-        typer.Option(help="x264 preset of the video, for example medium."),
-    ] = None,
+    encoder: Annotated[
+        str, typer.Option(help="H.264 encoder; auto takes a hardware encoder where one works.")
+    ] = ENCODING.encoder,
+    preset: Annotated[str, typer.Option(help="Speed preset of libx264.")] = ENCODING.preset,
     crf: Annotated[
-        int | None,
-        typer.Option(help="x264 quality of the video; lower is better.", min=0, max=51),
-    ] = None,
+        int, typer.Option(help="Video quality on x264's scale; lower is better.", min=0, max=51)
+    ] = ENCODING.crf,
     model: Model = None,
     weights: Weights = None,
     params: Params = None,
@@ -112,9 +114,7 @@ def run(
         raise OutputError(f"{there[0]} exists", hint="-y replaces it, -n skips it")
 
     from siamcli.cli.follow import Job, follow_source
-    from siamcli.media.video import VideoOptions
 
-    encoding = {name: value for name, value in (("preset", preset), ("crf", crf)) if value is not None}
     job = Job(
         source=source,
         start=first,
@@ -123,16 +123,14 @@ def run(
         targets=tuple(targets),
         paths=tuple(paths),
         overwrite=overwrite,
-        encoding=VideoOptions(**encoding),
+        encoding=VideoOptions(encoder, preset, crf),
         show=show,
     )
     summary = follow_source(job, lambda: load_chosen(model, weights, params, device, engine))
     if as_json:
         console.result(summary)
     if fail_if_lost and any(summary["lost"].values()):
-        raise LostError(
-            "the target was lost", hint="the outputs are complete; see the lost intervals in them"
-        )
+        raise LostError("the target was lost", hint="the outputs are complete and list the lost intervals")
 
 
 def _targets(

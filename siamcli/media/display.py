@@ -39,7 +39,7 @@ class Window:
     """
 
     def __init__(self, title: str) -> None:
-        _require_display()
+        require_display()
         # Qt complains of its own fonts, which nothing here uses
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
         self._title = title
@@ -109,7 +109,7 @@ class Window:
             cv2.waitKey(1)  # the window system acts on it now
 
 
-def _require_display() -> None:
+def require_display() -> None:
     """Raises PickError unless a window opens; in a child, because Qt aborts where it cannot."""
     code = "import cv2; cv2.namedWindow('siamtrack')"
     command = [sys.executable, "-c", code]

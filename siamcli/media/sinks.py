@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from siamcli.frames import Frame
 from siamcli.media.draw import draw
-from siamcli.media.video import VideoOptions, VideoWriter
+from siamcli.media.encoders import VideoOptions
+from siamcli.media.video import VideoWriter
 from siamcli.media.writers import TrackWriter, open_writer
 from siamcli.trajectory import TrackHeader, TrackPoint
 

@@ -56,8 +56,10 @@ class Head(nn.Module):
     def forward(self, kernels: Sequence[Tensor], search: Sequence[Tensor]) -> Tensor:
         maps = [b(k, x) for b, k, x in zip(self.branches, kernels, search, strict=True)]
         if len(maps) == 1:
-            return maps[0]
+            only: Tensor = maps[0]
+            return only
         if self.weight is None:
             return torch.stack(maps).mean(0)
         weight = self.weight.softmax(0)
-        return torch.stack([w * m for w, m in zip(weight, maps, strict=True)]).sum(0)
+        total: Tensor = torch.stack([w * m for w, m in zip(weight, maps, strict=True)]).sum(0)
+        return total

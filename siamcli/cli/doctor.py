@@ -1,0 +1,173 @@
+"""siamtrack doctor: what works on this machine, and what to do about what does not."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Annotated, Literal
+
+import typer
+
+from siamcli import __version__
+from siamcli.cli import console
+from siamcli.errors import PartialError, SiamtrackError
+
+__all__ = ["doctor"]
+
+SELF_TEST_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding.  `note` is something that works without."""
+
+    what: str
+    verdict: Literal["ok", "note", "failed"]
+    finding: str
+    hint: str | None = None
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    debug: Annotated[bool, console.Debug] = False,
+) -> None:
+    """Check this machine: torch, devices, windows, ffmpeg, weights, cache, and a two-second self-test."""
+    checks = []
+    for what, examine in EXAMINATIONS.items():
+        try:
+            found = list(examine())
+        except SiamtrackError as error:
+            found = [Check(what, "failed", str(error), error.hint)]
+        checks += found
+        if not as_json:
+            for check in found:
+                typer.echo(f"{check.verdict:6}  {check.what:12}  {check.finding}")
+                if check.hint:
+                    typer.echo(f"{'':8}{'':14}{check.hint}")
+    if as_json:
+        console.result([asdict(check) for check in checks])
+    failed = [check.what for check in checks if check.verdict == "failed"]
+    if failed:
+        raise PartialError(f"not working: {', '.join(failed)}", hint="see the lines marked failed")
+
+
+def _program() -> Iterator[Check]:
+    where = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    yield Check("siamtrack", "ok", f"{__version__}, {where}, {os.cpu_count()} cores")
+
+
+def _torch() -> Iterator[Check]:
+    import torch
+
+    from siamcli.engines.device import resolve_device
+
+    yield Check("torch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads")
+    chosen = resolve_device("auto")
+    if chosen.type == "cuda":
+        finding = f"{torch.cuda.get_device_name(chosen)}, CUDA {torch.version.cuda}"
+        yield Check("device", "ok", f"{chosen}: {finding}")
+    elif chosen.type == "cpu":
+        yield Check("device", "note", "cpu: no GPU that PyTorch can use")
+    else:
+        yield Check("device", "ok", str(chosen))
+
+
+def _opencv() -> Iterator[Check]:
+    import cv2
+
+    from siamcli.errors import PickError
+    from siamcli.media.display import require_display
+
+    yield Check("opencv", "ok", cv2.__version__)
+    try:
+        require_display()
+    except PickError as error:
+        yield Check("windows", "note", f"{error}: --pick and --show will not work", error.hint)
+    else:
+        yield Check("windows", "ok", "a display is there for --pick and --show")
+
+
+def _ffmpeg() -> Iterator[Check]:
+    from siamcli.media.encoders import working_encoders
+    from siamcli.media.ffmpeg import ffmpeg_exe
+
+    yield Check("ffmpeg", "ok", ffmpeg_exe())
+    names = working_encoders()
+    yield Check("encoders", "ok" if names else "failed", ", ".join(names) or "no H.264 encoder works")
+
+
+def _weights() -> Iterator[Check]:
+    from siamcli.checkpoints.read import read_checkpoint
+    from siamcli.checkpoints.store import available
+    from siamcli.load import DEFAULT_MODEL
+
+    here = available()
+    for name, path in here.items():
+        try:
+            checkpoint = read_checkpoint(path)
+        except SiamtrackError as error:
+            yield Check("weights", "failed", str(error), error.hint)
+        else:
+            yield Check("weights", "ok", f"{name}, sha256 {checkpoint.sha256[:12]}")
+    if DEFAULT_MODEL not in here:
+        hint = "`siamtrack weights list` shows what can be fetched"
+        yield Check("weights", "failed", f"the default {DEFAULT_MODEL} is not here", hint)
+
+
+def _cache() -> Iterator[Check]:
+    from siamcli.checkpoints.store import cache_folder, offline
+
+    folder = cache_folder()
+    there = next(p for p in (folder, *folder.parents) if p.exists())
+    network = "offline (SIAMTRACK_OFFLINE)" if offline() else "network allowed"
+    if os.access(there, os.W_OK):
+        yield Check("cache", "ok", f"{folder}, {network}")
+    else:
+        yield Check("cache", "failed", f"{folder} cannot be written", "set SIAMTRACK_CACHE to another folder")
+
+
+def _self_test() -> Iterator[Check]:
+    """Follow a checkered square over noise for two seconds."""
+    import numpy as np
+
+    from siamcli.boxes import Box, iou
+    from siamcli.frames import Frame
+    from siamcli.load import load_tracker
+
+    loaded = load_tracker()
+    tracker = loaded.tracker
+    ground = np.random.default_rng(0).integers(90, 130, (240, 320, 3), np.uint8)
+    square = np.kron(np.indices((4, 4)).sum(0) % 2, np.ones((12, 12)))[..., None] * (40, 90, 255)
+
+    def scene(i: int) -> tuple[Frame, Box]:
+        x, y = 60 + 2 * i % 180, 80 + round(40 * np.sin(i / 15))
+        image = ground.copy()
+        image[y : y + 48, x : x + 48] = square
+        return Frame(i, None, image), Box(x, y, 48, 48)
+
+    state = tracker.start(*scene(0))
+    overlaps: list[float] = []
+    end = time.perf_counter() + SELF_TEST_SECONDS
+    while time.perf_counter() < end and len(overlaps) < 80:
+        frame, truth = scene(len(overlaps) + 1)
+        state = tracker.step(state, frame)
+        overlaps.append(iou(state.box, truth))
+    seconds = SELF_TEST_SECONDS - max(end - time.perf_counter(), 0)
+    rate = len(overlaps) / seconds
+    mean = sum(overlaps) / len(overlaps)
+    finding = f"{loaded.model} on {tracker.engine.name}: {rate:.1f} frames/s, overlap {mean:.2f}"
+    yield Check("self-test", "ok" if mean > 0.5 else "failed", finding)
+
+
+EXAMINATIONS: dict[str, Callable[[], Iterator[Check]]] = {
+    "siamtrack": _program,
+    "torch": _torch,
+    "opencv": _opencv,
+    "ffmpeg": _ffmpeg,
+    "weights": _weights,
+    "cache": _cache,
+    "self-test": _self_test,
+}

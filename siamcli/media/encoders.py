@@ -1,0 +1,106 @@
+"""H.264 encoders: which of them really work on this machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+from siamcli.errors import OutputError
+from siamcli.media.ffmpeg import ffmpeg_exe
+
+__all__ = ["ENCODERS", "Encoder", "VideoOptions", "encoder_named", "working_encoders"]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoOptions:
+    """How the video is encoded: encoder, x264's preset and quality, and the rate of sources without one.
+
+    `auto` takes a hardware encoder where one works.  `crf` is on x264's scale for every encoder.
+    """
+
+    encoder: str = "auto"
+    preset: str = "veryfast"
+    crf: int = 20
+    fps: Fraction = Fraction(25)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """One of ffmpeg's encoders: the device it needs, and how it is asked for a quality.
+
+    `device` is a file whose absence rules it out at once; `before` are options that come before
+    the input, `filter` what brings the pixels to the device.
+    """
+
+    name: str
+    device: str | None = None
+    platform: str | None = None
+    before: tuple[str, ...] = ()
+    filter: str | None = None
+    quality: str = "-crf"
+    preset: bool = False
+
+    def options(self, preset: str, quality: int) -> list[str]:
+        """The output options for a quality on x264's scale, where lower is better."""
+        chosen = ["-c:v", self.name]
+        if self.preset:
+            chosen += ["-preset", preset]
+        if self.filter is None:
+            chosen += ["-pix_fmt", "yuv420p"]
+        # VideoToolbox counts from 1 (worst) to 100 (best)
+        value = 100 - quality * 2 if self.quality == "-q:v" else quality
+        return [*chosen, self.quality, str(value)]
+
+
+X264 = Encoder("libx264", preset=True)
+ENCODERS = (
+    Encoder("h264_nvenc", device="/dev/nvidiactl", quality="-cq"),
+    Encoder("h264_videotoolbox", platform="darwin", quality="-q:v"),
+    Encoder(
+        "h264_vaapi",
+        device="/dev/dri/renderD128",
+        before=("-vaapi_device", "/dev/dri/renderD128"),
+        filter="format=nv12,hwupload",
+        quality="-qp",
+    ),
+    X264,
+)
+"""Hardware first, the one that always works last."""
+
+
+@cache
+def working_encoders() -> tuple[str, ...]:
+    """Names of the encoders that encode a test picture here, the preferred one first."""
+    return tuple(encoder.name for encoder in ENCODERS if _works(encoder))
+
+
+@cache
+def encoder_named(name: str) -> Encoder:
+    """The encoder of that name, or for `auto` the first that works.  Raises OutputError."""
+    wanted = [e for e in ENCODERS if name in ("auto", e.name)]
+    if not wanted:
+        known = ", ".join(e.name for e in ENCODERS)
+        raise OutputError(f"unknown video encoder {name!r}", hint=f"choose auto, {known}")
+    found = next((e for e in wanted if _works(e)), None)
+    if found is None:
+        raise OutputError(
+            f"the encoder {wanted[0].name} does not work here", hint="`siamtrack doctor` lists those that do"
+        )
+    return found
+
+
+def _works(encoder: Encoder) -> bool:
+    if encoder is X264:
+        return True  # the ffmpeg that siamtrack depends on has it
+    if encoder.device is not None and not Path(encoder.device).exists():
+        return False
+    if encoder.platform is not None and encoder.platform != sys.platform:
+        return False
+    filters = ["-vf", encoder.filter] if encoder.filter else []
+    command = [ffmpeg_exe(), "-v", "error", *encoder.before, "-f", "lavfi", "-i", "color=s=256x256:d=0.1"]
+    command += [*filters, *encoder.options("veryfast", 23), "-f", "null", "-"]
+    return subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL).returncode == 0

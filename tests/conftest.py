@@ -1,0 +1,77 @@
+"""What many tests share: small real weights, a real clip, the command itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from siamcli.checkpoints.native import Checkpoint, write_native
+from siamcli.cli.app import main
+from siamcli.model.siamrpn import SiamRPN
+from siamcli.model.spec import SPECS, TrackerParams
+
+DEMO = Path(__file__).parent / "data" / "demo.mp4"
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory) -> Path:
+    """A native file of untrained ResNet-18 weights: enough to run everything, not to track."""
+    torch.manual_seed(0)
+    spec = SPECS["siamrpnpp-r18"]
+    path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
+    checkpoint = Checkpoint(
+        spec=spec,
+        params=TrackerParams(),
+        weights=SiamRPN(spec).state_dict(),
+        name="untrained",
+        version="1",
+        license="Apache-2.0",
+        provenance={},
+    )
+    write_native(checkpoint, path, "float16")
+    return path
+
+
+@pytest.fixture
+def siamtrack(monkeypatch, capfd, tmp_path):
+    """Run the command in this process, in an empty folder: `siamtrack("run", ...) -> Done`."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["siamtrack", *map(str, arguments)])
+        capfd.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+        out, err = capfd.readouterr()
+        return Done(code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def start_siamtrack(tmp_path):
+    """Start the command as a process of its own, in an empty folder."""
+
+    def start(*arguments: object, **how: object) -> subprocess.Popen:
+        command = [sys.executable, "-m", "siamcli", *map(str, arguments)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
+        return subprocess.Popen(command, cwd=tmp_path, **pipes)
+
+    return start

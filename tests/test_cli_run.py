@@ -1,0 +1,258 @@
+"""`siamtrack run` as a user meets it: files, lines, exit codes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import pytest
+import torch
+from conftest import DEMO
+
+BOX = "43.3,150.4,73.4,79.2"
+
+
+@pytest.fixture
+def run(siamtrack, weights):
+    """`siamtrack run` on the first frames of the demo clip."""
+    return lambda *more, source=DEMO: siamtrack("run", source, "--weights", weights, "--end", "5f", *more)
+
+
+def test_default_outputs(run, tmp_path):
+    done = run("--box", f"bug={BOX}")
+    assert (done.code, done.out) == (0, "")
+    assert "bug: box 43.3,150.4,73.4,79.2 in a 640x360 frame" in done.err
+    document = json.loads((tmp_path / "demo.tracked.json").read_text())
+    assert document["complete"] is True and document["labels"] == ["bug"]
+    assert [p["frame"] for p in document["points"]] == [0, 1, 2, 3, 4]
+    assert document["points"][0]["state"] == "init" and document["points"][0]["x"] == 43.3
+    rows = list(csv.DictReader((tmp_path / "demo.tracked.csv").open()))
+    assert [float(r["x"]) for r in rows] == [p["x"] for p in document["points"]]
+    video = cv2.VideoCapture(str(tmp_path / "demo.tracked.mp4"))
+    assert video.get(cv2.CAP_PROP_FPS) == 25 and video.get(cv2.CAP_PROP_FRAME_COUNT) == 5
+    frame = video.read()[1]
+    assert frame.shape == (360, 640, 3)
+    assert frame[190, 43, 1] > 150 > frame[190, 43, 2]  # the box's left edge, drawn in green
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_json_lines_on_stdout(run):
+    done = run("--box", BOX, "-o", "-")
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert [line["type"] for line in lines] == ["header", *["point"] * 5, "summary"]
+    assert lines[-1]["complete"] is True
+
+
+def test_summary_on_stdout(run, tmp_path):
+    done = run("--box", BOX, "--json", "-o", "a.csv")
+    summary = json.loads(done.out)
+    assert summary["frames"] == 5 and summary["outputs"] == ["a.csv"] and summary["complete"] is True
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_quiet_says_nothing(run):
+    done = run("--box", BOX, "-q", "-o", "a.csv")
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+def test_output_dir_and_no_video(run, tmp_path):
+    assert run("--box", BOX, "--output-dir", "new/er", "--no-video").code == 0
+    assert sorted(p.name for p in (tmp_path / "new/er").iterdir()) == [
+        "demo.tracked.csv",
+        "demo.tracked.json",
+    ]
+
+
+def test_existing_outputs(run, tmp_path):
+    (tmp_path / "a.csv").write_text("mine")
+    refused = run("--box", BOX, "-o", "a.csv")
+    assert refused.code == 8 and "a.csv exists" in refused.err and "-y" in refused.err
+    skipped = run("--box", BOX, "-o", "a.csv", "-n")
+    assert skipped.code == 0 and (tmp_path / "a.csv").read_text() == "mine"
+    assert run("--box", BOX, "-o", "a.csv", "-y").code == 0
+    assert (tmp_path / "a.csv").read_text().startswith("frame,")
+
+
+@pytest.mark.parametrize(
+    ("box", "code", "says"),
+    [
+        ("10,20,30", 3, "not a box: '10,20,30'"),
+        ("a,b,c,d", 3, "not a box"),
+        ("1,2,nan,4", 3, "not a box"),
+        ("10,20,0,40", 3, "has no area"),
+        ("10,20,-3,40", 3, "has no area"),
+        ("700,20,30,40", 3, "outside the 640x360 frame"),
+        ("110%,0,10%,10%", 3, "outside the 640x360 frame"),
+    ],
+)
+def test_impossible_boxes(run, tmp_path, box, code, says):
+    done = run("--box", box)
+    assert done.code == code and says in done.err and "hint:" in done.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        ((), 2, "where is the target?"),
+        (("--box", BOX, "--pick"), 2, "not both"),
+        (("--box", BOX, "--stride", "0"), 2, "stride"),
+        (("--box", BOX, "--start", "soon"), 3, "not a time"),
+        (("--box", BOX, "--start", "500f", "--end", "600f"), 3, "no frame between"),
+        (("--box-at", f"90={BOX}", "-o", "a.csv"), 3, "ends before"),
+        (("--box-at", BOX, "-o", "a.csv"), 3, "not a timed box"),
+        (("--box", BOX, "-o", "a.xyz"), 8, "unknown format"),
+        (("--box", BOX, "-o", "a.csv", "-o", "a.csv"), 8, "named twice"),
+        (("--box", BOX, "--encoder", "h265"), 8, "unknown video encoder"),
+        (("--box", BOX, "--device", "abacus"), 6, "abacus"),
+        (("--box", BOX, "--engine", "steam"), 6, "steam"),
+        (("--box", BOX, "--params", "none.toml"), 4, "none.toml"),
+        (("--box-file", "none.txt"), 3, "none.txt"),
+    ],
+)
+def test_refusals(run, arguments, code, says):
+    done = run(*arguments)
+    assert done.code == code and says in done.err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
+def test_a_named_device_is_never_replaced(run):
+    done = run("--box", BOX, "--device", "cuda")
+    assert done.code == 6 and "cuda" in done.err
+
+
+def test_missing_source_and_weights(siamtrack, weights):
+    done = siamtrack("run", "nowhere.mp4", "--box", BOX, "--weights", weights)
+    assert done.code == 3 and "nowhere.mp4" in done.err
+    done = siamtrack("run", DEMO, "--box", BOX, "--model", "nobody")
+    assert done.code == 4 and "nobody" in done.err and "weights list" in done.err
+    done = siamtrack("run", DEMO, "--box", BOX, "--weights", "nowhere.pth")
+    assert done.code == 3 and "nowhere.pth" in done.err
+
+
+def test_damaged_weights(run, siamtrack, weights, tmp_path):
+    bad = tmp_path / "bad.safetensors"
+    bad.write_bytes(weights.read_bytes()[:5000])
+    done = siamtrack("run", DEMO, "--box", BOX, "--weights", bad)
+    assert done.code == 4 and "bad.safetensors" in done.err
+
+
+def test_percent_corner_and_file_boxes(run, tmp_path):
+    run("--box", "10%,25%,25%,50%", "-o", "a.json")
+    run("--box", "64,90,224,270", "--box-format", "xyxy", "-o", "b.json")
+    (tmp_path / "boxes.txt").write_text("# corners\nfirst = 64 90 224 270\n\nsecond=0,0,10,10\n")
+    run("--box-file", "boxes.txt", "--box-format", "xyxy", "-o", "c.json")
+    a, b, c = (json.loads((tmp_path / f"{n}.json").read_text()) for n in "abc")
+    assert a["points"] == b["points"] == [p for p in c["points"] if p["target"] == 1]
+    assert c["labels"] == ["first", "second"]
+    (tmp_path / "boxes.txt").write_text("1,2,3,4\n1,2,3\n")
+    done = run("--box-file", "boxes.txt", "-o", "d.json")
+    assert done.code == 3 and "boxes.txt, line 2" in done.err
+
+
+def test_a_later_target(run, tmp_path):
+    run("--box", BOX, "--box-at", "0.12=50,50,40,40", "-o", "a.json", "-o", "a.mp4")
+    points = json.loads((tmp_path / "a.json").read_text())["points"]
+    assert [p["frame"] for p in points if p["target"] == 2] == [3, 4]
+    assert next(p["state"] for p in points if p["target"] == 2) == "init"
+    assert cv2.VideoCapture(str(tmp_path / "a.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 5
+
+
+def test_lost_is_said_and_can_fail(run, tmp_path):
+    (tmp_path / "doubt.toml").write_text("lost_below = 2.0\nfound_above = 2.0\n")
+    done = run("--box", BOX, "--params", "doubt.toml", "--fail-if-lost", "-o", "a.json")
+    assert done.code == 10 and "lost in frames 1-4" in done.err
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert document["complete"] is True and document["lost"] == {"1": [[1, 4]]}
+
+
+def test_damaged_source_keeps_what_decodes(siamtrack, weights, tmp_path):
+    whole = DEMO.read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])  # fast start: the index is in front
+    done = siamtrack("run", "cut.mp4", "--weights", weights, "--box", BOX, "-o", "a.json", "-o", "a.mp4")
+    assert done.code == 3 and "cut: " in done.err and "kept, marked incomplete: a.json, a.mp4" in done.err
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert document["complete"] is False and 0 < len(document["points"]) < 119
+    count = cv2.VideoCapture(str(tmp_path / "a.mp4")).get(cv2.CAP_PROP_FRAME_COUNT)
+    assert count == len(document["points"])
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_files_are_readable(start_siamtrack, weights, tmp_path, number, code):
+    process = start_siamtrack(
+        "run", DEMO, "--weights", weights, "--box", BOX, "-o", "a.json", "-o", "a.mp4", "--jsonl", "-"
+    )
+    for _ in range(3):  # the header and two points: it is tracking
+        process.stdout.readline()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert document["complete"] is False
+    count = cv2.VideoCapture(str(tmp_path / "a.mp4")).get(cv2.CAP_PROP_FRAME_COUNT)
+    assert count == len(document["points"]) > 1
+    assert b"Traceback" not in err
+
+
+def test_a_closed_pipe_ends_quietly(start_siamtrack, weights):
+    process = start_siamtrack("run", DEMO, "--weights", weights, "--box", BOX, "-o", "-")
+    process.stdout.readline()
+    process.stdout.close()
+    err = process.stderr.read()
+    assert process.wait(60) == 141
+    assert b"Traceback" not in err and b"error" not in err
+
+
+def test_reads_a_container_from_stdin(start_siamtrack, weights, tmp_path):
+    with DEMO.open("rb") as clip:
+        process = start_siamtrack(
+            "run", "-", "--weights", weights, "--box", BOX, "--end", "3f", "-o", "a.csv", stdin=clip
+        )
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 4
+
+
+def test_help_is_quick_and_light():
+    """Under 0.4 s on a quiet machine; here only a gross slip would show."""
+    subprocess.run([sys.executable, "-m", "siamcli", "--help"], capture_output=True, check=True)
+    began = time.process_time()
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "siamcli", "--help"], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and time.process_time() - began < 1
+    assert not {"torch", "cv2", "numpy"} & {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+
+
+def test_version_and_plain_output(siamtrack):
+    assert siamtrack("--version").out.startswith("siamtrack ")
+    done = siamtrack("run", "nowhere.mp4", "--box", BOX)
+    assert "\x1b" not in done.err
+
+
+def test_folder_of_images(siamtrack, weights, tmp_path):
+    folder = tmp_path / "shots"
+    folder.mkdir()
+    video = cv2.VideoCapture(str(DEMO))
+    for name in ("shot 9.png", "shot 10.png", "shot 11.png"):
+        cv2.imwrite(str(folder / name), video.read()[1])
+    done = siamtrack("run", folder, "--weights", weights, "--box", BOX)
+    assert done.code == 0, done.err
+    assert {p.name for p in tmp_path.glob("shots.tracked.*")} == {
+        "shots.tracked.mp4",
+        "shots.tracked.json",
+        "shots.tracked.csv",
+    }
+
+
+def test_no_display_says_what_to_do(start_siamtrack, weights, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    process = start_siamtrack("run", DEMO, "--weights", weights, "--pick")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 9 and b"--box" in err and b"Traceback" not in err
