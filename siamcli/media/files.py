@@ -56,7 +56,7 @@ class VideoFile(Source):
             self.close()
             hint = "the container must be readable from its start" if address == "pipe:0" else None
             raise InputError(
-                f"cannot read {name}: {self._log.problem or 'it has no frames'}",
+                f"cannot read {name}: {(self._log.problem or 'it has no frames').replace(address, name)}",
                 hint=hint or "is it a whole video file that ffmpeg can read?",
             )
         log = self._log

@@ -1,0 +1,160 @@
+"""Reading ahead, and sources without an end: bounded, prompt, and always the newest frame."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event, Thread
+
+import clips
+import pytest
+
+from siamcli.errors import InputError
+from siamcli.frames import Frame, SourceInfo
+from siamcli.media.base import Source
+from siamcli.media.cameras import LiveSource, Reconnect
+from siamcli.media.prefetch import prefetch
+from siamcli.media.sources import open_source
+from siamcli.times import Cut, Cutter, TimePoint
+
+
+class Stream(Source):
+    """Hands out `count` frames, one per `wait` seconds, then ends as `after` says."""
+
+    def __init__(self, count: int, wait: float = 0.0, after: Exception | None = None, *, hang: bool = False):
+        super().__init__(Cut())
+        self.info = SourceInfo("stream", clips.SIZE)
+        self.given = 0
+        self._count, self._wait, self._after, self._hang = count, wait, after, hang
+        self.closed = Event()
+
+    def frames(self, cutter: Cutter) -> Iterator[Frame]:
+        for index in range(self._count):
+            if self.closed.wait(self._wait):
+                return
+            self.given += 1
+            yield Frame(index, None, clips.image(index))
+        if self._hang:
+            self.closed.wait()
+        if self._after:
+            raise self._after
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_prefetch_is_bounded() -> None:
+    stream = Stream(100)
+    with prefetch(stream, depth=3) as ahead:
+        for n, frame in enumerate(ahead):
+            time.sleep(0.005)
+            assert frame.index == n
+            assert stream.given <= n + 1 + 3 + 1  # handed out, in the queue, and one waiting for room
+    assert n == 99
+
+
+def test_prefetch_hands_over_the_error_after_the_frames() -> None:
+    got = []
+    with pytest.raises(InputError, match="torn"), prefetch(Stream(5, after=InputError("torn"))) as ahead:
+        got.extend(frame.index for frame in ahead)
+    assert got == [0, 1, 2, 3, 4]
+
+
+def test_prefetch_leaves_a_source_that_hangs() -> None:
+    began = time.monotonic()
+    with prefetch(Stream(1, hang=True)) as ahead:
+        assert next(iter(ahead)).index == 0
+    assert time.monotonic() - began < 2
+
+
+def test_prefetch_leaves_live_sources_alone() -> None:
+    live = LiveSource(Stream(1), lambda: Stream(1), Cut())
+    assert prefetch(live) is live
+
+
+def test_a_slow_reader_gets_the_newest_frame() -> None:
+    policy = Reconnect(attempts=0)
+    with LiveSource(Stream(40, wait=0.005), lambda: Stream(1), Cut(), policy) as live:
+        indices = []
+        with pytest.raises(InputError, match="ended"):
+            for frame in live:
+                indices.append(frame.index)
+                assert clips.number(frame.image) == frame.index
+                time.sleep(0.03)
+    assert indices == sorted(indices)
+    assert indices[-1] == 39
+    assert live.dropped == 40 - len(indices)
+    assert live.dropped > 10
+
+
+def test_reconnects_and_counts_on() -> None:
+    streams = iter([Stream(3, 0.01), Stream(3, 0.01)])
+
+    def reopen() -> Source:
+        stream = next(streams, None)
+        if stream is None:
+            raise InputError("nobody there")
+        return stream
+
+    policy = Reconnect(attempts=3, first_wait=0.01)
+    indices, times = [], []
+    with (
+        pytest.raises(InputError, match="nobody there"),
+        LiveSource(Stream(3, 0.01, InputError("cable")), reopen, Cut(), policy) as live,
+    ):
+        for frame in live:
+            indices.append(frame.index)
+            times.append(frame.time)
+    assert indices == list(range(9))
+    assert times[0] == 0
+    assert times == sorted(times)
+
+
+def test_a_live_source_can_be_cut() -> None:
+    cut = Cut(TimePoint(frame=2), TimePoint(frame=7), 2)
+    with LiveSource(Stream(20, 0.01), lambda: Stream(1), cut) as live:
+        assert [frame.index for frame in live] == [2, 4, 6]
+
+
+def test_closing_ends_a_live_source_that_hangs() -> None:
+    began = time.monotonic()
+    with LiveSource(Stream(1, hang=True), lambda: Stream(1), Cut()) as live:
+        assert next(iter(live)).index == 0
+    assert time.monotonic() - began < 2
+
+
+def test_an_address_that_goes_away_and_comes_back(tmp_path: Path) -> None:
+    """MPEG-TS over TCP, cut off after every clip: the source opens the address again."""
+    data = clips.constant(tmp_path / "a.ts", frames=20).read_bytes()
+    server = socket.create_server(("127.0.0.1", 0))
+    visits = []
+
+    def serve() -> None:
+        while len(visits) < 2:
+            connection, _ = server.accept()
+            visits.append(1)
+            with connection:
+                connection.sendall(data)
+        server.close()
+
+    Thread(target=serve, daemon=True).start()
+    with open_source(f"tcp://127.0.0.1:{server.getsockname()[1]}", end=TimePoint(frame=30)) as live:
+        assert isinstance(live, LiveSource)
+        assert live.info.count is None
+        count = sum(1 for _ in live)
+    assert len(visits) == 2
+    assert count + live.dropped == 30
+
+
+def test_a_camera_that_is_not_there() -> None:
+    with pytest.raises(InputError, match="camera 97 gives no picture") as caught:
+        open_source("97")
+    assert caught.value.hint
+
+
+def test_a_secret_in_an_address_is_not_repeated() -> None:
+    with pytest.raises(InputError, match="cannot read") as caught:
+        open_source("rtsp://user:secret@127.0.0.1:1/stream")
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,55 @@
+"""Times as people write them, and what a cut does with frames."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from siamcli.errors import InputError
+from siamcli.times import Cut, Cutter, TimePoint, parse_time
+
+
+@given(st.integers(0, 10**9))
+def test_frames(frame: int) -> None:
+    assert parse_time(f"{frame}f") == TimePoint(frame=frame)
+
+
+@given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59_999))
+def test_timecodes(hours: int, minutes: int, milliseconds: int) -> None:
+    seconds = f"{milliseconds / 1000:06.3f}"
+    expected = 3600 * hours + 60 * minutes + milliseconds / 1000
+    assert parse_time(f"{hours:02}:{minutes:02}:{seconds}").seconds == pytest.approx(expected)
+    assert parse_time(f"{expected:.3f}").seconds == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "f", "-1", "-3f", "1.5f", "1:2:3:4", "0:75:00", "1:75", "12s", "nan", "1e3"]
+)
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(InputError, match="not a time") as caught:
+        parse_time(text)
+    assert caught.value.hint
+
+
+def test_a_stride_counts_from_one() -> None:
+    with pytest.raises(InputError, match="stride 0"):
+        Cut(stride=0)
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(1, 7), st.booleans())
+def test_a_cut_is_a_slice(start: int, end: int, stride: int, in_seconds: bool) -> None:
+    """By frames or by the seconds of the same frames: what range() gives."""
+
+    def point(frame: int) -> TimePoint:
+        return TimePoint(seconds=frame / 25) if in_seconds else TimePoint(frame=frame)
+
+    cutter = Cutter(Cut(point(start), point(end), stride))
+    kept = []
+    for index in range(30):
+        fate = cutter(index, index / 25)
+        if fate == "stop":
+            break
+        if fate == "keep":
+            kept.append(index)
+    assert kept == list(range(30))[start:end:stride]

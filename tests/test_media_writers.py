@@ -1,0 +1,260 @@
+"""One contract for every trajectory format: exact round trips, whole files or none."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import resource
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from siamcli.boxes import Box
+from siamcli.errors import InputError, OutputError
+from siamcli.frames import SourceInfo
+from siamcli.media.readers import read_trajectory
+from siamcli.media.writers import WRITERS, open_writer
+from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
+
+FORMATS = sorted(set(WRITERS) - {".txt"})  # MOTChallenge results are for other programs, not read back
+numbers = st.floats(-1e6, 1e6).map(lambda v: round(v, 3))
+points = st.builds(
+    TrackPoint,
+    index=st.just(0),
+    time=st.none() | st.floats(0, 1e6).map(lambda v: round(v, 6)),
+    box=st.builds(Box, numbers, numbers, numbers, numbers),
+    score=st.floats(0, 1).map(lambda v: round(v, 4)),
+    state=st.sampled_from(["init", "tracked", "lost", "found"]),
+)
+headers = st.builds(
+    TrackHeader,
+    source=st.builds(
+        SourceInfo,
+        name=st.text(max_size=10),
+        size=st.none() | st.tuples(st.integers(1, 9999), st.integers(1, 9999)),
+        fps=st.none() | st.fractions(Fraction(1, 10), 1000),
+        count=st.none() | st.integers(0, 10**6),
+        rotation=st.sampled_from([0, 90, 180, 270]),
+    ),
+    model=st.text(max_size=10),
+    weights_sha256=st.text("0123456789abcdef", max_size=64),
+    version=st.just("1.2.3"),
+    params=st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5), max_size=3),
+    labels=st.just((None, 'a "name", with a comma')),
+)
+
+
+def header(targets: int = 1) -> TrackHeader:
+    source = SourceInfo("clip", (96, 64), Fraction(30000, 1001), 30)
+    return TrackHeader(source, "model", "ab" * 32, "0.1.0", {"lr": 0.38}, (None,) * targets)
+
+
+def point(index: int, state: str = "tracked", target: int = 1) -> TrackPoint:
+    return TrackPoint(index, index / 25, Box(index, 2.5, 10, 20), 0.75, state, target)  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=FORMATS)
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return tmp_path / f"out{request.param}"
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@given(head=headers, rows=st.lists(st.tuples(points, points), max_size=6), complete=st.booleans())
+def test_round_trip(
+    tmp_path_factory: pytest.TempPathFactory,
+    suffix: str,
+    head: TrackHeader,
+    rows: list[tuple[TrackPoint, TrackPoint]],
+    complete: bool,
+) -> None:
+    """What was written is read again, value by value; CSV carries the points only."""
+    path = tmp_path_factory.mktemp("trip") / f"a{suffix}"
+    frames = [
+        [TrackPoint(i, a.time, a.box, a.score, a.state, 1), TrackPoint(i, a.time, b.box, b.score, b.state, 2)]
+        for i, (a, b) in enumerate(rows)
+    ]
+    writer = open_writer(str(path), head, overwrite=False)
+    for frame in frames:
+        writer.write(frame)
+    writer.close(complete)
+    back = read_trajectory(path)
+    flat = tuple(p for frame in frames for p in frame)
+    if suffix == ".csv":
+        assert back.points == flat
+    else:
+        assert back == Trajectory(head, flat, complete)
+
+
+def test_what_is_not_a_number_stays_so(path: Path) -> None:
+    with open_writer(str(path), header(), overwrite=False) as writer:
+        writer.write([TrackPoint(0, None, Box(math.nan, math.nan, math.inf, 1), 0.0, "absent")])
+    assert "NaN" not in path.read_text()
+    (back,) = read_trajectory(path).points
+    assert all(math.isnan(v) for v in back.box[:3])
+    assert back.time is None
+
+
+def test_documents_are_plain(tmp_path: Path) -> None:
+    """Other programs need no code of ours: a JSON document, JSON lines, a table."""
+    for suffix in FORMATS:
+        with open_writer(str(tmp_path / f"a{suffix}"), header(2), overwrite=False) as writer:
+            for i, state in enumerate(["init", "tracked", "lost", "lost", "found", "lost"]):
+                writer.write([point(i, state), point(i, target=2)])
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert document["schema"] == "siamtrack-trajectory/1"
+    assert document["source"]["fps"] == "30000/1001"
+    assert document["lost"] == {"1": [[2, 3], [5, 5]], "2": []}
+    assert document["complete"] is True
+    assert document["frames"] == 6
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [line["type"] for line in lines] == ["header", *["point"] * 12, "summary"]
+    assert lines[-1]["lost"] == document["lost"]
+    with (tmp_path / "a.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["frame", "time", "target", "x", "y", "w", "h", "score", "state"]
+    assert rows[4] == {
+        **{"frame": "2", "time": "0.08", "target": "1", "x": "2.0", "y": "2.5", "w": "10.0", "h": "20.0"},
+        **{"score": "0.75", "state": "lost"},
+    }
+
+
+def test_nothing_under_the_final_name_before_the_end(path: Path) -> None:
+    with open_writer(str(path), header(), overwrite=False) as writer:
+        writer.write([point(0)])
+        assert not path.exists()
+        assert path.with_name(path.name + ".part").exists()
+    assert os.listdir(path.parent) == [path.name]  # noqa: PTH208
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, InputError("torn"), BrokenPipeError])
+def test_an_interrupted_file_is_finished_and_says_so(path: Path, stop: BaseException) -> None:
+    with (
+        pytest.raises((KeyboardInterrupt, InputError, BrokenPipeError)),
+        open_writer(str(path), header(), overwrite=False) as writer,
+    ):
+        writer.write([point(0)])
+        raise stop
+    back = read_trajectory(path)
+    assert len(back.points) == 1
+    assert back.complete == (path.suffix == ".csv")
+
+
+def test_nothing_is_left_of_a_file_without_a_frame(path: Path) -> None:
+    with pytest.raises(InputError), open_writer(str(path), header(), overwrite=False):
+        raise InputError("no such box")
+    assert list(path.parent.iterdir()) == []
+
+
+def test_refuses_to_overwrite(path: Path) -> None:
+    path.write_text("precious")
+    with pytest.raises(OutputError, match="exists") as caught:
+        open_writer(str(path), header(), overwrite=False)
+    assert "-y" in str(caught.value.hint)
+    assert path.read_text() == "precious"
+    with open_writer(str(path), header(), overwrite=True) as writer:
+        writer.write([point(0)])
+        assert path.read_text() == "precious"
+    assert len(read_trajectory(path).points) == 1
+
+
+@pytest.mark.parametrize("name", ["missing/out.csv", "file/out.csv", "folder.csv", "out.xyz", "out"])
+def test_what_cannot_be_written(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(OutputError) as caught:
+        open_writer(str(tmp_path / name), header(), overwrite=False)
+    assert caught.value.hint
+
+
+def test_a_full_disk_leaves_nothing(path: Path) -> None:
+    """A limit on the size of files stands for the disk; Python reports both as OSError."""
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writer = open_writer(str(path), header(), overwrite=False)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, old[1]))
+    try:
+        with pytest.raises(OutputError, match="cannot write") as caught, writer:
+            for i in range(1000):
+                writer.write([point(i)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert "space" in str(caught.value.hint)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_lines_arrive_while_tracking() -> None:
+    """On standard output a record is there as soon as its frame is, and a closed pipe is no crash."""
+    code = (
+        "import sys; sys.path.insert(0, 'tests')\n"
+        "from test_media_writers import header, point\n"
+        "from siamcli.media.writers import open_writer\n"
+        "writer = open_writer('-', header(), overwrite=False, format='.jsonl')\n"
+        "writer.write([point(0)])\n"
+        "input()\n"
+        "try:\n"
+        "    for i in range(9999): writer.write([point(i)])\n"
+        "except BrokenPipeError: sys.stderr.write('pipe')\n"
+    )
+    command = [sys.executable, "-c", code]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=Path(__file__).parents[1]
+    ) as child:
+        assert child.stdin and child.stdout and child.stderr
+        assert json.loads(child.stdout.readline())["type"] == "header"
+        assert json.loads(child.stdout.readline())["frame"] == 0
+        child.stdout.close()
+        child.stdin.write("\n")
+        child.stdin.flush()
+        assert child.stderr.read(4) == "pipe"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "where"),
+    [
+        ("a.json", "{", "line 1"),
+        ("a.json", '{"schema": "siamtrack-trajectory/9"}', "schema"),
+        ("a.jsonl", '{"type": "header"}\n', "line 1"),
+        ("a.jsonl", "", "no header"),
+        ("a.csv", "a,b\n1,2\n", "line 1"),
+        (
+            "a.csv",
+            "frame,time,target,x,y,w,h,score,state\n0,0,1,1,1,1,1,1,init\n1,0,1,oops,1,1,1,1,lost\n",
+            "line 3",
+        ),
+        ("a.csv", "frame,time,target,x,y,w,h,score,state\n0,0,1,1,1,1,1,1,gone\n", "state 'gone'"),
+        ("a.txt", "", "not a trajectory"),
+    ],
+)
+def test_reading_what_is_wrong(tmp_path: Path, name: str, text: str, where: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=where) as caught:
+        read_trajectory(tmp_path / name)
+    assert name in str(caught.value)
+
+
+def test_a_wrong_point_is_named_by_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    with open_writer(str(path), header(), overwrite=False) as writer:
+        writer.write([point(0)])
+        writer.write([point(1)])
+    lines = path.read_text().splitlines()
+    number = next(n for n, line in enumerate(lines) if '"frame": 1' in line)
+    lines[number] = lines[number].replace("0.75", '"high"')
+    path.write_text("\n".join(lines))
+    with pytest.raises(InputError, match=f"line {number + 1}"):
+        read_trajectory(path)
+
+
+def test_killed_json_lines_count_as_incomplete(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    with open_writer(str(path), header(), overwrite=False) as writer:
+        writer.write([point(0)])
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    assert not read_trajectory(path).complete
