@@ -1,5 +1,57 @@
-"""siamtrack: follow an object through a video with SiamRPN++."""
+"""siamtrack: follow an object through a video with SiamRPN++.
+
+    from siamcli import Box, Start, follow, load_tracker, open_source
+
+    tracker = load_tracker().tracker
+    with open_source("video.mp4") as frames:
+        for frame, (state,) in follow(tracker, frames, [Start(Box(300, 120, 80, 70))]):
+            print(frame.index, state.box, state.score)
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from siamcli.boxes import Box
+    from siamcli.frames import Frame, SourceInfo
+    from siamcli.load import LoadedTracker, load_tracker
+    from siamcli.media.sources import open_source
+    from siamcli.tracker.follow import Start, follow
+    from siamcli.tracker.tracker import Tracker, TrackerState
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Box",
+    "Frame",
+    "LoadedTracker",
+    "SourceInfo",
+    "Start",
+    "Tracker",
+    "TrackerState",
+    "follow",
+    "load_tracker",
+    "open_source",
+]
+
+_HOMES = {
+    "Box": "boxes",
+    "Frame": "frames",
+    "LoadedTracker": "load",
+    "SourceInfo": "frames",
+    "Start": "tracker.follow",
+    "Tracker": "tracker.tracker",
+    "TrackerState": "tracker.tracker",
+    "follow": "tracker.follow",
+    "load_tracker": "load",
+    "open_source": "media.sources",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used (PEP 562): the command's help stays quick."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'siamcli' has no attribute {name!r}")
+    return getattr(import_module(f"siamcli.{_HOMES[name]}"), name)

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "times": "errors",
     "trajectory": "boxes frames",
     "model": "",
-    "tracker": "errors boxes frames model trajectory",
+    "tracker": "errors boxes frames times model trajectory",
     "engines": "errors frames model tracker",
     "checkpoints": "errors model",
     "media": "errors boxes frames times trajectory",
@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "bench": "errors boxes frames times trajectory tracker media",
     "train": "errors boxes frames trajectory model tracker engines checkpoints media bench load",
     "__init__": "errors boxes frames trajectory model tracker engines checkpoints media load",
-    "cli": "errors boxes frames trajectory model tracker engines checkpoints media bench train load __init__",
+    "cli": "errors boxes frames times trajectory model tracker engines checkpoints media load bench train"
+    " __init__",
     "__main__": "cli",
 }
 ONLY_IN = {
