@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,16 +66,24 @@ def test_architecture_is_recognised(config: str, tmp_path: Path) -> None:
         assert found.params.lost_search_size == 831
 
 
+def _as_module_saves_it(state: dict[str, Tensor]) -> OrderedDict[str, Tensor]:
+    """nn.Module.state_dict() is an OrderedDict with an attribute, which pickle keeps."""
+    ordered = OrderedDict(state)
+    ordered._metadata = OrderedDict({"": {"version": 1}})
+    return ordered
+
+
 @pytest.mark.parametrize(
     "wrap",
     [
         lambda s: s,
+        _as_module_saves_it,
         lambda s: {"epoch": 19, "state_dict": s, "optimizer": {"lr": 0.1}},
         lambda s: {f"module.{n}": t for n, t in s.items()},
         lambda s: {"state_dict": {f"module.{n}": t for n, t in s.items()}},
         lambda s: {n: t for n, t in s.items() if not n.endswith("num_batches_tracked")},
     ],
-    ids=["plain", "nested", "module", "nested module", "no counters"],
+    ids=["plain", "as a module saves it", "nested", "module", "nested module", "no counters"],
 )
 def test_values_reach_their_place(
     wrap: Callable[..., object], alex: dict[str, Tensor], tmp_path: Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -81,6 +82,17 @@ def test_list_shows_what_is_here_and_what_is_published(siamtrack: Callable[..., 
     text = siamtrack("list").out
     assert any(line.startswith("ours ") and " here " in line for line in text.splitlines())
     assert "VOT2018 EAO 0.415 A 0.601 R 0.234" in text
+
+
+def test_listing_needs_no_torch(ours: Path) -> None:
+    code = (
+        "import sys; sys.argv[1:] = ['weights', 'list']\n"
+        "from siamcli.cli.app import main\n"
+        "try: main()\n"
+        "except SystemExit as done: print(done.code, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 False"
 
 
 def test_list_survives_a_damaged_file(siamtrack: Callable[..., Said], cache: Path) -> None:
