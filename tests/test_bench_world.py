@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bench_golden import OTB, TRACKERS, VOT, pack_otb, pack_vot, unpack_otb, unpack_vot
 from typer.testing import CliRunner
 
-from bench_golden import OTB, TRACKERS, VOT, pack_otb, pack_vot, unpack_otb, unpack_vot
 from siamcli.bench.catalog import find_spec
 from siamcli.bench.datasets import open_dataset
 from siamcli.bench.scoring import Scores, score

@@ -110,12 +110,14 @@ def longterm_f(
 ) -> tuple[float, float, float]:
     """Precision, recall and F of VOT-LT at the threshold of the best F; one array per sequence.
 
-    `overlaps` are 0 where the target is absent, `scores` the tracker's confidences.  Thresholds are
-    -inf, +inf and `resolution` - 2 picks at equal steps through the sorted scores of all sequences.
-    Precision is 1 where nothing is reported.  At -inf all frames with a score above 0 count (PySOT).
+    `overlaps` are 0 where the target is absent, `scores` the tracker's confidences, NaN in the first frame:
+    it counts as visible, but is nobody's answer, so that recall ends at (N - 1) / N.  Thresholds are -inf,
+    +inf and `resolution` - 2 picks at equal steps through the sorted scores of all sequences.  Precision
+    is 1 where nothing is reported.  At -inf all frames with a score above 0 count (PySOT).
 
-    >>> longterm_f([np.array([1.0, 1.0])], [np.array([0.9, 0.8])], [np.array([True, True])])
-    (1.0, 1.0, 1.0)
+    >>> overlap, score, seen = np.array([0, 0.8, 0.6]), np.array([np.nan, 0.9, 0.2]), np.ones(3, bool)
+    >>> [round(v, 3) for v in longterm_f([overlap], [score], [seen])]
+    [0.7, 0.467, 0.56]
     """
     ordered = np.sort(np.concatenate(scores)[np.isfinite(np.concatenate(scores))])
     step = max(len(ordered) // (resolution - 2), 1)

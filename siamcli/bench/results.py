@@ -30,7 +30,16 @@ from siamcli.bench.vot import STARTED, TRACKED, VotRun
 from siamcli.errors import DatasetError
 from siamcli.media.parts import PartFile
 
-__all__ = ["Track", "pack", "read_runs", "read_track", "write_runs", "write_track"]
+__all__ = [
+    "Track",
+    "pack",
+    "read_runs",
+    "read_track",
+    "run_text",
+    "track_texts",
+    "write_runs",
+    "write_track",
+]
 
 _PLACES = {
     "ope": "{name}.txt",
@@ -61,20 +70,26 @@ class Track:
 
 def write_track(folder: Path, spec: DatasetSpec, name: str, track: Track) -> list[Path]:
     """Write one sequence's files in the official format; returns them.  Raises OutputError."""
+    texts = track_texts(spec, name, track)
+    for place, text in texts.items():
+        write_text(folder / place, text)
+    return [folder / place for place in texts]
+
+
+def track_texts(spec: DatasetSpec, name: str, track: Track) -> dict[str, str]:
+    """One sequence's files in the official format: place below the results' folder -> text."""
     decimals, time_decimals = _DECIMALS[spec.protocol]
-    path = folder / _PLACES[spec.protocol].format(name=name)
+    place = _PLACES[spec.protocol].format(name=name)
     boxes = track.boxes + np.array([spec.origin, spec.origin, 0, 0])
     lines = [_row(box, decimals) for box in boxes]
-    written = {path: lines if spec.protocol != "longterm" else ["1", *lines[1:]]}
+    written = {place: lines if spec.protocol != "longterm" else ["1", *lines[1:]]}
     if track.seconds is not None:
-        times = folder / _TIMES[spec.protocol].format(name=name)
+        times = _TIMES[spec.protocol].format(name=name)
         written[times] = [_row([t], time_decimals) for t in track.seconds]
     if spec.protocol == "longterm" and track.scores is not None:
-        confidence = path.with_name(f"{name}_001_confidence.value")
+        confidence = place.removesuffix(".txt") + "_confidence.value"
         written[confidence] = ["", *(_row([s], 6) for s in track.scores[1:])]
-    for target, rows in written.items():
-        write_text(target, "\n".join(rows) + "\n")
-    return list(written)
+    return {place: "\n".join(rows) + "\n" for place, rows in written.items()}
 
 
 def read_track(folder: Path, spec: DatasetSpec, sequence: Sequence) -> Track:
@@ -89,7 +104,6 @@ def read_track(folder: Path, spec: DatasetSpec, sequence: Sequence) -> Track:
         raise DatasetError(f"{path}: {len(boxes)} rows for {len(sequence)} frames of {sequence.name}")
     scores = None
     if spec.protocol == "longterm":
-        boxes[0] = sequence.truth[0]
         values = path.with_name(f"{path.stem}_confidence.value")
         scores = np.array([row[0] for row in read_rows(values, {1}, first_blank=True)], np.float64)
         if len(scores) != len(boxes):
@@ -102,17 +116,19 @@ def write_runs(folder: Path, spec: DatasetSpec, name: str, runs: Items[tuple[Vot
     written = []
     for number, (run, track) in enumerate(runs, 1):
         path = folder / f"baseline/{name}/{name}_{number:03d}.txt"
-        lines = [
-            _row(box, 4) if code == TRACKED else str(code)
-            for code, box in zip(run.codes.tolist(), track.boxes, strict=True)
-        ]
-        write_text(path, "\n".join(lines) + "\n")
+        write_text(path, run_text(run, track))
         written.append(path)
         if track.seconds is not None:
             times = path.with_name(f"{path.stem}_time.value")
             write_text(times, "".join(_row([t], 6) + "\n" for t in track.seconds))
             written.append(times)
     return written
+
+
+def run_text(run: VotRun, track: Track) -> str:
+    """One repetition of a reset-based experiment: a box or a code per line."""
+    rows = zip(run.codes.tolist(), track.boxes, strict=True)
+    return "".join(f"{_row(box, 4) if code == TRACKED else code}\n" for code, box in rows)
 
 
 def read_runs(folder: Path, spec: DatasetSpec, sequence: Sequence) -> list[VotRun]:

@@ -35,7 +35,10 @@ METRICS: dict[str, tuple[str, str]] = {
     "failures": ("failures", "mean number of failures per repetition (VOT)"),
     "robustness": ("robustness", "failures per 100 frames (PySOT's VOT toolkit)"),
     "eao": ("EAO official", "expected overlap over the interval, failing frames left out (vot-toolkit)"),
-    "eao_pysot": ("EAO PySOT", "one frame earlier, fragments end 5 frames after a failure (PySOT, VOT2018 report)"),
+    "eao_pysot": (
+        "EAO PySOT",
+        "one frame earlier, fragments end 5 frames after a failure (PySOT, VOT2018 report)",
+    ),
     "lt_precision": ("LT precision", "at the confidence threshold of the best F, overlap in pixels (VOT-LT)"),
     "lt_recall": ("LT recall", "at the confidence threshold of the best F, overlap in pixels (VOT-LT)"),
     "lt_f": ("LT F", "best 2PR / (P + R) over 100 confidence thresholds (VOT-LT)"),
@@ -215,7 +218,7 @@ def _supervised(dataset: Dataset, folder: Path) -> _Parts:
         "eao_pysot": vot.expected_overlaps(runs, found, "pysot"),
     }
     values = {
-        "accuracy": float(np.nanmean(np.concatenate(accurate))),
+        "accuracy": _nanmean(np.concatenate(accurate)),
         "failures": sum(failures),
         "robustness": sum(failures) / frames * 100,
         "eao": vot.eao(curves["eao"], interval, "official"),

@@ -1,0 +1,237 @@
+"""Data sets and result files: official layouts in, official formats out, and clear words for bad data."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from siamcli.bench.catalog import entries, find_spec, specs
+from siamcli.bench.datasets import open_dataset
+from siamcli.bench.results import Track, pack, read_runs, read_track, write_runs, write_track
+from siamcli.bench.sequence import Sequence
+from siamcli.bench.textfiles import read_boxes, read_rows
+from siamcli.bench.vot import VotRun
+from siamcli.errors import DatasetError
+
+DECIMALS = {"otb2015": 5e-5, "got10k-val": 5e-4, "vot2018-lt": 5e-5}
+ROWS = "10,20,30,40\n11,21,30,40\n12,22,30,40\n"
+
+
+def pictures(folder: Path, count: int, first: int = 1, digits: int = 4) -> None:
+    folder.mkdir(parents=True)
+    for i in range(count):
+        cv2.imwrite(str(folder / f"{first + i:0{digits}d}.jpg"), np.full((48, 64, 3), 99, np.uint8))
+
+
+def text(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "1,2,3,4\n5,6,7,nan\n",
+        "1 2\t3, 4\r\n5;6;7;NaN\r\n\r\n",
+        b"\xef\xbb\xbf1,2,3,4\n5,6,7,NAN",
+        "1\t2\t3\t4,\n5\t6\t7\tnan".encode("utf-16"),
+    ],
+)
+def test_rows_in_every_spelling(tmp_path: Path, content: str | bytes) -> None:
+    found = read_boxes(text(tmp_path / "a.txt", content))
+    assert np.array_equal(found, [[1, 2, 3, 4], [5, 6, 7, np.nan]], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "words"),
+    [
+        ("1,2,3,4\n1,2,3\n", 2, "3 numbers where 4 belong"),
+        ("1,2,3,4\n\n1,2,3,4\n", 2, "0 numbers where 4 belong"),
+        ("1,2,3,4\n1,2,x,4\n", 2, "not numbers"),
+        (b"1,2,3,4\n1,2,3,4\n\xff\xfe\xfd", 3, "neither UTF-8 nor UTF-16"),
+        ("", 1, "0 numbers"),
+    ],
+)
+def test_bad_rows_are_named_by_line(tmp_path: Path, content: str | bytes, line: int, words: str) -> None:
+    path = text(tmp_path / "a.txt", content)
+    with pytest.raises(DatasetError, match=f"a.txt, line {line}: .*{words}"):
+        read_boxes(path)
+
+
+def test_every_benchmark_is_well_described() -> None:
+    assert len(specs()) >= 12
+    sizes = {key: len(entries(spec)) for key, spec in specs().items() if spec.table}
+    assert sizes == {"otb2015": 100, "otb2013": 51, "otb50": 50, "uav123": 123, "uav20l": 20, "lasot": 280}
+    assert find_spec("OTB-100") is find_spec("otb2015")
+    with pytest.raises(DatasetError, match="no benchmark is called 'abc'"):
+        find_spec("abc")
+
+
+def test_otb_ranges_targets_and_origin(tmp_path: Path) -> None:
+    pictures(tmp_path / "Jogging" / "img", 3)
+    text(tmp_path / "Jogging" / "groundtruth_rect.1.txt", ROWS)
+    pictures(tmp_path / "Tiger1" / "img", 354)
+    text(tmp_path / "Tiger1" / "groundtruth_rect.txt", "".join(f"{i},1,5,5\n" for i in range(1, 355)))
+    pictures(tmp_path / "Board" / "img", 3, digits=5)
+    text(tmp_path / "Board" / "groundtruth_rect.txt", ROWS.replace(",", "\t"))
+    with pytest.raises(DatasetError, match="incomplete, missing: annotation of Basketball"):
+        open_dataset(find_spec("otb"), tmp_path)
+    found = {s.name: s for s in open_dataset(find_spec("otb"), tmp_path, partial=True).sequences}
+    assert set(found) == {"Board", "Jogging-1", "Tiger1"}
+    assert found["Board"].box(0) == (9, 19, 30, 40)
+    assert found["Tiger1"].frames[0].name == "0006.jpg"
+    assert (len(found["Tiger1"]), found["Tiger1"].truth[0, 0]) == (349, 5)
+    assert "DEF" in found["Jogging-1"].attributes
+
+
+def test_uav_sequences_are_cut_out_of_folders(tmp_path: Path) -> None:
+    pictures(tmp_path / "data_seq" / "UAV123" / "bird1", 20, first=770, digits=6)
+    text(tmp_path / "anno" / "UAV123" / "bird1_2.txt", "1,1,5,5\n" * 15)
+    spec = find_spec("uav123")
+    (bird,) = open_dataset(spec, tmp_path, partial=True, only=["bird1_2"]).sequences
+    assert [bird.frames[0].name, bird.frames[-1].name] == ["000775.jpg", "000789.jpg"]
+    with pytest.raises(DatasetError, match=r"15 frames, UAV123 has 703 \(775-1477\)"):
+        open_dataset(spec, tmp_path, only=["bird1_2"])
+
+
+def test_lasot_marks_absent_frames(tmp_path: Path) -> None:
+    folder = tmp_path / "airplane" / "airplane-1"
+    pictures(folder / "img", 3, digits=8)
+    text(folder / "groundtruth.txt", ROWS)
+    text(folder / "full_occlusion.txt", "0,1,0")
+    text(folder / "out_of_view.txt", "0,0,1")
+    (sequence,) = open_dataset(find_spec("lasot"), tmp_path, partial=True).sequences
+    assert sequence.visible.tolist() == [True, False, False]
+    text(folder / "out_of_view.txt", "0,0")
+    with pytest.raises(DatasetError, match="2 labels for 3 frames"):
+        open_dataset(find_spec("lasot"), tmp_path, partial=True)
+
+
+def test_got10k_val_and_test(tmp_path: Path) -> None:
+    for split, rows in (("val", ROWS), ("test", "10,20,30,40\n")):
+        text(tmp_path / split / "list.txt", "GOT-10k_000001\n")
+        folder = tmp_path / split / "GOT-10k_000001"
+        pictures(folder, 3, digits=8)
+        text(folder / "groundtruth.txt", rows)
+        text(folder / "absence.label", "0\n1\n0\n")
+        text(folder / "meta_info.ini", "[METAINFO]\nresolution: (64, 48)\n")
+    (val,) = open_dataset(find_spec("got10k-val"), tmp_path).sequences
+    assert (val.size, val.visible.tolist()) == ((64, 48), [True, False, True])
+    (test,) = open_dataset(find_spec("got10k-test"), tmp_path).sequences
+    assert np.isfinite(test.truth).all(axis=1).tolist() == [True, False, False]
+
+
+def test_trackingnet_numbers_without_zeros(tmp_path: Path) -> None:
+    pictures(tmp_path / "TEST" / "frames" / "a_0", 12, first=0, digits=1)
+    text(tmp_path / "TEST" / "anno" / "a_0.txt", "1,2,3,4\n")
+    (sequence,) = open_dataset(find_spec("trackingnet"), tmp_path).sequences
+    assert [path.stem for path in sequence.frames[-2:]] == ["10", "11"]
+
+
+def test_vot_polygons_tags_and_rectangles(tmp_path: Path) -> None:
+    pictures(tmp_path / "bag" / "color", 2, digits=8)
+    text(tmp_path / "list.txt", "bag\n")
+    text(tmp_path / "bag" / "groundtruth.txt", "10,10,29,10,29,29,10,29\n5,5,10,10\n")
+    text(tmp_path / "bag" / "occlusion.tag", "0\n1\n")
+    (bag,) = open_dataset(find_spec("vot2018"), tmp_path).sequences
+    assert bag.truth[0] == pytest.approx([9.5, 9.5, 20, 20])
+    assert bag.polygons[1].tolist() == [5, 5, 14, 5, 14, 14, 5, 14]
+    assert bag.tags["occlusion"].tolist() == [False, True]
+
+
+def test_nfs_annotations_of_every_eighth_frame(tmp_path: Path) -> None:
+    pictures(tmp_path / "ball" / "30" / "ball", 3, digits=5)
+    rows = "".join(f'0 {i} 10 {i + 20} 40 {i} 0 0 0 "ball"\n' for i in range(24))
+    text(tmp_path / "ball" / "30" / "ball.txt", rows)
+    (ball,) = open_dataset(find_spec("nfs"), tmp_path).sequences
+    assert ball.truth.tolist() == [[0, 10, 20, 30], [8, 10, 20, 30], [16, 10, 20, 30]]
+
+
+def test_missing_frame_and_missing_row(tmp_path: Path) -> None:
+    pictures(tmp_path / "a" / "img", 3)
+    rows = text(tmp_path / "a" / "groundtruth.txt", "1,2,3,4\n" * 2)
+    with pytest.raises(DatasetError, match="a: 3 frames, but 2 rows in"):
+        open_dataset(find_spec("folder"), tmp_path)
+    text(rows, ROWS)
+    (tmp_path / "a" / "img" / "0002.jpg").unlink()
+    with pytest.raises(DatasetError, match="frame 2 is missing"):
+        open_dataset(find_spec("folder"), tmp_path)
+
+
+def test_a_folder_that_is_something_else(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="is not LaSOT: no annotation of airplane-1"):
+        open_dataset(find_spec("lasot"), tmp_path)
+    with pytest.raises(DatasetError, match=r"no val/list.txt or list.txt"):
+        open_dataset(find_spec("got10k"), tmp_path)
+    with pytest.raises(DatasetError, match="no such folder"):
+        open_dataset(find_spec("otb"), tmp_path / "nowhere")
+    with pytest.raises(DatasetError, match="not a PySOT annotation file"):
+        open_dataset(find_spec("otb"), text(tmp_path / "a.json", '{"a": {"gt": 1}}'))
+
+
+@given(st.lists(st.tuples(*[st.floats(-50, 500)] * 2, *[st.floats(1, 400)] * 2), min_size=2, max_size=8))
+@pytest.mark.parametrize(("key", "tolerance"), list(DECIMALS.items()))
+def test_results_come_back(
+    tmp_path_factory, key: str, tolerance: float, rows: list[tuple[float, ...]]
+) -> None:
+    folder, spec, boxes = tmp_path_factory.mktemp("r"), find_spec(key), np.array(rows)
+    sent = Track(boxes, np.linspace(0, 1, len(rows)), np.full(len(rows), 0.04))
+    write_track(folder, spec, "a-1", sent)
+    back = read_track(folder, spec, Sequence("a-1", boxes))
+    first = 1 if key == "vot2018-lt" else 0
+    assert np.abs(back.boxes - boxes)[first:].max() <= tolerance * 1.01
+    assert back.seconds == pytest.approx(sent.seconds)
+    if back.scores is not None:
+        assert back.scores[1:] == pytest.approx(sent.scores[1:], abs=1e-6)
+
+
+def test_formats_are_the_official_ones(tmp_path: Path) -> None:
+    track = Track(np.array([[1, 2, 3, 4], [1.5, 2.5, 3, 4]]), np.array([1, 0.75]), np.array([0.1, 0.05]))
+    for key in ("otb2015", "got10k-test", "trackingnet", "vot2018-lt"):
+        write_track(tmp_path / key, find_spec(key), "v", track)
+    lines = {p.relative_to(tmp_path).as_posix(): p.read_text() for p in tmp_path.rglob("*") if p.is_file()}
+    assert lines["otb2015/v.txt"] == "2.0000,3.0000,3.0000,4.0000\n2.5000,3.5000,3.0000,4.0000\n"
+    assert lines["got10k-test/v/v_001.txt"].splitlines()[1] == "1.500,2.500,3.000,4.000"
+    assert lines["got10k-test/v/v_time.txt"].splitlines()[1] == "0.05000000"
+    assert lines["trackingnet/v.txt"].splitlines()[1] == "1.50,2.50,3.00,4.00"
+    assert lines["vot2018-lt/longterm/v/v_001.txt"] == "1\n1.5000,2.5000,3.0000,4.0000\n"
+    assert lines["vot2018-lt/longterm/v/v_001_confidence.value"] == "\n0.750000\n"
+    for key, inside in (("got10k-test", ["v/v_001.txt", "v/v_time.txt"]), ("trackingnet", ["v.txt"])):
+        archive = pack(tmp_path / key, find_spec(key), ["v"], tmp_path / f"{key}.zip")
+        first = archive.read_bytes()
+        assert zipfile.ZipFile(archive).namelist() == inside
+        assert pack(tmp_path / key, find_spec(key), ["v"], archive).read_bytes() == first
+
+
+def test_vot_runs_come_back(tmp_path: Path) -> None:
+    spec, boxes = find_spec("vot2018"), np.array([[0.0] * 4, [1, 2, 3, 4], [0] * 4, [0] * 4])
+    codes = np.array([1, -1, 2, 0])
+    regions = np.full((4, 8), np.nan)
+    regions[1] = [1, 2, 3, 2, 3, 5, 1, 5]
+    write_runs(tmp_path, spec, "v", [(VotRun(codes, regions), Track(boxes))] * 2)
+    assert (tmp_path / "baseline/v/v_002.txt").read_text() == "1\n1.0000,2.0000,3.0000,4.0000\n2\n0\n"
+    first, second = read_runs(tmp_path, spec, Sequence("v", boxes))
+    assert np.array_equal(first.codes, codes)
+    assert np.array_equal(second.regions, regions, equal_nan=True)
+
+
+def test_results_of_another_length_are_refused(tmp_path: Path) -> None:
+    text(tmp_path / "a.txt", ROWS)
+    with pytest.raises(DatasetError, match=r"a\.txt: 3 rows for 2 frames of a"):
+        read_track(tmp_path, find_spec("otb2015"), Sequence("a", np.ones((2, 4))))
+    assert len(read_track(tmp_path, find_spec("lasot"), Sequence("a", np.ones((2, 4)))).boxes) == 2
+    with pytest.raises(DatasetError, match="has no result for b"):
+        read_track(tmp_path, find_spec("otb2015"), Sequence("b", np.ones((2, 4))))
+
+
+def test_other_toolkits_spell_names_differently(tmp_path: Path) -> None:
+    text(tmp_path / "Jogging.1.txt", ROWS)
+    assert read_track(tmp_path, find_spec("otb2015"), Sequence("Jogging-1", np.ones((3, 4)))).boxes[0, 0] == 9
+    assert read_rows(tmp_path / "Jogging.1.txt", {4})[0] == [10, 20, 30, 40]

@@ -1,0 +1,212 @@
+"""Running: protocols, resuming, parallel processes, and the commands around them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from siamcli.bench.catalog import find_spec
+from siamcli.bench.datasets import open_dataset
+from siamcli.bench.evaluate import Done, evaluate
+from siamcli.bench.protocols import read_frames, repeat_supervised, run_once
+from siamcli.bench.scoring import read_scores, score
+from siamcli.bench.search import SearchSpace, grid_points, random_points
+from siamcli.bench.sequence import Dataset, Sequence
+from siamcli.boxes import Box
+from siamcli.cli.app import app
+from siamcli.errors import DatasetError
+from siamcli.frames import Frame
+
+COUNT = 12
+
+
+@dataclass(frozen=True)
+class Answer:
+    box: Box
+    score: float = 0.9
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Knows that targets move one pixel a frame to the right, and errs by `shift` pixels more."""
+
+    shift: float = 0.0
+
+    def __call__(self) -> Drift:
+        return self
+
+    def start(self, frame: Frame, box: Box) -> Answer:
+        return Answer(box)
+
+    def step(self, state: Answer, frame: Frame) -> Answer:
+        return Answer(state.box._replace(x=state.box.x + 1 + self.shift))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Two sequences of a box that moves one pixel a frame."""
+    for name in ("a", "b"):
+        folder = tmp_path / "data" / name / "img"
+        folder.mkdir(parents=True)
+        for i in range(COUNT):
+            cv2.imwrite(str(folder / f"{i + 1:04d}.jpg"), np.full((60, 80, 3), 40 + i, np.uint8))
+        rows = "".join(f"{10 + i},20,16,12\n" for i in range(COUNT))
+        (folder.parent / "groundtruth.txt").write_text(rows)
+    return tmp_path / "data"
+
+
+def run(root: Path, out: Path, tracker: Drift, jobs: int = 1, **facts) -> tuple[list[Done], dict[str, float]]:
+    dataset = open_dataset(find_spec("folder"), root)
+    done = list(evaluate(dataset, tracker, out, {"shift": tracker.shift, **facts}, jobs=jobs))
+    return done, dict(score(dataset, out, "drift").values)
+
+
+def test_perfect_and_drifting_trackers(root: Path, tmp_path: Path) -> None:
+    done, values = run(root, tmp_path / "out", Drift())
+    assert [d.sequence for d in done] == ["a", "b"]
+    assert not any(d.resumed for d in done)
+    assert (values["auc"], values["precision"]) == (20 / 21, 1)
+    assert values["fps"] > 0
+    _, worse = run(root, tmp_path / "worse", Drift(2.0))
+    assert 0 < worse["auc"] < 0.6
+
+
+def test_resumes_by_what_ran_and_not_by_files(root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(root, out, Drift())
+    again, values = run(root, out, Drift())
+    assert all(d.resumed for d in again)
+    (out / "a.txt").write_text((out / "b.txt").read_text().replace("10", "11"))
+    mended, _ = run(root, out, Drift())
+    assert {d.sequence: d.resumed for d in mended} == {"a": False, "b": True}
+    other, worse = run(root, out, Drift(1.0))  # other parameters: the files are there, but not theirs
+    assert not any(d.resumed for d in other)
+    assert worse["auc"] < values["auc"]
+    truth = root / "b" / "groundtruth.txt"
+    truth.write_text(truth.read_text().replace("10,20", "10,21"))
+    changed, _ = run(root, out, Drift(1.0))
+    assert {d.sequence: d.resumed for d in changed} == {"a": True, "b": False}
+
+
+def test_a_log_cut_by_a_crash_is_still_read(root: Path, tmp_path: Path) -> None:
+    run(root, tmp_path / "out", Drift())
+    log = tmp_path / "out" / "run.jsonl"
+    log.write_text(log.read_text()[:-25])
+    again, _ = run(root, tmp_path / "out", Drift())
+    assert {d.sequence: d.resumed for d in again} == {"a": True, "b": False}
+
+
+def test_processes_share_the_sequences(root: Path, tmp_path: Path) -> None:
+    alone, expected = run(root, tmp_path / "alone", Drift(1.0))
+    shared, values = run(root, tmp_path / "shared", Drift(1.0), jobs=2)
+    assert {d.sequence for d in shared} == {d.sequence for d in alone}
+    assert values["auc"] == expected["auc"]
+
+
+def test_broken_picture_is_named(root: Path) -> None:
+    (root / "b" / "img" / "0005.jpg").write_bytes(b"no picture")
+    dataset = open_dataset(find_spec("folder"), root)
+    with pytest.raises(DatasetError, match=r"b: cannot decode .*0005\.jpg"):
+        list(read_frames(dataset.sequences[1]))
+
+
+def test_video_sequence(tmp_path: Path, root: Path) -> None:
+    demo = Path(__file__).parent / "data" / "demo.mp4"
+    sequence = Sequence("demo", np.tile([1.0, 2, 30, 40], (5, 1)), video=demo, offset=3)
+    track = run_once(Drift(), read_frames(sequence), sequence.box(0))
+    assert track.boxes[:, 0].tolist() == [1, 2, 3, 4, 5]
+    with pytest.raises(DatasetError, match="annotated"):
+        list(read_frames(Sequence("demo", np.ones((100_000, 4)), video=demo)))
+
+
+def test_reset_after_failure(root: Path) -> None:
+    (sequence, _) = open_dataset(find_spec("folder"), root).sequences
+    run, track = repeat_supervised(Drift(6.0), sequence)[0]
+    # 16 pixels wide, 6 pixels of drift a frame: no overlap in the third frame after each start
+    assert run.codes.tolist() == [1, -1, -1, 2, 0, 0, 0, 0, 1, -1, -1, 2]
+    assert np.isfinite(track.boxes).all(axis=1).tolist() == (run.codes == -1).tolist()
+    assert run.failures == 2
+
+
+def test_repetitions_end_early_only_for_deterministic_trackers(root: Path) -> None:
+    (sequence, _) = open_dataset(find_spec("folder"), root).sequences
+    assert len(repeat_supervised(Drift(), sequence)) == 3
+    assert len(repeat_supervised(Drift(), sequence, repetitions=1)) == 1
+
+    class Moody(Drift):
+        def step(self, state: Answer, frame: Frame) -> Answer:
+            return Answer(state.box._replace(x=state.box.x + float(np.random.default_rng().normal())))
+
+    assert len(repeat_supervised(Moody(), sequence, repetitions=5)) == 5
+
+
+def test_vot_from_run_to_score(root: Path, tmp_path: Path) -> None:
+    sequences = open_dataset(find_spec("folder"), root).sequences
+    sized = tuple(Sequence(s.name, s.truth, s.frames, size=(80, 60)) for s in sequences)
+    dataset = Dataset(find_spec("vot2018"), sized)
+    list(evaluate(dataset, Drift(), tmp_path, {}))
+    values = score(dataset, tmp_path, "drift").values
+    assert values["failures"] == 0
+    assert values["accuracy"] == 1
+
+
+def test_long_term_confidences_reach_the_score(root: Path, tmp_path: Path) -> None:
+    dataset = Dataset(find_spec("vot2018-lt"), open_dataset(find_spec("folder"), root).sequences)
+    list(evaluate(dataset, Drift(), tmp_path, {}))
+    assert score(dataset, tmp_path, "drift").values["lt_recall"] == pytest.approx((COUNT - 1) / COUNT)
+
+
+def test_server_sets_are_not_scored_here(root: Path, tmp_path: Path) -> None:
+    dataset = Dataset(find_spec("trackingnet"), open_dataset(find_spec("folder"), root).sequences)
+    with pytest.raises(DatasetError, match="keeps its truth"):
+        score(dataset, tmp_path, "drift")
+
+
+@pytest.mark.parametrize("form", ["text", "json", "csv", "markdown", "latex"])
+def test_report_in_every_format(root: Path, tmp_path: Path, form: str) -> None:
+    dataset = open_dataset(find_spec("folder"), root)
+    for shift in (0.0, 2.0):
+        out = tmp_path / "results" / f"drift{shift}"
+        list(evaluate(dataset, Drift(shift), out, {}))
+        (out / "scores.json").write_text(score(dataset, out, out.name).to_json())
+    done = CliRunner().invoke(
+        app, ["report", str(tmp_path / "results"), "--format", form], catch_exceptions=False
+    )
+    assert done.exit_code == 0
+    if form == "json":
+        (table,) = json.loads(done.stdout)
+        assert [row["tracker"] for row in table["rows"]] == ["drift0.0", "drift2.0"]
+        assert table["rows"][0]["success AUC"] == 20 / 21
+    elif form != "csv":
+        assert done.stdout.index("drift0.0") < done.stdout.index("drift2.0")
+        assert "0.952" in done.stdout
+        assert "IoU >" in done.stdout  # the number says which variant it is
+    assert read_scores(tmp_path / "results" / "drift0.0" / "scores.json").values["auc"] == 20 / 21
+
+
+def test_plots_as_png_and_pdf(root: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib, the extra `plots`, is not installed")
+    dataset = open_dataset(find_spec("folder"), root)
+    list(evaluate(dataset, Drift(), tmp_path / "r", {}))
+    (tmp_path / "r" / "scores.json").write_text(score(dataset, tmp_path / "r", "drift").to_json())
+    args = ["report", str(tmp_path / "r"), "--plots", str(tmp_path / "plots")]
+    assert CliRunner().invoke(app, args, catch_exceptions=False).exit_code == 0
+    image = cv2.imread(str(tmp_path / "plots" / "folder_success.png"))
+    assert image.std() > 10
+    assert (tmp_path / "plots" / "folder_precision.pdf").read_bytes().startswith(b"%PDF")
+    assert len(list((tmp_path / "plots").iterdir())) == 6
+
+
+def test_search_points_stay_in_the_space() -> None:
+    space = SearchSpace()
+    points = [*random_points(space, 20, seed=1), *grid_points(space, 3)]
+    assert len(points) == 20 + 27
+    for name, (low, high) in space.ranges().items():
+        values = [point[name] for point in points]
+        assert low <= min(values) < max(values) <= high
