@@ -25,9 +25,10 @@ MAY_IMPORT = {
     "media": "errors boxes frames times trajectory",
     "load": "errors model tracker engines checkpoints",
     "bench": "errors boxes frames times trajectory tracker media",
+    "convert": "errors boxes frames times trajectory media bench",
     "train": "errors boxes frames trajectory model tracker engines checkpoints media bench load",
     "__init__": "errors boxes frames trajectory model tracker engines checkpoints media load",
-    "cli": "errors boxes frames times trajectory model tracker engines checkpoints media load bench train"
+    "cli": "errors boxes frames times trajectory model tracker engines checkpoints media load bench convert train"
     " __init__",
     "__main__": "cli",
 }
@@ -53,7 +54,8 @@ def imports(path: Path) -> set[str]:
             assert node.level == 0, f"{path}: relative import"
             names.add(node.module or "")
             if node.module == "siamcli":
-                names |= {f"siamcli.{alias.name}" for alias in node.names}
+                units = {p.stem for p in (ROOT / "siamcli").iterdir()}
+                names |= {f"siamcli.{a.name if a.name in units else '__init__'}" for a in node.names}
     return names
 
 

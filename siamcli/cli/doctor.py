@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from importlib.metadata import packages_distributions, version
 from typing import Annotated, Literal
 
 import typer
@@ -76,12 +77,11 @@ def _torch() -> Iterator[Check]:
 
 
 def _opencv() -> Iterator[Check]:
-    import cv2
-
     from siamcli.errors import PickError
     from siamcli.media.display import require_display
 
-    yield Check("opencv", "ok", cv2.__version__)
+    installed = sorted(set(packages_distributions()["cv2"]))
+    yield Check("opencv", "ok", ", ".join(f"{name} {version(name)}" for name in installed))
     try:
         require_display()
     except PickError as error:
