@@ -93,7 +93,10 @@ class Window:
     @property
     def closed(self) -> bool:
         """True once the user has closed the window."""
-        return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+        try:
+            return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+        except cv2.error:  # Qt's answer when the last window is gone
+            return True
 
     def __enter__(self) -> Self:
         return self

@@ -160,30 +160,28 @@ class VideoWriter:
         frames = self._part.path
         mixed = frames.with_name(frames.name + ".audio")
         end = (self._pts / self._ticks + self._rate.denominator) / self._rate.numerator
-        child = self._run(
-            subprocess.DEVNULL,
-            *(
-                "-i",
-                f"file:{frames}",
-                "-ss",
-                f"{self._origin:.6f}",
-                "-t",
-                f"{end:.6f}",
-                "-i",
-                f"file:{source}",
-            ),
-            *(
-                "-map",
-                "0:v",
-                "-map",
-                "1:a:0",
-                "-c:v",
-                "copy",
-                "-c:a",
-                "copy" if codec in MP4_AUDIO else "aac",
-            ),
-            *("-movflags", "+faststart", "-f", self._muxer, f"file:{mixed}"),
-        )
+        inputs = [
+            "-i",
+            f"file:{frames}",
+            "-ss",
+            f"{self._origin:.6f}",
+            "-t",
+            f"{end:.6f}",
+            "-i",
+            f"file:{source}",
+        ]
+        streams = [
+            "-map",
+            "0:v",
+            "-map",
+            "1:a:0",
+            "-c:v",
+            "copy",
+            "-c:a",
+            "copy" if codec in MP4_AUDIO else "aac",
+        ]
+        output = ["-movflags", "+faststart", "-f", self._muxer, f"file:{mixed}"]
+        child = self._run(subprocess.DEVNULL, *inputs, *streams, *output)
         try:
             if child.wait():
                 self._part.commit()

@@ -1,0 +1,222 @@
+"""The annotated video: it plays, it is whole or not there, and it keeps size, times and sound."""
+
+from __future__ import annotations
+
+import re
+import resource
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+
+import clips
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from siamcli.boxes import Box
+from siamcli.errors import InputError, OutputError
+from siamcli.frames import Frame, SourceInfo
+from siamcli.media.draw import COLORS, draw
+from siamcli.media.sources import open_source
+from siamcli.media.video import VideoWriter
+from siamcli.times import TimePoint
+from siamcli.trajectory import TrackPoint
+
+INFO = SourceInfo("made", clips.SIZE, Fraction(30000, 1001))
+
+
+def read(path: Path | str) -> tuple[SourceInfo, list[Frame]]:
+    with open_source(str(path)) as source:
+        return source.info, list(source)
+
+
+def copy(source: Path, target: Path, start: int = 0, stride: int = 1) -> tuple[list[Frame], list[Frame]]:
+    """The frames of a source and of its copy, with sound."""
+    with open_source(str(source), start=TimePoint(frame=start), stride=stride) as frames:
+        given = list(frames)
+        with VideoWriter(str(target), frames.info, overwrite=False, audio=str(source)) as video:
+            for frame in given:
+                video.write(frame.image, frame.time)
+    return given, read(target)[1]
+
+
+def described(path: Path) -> str:
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stderr
+
+
+def sound_seconds(path: Path) -> float:
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        "-i",
+        str(path),
+        "-map",
+        "0:a",
+        "-f",
+        "s16le",
+        "-ac",
+        "1",
+        "-",
+    ]
+    return len(subprocess.run(command, capture_output=True, check=True).stdout) / 2 / 48000
+
+
+def test_plays_everywhere(tmp_path: Path) -> None:
+    """H.264, 4:2:0, index at the front, exact rate; every frame is there and shows the same."""
+    given, back = copy(clips.constant(tmp_path / "a.mkv"), tmp_path / "out.mp4")
+    assert [clips.number(frame.image) for frame in back] == list(range(30))
+    assert read(tmp_path / "out.mp4")[0].fps == Fraction(30000, 1001)
+    assert [frame.time for frame in back] == pytest.approx([i * 1001 / 30000 for i in range(30)], abs=1e-6)
+    assert re.search(r"Video: h264 .*, yuv420p.*, 96x64", described(tmp_path / "out.mp4"))
+    data = (tmp_path / "out.mp4").read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+    error = np.abs(given[7].image.astype(int) - back[7].image.astype(int))
+    assert error.mean() < 4
+
+
+def test_variable_rate_keeps_its_times(tmp_path: Path) -> None:
+    given, back = copy(clips.variable(tmp_path / "a.mp4"), tmp_path / "out.mp4")
+    assert [frame.time for frame in back] == pytest.approx([frame.time for frame in given], abs=0.001)
+    assert "Duration: 00:00:02.27" in described(tmp_path / "out.mp4")  # the last frame, at 2.233, is seen too
+
+
+def test_odd_sizes_are_padded(tmp_path: Path) -> None:
+    given, back = copy(clips.odd(tmp_path / "a.mp4"), tmp_path / "out.mp4")
+    assert back[0].image.shape == (66, 98, 3)
+    assert given[0].image.shape == (65, 97, 3)
+    error = np.abs(given[9].image.astype(int) - back[9].image[:65, :97].astype(int))
+    assert np.median(error) < 4
+
+
+def test_sound_is_carried_over(tmp_path: Path) -> None:
+    _, back = copy(clips.portrait(tmp_path / "a.mp4"), tmp_path / "out.mp4")
+    assert back[0].image.shape == (clips.SIZE[0], clips.SIZE[1], 3)
+    assert "Audio: aac" in described(tmp_path / "out.mp4")
+    assert "rotation" not in described(tmp_path / "out.mp4")
+    assert sound_seconds(tmp_path / "out.mp4") == pytest.approx(30 * 1001 / 30000, abs=0.06)
+
+
+@pytest.mark.parametrize("codec", ["pcm_s16le", "libvorbis"])
+def test_other_sound_becomes_aac(tmp_path: Path, codec: str) -> None:
+    source = clips.constant(tmp_path / "a.mkv", "-c:v", "libx264", "-c:a", codec, sound=True)
+    copy(source, tmp_path / "out.mp4")
+    assert "Audio: aac" in described(tmp_path / "out.mp4")
+
+
+def test_a_stretch_has_its_own_sound_and_begins_at_zero(tmp_path: Path) -> None:
+    source = clips.constant(tmp_path / "a.mp4", sound=True)
+    _, back = copy(source, tmp_path / "out.mp4", start=15, stride=3)
+    assert [clips.number(frame.image) for frame in back] == [15, 18, 21, 24, 27]
+    assert [frame.time for frame in back] == pytest.approx([i * 3003 / 30000 for i in range(5)], abs=1e-6)
+    assert sound_seconds(tmp_path / "out.mp4") == pytest.approx(13 * 1001 / 30000, abs=0.06)
+
+
+def test_frames_without_times_get_a_rate(tmp_path: Path) -> None:
+    with VideoWriter(str(tmp_path / "out.mp4"), SourceInfo("folder"), overwrite=False) as video:
+        for index in range(5):
+            video.write(clips.image(index), None)
+    info, back = read(tmp_path / "out.mp4")
+    assert info.fps == 25
+    assert [frame.time for frame in back] == pytest.approx([0, 0.04, 0.08, 0.12, 0.16])
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mov", ".m4v"])
+def test_other_containers(tmp_path: Path, suffix: str) -> None:
+    _, back = copy(clips.constant(tmp_path / "a.mp4", sound=True), tmp_path / f"out{suffix}")
+    assert len(back) == 30
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, InputError("torn")])
+def test_an_interrupted_video_plays(tmp_path: Path, stop: BaseException) -> None:
+    path = tmp_path / "out.mp4"
+    with (
+        pytest.raises((KeyboardInterrupt, InputError)),
+        VideoWriter(str(path), INFO, overwrite=False) as video,
+    ):
+        for index in range(7):
+            video.write(clips.image(index), None)
+        assert not path.exists()
+        raise stop
+    assert len(read(path)[1]) == 7
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_is_left_of_a_video_without_a_frame(tmp_path: Path) -> None:
+    with pytest.raises(InputError), VideoWriter(str(tmp_path / "out.mp4"), INFO, overwrite=False):
+        raise InputError("no such box")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_refuses_to_overwrite_and_unknown_suffixes(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    path.write_text("precious")
+    with pytest.raises(OutputError, match="exists"):
+        VideoWriter(str(path), INFO, overwrite=False)
+    with pytest.raises(OutputError, match="unknown format"):
+        VideoWriter(str(tmp_path / "out.gif"), INFO, overwrite=False)
+    assert path.read_text() == "precious"
+
+
+def test_a_frame_of_another_size(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match="a frame of 30x20 in a video of 96x64"),
+        VideoWriter(str(tmp_path / "out.mp4"), INFO, overwrite=False) as video,
+    ):
+        video.write(clips.image(0), None)
+        video.write(clips.image(1, (30, 20)), None)
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
+    """A limit on the size of files stands for the disk."""
+    noise = np.random.default_rng(0).integers(0, 255, (40, 240, 320, 3), np.uint8)
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65536, old[1]))
+    try:
+        with (
+            pytest.raises(OutputError, match="cannot write") as caught,
+            VideoWriter(str(tmp_path / "out.mp4"), INFO, overwrite=False) as video,
+        ):
+            for image in noise:
+                video.write(image, None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert "space" in str(caught.value.hint)
+    assert list(tmp_path.iterdir()) == []
+
+
+boxes = st.builds(Box, *[st.floats(-1e9, 1e9)] * 2, *[st.floats(-10, 1e9)] * 2)
+states = st.sampled_from(["init", "tracked", "lost", "found", "absent"])
+
+
+@given(st.tuples(st.integers(1, 200), st.integers(1, 200)), st.lists(st.tuples(boxes, states), max_size=3))
+def test_drawing_takes_any_box_on_any_picture(size: tuple[int, int], given: list[tuple[Box, str]]) -> None:
+    image = np.full((size[1], size[0], 3), 128, np.uint8)
+    kept = image.copy()
+    points = [TrackPoint(9, None, box, 0.5, state, n) for n, (box, state) in enumerate(given, 1)]  # type: ignore[arg-type]
+    drawn = draw(image, points, ("name",))
+    assert drawn.shape == image.shape
+    np.testing.assert_array_equal(image, kept)
+
+
+@pytest.mark.parametrize("size", [(160, 90), (640, 360), (1920, 1080)])
+def test_what_is_drawn(size: tuple[int, int]) -> None:
+    """Edges in the target's colour, gaps where it is lost, lines that grow with the picture."""
+    image = np.full((size[1], size[0], 3), 128, np.uint8)
+    box = Box(size[0] * 0.4, size[1] * 0.4, size[0] * 0.3, size[1] * 0.3)
+
+    def left_edge(state: str, target: int) -> np.ndarray:
+        point = TrackPoint(3, None, box, 0.9, state, target)  # type: ignore[arg-type]
+        column = draw(image, [point])[:, round(box.x)].astype(int)
+        return column[round(box.y + box.h * 0.2) : round(box.y + box.h * 0.8)]
+
+    assert (left_edge("tracked", 1) == COLORS[0]).all()
+    assert (left_edge("tracked", 2) == COLORS[1]).all()
+    lost = left_edge("lost", 1)
+    assert (lost == 128).all(1).any()
+    assert not (lost == COLORS[0]).all(1).any()
+    assert (left_edge("absent", 1) == 128).all()
+    row = draw(image, [TrackPoint(3, None, box, 0.9, "tracked")])[round(box.y + box.h / 2)]
+    thickness = (row == COLORS[0]).all(1).sum() / 2
+    assert thickness == pytest.approx(max(2, size[1] / 200), rel=0.5)

@@ -1,0 +1,169 @@
+"""The windows, used as a person does: a real X server, a real mouse, real keys."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TOOLS = ("Xvfb", "xdotool", "openbox")
+missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+needs_x = pytest.mark.skipif(bool(missing), reason=f"not installed: {' '.join(missing)}")
+
+PICK = """
+from siamcli.media.pick import pick_box
+from siamcli.errors import PickError
+import clips
+try:
+    print(*pick_box(clips.image(5, (480, 360)), "picker"))
+except PickError as error:
+    print("refused:", error, "|", error.hint)
+"""
+LIVE = """
+from siamcli.boxes import Box
+from siamcli.frames import Frame
+from siamcli.media.window import LiveWindow
+from siamcli.trajectory import TrackPoint
+import clips
+try:
+    with LiveWindow("picker") as window:
+        for index in range(10**9):
+            point = TrackPoint(index, None, Box(10, 10, 50, 50), 0.9, "tracked")
+            again = window.show(Frame(index, None, clips.image(5, (480, 360))), [point])
+            if index % 10 == 0: print("frame", index, flush=True)
+            if again: print("again", *again[0], flush=True)
+except KeyboardInterrupt:
+    print("quit", flush=True)
+"""
+
+
+class Desk:
+    """An X server with a window manager, and the hands in front of it."""
+
+    def __init__(self, display: str) -> None:
+        self._env = {**os.environ, "DISPLAY": display, "PYTHONPATH": str(ROOT / "tests")}
+        self._env.pop("WAYLAND_DISPLAY", None)
+
+    def start(self, code: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-u", "-c", code]
+        child = subprocess.Popen(command, env=self._env, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        search = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "^picker$"]
+        found = subprocess.run(search, env=self._env, capture_output=True, text=True, check=True, timeout=30)
+        self.window = found.stdout.split()[-1]
+        time.sleep(0.4)  # the window is shown before it listens
+        return child
+
+    def do(self, *commands: str) -> None:
+        for command in commands:
+            words = command.replace("WINDOW", self.window).split()
+            subprocess.run(["xdotool", *words], env=self._env, check=True, timeout=10)
+            time.sleep(0.08)
+
+    def drag(self, x0: int, y0: int, x1: int, y1: int) -> None:
+        move = "mousemove --window WINDOW"
+        self.do(f"{move} {x0} {y0}", "mousedown 1", f"{move} {(x0 + x1) // 2} {(y0 + y1) // 2}")
+        self.do(f"{move} {x1} {y1}", "mouseup 1")
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
+        pass_fds=[writing],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    with os.fdopen(reading) as file:
+        display = f":{file.readline().strip()}"
+    manager = subprocess.Popen(
+        ["openbox"],
+        env={**os.environ, "DISPLAY": display},
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    time.sleep(0.5)
+    yield Desk(display)
+    for child in (manager, server):
+        child.terminate()
+        child.wait()
+
+
+def result(child: subprocess.Popen[str]) -> str:
+    return child.communicate(timeout=20)[0].strip()
+
+
+@needs_x
+def test_drag_redraw_confirm(desk: Desk) -> None:
+    child = desk.start(PICK)
+    desk.drag(20, 20, 90, 90)
+    desk.drag(300, 250, 100, 50)  # the second counts; it was dragged from the lower right
+    desk.do("key Return")
+    assert [float(v) for v in result(child).split()] == pytest.approx([100, 50, 200, 200], abs=1)
+
+
+@needs_x
+def test_resized_window_and_drag_beyond_the_edge(desk: Desk) -> None:
+    child = desk.start(PICK)
+    desk.do("windowsize WINDOW 1100 600")
+    time.sleep(0.5)
+    # 480x360 shows as 800x600 with 150 to the left
+    desk.drag(450, 300, 1090, 590)
+    desk.do("key space")
+    assert [float(v) for v in result(child).split()] == pytest.approx([180, 180, 300, 174], abs=2)
+
+
+@needs_x
+@pytest.mark.parametrize("cancel", ["key Escape", "key c", "key alt+F4"])
+def test_cancel(desk: Desk, cancel: str) -> None:
+    child = desk.start(PICK)
+    desk.do("key Return")  # without a box it means nothing
+    desk.drag(20, 20, 90, 90)
+    desk.do(cancel)
+    said = result(child)
+    assert "refused: no box was picked" in said
+    assert "--box" in said
+
+
+@needs_x
+def test_live_pause_pick_again_quit(desk: Desk) -> None:
+    child = desk.start(LIVE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    desk.do("key space")
+    desk.do("key r")
+    desk.drag(100, 50, 300, 250)
+    desk.do("key Return")
+    time.sleep(0.5)
+    desk.do("key q")
+    lines = result(child).splitlines()
+    (again,) = [line for line in lines if line.startswith("again")]
+    assert [float(v) for v in again.split()[1:]] == pytest.approx([100, 50, 200, 200], abs=1)
+    assert lines[-1] == "quit"
+    assert lines.index(again) < len(lines) - 2  # it went on
+
+
+@needs_x
+def test_live_closed_window_quits(desk: Desk) -> None:
+    child = desk.start(LIVE)
+    desk.do("key alt+F4")
+    assert result(child).splitlines()[-1] == "quit"
+
+
+@pytest.mark.parametrize("display", ["", ":987"])
+def test_without_a_display_it_says_what_to_do(display: str) -> None:
+    """No display at all, and one that nobody serves, where Qt would abort the process."""
+    env = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    env |= {"PYTHONPATH": str(ROOT / "tests")} | ({"DISPLAY": display} if display else {})
+    done = subprocess.run(
+        [sys.executable, "-c", PICK], env=env, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("refused: no display")
+    assert "--box" in done.stdout
