@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,12 +57,5 @@ def read_progress(path: Path) -> Progress:
         raise InputError(
             f"cannot read {path}: {error.strerror}", hint="start without --resume to begin a run"
         ) from error
-    except Exception as error:
-        if (
-            not isinstance(error, RuntimeError | TypeError | ValueError | EOFError)
-            and type(error).__module__ != "pickle"
-        ):
-            raise
-        raise InputError(
-            f"{path} is no training checkpoint: {error}", hint="delete it to begin anew"
-        ) from error
+    except (RuntimeError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise InputError(f"{path} is no training checkpoint", hint="delete it to begin anew") from error

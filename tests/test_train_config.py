@@ -1,0 +1,53 @@
+"""The config is strict, complete when shown, and those that ship can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from siamcli.errors import InputError
+from siamcli.train.config import CONFIGS, dump_config, load_config
+
+MINIMAL = 'model = "siamrpnpp-r18"\noutput = "out"\n[[data]]\npath = "a"\nformat = "voc"\n'
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in CONFIGS.glob("*.toml")))
+def test_shipped_configs_survive_being_shown(name: str, tmp_path: Path) -> None:
+    config = load_config(name)
+    (tmp_path / "shown.toml").write_text(dump_config(config))
+    assert load_config(str(tmp_path / "shown.toml")) == config
+    assert config.spec.name == name
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("[track]\nstep = 3", "unknown key 'step'"),
+        ("speed = 1", "unknown key 'speed'"),
+        ('[track]\nsteps = "many"', "steps must be int"),
+        ("[track]\nrate = true", "rate must be float"),
+        ('[track]\ndecay = "linear"', "decay must be 'log' or 'cosine'"),
+        ("[[data]]\npath = 'b'", "'format' is missing"),
+        ("track = 3", "track must be a table"),
+        ("[distill]\nsizes = 3", "sizes must be"),
+        ("[track", "is not TOML"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, more: str, said: str) -> None:
+    path = tmp_path / "mine.toml"
+    top = more if "=" in more and not more.startswith("[") else ""
+    path.write_text(f"{top}\n{MINIMAL}{'' if top else more}")
+    with pytest.raises(InputError, match=said) as caught:
+        load_config(str(path))
+    assert caught.value.hint
+
+
+def test_unknown_model_and_missing_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINIMAL.replace("siamrpnpp-r18", "vgg"))
+    with pytest.raises(InputError, match="unknown model 'vgg'"):
+        load_config(str(path))
+    with pytest.raises(InputError, match="cannot read") as caught:
+        load_config("nowhere")
+    assert "siamrpnpp-r18" in str(caught.value.hint)

@@ -1,0 +1,151 @@
+"""The loop: learns, stops and goes on exactly, and leaves good files behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from training_set import make_config
+
+from siamcli.checkpoints.native import read_native
+from siamcli.errors import InputError
+from siamcli.load import build_model, load_tracker
+from siamcli.train.config import load_config
+from siamcli.train.data import load_footage
+from siamcli.train.loop import CHECKPOINT, Step, train
+from siamcli.train.resume import read_progress
+
+TEACHER = Path(__file__).parents[2] / "shared" / "data" / "teacher"
+CPU = torch.device("cpu")
+
+
+def run(config: Path, *, stop_after: int | None = None, resume: bool = False) -> list[Step]:
+    wanted = load_config(str(config))
+    Path(wanted.output).mkdir(exist_ok=True)
+    steps = train(wanted, load_footage(wanted.data), CPU, resume=resume)
+    taken = []
+    for step in steps:
+        taken.append(step)
+        if len(taken) == stop_after:
+            steps.close()  # type: ignore[attr-defined]
+            break
+    return taken
+
+
+def tensors(folder: Path) -> dict[str, torch.Tensor]:
+    return read_progress(folder / "out" / CHECKPOINT).module
+
+
+@pytest.mark.parametrize("stop_after", [1, 3])
+def test_resumed_equals_uninterrupted(tmp_path: Path, stop_after: int) -> None:
+    """Frozen at first, so that a stop after the second step falls into the other part."""
+    for name in ("whole", "parts"):
+        (tmp_path / name).mkdir()
+    more = "frozen = 0.5\nfixed_norm = false"
+    whole = run(make_config(tmp_path / "whole", steps=4, more=more))
+    config = make_config(tmp_path / "parts", steps=4, more=more)
+    parts = run(config, stop_after=stop_after) + run(config, resume=True)
+    assert [s.losses for s in parts] == [s.losses for s in whole]
+    ours, theirs = tensors(tmp_path / "parts"), tensors(tmp_path / "whole")
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    moved = read_native(tmp_path / "whole" / "out" / "siamrpnpp-r18.safetensors").weights
+    assert all(v.isfinite().all() for v in moved.values())
+
+
+@pytest.mark.skipif(not TEACHER.is_dir(), reason="the teacher's arrays are not here")
+def test_distillation_comes_first_and_resumes(tmp_path: Path) -> None:
+    for name in ("whole", "parts"):
+        (tmp_path / name).mkdir()
+    more = (
+        f'[distill]\nteacher = "{TEACHER}"\nsizes = [127]\n[distill.phase]\nsteps = 4\nbatch = 2\nrate = 1e-3'
+    )
+    whole = run(make_config(tmp_path / "whole", steps=1, more=more))
+    assert [s.phase for s in whole] == ["distill"] * 4 + ["track"]
+    assert "layer3.1" in whole[0].losses  # block by block
+    assert "stage3" in whole[3].losses  # end to end
+    config = make_config(tmp_path / "parts", steps=1, more=more)
+    parts = run(config, stop_after=3) + run(config, resume=True)
+    assert [s.losses for s in parts] == [s.losses for s in whole]
+
+
+def test_loss_falls_within_seconds(tmp_path: Path) -> None:
+    steps = run(make_config(tmp_path, steps=15, more="warmup = 0.0\nfrozen = 0.0\nbackbone_rate = 1.0"))
+    totals = [s.losses["total"] for s in steps]
+    assert sum(totals[-4:]) < 0.8 * sum(totals[:4])
+
+
+def test_weights_load_and_name_their_origin(tmp_path: Path) -> None:
+    config = make_config(tmp_path, steps=1)
+    run(config)
+    path = tmp_path / "out" / "siamrpnpp-r18.safetensors"
+    checkpoint = read_native(path)
+    assert checkpoint.provenance["pairs"] == 2
+    assert 'model = "siamrpnpp-r18"' in checkpoint.provenance["config"]
+    assert load_tracker(path).model == "siamrpnpp-r18"
+    assert not build_model(checkpoint).training
+
+
+def test_a_second_run_does_not_overwrite_the_first(tmp_path: Path) -> None:
+    config = make_config(tmp_path, steps=1)
+    run(config)
+    with pytest.raises(InputError, match="holds a training already"):
+        run(config)
+    (tmp_path / "out" / CHECKPOINT).write_bytes(b"PK nonsense")
+    with pytest.raises(InputError, match="no training checkpoint"):
+        run(config, resume=True)
+    (tmp_path / "out" / CHECKPOINT).unlink()
+    with pytest.raises(InputError, match="cannot read"):
+        run(config, resume=True)
+
+
+def command(config: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "siamcli", "train", str(config), "--device", "cpu", *more]
+
+
+def test_ctrl_c_keeps_a_checkpoint(tmp_path: Path) -> None:
+    config = make_config(tmp_path, steps=1000)
+    process = subprocess.Popen(command(config), stderr=subprocess.PIPE, text=True)
+    log = tmp_path / "out" / "log.csv"
+    for _ in range(600):
+        if log.exists() and log.read_text().count("\n") >= 2:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "--resume" in said
+    done = read_progress(tmp_path / "out" / CHECKPOINT)
+    assert done.step == log.read_text().count("\n") >= 2
+    assert load_tracker(tmp_path / "out" / "siamrpnpp-r18.safetensors")
+
+
+def test_full_disk_keeps_the_previous_checkpoint(tmp_path: Path) -> None:
+    """A file size limit stands in for the full disk: the write fails in the same place."""
+    config = make_config(tmp_path, steps=2, save_every=1)
+    run(config, stop_after=1)
+    before = (tmp_path / "out" / CHECKPOINT).read_bytes()
+    limited = ["bash", "-c", 'ulimit -f 2000; exec "$@"', "-", *command(config, "--resume")]
+    done = subprocess.run(limited, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
+    assert done.returncode == 8, done.stderr
+    assert "checkpoint.pt" in done.stderr
+    assert "hint:" in done.stderr
+    assert (tmp_path / "out" / CHECKPOINT).read_bytes() == before
+    assert not list((tmp_path / "out").glob("*.part"))
+
+
+def test_print_config_and_refusals(tmp_path: Path) -> None:
+    config = make_config(tmp_path, steps=1)
+    shown = subprocess.run(command(config, "--print-config"), capture_output=True, text=True)
+    assert shown.returncode == 0
+    assert "search_shift = 64.0" in shown.stdout
+    config.write_text(config.read_text() + "\nstepz = 3")
+    wrong = subprocess.run(command(config), capture_output=True, text=True)
+    assert wrong.returncode == 3
+    assert "unknown key 'stepz'" in wrong.stderr

@@ -1,0 +1,127 @@
+"""Pairs: drawn uniformly in the stated ranges, and boxes that stay on their objects."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from training_set import draw
+
+from siamcli.boxes import Box
+from siamcli.model.spec import SPECS
+from siamcli.train.augment import ColorConfig, color
+from siamcli.train.pairs import PairBatch, PairConfig, PairSampler, draw_pairs
+from siamcli.train.store import Footage, Picture, collect
+from siamcli.train.warp import warp
+
+SPEC = SPECS["siamrpnpp-r18"]
+PLAIN = ColorConfig(brightness=0, contrast=0, saturation=0, channel=0, grey=0, blur=0, noise=0)
+
+
+def footage_of(*boxes: tuple[float, float, float, float]) -> Footage:
+    rng = np.random.default_rng(1)
+    return collect([[Picture(draw([b], rng), ((f"object{i}", Box(*b)),)) for i, b in enumerate(boxes)]])
+
+
+def pairs_of(footage: Footage, config: PairConfig, n: int = 8) -> PairBatch:
+    return draw_pairs(footage, PairSampler(footage, [1.0]), SPEC, config, n, torch.Generator().manual_seed(3))
+
+
+def extent(crop: torch.Tensor) -> tuple[float, float, float, float]:
+    """Edges of the bright rectangle, from the middle of the crop."""
+    bright = crop.mean(0) > 150
+    columns, rows = bright.any(0).nonzero()[:, 0], bright.any(1).nonzero()[:, 0]
+    half = crop.shape[-1] / 2
+    return (
+        float(columns[0]) - half,
+        float(rows[0]) - half,
+        float(columns[-1]) + 1 - half,
+        float(rows[-1]) + 1 - half,
+    )
+
+
+@settings(max_examples=15, deadline=None)
+@given(x=st.integers(60, 90), y=st.integers(50, 70), w=st.integers(16, 44), h=st.integers(16, 44))
+def test_boxes_stay_on_their_objects(x: int, y: int, w: int, h: int) -> None:
+    pairs = pairs_of(footage_of((x, y, w, h)), PairConfig(search_shift=40, paste=0, color=PLAIN), 4)
+    for crop, box in zip(pairs.search, pairs.boxes, strict=True):
+        cx, cy, bw, bh = box.tolist()
+        expected = (cx - bw / 2, cy - bh / 2, cx + bw / 2, cy + bh / 2)
+        assert extent(crop) == pytest.approx(expected, abs=3.0)  # an image pixel is up to 4 crop pixels
+
+
+@pytest.mark.parametrize("shift", [0.0, 16.0, 64.0])
+def test_search_shift_is_uniform(shift: float) -> None:
+    footage = footage_of((80, 60, 30, 30))
+    config = PairConfig(search_shift=shift, paste=0, color=PLAIN)
+    centers = torch.cat([pairs_of(footage, config, 100).boxes[:, :2] for _ in range(1)])
+    assert centers.abs().max() <= shift
+    if shift:  # Kolmogorov-Smirnov against the uniform distribution, 1 % level
+        values = ((centers.flatten() / shift + 1) / 2).sort().values
+        steps = torch.arange(1, len(values) + 1) / len(values)
+        assert (values - steps).abs().max() < 1.63 / len(values) ** 0.5
+
+
+def test_scales_and_negatives_are_in_range() -> None:
+    pairs = pairs_of(footage_of((80, 60, 30, 30), (90, 50, 30, 30)), PairConfig(color=PLAIN), 50)
+    sides = pairs.boxes[:, 2:]  # a square target takes half of the exemplar
+    assert ((sides >= 63.5 / 1.19) & (sides <= 63.5 / 0.81)).all()
+    assert len(pairs.other) == 10
+    assert (pairs.other[:, 0] != pairs.other[:, 1]).all()
+
+
+def test_pasted_objects_spare_the_target() -> None:
+    footage = footage_of((80, 60, 30, 30))
+    without = pairs_of(footage, PairConfig(paste=0, color=PLAIN), 32)
+    pasted = pairs_of(footage, PairConfig(paste=1, occlusion=0, color=PLAIN), 32)
+    assert (without.search != pasted.search).any()
+    for before, after, box in zip(without.search, pasted.search, pasted.boxes, strict=True):
+        cx, cy, w, h = (float(v) for v in box)
+        x0, y0 = int(127.5 + cx - w / 2) + 2, int(127.5 + cy - h / 2) + 2
+        region = (..., slice(y0, y0 + int(h) - 4), slice(x0, x0 + int(w) - 4))
+        assert torch.equal(before[region], after[region])
+
+
+def test_share_decides_between_sources() -> None:
+    rng = np.random.default_rng(1)
+    sources = [[Picture(draw([b], rng), (("a", Box(*b)),))] for b in ((60, 60, 30, 30), (90, 60, 30, 30))]
+    footage = collect(sources)
+    first, _ = PairSampler(footage, [3.0, 1.0]).draw(4000, 1, torch.Generator().manual_seed(0))
+    assert float((first == 0).float().mean()) == pytest.approx(0.75, abs=0.03)
+
+
+def test_pairs_of_a_sequence_stay_within_reach() -> None:
+    rng = np.random.default_rng(1)
+    box = Box(60, 60, 30, 30)
+    footage = collect([[Picture(draw([box], rng), (("a", box),)) for _ in range(30)]])
+    first, second = PairSampler(footage, [1.0]).draw(2000, 5, torch.Generator().manual_seed(0))
+    assert (first - second).abs().max() == 5
+    assert len(first.unique()) == 30
+
+
+def test_warp_is_the_trackers_crop() -> None:
+    """Half-pixel centres as in cv2.resize, mean colour outside."""
+    rng = np.random.default_rng(2)
+    image = rng.integers(0, 255, (100, 120, 3), dtype=np.uint8)
+    footage = collect([[Picture(image, (("a", Box(10, 10, 20, 20)),))]])
+    center, step = torch.tensor([[60.0, 50.0]]), torch.full((1, 2), 80 / 127)
+    ours = warp(footage, torch.tensor([0]), center, step, 127)[0].permute(1, 2, 0).numpy()
+    theirs = cv2.resize(image[10:90, 20:100], (127, 127))
+    inner = (slice(2, -2), slice(2, -2))  # resize repeats the rim, the footage continues
+    assert np.abs(ours[inner] - theirs[inner]).max() < 1.5
+    outside = warp(footage, torch.tensor([0]), torch.tensor([[-500.0, 50.0]]), step, 127)
+    assert torch.allclose(outside[0, :, 0, 0], footage.mean[0])
+
+
+def test_color_off_changes_nothing_and_on_keeps_the_range() -> None:
+    crops = torch.rand(6, 3, 40, 40) * 255
+    random = torch.Generator().manual_seed(0)
+    assert torch.allclose(color(crops, PLAIN, random), crops, atol=1e-3)
+    strong = color(crops, ColorConfig(grey=1, blur=1, noise=1), random)
+    assert strong.min() >= 0
+    assert strong.max() <= 255
+    grey = color(crops, ColorConfig(grey=1, blur=0, noise=0), random)
+    assert (grey.amax(1) - grey.amin(1)).max() < 1e-2

@@ -1,0 +1,147 @@
+"""Every annotation format, with damage in it: usable things are read, the rest is counted."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from training_set import SIZE, draw, make_sequences
+
+from siamcli.boxes import Box
+from siamcli.errors import DatasetError
+from siamcli.train.config import DataConfig
+from siamcli.train.data import load_footage
+from siamcli.train.store import Footage
+
+WIDTH, HEIGHT = SIZE
+BOX = (60.0, 50.0, 36.0, 30.0)
+IMPOSSIBLE = (500.0, 20.0, 30.0, 30.0)
+WHOLE = (0.0, 0.0, 190.0, 150.0)
+
+
+def images(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    cv2.imwrite(str(folder / "good.jpg"), draw([BOX], np.random.default_rng(0)))
+    (folder / "bad.jpg").write_bytes(b"\xff\xd8 not a picture")
+
+
+def read(path: Path, form: str, **more: object) -> Footage:
+    return load_footage([DataConfig(str(path), form, **more)])  # type: ignore[arg-type]
+
+
+def check(footage: Footage) -> None:
+    """One good image with one box, one damaged image, one impossible box, one that fills the image."""
+    assert [t.boxes for t in footage.tracks] == [(pytest.approx(Box(*BOX), abs=0.01),)]
+    assert footage.size.tolist() == [[WIDTH, HEIGHT]]
+    reasons = Counter(s.reason for s in footage.skipped)
+    assert reasons == {"unreadable image": 1, "impossible box": 1, "box fills the image": 1}
+
+
+def test_jsonl(tmp_path: Path) -> None:
+    images(tmp_path / "a")
+    lines = [
+        {"file": "a/good.jpg", "boxes": [[*BOX, "dog"], [*IMPOSSIBLE, None], [*WHOLE, None]]},
+        {"file": "a/bad.jpg", "boxes": [[*BOX, "dog"]]},
+    ]
+    path = tmp_path / "annotations.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    check(read(path, "jsonl"))
+    path.write_text(path.read_text() + "\n{cut sho")
+    assert "unreadable annotation" in {s.reason for s in read(path, "jsonl").skipped}
+
+
+def test_coco(tmp_path: Path) -> None:
+    images(tmp_path / "train2017")
+    whole = {
+        "images": [{"id": 1, "file_name": "good.jpg"}, {"id": 2, "file_name": "bad.jpg"}],
+        "annotations": [
+            *({"image_id": 1, "bbox": list(b)} for b in (BOX, IMPOSSIBLE, WHOLE)),
+            {"image_id": 1, "bbox": list(BOX), "iscrowd": 1},
+            {"image_id": 2, "bbox": list(BOX)},
+        ],
+    }
+    (tmp_path / "annotations").mkdir()
+    path = tmp_path / "annotations" / "instances_train2017.json"
+    path.write_text(json.dumps(whole))
+    check(read(path, "coco"))
+    path.write_text("{}")
+    with pytest.raises(DatasetError, match="no COCO annotation file"):
+        read(path, "coco")
+
+
+def test_voc(tmp_path: Path) -> None:
+    images(tmp_path / "JPEGImages")
+    (tmp_path / "Annotations").mkdir()
+    for name, boxes in {"good": (BOX, IMPOSSIBLE, WHOLE), "bad": (BOX,)}.items():
+        corners = "".join(
+            f"<object><bndbox><xmin>{x + 1}</xmin><ymin>{y + 1}</ymin>"
+            f"<xmax>{x + w}</xmax><ymax>{y + h}</ymax></bndbox></object>"
+            for x, y, w, h in boxes
+        )
+        text = f"<annotation><filename>{name}.jpg</filename>{corners}</annotation>"
+        (tmp_path / "Annotations" / f"{name}.xml").write_text(text)
+    check(read(tmp_path, "voc"))
+    (tmp_path / "Annotations" / "torn.xml").write_text("<annotation><obj")
+    assert "unreadable annotation" in {s.reason for s in read(tmp_path, "voc").skipped}
+
+
+def test_yolo(tmp_path: Path) -> None:
+    images(tmp_path / "images")
+    (tmp_path / "labels").mkdir()
+    for name, boxes in {"good": (BOX, IMPOSSIBLE, WHOLE), "bad": (BOX,)}.items():
+        rows = [(x + w / 2, y + h / 2, w, h) for x, y, w, h in boxes]
+        shares = [(a / WIDTH, b / HEIGHT, c / WIDTH, d / HEIGHT) for a, b, c, d in rows]
+        text = "\n".join("0 " + " ".join(f"{v:.6f}" for v in row) for row in shares)
+        (tmp_path / "labels" / f"{name}.txt").write_text(text)
+    (tmp_path / "labels" / "classes.txt").write_text("dog\n")
+    check(read(tmp_path, "yolo"))
+
+
+def test_folders(tmp_path: Path) -> None:
+    make_sequences(tmp_path, count=2, frames=6)
+    footage = read(tmp_path, "folders", stride=2)
+    assert [t.name for t in footage.tracks] == ["seq0", "seq1"]
+    assert [b.x for b in footage.tracks[0].boxes] == [40, 50, 60]
+    assert len(read(tmp_path, "folders", include="*1").tracks) == 1
+    (tmp_path / "seq0" / "groundtruth.txt").write_text("1,2,3,4\n")
+    assert [s.reason for s in read(tmp_path, "folders").skipped] == ["not one box per image"]
+
+
+def test_otb_folders_count_from_one(tmp_path: Path) -> None:
+    make_sequences(tmp_path / "made", count=1, frames=3)
+    otb = tmp_path / "set" / "Dog"
+    otb.mkdir(parents=True)
+    (tmp_path / "made" / "seq0").rename(otb / "img")
+    (otb / "img" / "groundtruth.txt").rename(otb / "groundtruth_rect.txt")
+    assert read(tmp_path / "set", "folders").tracks[0].boxes[0] == Box(39, 49, 36, 30)
+
+
+def test_videos(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    writer = cv2.VideoWriter(str(tmp_path / "dog.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 25, SIZE)
+    for _ in range(4):
+        writer.write(draw([BOX], rng))
+    writer.release()
+    row = ",".join(map(str, BOX))
+    (tmp_path / "dog.txt").write_text("\n".join([row, "nan,nan,nan,nan", row, row, row]))
+    footage = read(tmp_path, "videos")
+    assert [len(t.boxes) for t in footage.tracks] == [3]
+    assert [s.reason for s in footage.skipped] == ["fewer frames than boxes"]
+    assert len(read(tmp_path / "dog.avi", "videos").tracks) == 1
+    (tmp_path / "dog.txt").write_text("one two")
+    with pytest.raises(DatasetError, match="no usable image"):
+        read(tmp_path, "videos")
+
+
+@pytest.mark.parametrize("form", ["jsonl", "coco", "voc", "yolo", "folders", "videos"])
+def test_wrong_places_are_named(tmp_path: Path, form: str) -> None:
+    with pytest.raises(DatasetError, match="does not exist"):
+        read(tmp_path / "nowhere", form)
+    with pytest.raises(DatasetError) as caught:
+        read(tmp_path, form)
+    assert str(tmp_path) in str(caught.value)
+    assert caught.value.hint

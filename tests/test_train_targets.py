@@ -1,0 +1,88 @@
+"""Targets and losses against cases computed by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from siamcli.boxes import Box, iou
+from siamcli.model.anchors import anchor_grid, decode
+from siamcli.model.siamrpn import SiamRPN
+from siamcli.model.spec import SPECS
+from siamcli.train.losses import LossConfig, TrackerLoss
+from siamcli.train.pairs import PairBatch
+from siamcli.train.schedule import PhaseConfig, backbone_trains, rate_at
+from siamcli.train.targets import TargetConfig, anchor_iou, make_targets
+
+SPEC = SPECS["siamrpnpp-r18"]
+ANCHORS = anchor_grid(SPEC)
+
+
+def test_iou_agrees_with_the_words() -> None:
+    boxes = torch.tensor([[10.0, -4.0, 60.0, 50.0], [-30.0, 20.0, 100.0, 30.0]])
+    for row, box in zip(anchor_iou(boxes, ANCHORS), boxes.tolist(), strict=True):
+        for i in (0, 700, 1562, 2000, 3124):
+            expected = iou(Box.from_center(*box), Box.from_center(*ANCHORS[:, i].tolist()))
+            assert float(row[i]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_hand_computed_case() -> None:
+    """A 64 x 64 target in the middle: the square anchor there fits exactly, its neighbours 8 px away
+    overlap 56*64 / (2*64*64 - 56*64) = 0.78, diagonal ones 56*56 / (8192 - 56*56) = 0.62, those at
+    16 px 48 / 80 = 0.6 (not above), so 9 are positive; the other shapes stay below 0.6."""
+    targets = make_targets(
+        torch.tensor([[0.0, 0.0, 64.0, 64.0]]), ANCHORS, TargetConfig(), torch.Generator().manual_seed(0)
+    )
+    positive = (targets.positive[0] > 0).nonzero()[:, 0]
+    middle = 2 * 625 + 312
+    assert positive.tolist() == [middle + dy * 25 + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    assert targets.positive[0].sum() == pytest.approx(1.0)
+    assert int((targets.negative > 0).sum()) == 64 - 9
+    assert targets.delta[0, :, middle].tolist() == [0, 0, 0, 0]
+    assert targets.delta[0, :, middle + 1].tolist() == [-8 / 64, 0, 0, 0]
+    overlap = anchor_iou(torch.tensor([[0.0, 0.0, 64.0, 64.0]]), ANCHORS)
+    assert (overlap[targets.negative > 0] < 0.3).all()
+
+
+def test_deltas_decode_to_the_box() -> None:
+    box = torch.tensor([[7.0, -20.0, 50.0, 80.0]])
+    delta = make_targets(box, ANCHORS, TargetConfig(), torch.Generator()).delta
+    assert torch.allclose(decode(delta, ANCHORS)[0], box.T.expand(-1, 3125), atol=1e-3)
+
+
+def test_limits_hold() -> None:
+    config = TargetConfig(positive=0.3, negative=0.2, positives=16, total=64)
+    targets = make_targets(
+        torch.tensor([[0.0, 0.0, 60.0, 60.0], [300.0, 300.0, 5.0, 5.0]]), ANCHORS, config, torch.Generator()
+    )
+    assert (targets.positive > 0).sum(1).tolist() == [16, 0]
+    assert (targets.negative > 0).sum(1).tolist() == [48, 64]
+
+
+def test_loss_of_known_outputs() -> None:
+    """Zero logits: log 2 for either class; zero deltas: the mean absolute delta of the positives."""
+    model = SiamRPN(SPEC).eval()
+    for head in (model.cls, model.loc):
+        for branch in head.branches:
+            torch.nn.init.zeros_(branch.head[-1].weight)
+            torch.nn.init.zeros_(branch.head[-1].bias)
+    loss = TrackerLoss(model, LossConfig(loc_weight=2.0), TargetConfig())
+    batch = PairBatch(
+        torch.rand(1, 3, 127, 127),
+        torch.rand(1, 3, 255, 255),
+        torch.tensor([[0.0, 0.0, 64.0, 64.0]]),
+        torch.zeros(0, 2, dtype=torch.long),
+    )
+    parts = loss(batch, torch.Generator())
+    assert parts["cls"].item() == pytest.approx(0.6931, abs=1e-3)
+    assert parts["loc"].item() == pytest.approx((6 * 0.125 + 6 * 0.125) / 9, abs=1e-4)
+    assert parts["total"].item() == pytest.approx(parts["cls"].item() + 2 * parts["loc"].item(), abs=1e-5)
+
+
+def test_the_papers_schedule() -> None:
+    paper = PhaseConfig(steps=1000)
+    rates = [rate_at(s, paper) for s in range(1000)]
+    assert max(rates) == pytest.approx(0.005)
+    assert rates[0] == pytest.approx(0.001)
+    assert rates[-1] == pytest.approx(0.0005, rel=0.01)
+    assert [backbone_trains(s, paper) for s in (0, 499, 500, 999)] == [False, False, True, True]
