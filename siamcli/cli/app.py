@@ -13,7 +13,9 @@ from typer.core import TyperGroup
 
 from siamcli import __version__
 from siamcli.cli import console, doctor, report, run, score, train, tune, weights
+from siamcli.cli.convert import convert
 from siamcli.cli.eval import eval_
+from siamcli.cli.render import render
 from siamcli.errors import SiamtrackError
 
 __all__ = ["app", "main"]
@@ -56,6 +58,8 @@ app.command("eval")(eval_)
 app.command("score")(score.score)
 app.command("report")(report.report)
 app.command("tune")(tune.tune)
+app.command("convert")(convert)
+app.command("render")(render)
 app.add_typer(weights.app)
 
 

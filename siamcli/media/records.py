@@ -11,7 +11,7 @@ from siamcli.boxes import Box
 from siamcli.frames import SourceInfo
 from siamcli.trajectory import TrackHeader, TrackPoint, TrackState
 
-__all__ = ["COLUMNS", "SCHEMA", "header_record", "parse_header", "parse_point", "point_record"]
+__all__ = ["COLUMNS", "SCHEMA", "header_record", "mot_line", "parse_header", "parse_point", "point_record"]
 
 SCHEMA = "siamtrack-trajectory/1"
 BOXES = "x, y, w, h in pixels after rotation, 0-based and continuous: (x, y) is the top-left corner"
@@ -37,6 +37,18 @@ def point_record(point: TrackPoint) -> Record:
         "score": _rounded(point.score, 4),
         "state": point.state,
     }
+
+
+def mot_line(record: Mapping[str, Any]) -> str:
+    """A `point_record` as a line of MOTChallenge results, empty where the target is lost or absent.
+
+    frame,id,left,top,width,height,confidence,-1,-1,-1; frames, ids and pixels count from 1.
+    """
+    left, top, w, h = (record[key] for key in "xywh")
+    if record["state"] in ("lost", "absent") or None in (left, top, w, h):
+        return ""
+    place = f"{left + 1:.3f},{top + 1:.3f},{w:.3f},{h:.3f}"
+    return f"{record['frame'] + 1},{record['target']},{place},{record['score']},-1,-1,-1\n"
 
 
 def parse_point(record: Mapping[str, Any]) -> TrackPoint:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from siamcli.errors import OutputError
 from siamcli.media.parts import PartFile, reporting
-from siamcli.media.records import COLUMNS, header_record, point_record
+from siamcli.media.records import COLUMNS, header_record, mot_line, point_record
 from siamcli.trajectory import LostLog, TrackHeader, TrackPoint
 
 if TYPE_CHECKING:
@@ -146,7 +146,25 @@ class CsvWriter(TrackWriter):
         return ""
 
 
-WRITERS: dict[str, type[TrackWriter]] = {".json": JsonWriter, ".jsonl": JsonLinesWriter, ".csv": CsvWriter}
+class MotWriter(TrackWriter):
+    """MOTChallenge results."""
+
+    def head(self, header: dict[str, Any]) -> str:
+        return ""
+
+    def body(self, point: dict[str, Any], first: bool) -> str:
+        return mot_line(point)
+
+    def tail(self, summary: dict[str, Any]) -> str:
+        return ""
+
+
+WRITERS: dict[str, type[TrackWriter]] = {
+    ".json": JsonWriter,
+    ".jsonl": JsonLinesWriter,
+    ".csv": CsvWriter,
+    ".txt": MotWriter,
+}
 
 
 def open_writer(path: str, header: TrackHeader, *, overwrite: bool, format: str | None = None) -> TrackWriter:

@@ -1,0 +1,40 @@
+"""siamtrack render: an annotated video from a trajectory, without tracking again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from siamcli.cli import console
+from siamcli.cli.outputs import source_stem
+
+__all__ = ["render"]
+
+
+def render(
+    video: Annotated[str, typer.Argument(help="The video or image folder that was tracked.")],
+    trajectory: Annotated[Path, typer.Argument(help="A .json, .jsonl or .csv that siamtrack wrote.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The annotated video.", show_default="NAME.rendered.mp4"),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", "-y", help="Replace a video that exists.")
+    ] = False,
+    quiet: Annotated[bool, console.Quiet] = False,
+) -> None:
+    """Draw TRAJECTORY into VIDEO, all of it: frames without a point stay as they are.
+
+    For example: siamtrack render video.mp4 video.tracked.json
+    """
+    from siamcli.convert.drawn import draw_video
+    from siamcli.media.readers import read_trajectory
+
+    target = output or Path(f"{source_stem(video)}.rendered.mp4")
+    drawn = read_trajectory(trajectory)
+    with console.progress(Path(video).name, drawn.header.source.count) as update:
+        for done in draw_video(video, drawn, target, overwrite=overwrite):
+            update(done, "")
+    typer.echo(target)

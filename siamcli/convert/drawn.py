@@ -1,0 +1,53 @@
+"""A trajectory as a video: what `siamtrack run` draws, without tracking again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+from siamcli.errors import InputError, OutputError
+from siamcli.media.parts import make_folder
+from siamcli.media.prefetch import prefetch
+from siamcli.media.sinks import VIDEO_SUFFIXES, Sinks
+from siamcli.media.sources import open_source
+from siamcli.trajectory import Trajectory
+
+__all__ = ["draw_video"]
+
+
+def draw_video(source: str, trajectory: Trajectory, target: Path, *, overwrite: bool) -> Iterator[int]:
+    """Draw every point into its frame of `source` and write `target`; yields the frames written so far.
+
+    Raises InputError when the trajectory is not one of this source: other frame size, or frames that
+    the source does not have.
+    """
+    if target.suffix.lower() not in VIDEO_SUFFIXES:
+        raise OutputError(f"{target} is no video", hint=f"known suffixes: {' '.join(VIDEO_SUFFIXES)}")
+    ordered = sorted(trajectory.points, key=lambda point: (point.index, point.target))
+    points = {index: tuple(found) for index, found in groupby(ordered, key=lambda point: point.index)}
+    make_folder(target.parent)
+    with ExitStack() as stack:
+        frames = stack.enter_context(prefetch(open_source(source)))
+        info, size = frames.info, trajectory.header.source.size
+        if size is not None and info.size is not None and info.size != size:
+            raise InputError(
+                f"the frames of {source} are {info.size[0]}x{info.size[1]}, "
+                f"those of the trajectory {size[0]}x{size[1]}",
+                hint="draw it into the video that was tracked",
+            )
+        header = replace(trajectory.header, source=info)
+        audio = source if Path(source).is_file() else None
+        sinks = stack.enter_context(Sinks([str(target)], header, overwrite=overwrite, audio=audio))
+        last = -1
+        for number, frame in enumerate(frames, start=1):
+            sinks.write(frame, points.get(frame.index, ()))
+            last = frame.index
+            yield number
+        if points and max(points) > last:
+            raise InputError(
+                f"the trajectory goes on to frame {max(points)}, {source} ends with frame {last}",
+                hint="draw it into the video that was tracked",
+            )

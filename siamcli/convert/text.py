@@ -1,0 +1,51 @@
+"""Text by frame: MOTChallenge and WebVTT."""
+
+from __future__ import annotations
+
+import json
+
+from siamcli.convert.select import believed, frame_times, target_name
+from siamcli.media.records import mot_line, point_record
+from siamcli.trajectory import Trajectory
+
+__all__ = ["mot", "webvtt"]
+
+
+def mot(trajectory: Trajectory) -> dict[str, str]:
+    """MOTChallenge results: the same lines that `siamtrack run -o NAME.txt` writes.
+
+    Source: https://motchallenge.net/instructions/
+    """
+    text = "".join(mot_line(point_record(point)) for point in trajectory.points)
+    return {f"{trajectory.header.source.name}.mot.txt": text}
+
+
+def webvtt(trajectory: Trajectory) -> dict[str, str]:
+    """WebVTT for `<track kind="metadata">`: a cue per frame, its text a JSON list of boxes.
+
+    Source: https://www.w3.org/TR/webvtt1/
+    """
+    times = frame_times(trajectory) if trajectory.points else {}
+    boxes: dict[int, list[dict[str, object]]] = {}
+    for point in believed(trajectory):
+        record = point_record(point)
+        entry = {key: record[key] for key in ("frame", "target", "x", "y", "w", "h", "score")}
+        entry["label"] = target_name(trajectory, point.target)
+        boxes.setdefault(point.index, []).append(entry)
+    cues = ["WEBVTT\n"]
+    for index, entries in boxes.items():
+        start, end = (_clock(second) for second in times[index])
+        text = json.dumps(entries).replace("-->", "--\\u003e")  # the one thing that a cue may not hold
+        cues.append(f"{start} --> {end}\n{text}\n")
+    return {f"{trajectory.header.source.name}.vtt": "\n".join(cues)}
+
+
+def _clock(seconds: float) -> str:
+    """HH:MM:SS.mmm.
+
+    >>> _clock(3725.0416)
+    '01:02:05.042'
+    """
+    milliseconds = round(seconds * 1000)
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"

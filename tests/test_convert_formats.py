@@ -1,0 +1,242 @@
+"""Every format against its own reader, or its written rules where there is none to install."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from siamcli.bench.catalog import find_spec
+from siamcli.bench.results import read_runs, read_track
+from siamcli.bench.sequence import Sequence
+from siamcli.boxes import Box, iou
+from siamcli.convert.formats import FORMATS, write_files
+from siamcli.errors import InputError, OutputError
+from siamcli.frames import SourceInfo
+from siamcli.media.writers import open_writer
+from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
+
+WIDTH, HEIGHT = 640, 360
+sides = st.floats(2, 200)
+boxes = st.builds(Box, st.floats(-20, 600), st.floats(-20, 340), sides, sides)
+states = st.sampled_from(["tracked", "lost", "found", "absent"])
+
+
+@st.composite
+def trajectories(draw, targets=range(1, 4)):
+    """Targets of a 640x360 clip at 25 fps in every frame from 0 on."""
+    count, length = draw(st.sampled_from(targets)), draw(st.integers(1, 6))
+    labels = tuple(draw(st.sampled_from([None, "player", "a & b", "läufer"])) for _ in range(count))
+    points = tuple(
+        TrackPoint(
+            index=index,
+            time=index / 25,
+            box=draw(boxes),
+            score=round(draw(st.floats(0, 1)), 4),
+            state="init" if index == 0 else draw(states),
+            target=target,
+        )
+        for index in range(length)
+        for target in range(1, count + 1)
+    )
+    source = SourceInfo("clip", (WIDTH, HEIGHT), Fraction(25), length)
+    return Trajectory(TrackHeader(source, "m", "", "1", labels=labels), points, complete=True)
+
+
+def seen(trajectory):
+    """(frame, target) -> believed point."""
+    return {(p.index, p.target): p for p in trajectory.points if p.state not in ("lost", "absent")}
+
+
+def only(files):
+    (text,) = files.values()
+    return text
+
+
+def near(a, b, tolerance=2e-3):
+    return np.allclose(a, b, atol=tolerance)
+
+
+@given(trajectories())
+def test_mot(trajectory):
+    rows = [list(map(float, line.split(","))) for line in only(FORMATS["mot"](trajectory)).splitlines()]
+    found = {(int(f) - 1, int(t)): (x - 1, y - 1, w, h, s) for f, t, x, y, w, h, s, *_ in rows}
+    assert found.keys() == seen(trajectory).keys() and all(len(row) == 10 for row in rows)
+    assert all(near(found[key], (*p.box, p.score)) for key, p in seen(trajectory).items())
+
+
+@given(trajectories())
+def test_coco_with_its_own_reader(tmp_path_factory, trajectory):
+    reader = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
+    path = tmp_path_factory.mktemp("coco") / "a.json"
+    path.write_text(only(FORMATS["coco"](trajectory)))
+    data = reader.COCO(path)
+    names = [trajectory.header.labels[t] or f"target {t + 1}" for t in range(len(trajectory.header.labels))]
+    found = {}
+    for annotation in data.loadAnns(data.getAnnIds()):
+        (image,) = data.loadImgs(annotation["image_id"])
+        (category,) = data.loadCats(annotation["category_id"])
+        assert category["name"] == names[annotation["track_id"] - 1]
+        assert image["file_name"] == f"clip/{image['frame_id']:06d}.jpg"
+        found[image["frame_id"], annotation["track_id"]] = annotation["bbox"]
+    assert len(data.getImgIds()) == len({p.index for p in trajectory.points})
+    assert found.keys() == seen(trajectory).keys()
+    assert all(near(found[key], p.box) for key, p in seen(trajectory).items())
+
+
+@given(trajectories())
+def test_cvat(trajectory):
+    root = ElementTree.fromstring(only(FORMATS["cvat"](trajectory)))
+    assert root.findtext("version") == "1.1" and root.findtext("meta/task/mode") == "interpolation"
+    assert root.findtext("meta/task/original_size/width") == str(WIDTH)
+    labels = {label.findtext("name") for label in root.iterfind("meta/task/labels/label")}
+    found = {}
+    for track in root.iterfind("track"):
+        assert track.get("label") in labels
+        frames = [int(box.get("frame")) for box in track]
+        assert frames == sorted(set(frames))
+        for box in track:
+            a, b, c, d = (float(box.get(side)) for side in ("xtl", "ytl", "xbr", "ybr"))
+            if box.get("outside") == "0":
+                found[int(box.get("frame")), int(track.get("id")) + 1] = (a, b, c - a, d - b)
+    assert found.keys() == seen(trajectory).keys()
+    assert all(near(found[key], p.box) for key, p in seen(trajectory).items())
+
+
+def test_cvat_track_that_ends_early_goes_outside():
+    points = [TrackPoint(i, None, Box(1, 2, 3, 4), 1, "tracked", t) for t, i in ((1, 0), (2, 0), (2, 1))]
+    source = SourceInfo("clip", (WIDTH, HEIGHT))
+    trajectory = Trajectory(TrackHeader(source, "", "", "", labels=(None, None)), tuple(points), True)
+    first = ElementTree.fromstring(only(FORMATS["cvat"](trajectory))).find("track")
+    assert [(box.get("frame"), box.get("outside")) for box in first] == [("0", "0"), ("1", "1")]
+
+
+@given(trajectories())
+def test_labelstudio(trajectory):
+    (task,) = json.loads(only(FORMATS["labelstudio"](trajectory)))
+    assert task["data"] == {"video": "clip"}
+    found = {}
+    for number, region in enumerate(task["predictions"][0]["result"], start=1):
+        assert region["type"] == "videorectangle" and len(region["value"]["labels"]) == 1
+        assert region["value"]["framesCount"] == trajectory.header.source.count
+        for step in region["value"]["sequence"]:
+            assert step["time"] == pytest.approx((step["frame"] - 1) / 25)
+            if step["enabled"]:
+                found[step["frame"] - 1, number] = [step[side] for side in ("x", "y", "width", "height")]
+    assert found.keys() == seen(trajectory).keys()
+    scale = np.array([WIDTH, HEIGHT, WIDTH, HEIGHT]) / 100
+    assert all(near(found[key] * scale, p.box) for key, p in seen(trajectory).items())
+
+
+@given(trajectories(targets=[1]))
+def test_yolo_is_the_visible_part(trajectory):
+    files = FORMATS["yolo"](trajectory)
+    (label,) = files.pop("classes.txt").splitlines()
+    assert label == (trajectory.header.labels[0] or "target 1")
+    assert set(files) == {f"labels/clip_{p.index:06d}.txt" for p in trajectory.points}
+    for point in trajectory.points:
+        text = files[f"labels/clip_{point.index:06d}.txt"]
+        if point.state in ("lost", "absent"):
+            assert text == ""
+            continue
+        number, *values = map(float, text.split())
+        assert number == 0 and all(0 <= value <= 1 for value in values)
+        cx, cy, w, h = np.array(values) * [WIDTH, HEIGHT, WIDTH, HEIGHT]
+        x0, y0 = max(point.box.x, 0), max(point.box.y, 0)
+        x1, y1 = min(point.box.x + point.box.w, WIDTH), min(point.box.y + point.box.h, HEIGHT)
+        assert iou(Box.from_center(cx, cy, w, h), Box(x0, y0, x1 - x0, y1 - y0)) > 0.99
+
+
+@given(trajectories(targets=[1]), st.sampled_from(["otb", "got10k", "lasot", "trackingnet"]))
+def test_benchmark_files_come_back(tmp_path_factory, trajectory, format):
+    folder = tmp_path_factory.mktemp(format)
+    write_files(FORMATS[format](trajectory), file=None, folder=folder, overwrite=False)
+    key = {"otb": "otb2015", "got10k": "got10k-val"}.get(format, format)
+    truth = np.array([p.box for p in trajectory.points])
+    track = read_track(folder, find_spec(key), Sequence("clip", truth))
+    assert near(track.boxes, truth, 0.006)
+
+
+def test_where_pixels_count_from():
+    point = TrackPoint(0, 0.0, Box(10, 20, 30, 40), 1.0, "init")
+    trajectory = Trajectory(TrackHeader(SourceInfo("clip", (WIDTH, HEIGHT)), "", "", ""), (point,), True)
+    starts = {format: only(FORMATS[format](trajectory)).split(",")[0] for format in ("otb", "got10k")}
+    assert {format: float(x) for format, x in starts.items()} == {"otb": 11, "got10k": 10}
+    assert only(FORMATS["mot"](trajectory)).startswith("1,1,11.000,21.000,30.000,40.000,")
+
+
+@given(trajectories(targets=[1]))
+def test_vot_run_comes_back(tmp_path_factory, trajectory):
+    folder = tmp_path_factory.mktemp("vot")
+    write_files(FORMATS["vot"](trajectory), file=None, folder=folder, overwrite=False)
+    truth = np.array([p.box for p in trajectory.points])
+    (run,) = read_runs(folder, find_spec("vot2018"), Sequence("clip", truth))
+    assert run.codes.tolist()[0] == 1
+    corners = run.regions[1:].reshape(-1, 4, 2)
+    assert near(corners.min(axis=1), truth[1:, :2])
+    assert near(np.ptp(corners, axis=1) + 1, truth[1:, 2:])  # polygons join pixel centres
+
+
+@given(trajectories())
+def test_webvtt_with_a_reader(tmp_path_factory, trajectory):
+    reader = pytest.importorskip("webvtt", reason="webvtt-py is not installed")
+    path = tmp_path_factory.mktemp("vtt") / "a.vtt"
+    path.write_text(only(FORMATS["webvtt"](trajectory)))
+    found = {}
+    for caption in reader.read(path):
+        for box in json.loads(caption.text):
+            assert caption.start_in_seconds == int(box["frame"] / 25)
+            assert caption.end > caption.start
+            found[box["frame"], box["target"]] = [box[side] for side in "xywh"]
+    assert found.keys() == seen(trajectory).keys()
+    assert all(near(found[key], p.box) for key, p in seen(trajectory).items())
+
+
+def test_several_targets_are_several_sequences():
+    labels = ("player 7", None, "player 7")
+    points = tuple(TrackPoint(0, 0.0, Box(t, t, 5, 5), 1.0, "init", t) for t in (1, 2, 3))
+    header = TrackHeader(SourceInfo("clip", (WIDTH, HEIGHT)), "", "", "", labels=labels)
+    files = FORMATS["lasot"](Trajectory(header, points, True))
+    assert list(files) == ["clip_player_7.txt", "clip_target_2.txt", "clip_player_7_3.txt"]
+
+
+@pytest.mark.parametrize(
+    ("format", "indices", "says"),
+    [
+        ("otb", (0, 2), "no point between frames 0 and 2"),
+        ("coco", (0,), "how large its frames are"),
+        ("webvtt", (0,), "neither times nor a frame rate"),
+        ("yolo", (), "how large"),
+        ("otb", (), "no point"),
+    ],
+)
+def test_what_cannot_be_said_is_refused(format, indices, says):
+    points = tuple(TrackPoint(i, None, Box(1, 2, 3, 4), 1.0, "tracked") for i in indices)
+    with pytest.raises(InputError, match=says):
+        FORMATS[format](Trajectory(TrackHeader(SourceInfo("clip"), "", "", ""), points, True))
+
+
+@given(trajectories())
+def test_run_writes_the_same_mot_lines(tmp_path_factory, trajectory):
+    path = tmp_path_factory.mktemp("mot") / "a.txt"
+    with open_writer(str(path), trajectory.header, overwrite=False) as writer:
+        for index in range(max(p.index for p in trajectory.points) + 1):
+            writer.write([p for p in trajectory.points if p.index == index])
+    assert path.read_text() == only(FORMATS["mot"](trajectory))
+
+
+def test_files_are_not_replaced_unasked(tmp_path):
+    files = {"a/b.txt": "1", "c.txt": "2"}
+    write_files(files, file=None, folder=tmp_path, overwrite=False)
+    (tmp_path / "a/b.txt").unlink()
+    with pytest.raises(OutputError, match=r"c\.txt exists"):
+        write_files(files, file=None, folder=tmp_path, overwrite=False)
+    assert not (tmp_path / "a/b.txt").exists()
+    with pytest.raises(InputError, match="2 files"):
+        write_files(files, file=tmp_path / "one", folder=Path(), overwrite=False)
