@@ -1,0 +1,97 @@
+"""`siamtrack eval`, `score`, `report` and `tune` as a user meets them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from siamcli.checkpoints.params import read_params
+from siamcli.model.spec import TrackerParams
+
+COUNT = 3
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two sequences in TrackingNet's layout and as a plain folder."""
+    rng = np.random.default_rng(0)
+    for name in ("x_0", "y_0"):
+        folder = tmp_path / "data" / "TEST" / "frames" / name
+        folder.mkdir(parents=True)
+        for i in range(COUNT):
+            cv2.imwrite(str(folder / f"{i}.jpg"), rng.integers(0, 255, (96, 128, 3), np.uint8))
+        anno = tmp_path / "data" / "TEST" / "anno" / f"{name}.txt"
+        anno.parent.mkdir(exist_ok=True)
+        anno.write_text("40,30,24,20\n")
+        (tmp_path / "plain" / name).mkdir(parents=True)
+        (tmp_path / "plain" / name / "img").symlink_to(folder)
+        (tmp_path / "plain" / name / "groundtruth.txt").write_text("40,30,24,20\n" * COUNT)
+    return tmp_path / "data"
+
+
+def test_eval_scores_and_resumes(siamtrack, weights, data, tmp_path):
+    args = ("eval", "folder", "--root", tmp_path / "plain", "--weights", weights, "--device", "cpu")
+    done = siamtrack(*args, "--format", "json")
+    assert done.code == 0, done.err
+    (table,) = json.loads(done.out)
+    assert table["rows"][0]["tracker"] == "untrained"
+    assert 0 < table["rows"][0]["success AUC"] <= 20 / 21
+    again = siamtrack(*args)
+    assert "2 of 2 sequences were finished before" in again.err
+    other = tmp_path / "other.toml"
+    other.write_text("lr = 0.1\n")
+    assert "finished before" not in siamtrack(*args, "--params", other).err
+    report = siamtrack("report", "results", "--per", "sequence", "--format", "csv")
+    assert [line.split(",")[1] for line in report.out.splitlines()] == ["name", "x_0", "y_0"]
+
+
+def test_eval_packs_for_the_server(siamtrack, weights, data, tmp_path):
+    done = siamtrack(
+        "eval", "trackingnet", "--root", data, "--weights", weights, "--name", "ours", "--device", "cpu"
+    )
+    assert (done.code, done.out) == (0, "")
+    archive = zipfile.ZipFile(tmp_path / "results" / "trackingnet" / "ours.zip")
+    assert archive.namelist() == ["x_0.txt"]
+    rows = archive.read("x_0.txt").decode().splitlines()
+    assert (len(rows), rows[0]) == (COUNT, "40.00,30.00,24.00,20.00")
+
+
+def test_tune_logs_trials_and_keeps_the_best(siamtrack, weights, data, tmp_path):
+    shutil.rmtree(tmp_path / "plain" / "y_0")
+    done = siamtrack("tune", "folder", "--root", tmp_path / "plain", "--weights", weights, "--trials", 1,
+                     "--device", "cpu")  # fmt: skip
+    assert done.code == 0, done.err
+    trials = [json.loads(line) for line in (tmp_path / "tuning" / "trials.jsonl").read_text().splitlines()]
+    assert [trial["trial"] for trial in trials] == [0, 1]
+    assert trials[0]["params"] == {}
+    best = max(trials, key=lambda trial: trial["auc"])
+    params = read_params(tmp_path / "tuning" / "best.toml", TrackerParams())
+    assert all(getattr(params, name) == value for name, value in best["params"].items())
+    assert f"lr = {params.lr}" in done.out
+
+
+def test_errors_say_what_to_do(siamtrack, weights, data, tmp_path):
+    wrong = siamtrack("eval", "otb2015", "--root", data, "--weights", weights)
+    assert wrong.code == 5
+    assert "this folder is not OTB-2015: no annotation of Basketball" in wrong.err
+    assert siamtrack("eval", "otb", "--root", tmp_path / "no", "--weights", weights).code == 5
+    unknown = siamtrack("score", "coco", "r", "--root", data)
+    assert "known: otb2015" in unknown.err
+    empty = siamtrack("report", tmp_path / "plain")
+    assert empty.code == 3
+    assert "siamtrack eval" in empty.err
+    hidden = siamtrack("score", "trackingnet", "r", "--root", data)
+    assert "only the TrackingNet evaluation server can score it" in hidden.err
+
+
+def test_report_reads_nothing_but_scores(siamtrack, tmp_path):
+    (tmp_path / "scores.json").write_text('{"a": 1}')
+    done = siamtrack("report", tmp_path)
+    assert done.code == 5
+    assert "is not a score file" in done.err
