@@ -116,6 +116,13 @@ def test_broken_picture_is_named(root: Path) -> None:
         list(read_frames(dataset.sequences[1]))
 
 
+def test_a_first_frame_without_target_is_named(root: Path, tmp_path: Path) -> None:
+    truth = root / "b" / "groundtruth.txt"
+    truth.write_text("NaN,NaN,NaN,NaN\n" + truth.read_text().partition("\n")[2])
+    with pytest.raises(DatasetError, match="b: no target in the first frame"):
+        run(root, tmp_path / "out", Drift())
+
+
 def test_video_sequence(tmp_path: Path, root: Path) -> None:
     demo = Path(__file__).parent / "data" / "demo.mp4"
     sequence = Sequence("demo", np.tile([1.0, 2, 30, 40], (5, 1)), video=demo, offset=3)

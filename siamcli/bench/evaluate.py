@@ -16,6 +16,7 @@ from siamcli.bench.catalog import DatasetSpec
 from siamcli.bench.protocols import Follower, read_frames, repeat_supervised, run_once
 from siamcli.bench.results import write_runs, write_track
 from siamcli.bench.sequence import Dataset, Sequence
+from siamcli.errors import DatasetError
 from siamcli.media.parts import reporting
 
 __all__ = ["Done", "evaluate", "finished"]
@@ -103,6 +104,8 @@ def _made(make: Make) -> Follower[Any]:
 
 def _run(task: _Task) -> Done:
     tracker, sequence = _made(task.make), task.sequence
+    if not sequence.box(0).valid:
+        raise DatasetError(f"{sequence.name}: no target in the first frame: {tuple(sequence.box(0))}")
     if task.spec.protocol == "supervised":
         runs = repeat_supervised(tracker, sequence, task.repetitions)
         files = write_runs(task.folder, task.spec, sequence.name, runs)
