@@ -34,10 +34,10 @@ METRICS: dict[str, tuple[str, str]] = {
     "accuracy": ("accuracy", "overlap in pixels without 10 frames after each start, frames pooled (VOT)"),
     "failures": ("failures", "mean number of failures per repetition (VOT)"),
     "robustness": ("robustness", "failures per 100 frames (PySOT's VOT toolkit)"),
-    "eao": ("EAO official", "expected overlap over the interval, failing frames left out (vot-toolkit)"),
+    "eao": ("EAO official", "mean of the expected overlaps over the interval (vot-toolkit)"),
     "eao_pysot": (
         "EAO PySOT",
-        "one frame earlier, fragments end 5 frames after a failure (PySOT, VOT2018 report)",
+        "one frame earlier; a failure in the last 5 frames is forgiven (PySOT)",
     ),
     "lt_precision": ("LT precision", "at the confidence threshold of the best F, overlap in pixels (VOT-LT)"),
     "lt_recall": ("LT recall", "at the confidence threshold of the best F, overlap in pixels (VOT-LT)"),

@@ -2,7 +2,8 @@
 
 A run is one row per frame: a region, or a code (1 started here, 2 failed here, 0 not tracked).
 `official` is the VOT toolkit's own definition of EAO, `pysot` the one behind most published Siamese
-tables; they differ by one frame in the interval and by the weights of the fragments.
+tables: its interval lies one frame earlier, it forgives failures in the last frames of a sequence (after
+which there is no restart), and it can weigh fragments by an attribute.
 """
 
 from __future__ import annotations
