@@ -50,15 +50,39 @@ class Desk:
     def __init__(self, display: str) -> None:
         self._env = {**os.environ, "DISPLAY": display, "PYTHONPATH": str(ROOT / "tests")}
         self._env.pop("WAYLAND_DISPLAY", None)
+        self._children: list[subprocess.Popen[str]] = []
 
     def start(self, code: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-u", "-c", code]
         child = subprocess.Popen(command, env=self._env, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        search = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "^picker$"]
-        found = subprocess.run(search, env=self._env, capture_output=True, text=True, check=True, timeout=30)
-        self.window = found.stdout.split()[-1]
-        time.sleep(0.4)  # the window is shown before it listens
+        self._children.append(child)
+        search = ["xdotool", "search", "--onlyvisible", "--name", "^picker$"]
+        found = ""
+        while not found:  # it ends with the time limit of the test
+            time.sleep(0.1)
+            done = subprocess.run(search, env=self._env, capture_output=True, text=True, check=False)
+            found = done.stdout
+        self.window = found.split()[-1]
+        self.settle()
+        self.do("windowfocus --sync WINDOW")
         return child
+
+    def clear(self) -> None:
+        """Nothing stays on the desk."""
+        for child in self._children:
+            child.kill()
+            child.wait()
+        self._children.clear()
+
+    def settle(self) -> None:
+        """Wait until the window has stood still for a while: it is placed, then framed, then moved."""
+        ask = ["xdotool", "getwindowgeometry", self.window]
+        seen: list[str] = []
+        while len(seen) < 4 or len(set(seen[-4:])) > 1:
+            seen.append(
+                subprocess.run(ask, env=self._env, capture_output=True, text=True, check=False).stdout
+            )
+            time.sleep(0.12)
 
     def do(self, *commands: str) -> None:
         for command in commands:
@@ -72,10 +96,16 @@ class Desk:
         self.do(f"{move} {x1} {y1}", "mouseup 1")
 
 
+@pytest.fixture
+def desk(server: Desk) -> Iterator[Desk]:
+    yield server
+    server.clear()
+
+
 @pytest.fixture(scope="module")
-def desk() -> Iterator[Desk]:
+def server() -> Iterator[Desk]:
     reading, writing = os.pipe()
-    server = subprocess.Popen(
+    screen = subprocess.Popen(
         ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
         pass_fds=[writing],
         stderr=subprocess.DEVNULL,
@@ -91,7 +121,7 @@ def desk() -> Iterator[Desk]:
     )
     time.sleep(0.5)
     yield Desk(display)
-    for child in (manager, server):
+    for child in (manager, screen):
         child.terminate()
         child.wait()
 
@@ -113,7 +143,7 @@ def test_drag_redraw_confirm(desk: Desk) -> None:
 def test_resized_window_and_drag_beyond_the_edge(desk: Desk) -> None:
     child = desk.start(PICK)
     desk.do("windowsize WINDOW 1100 600")
-    time.sleep(0.5)
+    desk.settle()
     # 480x360 shows as 800x600 with 150 to the left
     desk.drag(450, 300, 1090, 590)
     desk.do("key space")
