@@ -63,10 +63,11 @@ class VideoFile(Source):
         self.info = SourceInfo(Path(name).stem, self._first.size, log.fps, log.count, log.rotation)
 
     def _listen(self, stderr: IO[bytes]) -> None:
-        for line in stderr:
-            stamp = self._log.read(line.decode(errors="replace").rstrip())
-            if stamp:
-                self._stamps.put(stamp)
+        with stderr:
+            for line in stderr:
+                stamp = self._log.read(line.decode(errors="replace").rstrip())
+                if stamp:
+                    self._stamps.put(stamp)
         self._stamps.put(None)
 
     def frames(self, cutter: Cutter) -> Iterator[Frame]:
