@@ -10,7 +10,7 @@ import torch
 from siamcli.checkpoints.native import Checkpoint
 from siamcli.checkpoints.params import read_params
 from siamcli.checkpoints.read import read_checkpoint
-from siamcli.checkpoints.store import find
+from siamcli.checkpoints.store import cache_folder, find
 from siamcli.engines.select import make_engine
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.tracker.tracker import Tracker
@@ -45,7 +45,8 @@ def load_tracker(
     path = model if isinstance(model, Path) else find(model)
     checkpoint = read_checkpoint(path)
     chosen = checkpoint.params if params is None else read_params(params, checkpoint.params)
-    built = make_engine(build_model(checkpoint), chosen, device=device, engine=engine)
+    network = build_model(checkpoint)
+    built = make_engine(network, chosen, device=device, engine=engine, cache=cache_folder() / "engines")
     return LoadedTracker(Tracker(built), checkpoint.name, checkpoint.sha256)
 
 

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from siamcli.engines.eager import EagerEngine
-from siamcli.engines.fold import fold
+from siamcli.engines.fold import convert_parts, fold
 from siamcli.engines.pack import input_shapes, pack
 from siamcli.frames import Image
-from siamcli.model.head import Branch
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import TrackerParams
 
@@ -37,18 +36,6 @@ class CpuEngine(EagerEngine):
         return torch.from_numpy(crops).permute(0, 3, 1, 2).to(self._dtype)
 
 
-class _Float32(nn.Module):
-    """The last layer of a head: too small to matter for speed, and where rounding would move the box."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        super().__init__()
-        self.layer = layer
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.layer(x.float())
-        return out
-
-
 @torch.inference_mode()
 def _prepared(net: SiamRPN, dtype: torch.dtype, *, packed: bool) -> SiamRPN:
     """`net` (folded) in `dtype` and channels_last; changes its argument."""
@@ -58,14 +45,7 @@ def _prepared(net: SiamRPN, dtype: torch.dtype, *, packed: bool) -> SiamRPN:
         part.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return pack(part, shapes) if packed else part
 
-    net.backbone = ready(net.backbone)
-    if net.neck is not None:
-        net.neck.levels = nn.ModuleList(ready(level) for level in net.neck.levels)
-    for branch in [*net.cls.branches, *net.loc.branches]:
-        assert isinstance(branch, Branch)
-        *front, last = branch.head
-        branch.kernel, branch.search = ready(branch.kernel), ready(branch.search)  # type: ignore[assignment]
-        branch.head = nn.Sequential(ready(nn.Sequential(*front)), _Float32(last))
+    convert_parts(net, ready)
     side = net.spec.exemplar_size
     net.embed(torch.zeros(1, 3, side, side, dtype=dtype).contiguous(memory_format=torch.channels_last))
     return net

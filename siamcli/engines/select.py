@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 
 from siamcli.engines.cpu import CpuEngine, has_bfloat16
+from siamcli.engines.cuda import CudaEngine, best_dtype
 from siamcli.engines.device import resolve_device
 from siamcli.engines.eager import EagerEngine
+from siamcli.engines.openvino import OpenVinoEngine
+from siamcli.engines.precision import fails
 from siamcli.errors import DeviceError
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import TrackerParams
@@ -16,37 +20,93 @@ from siamcli.tracker.engine import Engine
 
 __all__ = ["DTYPES", "ENGINES", "make_engine"]
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-ENGINES = {"eager": ("cpu", "cuda", "mps"), "cpu": ("cpu",)}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+ENGINES = {
+    "eager": ("cpu", "cuda", "mps"),
+    "cpu": ("cpu",),
+    "openvino": ("cpu",),
+    "openvino-int8": ("cpu",),
+    "cuda": ("cuda",),
+}
 """Every engine and the kinds of device that it runs on."""
+
+_PRECISIONS = {
+    "eager": ("float32",),
+    "cpu": ("float32", "bfloat16"),
+    "openvino": ("float32", "bfloat16"),
+    "openvino-int8": (),
+    "cuda": ("float32", "bfloat16", "float16"),
+}
 
 
 def make_engine(
-    model: SiamRPN, params: TrackerParams, *, device: str = "auto", engine: str = "auto", dtype: str = "auto"
+    model: SiamRPN,
+    params: TrackerParams,
+    *,
+    device: str = "auto",
+    engine: str = "auto",
+    dtype: str = "auto",
+    cache: Path,
 ) -> Engine:
     """The engine that `engine`, `device` and `dtype` name, each of them perhaps "auto".
 
-    What is named is never replaced by something else; `auto` never fails where the CPU works.
-    Raises DeviceError.
+    What is named is never replaced by something else.  What is not named is the fastest that works
+    and whose precision was not found wanting; "auto" never fails where the CPU works.  `cache` is
+    the folder for what need not be made twice.  Raises DeviceError.
     """
     _check("engine", engine, ENGINES)
     _check("dtype", dtype, DTYPES)
+    if engine == "auto" and dtype == "auto":
+        return _fastest(model, params, device, cache)
+    if device == "auto" and engine not in ("auto", "eager"):
+        device = ENGINES[engine][0]
     place = resolve_device(device)
     if engine == "auto":
-        engine = "cpu" if place.type == "cpu" else "eager"
+        engine = place.type if place.type in ENGINES else "eager"
     if place.type not in ENGINES[engine]:
         raise DeviceError(
             f"engine {engine!r} does not run on {place}", hint=f"it runs on {', '.join(ENGINES[engine])}"
         )
-    return _build(model, params, engine, place, dtype)
+    return _build(model, params, engine, place, dtype, cache)
 
 
-def _build(model: SiamRPN, params: TrackerParams, engine: str, device: torch.device, dtype: str) -> Engine:
+def _fastest(model: SiamRPN, params: TrackerParams, device: str, cache: Path) -> Engine:
+    place = resolve_device(device)
+    for engine in {"cpu": ["cpu"], "cuda": ["cuda", "eager"], "mps": ["eager"]}[place.type]:
+        built = _tried(model, params, engine, place, cache)
+        if built is not None:
+            return built
+    if device == "auto" and place.type != "cpu":
+        return _fastest(model, params, "cpu", cache)
+    return EagerEngine(model, params, place)
+
+
+def _tried(
+    model: SiamRPN, params: TrackerParams, engine: str, place: torch.device, cache: Path
+) -> Engine | None:
+    """The engine, if it starts here and nothing is known against it."""
+    try:
+        built = _build(model, params, engine, place, "auto", cache)
+        side = model.spec.exemplar_size
+        built.embed(torch.zeros(1, side, side, 3, dtype=torch.uint8).numpy())
+    except (DeviceError, RuntimeError):  # CUDA's own errors are RuntimeErrors
+        return None
+    return None if fails(model.spec.name, built.name) else built
+
+
+def _build(
+    model: SiamRPN, params: TrackerParams, engine: str, device: torch.device, dtype: str, cache: Path
+) -> Engine:
+    if dtype != "auto" and dtype not in _PRECISIONS[engine]:
+        known = ", ".join(["auto", *_PRECISIONS[engine]])
+        raise DeviceError(f"engine {engine!r} has no {dtype}", hint=f"choose {known}")
     if engine == "cpu":
-        best = "bfloat16" if has_bfloat16() else "float32"
-        return CpuEngine(model, params, DTYPES[best if dtype == "auto" else dtype])
-    if dtype not in ("auto", "float32"):
-        raise DeviceError(f"engine 'eager' has no {dtype}", hint="leave the precision to auto")
+        best = torch.bfloat16 if has_bfloat16() else torch.float32
+        return CpuEngine(model, params, DTYPES.get(dtype, best))
+    if engine == "cuda":
+        return CudaEngine(model, params, device, best_dtype(device) if dtype == "auto" else DTYPES[dtype])
+    if engine in ("openvino", "openvino-int8"):
+        return OpenVinoEngine(model, params, "int8" if engine == "openvino-int8" else dtype, cache)
     return EagerEngine(model, params, device)
 
 

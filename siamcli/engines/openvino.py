@@ -1,0 +1,172 @@
+"""OpenVINO on the CPU: float32, bfloat16, or int8 calibrated on real crops.  An optional extra."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import shutil
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from siamcli.engines.eager import split_templates
+from siamcli.engines.fold import fold
+from siamcli.engines.graphs import SearchGraph, TemplateGraph, kernel_names
+from siamcli.errors import DeviceError
+from siamcli.frames import Image
+from siamcli.model.siamrpn import SiamRPN, Template
+from siamcli.model.spec import TrackerParams
+from siamcli.tracker.engine import Candidate
+from siamcli.tracker.locate import locate, search_grid
+
+if TYPE_CHECKING:
+    import openvino
+
+__all__ = ["OpenVinoEngine", "quantize"]
+
+
+class OpenVinoEngine:
+    """Templates in float32, search regions in the precision asked for.
+
+    The converted network lies in `cache`, one per weights; it is compiled for a size of region when
+    that is first met, and kept.
+    """
+
+    def __init__(self, model: SiamRPN, params: TrackerParams, dtype: str, cache: Path) -> None:
+        folded = fold(model)
+        self._embed = TemplateGraph(folded)
+        self._core = _import("openvino").Core()
+        native = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        if dtype == "auto":
+            dtype = "bfloat16" if native else "float32"
+        self._path = _int8_file(folded, cache) if dtype == "int8" else _converted(folded, cache)
+        self._hint = "bf16" if dtype == "bfloat16" or (dtype == "int8" and native) else "f32"
+        self._compiled: dict[tuple[int, bool], openvino.CompiledModel] = {}
+        self.name = f"openvino ({dtype})"
+        self.spec = model.spec
+        self.params = params
+        sizes = {model.spec.search_size, params.lost_search_size or model.spec.search_size}
+        device = torch.device("cpu")
+        self._grids = {size: search_grid(model.spec, params, size, device) for size in sizes}
+
+    @torch.inference_mode()
+    def embed(self, exemplars: Image) -> list[Template]:
+        kernels = self._embed(torch.from_numpy(exemplars).permute(0, 3, 1, 2).float())
+        half = len(kernels) // 2
+        return split_templates(Template(kernels[:half], kernels[half:]))
+
+    @torch.inference_mode()
+    def locate(
+        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
+    ) -> list[Candidate]:
+        n, side = searches.shape[:2]
+        network = self._network(side, n > 1)
+        regions = np.ascontiguousarray(searches.transpose(0, 3, 1, 2), dtype=np.float32)
+        # One request per target, side by side: the number of groups of the correlation is fixed.
+        requests = [network.create_infer_request() for _ in range(n)]
+        for i, (request, template) in enumerate(zip(requests, templates, strict=True)):
+            kernels = [kernel.numpy() for kernel in template.cls + template.loc]
+            request.start_async([regions[i : i + 1], *kernels])
+        for request in requests:
+            request.wait()
+        cls, loc = (
+            torch.from_numpy(np.concatenate([request.get_output_tensor(i).data for request in requests]))
+            for i in range(2)
+        )
+        found = locate(cls, loc, self._grids[side], torch.from_numpy(sizes), self.params.penalty_k)
+        return [Candidate(*row) for row in found.tolist()]
+
+    def _network(self, side: int, several: bool) -> openvino.CompiledModel:
+        """The network for regions of `side` pixels, tuned to one or to several at a time."""
+        if (side, several) not in self._compiled:
+            network = self._core.read_model(self._path)
+            network.reshape({0: [1, 3, side, side]})
+            options = {
+                "INFERENCE_PRECISION_HINT": self._hint,
+                "PERFORMANCE_HINT": "THROUGHPUT" if several else "LATENCY",
+            }
+            self._compiled[side, several] = self._core.compile_model(network, "CPU", options)
+        return self._compiled[side, several]
+
+
+def quantize(model: SiamRPN, crops: Sequence[tuple[Image, Image]], cache: Path) -> Path:
+    """The int8 network of these weights, calibrated on pairs of exemplar and search region.
+
+    crops: (127, 127, 3) and (S, S, 3) uint8 each.  Returns the file in `cache` that the engine looks
+    for.  Raises DeviceError where OpenVINO or NNCF is missing.
+    """
+    nncf, ov = _import("nncf"), _import("openvino")
+    folded = fold(model)
+    embed = TemplateGraph(folded)
+
+    @torch.inference_mode()
+    def inputs(pair: tuple[Image, Image]) -> list[NDArray[np.float32]]:
+        exemplar, search = (torch.from_numpy(crop.transpose(2, 0, 1)[None].copy()).float() for crop in pair)
+        return [search.numpy(), *[kernel.numpy() for kernel in embed(exemplar)]]
+
+    network = ov.Core().read_model(_converted(folded, cache))
+    quantized = nncf.quantize(network, nncf.Dataset(crops, inputs), subset_size=len(crops))
+    target = cache / f"{_fingerprint(folded)}-int8"
+    return _save(quantized, target)
+
+
+def _int8_file(folded: SiamRPN, cache: Path) -> Path:
+    path = cache / f"{_fingerprint(folded)}-int8" / "model.xml"
+    if not path.is_file():
+        raise DeviceError(
+            "no int8 network of these weights has been made on this computer",
+            hint="make it once from any of your videos: siamtrack export --to int8 --calibrate VIDEO",
+        )
+    return path
+
+
+def _converted(folded: SiamRPN, cache: Path) -> Path:
+    """The search graph in OpenVINO's format, converted once per weights."""
+    target = cache / _fingerprint(folded)
+    if not (target / "model.xml").is_file():
+        spec, graph = folded.spec, SearchGraph(folded)
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # OpenVINO traces in a way that PyTorch is phasing out
+            kernels = TemplateGraph(folded)(torch.zeros(1, 3, spec.exemplar_size, spec.exemplar_size))
+            example = (torch.zeros(1, 3, spec.search_size, spec.search_size), *kernels)
+            network = _import("openvino").convert_model(graph, example_input=example)
+        network.reshape({index: list(tensor.shape) for index, tensor in enumerate(example)})
+        for tensor, name in zip(network.inputs, ["search", *kernel_names(folded)], strict=True):
+            tensor.get_tensor().set_names({name})
+        _save(network, target)
+    return target / "model.xml"
+
+
+def _save(network: Any, target: Path) -> Path:  # noqa: ANN401 - an OpenVINO model
+    """Both files of a network in the folder `target`, or nothing."""
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    _import("openvino").save_model(network, part / "model.xml", compress_to_fp16=False)
+    shutil.rmtree(target, ignore_errors=True)
+    part.replace(target)
+    return target / "model.xml"
+
+
+def _fingerprint(model: SiamRPN) -> str:
+    """A name for these weights and the OpenVINO that reads them."""
+    digest = hashlib.sha256(repr((model.spec, _import("openvino").__version__)).encode())
+    for tensor in model.state_dict().values():
+        digest.update(tensor.contiguous().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _import(name: str) -> Any:  # noqa: ANN401 - a module that may be absent
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise DeviceError(
+            f"engine 'openvino' needs {name}, which is not installed",
+            hint="pip install 'siamtrack[openvino]', or choose --engine cpu",
+        ) from error
