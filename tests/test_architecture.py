@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "boxes": "",
     "frames": "",
     "times": "errors",
+    "targets": "errors boxes times",
     "trajectory": "boxes frames",
     "model": "",
     "tracker": "errors boxes frames times model trajectory",
@@ -28,8 +29,9 @@ MAY_IMPORT = {
     "convert": "errors boxes frames times trajectory media bench",
     "train": "errors boxes frames trajectory model tracker engines checkpoints media bench load",
     "__init__": "errors boxes frames trajectory model tracker engines checkpoints media load",
-    "cli": "errors boxes frames times trajectory model tracker engines checkpoints media load bench convert train"
-    " __init__",
+    "batch": "errors frames times targets trajectory tracker media load __init__",
+    "cli": "errors boxes frames times targets trajectory model tracker engines checkpoints media load bench convert"
+    " train batch __init__",
     "__main__": "cli",
 }
 ONLY_IN = {

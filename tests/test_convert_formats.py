@@ -9,13 +9,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siamcli.bench.catalog import find_spec
 from siamcli.bench.results import read_runs, read_track
 from siamcli.bench.sequence import Sequence
-from siamcli.boxes import Box, iou
+from siamcli.boxes import Box
 from siamcli.convert.formats import FORMATS, write_files
 from siamcli.errors import InputError, OutputError
 from siamcli.frames import SourceInfo
@@ -23,6 +23,7 @@ from siamcli.media.writers import open_writer
 from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
 
 WIDTH, HEIGHT = 640, 360
+relaxed = settings(deadline=None, max_examples=40)  # the machine may be busy
 sides = st.floats(2, 200)
 boxes = st.builds(Box, st.floats(-20, 600), st.floats(-20, 340), sides, sides)
 states = st.sampled_from(["tracked", "lost", "found", "absent"])
@@ -63,6 +64,7 @@ def near(a, b, tolerance=2e-3):
     return np.allclose(a, b, atol=tolerance)
 
 
+@relaxed
 @given(trajectories())
 def test_mot(trajectory):
     rows = [list(map(float, line.split(","))) for line in only(FORMATS["mot"](trajectory)).splitlines()]
@@ -71,6 +73,7 @@ def test_mot(trajectory):
     assert all(near(found[key], (*p.box, p.score)) for key, p in seen(trajectory).items())
 
 
+@relaxed
 @given(trajectories())
 def test_coco_with_its_own_reader(tmp_path_factory, trajectory):
     reader = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
@@ -90,6 +93,7 @@ def test_coco_with_its_own_reader(tmp_path_factory, trajectory):
     assert all(near(found[key], p.box) for key, p in seen(trajectory).items())
 
 
+@relaxed
 @given(trajectories())
 def test_cvat(trajectory):
     root = ElementTree.fromstring(only(FORMATS["cvat"](trajectory)))
@@ -117,6 +121,7 @@ def test_cvat_track_that_ends_early_goes_outside():
     assert [(box.get("frame"), box.get("outside")) for box in first] == [("0", "0"), ("1", "1")]
 
 
+@relaxed
 @given(trajectories())
 def test_labelstudio(trajectory):
     (task,) = json.loads(only(FORMATS["labelstudio"](trajectory)))
@@ -134,6 +139,7 @@ def test_labelstudio(trajectory):
     assert all(near(found[key] * scale, p.box) for key, p in seen(trajectory).items())
 
 
+@relaxed
 @given(trajectories(targets=[1]))
 def test_yolo_is_the_visible_part(trajectory):
     files = FORMATS["yolo"](trajectory)
@@ -142,17 +148,18 @@ def test_yolo_is_the_visible_part(trajectory):
     assert set(files) == {f"labels/clip_{p.index:06d}.txt" for p in trajectory.points}
     for point in trajectory.points:
         text = files[f"labels/clip_{point.index:06d}.txt"]
-        if point.state in ("lost", "absent"):
+        x0, y0 = max(point.box.x, 0), max(point.box.y, 0)
+        x1, y1 = min(point.box.x + point.box.w, WIDTH), min(point.box.y + point.box.h, HEIGHT)
+        if point.state in ("lost", "absent") or min(x1 - x0, y1 - y0) <= 0:
             assert text == ""
             continue
         number, *values = map(float, text.split())
         assert number == 0 and all(0 <= value <= 1 for value in values)
         cx, cy, w, h = np.array(values) * [WIDTH, HEIGHT, WIDTH, HEIGHT]
-        x0, y0 = max(point.box.x, 0), max(point.box.y, 0)
-        x1, y1 = min(point.box.x + point.box.w, WIDTH), min(point.box.y + point.box.h, HEIGHT)
-        assert iou(Box.from_center(cx, cy, w, h), Box(x0, y0, x1 - x0, y1 - y0)) > 0.99
+        assert near((cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2), (x0, y0, x1, y1))
 
 
+@relaxed
 @given(trajectories(targets=[1]), st.sampled_from(["otb", "got10k", "lasot", "trackingnet"]))
 def test_benchmark_files_come_back(tmp_path_factory, trajectory, format):
     folder = tmp_path_factory.mktemp(format)
@@ -171,6 +178,7 @@ def test_where_pixels_count_from():
     assert only(FORMATS["mot"](trajectory)).startswith("1,1,11.000,21.000,30.000,40.000,")
 
 
+@relaxed
 @given(trajectories(targets=[1]))
 def test_vot_run_comes_back(tmp_path_factory, trajectory):
     folder = tmp_path_factory.mktemp("vot")
@@ -183,6 +191,7 @@ def test_vot_run_comes_back(tmp_path_factory, trajectory):
     assert near(np.ptp(corners, axis=1) + 1, truth[1:, 2:])  # polygons join pixel centres
 
 
+@relaxed
 @given(trajectories())
 def test_webvtt_with_a_reader(tmp_path_factory, trajectory):
     reader = pytest.importorskip("webvtt", reason="webvtt-py is not installed")
@@ -222,6 +231,7 @@ def test_what_cannot_be_said_is_refused(format, indices, says):
         FORMATS[format](Trajectory(TrackHeader(SourceInfo("clip"), "", "", ""), points, True))
 
 
+@relaxed
 @given(trajectories())
 def test_run_writes_the_same_mot_lines(tmp_path_factory, trajectory):
     path = tmp_path_factory.mktemp("mot") / "a.txt"

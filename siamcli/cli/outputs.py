@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from siamcli.errors import OutputError
+from siamcli.media.parts import target_paths
 
 __all__ = ["DEFAULT_SUFFIXES", "VIDEO_SUFFIXES", "existing", "output_paths", "source_stem"]
 
@@ -57,6 +58,7 @@ def output_paths(
     return paths
 
 
-def existing(paths: Sequence[str]) -> list[str]:
-    """Those of `paths` that are already there."""
-    return [path for path in paths if path != "-" and Path(path).exists()]
+def existing(paths: Sequence[str], labels: Sequence[str | None]) -> list[str]:
+    """Those of `paths` that are already there, with {target} replaced by each of `labels`."""
+    named = [name for path in paths if path != "-" for name in target_paths(path, labels)]
+    return [name for name in named if Path(name).exists()]

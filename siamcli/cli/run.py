@@ -10,10 +10,10 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.options import Device, EngineName, Model, Params, Weights, load_chosen
 from siamcli.cli.outputs import existing, output_paths
-from siamcli.cli.targets import BoxFormat, Target, parse_target, parse_timed_target, read_targets
 from siamcli.errors import LostError, OutputError
 from siamcli.media.encoders import VideoOptions
-from siamcli.times import parse_time
+from siamcli.targets import BoxFormat, Target, parse_target, parse_timed_target, read_targets
+from siamcli.times import Cut, parse_time
 
 __all__ = ["run"]
 
@@ -44,7 +44,8 @@ def run(
         typer.Option(
             "--output",
             "-o",
-            help="Output by suffix: .mp4 .mov .mkv .json .jsonl .csv; - is JSON Lines on stdout.  Repeatable."
+            help="Output by suffix: .mp4 .mov .mkv .json .jsonl .csv .txt (MOT); - is JSON Lines on stdout;"
+            "  {target} in the name gives every target a file of its own.  Repeatable."
             "  Default: NAME.tracked.mp4, .json and .csv.",
         ),
     ] = None,
@@ -106,27 +107,25 @@ def run(
     paths = output_paths(source, output or [], folder=output_dir, jsonl=jsonl, video=video)
     if as_json and "-" in paths:
         raise typer.BadParameter("--json and JSON Lines cannot both go to stdout")
-    there = existing(paths)
+    there = existing(paths, [target.label for target in targets] or [None])
     if there and skip_existing:
         console.say(f"{there[0]} exists: nothing to do")
         return
     if there and not overwrite:
         raise OutputError(f"{there[0]} exists", hint="-y replaces it, -n skips it")
 
-    from siamcli.cli.follow import Job, follow_source
+    from siamcli.batch.job import Job
+    from siamcli.cli.follow import follow_source
 
     job = Job(
         source=source,
-        start=first,
-        end=last,
-        stride=stride,
         targets=tuple(targets),
         paths=tuple(paths),
+        cut=Cut(first, last, stride),
         overwrite=overwrite,
         encoding=VideoOptions(encoder, preset, crf),
-        show=show,
     )
-    summary = follow_source(job, lambda: load_chosen(model, weights, params, device, engine))
+    summary = follow_source(job, lambda: load_chosen(model, weights, params, device, engine), show=show)
     if as_json:
         console.result(summary)
     if fail_if_lost and any(summary["lost"].values()):

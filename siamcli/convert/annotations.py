@@ -13,13 +13,13 @@ from xml.etree import ElementTree
 from siamcli.boxes import clip_box
 from siamcli.convert.select import (
     believed,
-    file_stem,
     frame_size,
     frame_times,
     is_believed,
     target_name,
     targets,
 )
+from siamcli.media.parts import file_stem
 from siamcli.trajectory import TrackPoint, Trajectory
 
 __all__ = ["coco", "cvat", "labelstudio", "yolo"]

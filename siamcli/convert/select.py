@@ -8,7 +8,7 @@ from itertools import groupby
 from siamcli.errors import InputError
 from siamcli.trajectory import TrackPoint, Trajectory
 
-__all__ = ["believed", "file_stem", "frame_size", "frame_times", "is_believed", "target_name", "targets"]
+__all__ = ["believed", "frame_size", "frame_times", "is_believed", "target_name", "targets"]
 
 
 def is_believed(point: TrackPoint) -> bool:
@@ -33,15 +33,6 @@ def target_name(trajectory: Trajectory, target: int) -> str:
     """The label that the user gave, else `target N`."""
     labels = trajectory.header.labels
     return (labels[target - 1] if target <= len(labels) else None) or f"target {target}"
-
-
-def file_stem(text: str) -> str:
-    """`text` as part of a file name on any system.
-
-    >>> file_stem("player 7/left")
-    'player_7_left'
-    """
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in text)
 
 
 def frame_size(trajectory: Trajectory) -> tuple[int, int]:

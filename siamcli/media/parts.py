@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from siamcli.errors import OutputError
 
-__all__ = ["PartFile", "make_folder", "reporting"]
+__all__ = ["PartFile", "file_stem", "make_folder", "reporting", "target_paths"]
 
 
 @contextmanager
@@ -33,6 +33,30 @@ def make_folder(path: Path) -> None:
     """Make the folder and those above it, if they are missing; raises OutputError."""
     with reporting(path):
         path.mkdir(parents=True, exist_ok=True)
+
+
+def file_stem(text: str) -> str:
+    """`text` as part of a file name on any system.
+
+    >>> file_stem("player 7/left")
+    'player_7_left'
+    """
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in text)
+
+
+def target_paths(path: str, labels: Sequence[str | None]) -> list[str]:
+    """`path`, or one path per target where it holds `{target}`: the label, else the number.
+
+    >>> target_paths("a.{target}.csv", ["ball", None, "ball"])
+    ['a.ball.csv', 'a.2.csv', 'a.ball_3.csv']
+    """
+    if "{target}" not in path:
+        return [path]
+    names: list[str] = []
+    for number, label in enumerate(labels, start=1):
+        name = file_stem(label or str(number))
+        names.append(name if name not in names else f"{name}_{number}")
+    return [path.replace("{target}", name) for name in names]
 
 
 class PartFile:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from siamcli.frames import Frame
 from siamcli.media.draw import draw
 from siamcli.media.encoders import VideoOptions
+from siamcli.media.parts import target_paths
 from siamcli.media.video import VideoWriter
 from siamcli.media.writers import TrackWriter, open_writer
 from siamcli.trajectory import TrackHeader, TrackPoint
@@ -31,6 +32,8 @@ DEPTH = 8  # frames that may wait to be drawn and encoded: enough to smooth, lit
 class Sinks:
     """Opens every path by its suffix; `write` adds one frame to each, in a thread of its own.
 
+    `{target}` in the path of a trajectory stands for each target's label or number in turn.
+
     Used as a context manager: when an exception ends the block the outputs are finished and
     readable, and say that they are incomplete.  Raises OutputError, at the latest when it ends.
     """
@@ -45,7 +48,7 @@ class Sinks:
         options: VideoOptions | None = None,
     ) -> None:
         self._labels = header.labels
-        self._writers: list[TrackWriter] = []
+        self._writers: list[tuple[TrackWriter, int | None]] = []  # and the target that it is for
         self._videos: list[VideoWriter] = []
         with ExitStack() as stack:
             for path in paths:
@@ -55,14 +58,20 @@ class Sinks:
                     )
                     self._videos.append(stack.enter_context(video))
                 else:
-                    format = ".jsonl" if path == "-" else None
-                    writer = open_writer(path, header, overwrite=overwrite, format=format)
-                    self._writers.append(stack.enter_context(writer))
+                    self._open_writers(stack, path, header, overwrite=overwrite)
             self._stack = stack.pop_all()
         self._failure: BaseException | None = None
         self._queue: Queue[tuple[Frame, Sequence[TrackPoint]] | None] = Queue(DEPTH)
         self._thread = Thread(target=self._work, name="sinks", daemon=True)
         self._thread.start()
+
+    def _open_writers(self, stack: ExitStack, path: str, header: TrackHeader, *, overwrite: bool) -> None:
+        names = target_paths(path, header.labels)
+        for number, name in enumerate(names, start=1):
+            format = ".jsonl" if name == "-" else None
+            writer = open_writer(name, header, overwrite=overwrite, format=format)
+            target = None if names == [path] else number
+            self._writers.append((stack.enter_context(writer), target))
 
     def write(self, frame: Frame, points: Sequence[TrackPoint]) -> None:
         """Add one frame and what was found in it."""
@@ -79,8 +88,8 @@ class Sinks:
                     self._failure = failure
 
     def _write(self, frame: Frame, points: Sequence[TrackPoint]) -> None:
-        for writer in self._writers:
-            writer.write(points)
+        for writer, target in self._writers:
+            writer.write(points if target is None else [p for p in points if p.target == target])
         if self._videos:
             image = draw(frame.image, points, self._labels)
             for video in self._videos:

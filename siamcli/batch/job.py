@@ -1,0 +1,130 @@
+"""The unit of work: one source, its targets, its outputs.  One for `run`, any number for `batch`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from siamcli import __version__
+from siamcli.errors import InputError
+from siamcli.frames import Frame, SourceInfo
+from siamcli.load import LoadedTracker
+from siamcli.media.encoders import VideoOptions
+from siamcli.media.parts import make_folder, target_paths
+from siamcli.media.sinks import Sinks
+from siamcli.targets import Target
+from siamcli.times import Cut
+from siamcli.tracker.follow import Start, track_points
+from siamcli.tracker.tracker import TrackerState
+from siamcli.trajectory import LostLog, TrackHeader, TrackPoint
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Job", "Recording", "describe", "starts_in"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be done with one source; no targets means that they are to be picked in a window."""
+
+    source: str
+    targets: tuple[Target, ...]
+    paths: tuple[str, ...]
+    cut: Cut = field(default_factory=Cut)
+    overwrite: bool = False
+    encoding: VideoOptions = field(default_factory=VideoOptions)
+
+    @property
+    def labels(self) -> tuple[str | None, ...]:
+        """The targets' labels in order."""
+        return tuple(target.label for target in self.targets) or (None,)
+
+    @property
+    def files(self) -> list[str]:
+        """Every file that is written."""
+        return [name for path in self.paths if path != "-" for name in target_paths(path, self.labels)]
+
+
+def starts_in(job: Job, frame: Frame) -> list[Start]:
+    """The targets in pixels of the first frame; raises InputError for a box that does not fit."""
+    height, width = frame.image.shape[:2]
+    return [Start(target.box((width, height)), target.at) for target in job.targets]
+
+
+def describe(
+    info: SourceInfo, first: Frame, loaded: LoadedTracker, labels: tuple[str | None, ...]
+) -> TrackHeader:
+    """The header of a trajectory: this source, tracked by these weights."""
+    height, width = first.image.shape[:2]
+    return TrackHeader(
+        source=replace(info, size=(width, height)),
+        model=loaded.model,
+        weights_sha256=loaded.sha256,
+        version=__version__,
+        params=asdict(loaded.tracker.engine.params),
+        labels=labels,
+    )
+
+
+class Recording:
+    """The outputs of one job, and what has been seen so far.
+
+    A context manager: when an exception ends the block, outputs that were begun are finished and
+    say that they are incomplete.  Raises OutputError.
+    """
+
+    def __init__(self, job: Job, header: TrackHeader) -> None:
+        self.job = job
+        self.header = header
+        self.frames = 0
+        self._lost = LostLog()
+        self._states: Sequence[TrackerState | None] = ()
+        self._stack = ExitStack()
+
+    @property
+    def lost(self) -> dict[int, tuple[tuple[int, int], ...]]:
+        """Target -> first and last frame of every stretch in which it was lost."""
+        return self._lost.intervals()
+
+    def write(self, frame: Frame, states: Sequence[TrackerState | None]) -> tuple[TrackPoint, ...]:
+        """Add one frame and what the tracker says of it."""
+        points = track_points(frame, states)
+        for point in points:
+            self._lost.add(point)
+        self._sinks.write(frame, points)
+        self._states = states
+        self.frames += 1
+        return points
+
+    def check_all_begun(self) -> None:
+        """Raises InputError when the source ended before a target's time."""
+        for target, state in zip(self.job.targets, self._states, strict=False):
+            if state is None:
+                raise InputError(
+                    f"{self.job.source} ends before the time of {target.text!r}",
+                    hint="choose an earlier time for that box",
+                )
+
+    def __enter__(self) -> Self:
+        job = self.job
+        for path in job.paths:
+            if path != "-":
+                make_folder(Path(path).parent)
+        from_start = job.cut.start is None and job.cut.stride == 1
+        audio = job.source if from_start and Path(job.source).is_file() else None
+        sinks = Sinks(job.paths, self.header, overwrite=job.overwrite, audio=audio, options=job.encoding)
+        self._sinks = self._stack.enter_context(sinks)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
