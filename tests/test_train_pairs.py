@@ -12,6 +12,7 @@ from training_set import draw
 
 from siamcli.boxes import Box
 from siamcli.model.spec import SPECS
+from siamcli.tracker.crop import crop
 from siamcli.train.augment import ColorConfig, color
 from siamcli.train.pairs import PairBatch, PairConfig, PairSampler, draw_pairs
 from siamcli.train.store import Footage, Picture, collect
@@ -30,11 +31,11 @@ def pairs_of(footage: Footage, config: PairConfig, n: int = 8) -> PairBatch:
     return draw_pairs(footage, PairSampler(footage, [1.0]), SPEC, config, n, torch.Generator().manual_seed(3))
 
 
-def extent(crop: torch.Tensor) -> tuple[float, float, float, float]:
+def extent(region: torch.Tensor) -> tuple[float, float, float, float]:
     """Edges of the bright rectangle, from the middle of the crop."""
-    bright = crop.mean(0) > 150
+    bright = region.mean(0) > 150
     columns, rows = bright.any(0).nonzero()[:, 0], bright.any(1).nonzero()[:, 0]
-    half = crop.shape[-1] / 2
+    half = region.shape[-1] / 2
     return (
         float(columns[0]) - half,
         float(rows[0]) - half,
@@ -47,10 +48,10 @@ def extent(crop: torch.Tensor) -> tuple[float, float, float, float]:
 @given(x=st.integers(60, 90), y=st.integers(50, 70), w=st.integers(16, 44), h=st.integers(16, 44))
 def test_boxes_stay_on_their_objects(x: int, y: int, w: int, h: int) -> None:
     pairs = pairs_of(footage_of((x, y, w, h)), PairConfig(search_shift=40, paste=0, color=PLAIN), 4)
-    for crop, box in zip(pairs.search, pairs.boxes, strict=True):
+    for region, box in zip(pairs.search, pairs.boxes, strict=True):
         cx, cy, bw, bh = box.tolist()
         expected = (cx - bw / 2, cy - bh / 2, cx + bw / 2, cy + bh / 2)
-        assert extent(crop) == pytest.approx(expected, abs=3.0)  # an image pixel is up to 4 crop pixels
+        assert extent(region) == pytest.approx(expected, abs=3.0)  # an image pixel is up to 4 crop pixels
 
 
 @pytest.mark.parametrize("shift", [0.0, 16.0, 64.0])
@@ -114,6 +115,18 @@ def test_warp_is_the_trackers_crop() -> None:
     assert np.abs(ours[inner] - theirs[inner]).max() < 1.5
     outside = warp(footage, torch.tensor([0]), torch.tensor([[-500.0, 50.0]]), step, 127)
     assert torch.allclose(outside[0, :, 0, 0], footage.mean[0])
+
+
+def test_warp_is_the_exact_crop() -> None:
+    """What our own models see while tracking is what they saw in training, to a grey level."""
+    rng = np.random.default_rng(2)
+    image = cv2.GaussianBlur(rng.integers(0, 255, (100, 120, 3), dtype=np.uint8), (0, 0), 2)
+    footage = collect([[Picture(image, (("a", Box(10, 10, 20, 20)),))]])
+    center, side = (57.3, 41.8), 74
+    step = torch.full((1, 2), side / 127)
+    ours = warp(footage, torch.tensor([0]), torch.tensor([center]), step, 127)[0].permute(1, 2, 0).numpy()
+    theirs = crop(image, center, side, 127, (0, 0, 0), "exact")
+    assert np.abs(ours[2:-2, 2:-2] - theirs[2:-2, 2:-2]).max() < 3  # warpAffine steps by 1/32 pixel
 
 
 def test_color_off_changes_nothing_and_on_keeps_the_range() -> None:

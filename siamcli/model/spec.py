@@ -34,7 +34,7 @@ class ModelSpec:
     stride: int = 8
     base_size: int = 8
     anchors: tuple[tuple[float, float], ...] = PYSOT_ANCHORS
-    crop: Literal["pysot", "mmtracking"] = "pysot"
+    crop: Literal["pysot", "mmtracking", "exact"] = "pysot"
 
     def score_size(self, search_size: int | None = None) -> int:
         """Side of the score map of a search region.
@@ -87,8 +87,15 @@ SPECS: dict[str, ModelSpec] = {
             base_size=0,
         ),
         replace(_R50, name="mmtracking_r50", anchors=MMTRACKING_ANCHORS, crop="mmtracking"),
-        replace(_R50, name="siamrpnpp-r50", downsample=1),
-        ModelSpec("siamrpnpp-r18", backbone="resnet18", downsample=1, levels=(2, 3), channels=(128, 128)),
+        replace(_R50, name="siamrpnpp-r50", downsample=1, crop="exact"),
+        ModelSpec(
+            "siamrpnpp-r18",
+            backbone="resnet18",
+            downsample=1,
+            levels=(2, 3),
+            channels=(128, 128),
+            crop="exact",
+        ),
     )
 }
 """Every architecture that siamtrack knows by name: the reference's, mmtracking's, our own."""
