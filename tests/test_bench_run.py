@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from siamcli.bench.search import SearchSpace, grid_points, random_points
 from siamcli.bench.sequence import Dataset, Sequence
 from siamcli.boxes import Box
 from siamcli.cli.app import app
-from siamcli.errors import DatasetError
+from siamcli.errors import DatasetError, DeviceError
 from siamcli.frames import Frame
 
 COUNT = 12
@@ -107,6 +109,18 @@ def test_processes_share_the_sequences(root: Path, tmp_path: Path) -> None:
     shared, values = run(root, tmp_path / "shared", Drift(1.0), jobs=2)
     assert {d.sequence for d in shared} == {d.sequence for d in alone}
     assert values["auc"] == expected["auc"]
+
+
+@dataclass(frozen=True)
+class Dying(Drift):
+    def start(self, frame: Frame, box: Box) -> Answer:
+        os._exit(3)
+
+
+def test_a_process_that_dies_ends_the_run(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="a process died"):
+        run(root, tmp_path / "out", Dying(), jobs=2)
+    assert not multiprocessing.active_children()
 
 
 def test_broken_picture_is_named(root: Path) -> None:

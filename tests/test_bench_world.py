@@ -83,21 +83,25 @@ def test_score_command(otb: Path, tmp_path: Path) -> None:
     assert report.stdout.splitlines()[1].split() == ["SRDCF", "SiamFC-3s", "CFNet-conv2"]
 
 
-@pytest.mark.skipif(not ARCHIVE.is_file(), reason="the benchmark files are not at hand")
-def test_golden_files_hold_all_of_the_originals(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not ARCHIVE.is_file():
+        pytest.skip("the benchmark files are not at hand")
+    folder = tmp_path_factory.mktemp("originals")
     with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(tmp_path, filter="data")
-    for kept, original in ((OTB, pack_otb(tmp_path / "otb2015")), (VOT, pack_vot(tmp_path / "vot2018"))):
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+def test_golden_files_hold_all_of_the_originals(originals: Path) -> None:
+    for kept, original in ((OTB, pack_otb(originals / "otb2015")), (VOT, pack_vot(originals / "vot2018"))):
         found = np.load(kept)
         assert set(found.files) == set(original)
         assert all(np.array_equal(found[name], original[name]) for name in original)
 
 
-@pytest.mark.skipif(not ARCHIVE.is_file(), reason="the benchmark files are not at hand")
-def test_uav123_lists_fit_the_official_annotations(tmp_path: Path) -> None:
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(tmp_path, filter="data")
-    root = tmp_path / "uav123" / "anno_UAV123"
+def test_uav123_lists_fit_the_official_annotations(originals: Path) -> None:
+    root = originals / "uav123" / "anno_UAV123"
     whole = open_dataset(find_spec("uav123"), root, frames=False)
     long = open_dataset(find_spec("uav20l"), root, frames=False)
     assert (len(whole.sequences), len(long.sequences)) == (123, 20)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +18,7 @@ from siamcli.bench.catalog import DatasetSpec
 from siamcli.bench.protocols import Follower, read_frames, repeat_supervised, run_once
 from siamcli.bench.results import write_runs, write_track
 from siamcli.bench.sequence import Dataset, Sequence
-from siamcli.errors import DatasetError
+from siamcli.errors import DatasetError, DeviceError
 from siamcli.media.parts import reporting
 
 __all__ = ["Done", "evaluate", "finished"]
@@ -52,7 +54,7 @@ def evaluate(
     `identity` names everything that decides the boxes: weights hash, parameters, engine, version.  A
     sequence counts as finished when the log holds its key (identity, protocol and truth) and its files
     still are what was written then.  `jobs` processes share the sequences.
-    Raises DatasetError, InputError, OutputError; what was finished before stays.
+    Raises DatasetError, InputError, DeviceError, OutputError; what was finished before stays.
     """
     known = finished(folder)
     waiting = []
@@ -121,16 +123,22 @@ def _run(task: _Task) -> Done:
 def _in_parallel(tasks: list[_Task], jobs: int) -> Iterator[Done]:
     """Longest first, so that no process is left alone with a long one at the end."""
     spawn = multiprocessing.get_context("spawn")  # torch and ffmpeg do not survive a fork
-    with ProcessPoolExecutor(jobs, mp_context=spawn) as pool:
+    pool = ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_leave_interrupts_to_parent)
+    try:
         ordered = sorted(tasks, key=lambda task: -len(task.sequence))
-        running: set[Future[Done]] = {pool.submit(_run, task) for task in ordered}
-        try:
-            while running:
-                ready, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in ready:
-                    yield future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        for future in as_completed([pool.submit(_run, task) for task in ordered]):
+            yield future.result()
+    except BrokenProcessPool:
+        raise DeviceError("a process died at work", hint="out of memory? use fewer --jobs") from None
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in multiprocessing.active_children():  # after an error or Ctrl-C: nobody waits for them
+            child.terminate()
+            child.join()
+
+
+def _leave_interrupts_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _key(spec: DatasetSpec, sequence: Sequence, identity: Mapping[str, object]) -> str:
