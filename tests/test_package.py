@@ -1,0 +1,29 @@
+"""The wheel carries what the program needs, and finds it there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_wheel_holds_weights_and_data(tmp_path):
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        archive.extractall(tmp_path / "site")
+    data = [p for p in (ROOT / "siamcli").rglob("*") if p.suffix in (".toml", ".csv", ".json", ".typed")]
+    wanted = {str(p.relative_to(ROOT)) for p in data}
+    wanted |= {f"siamcli/weights/{p.name}" for p in (ROOT / "weights").glob("*.safetensors")}
+    assert wanted <= names and "siamcli/py.typed" in names
+    where = "from siamcli.checkpoints.store import available; print(*available().values())"
+    found = subprocess.run(
+        [sys.executable, "-c", where], cwd=tmp_path / "site", capture_output=True, text=True, check=True
+    )
+    bundled = [Path(p) for p in found.stdout.split() if p.startswith(str(tmp_path))]
+    assert {p.name for p in bundled} == {p.name for p in (ROOT / "weights").glob("*.safetensors")}
