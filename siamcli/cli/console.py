@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import typer
@@ -29,6 +29,7 @@ __all__ = [
     "Verbose",
     "debugging",
     "error",
+    "listing",
     "progress",
     "result",
     "say",
@@ -80,6 +81,13 @@ def tell(message: str) -> None:
 def result(document: object) -> None:
     """A document for programs: JSON on stdout."""
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+def listing(rows: Sequence[tuple[str, str]]) -> None:
+    """Names and what is wrong with them, on stderr, also under --quiet."""
+    wide = min(max((len(name) for name, _ in rows), default=0), 60)
+    for name, reason in rows:
+        err.print(f"  {name:<{wide}}  {reason}", markup=False)
 
 
 class Clock:

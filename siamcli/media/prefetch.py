@@ -35,6 +35,11 @@ class Prefetch:
     def info(self) -> SourceInfo:
         return self._source.info
 
+    @property
+    def ready(self) -> bool:
+        """True when the next frame, or the end, needs no waiting."""
+        return not self._queue.empty()
+
     def _read(self) -> None:
         try:
             for frame in self._source:

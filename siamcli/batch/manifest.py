@@ -1,0 +1,132 @@
+"""Which boxes: a manifest in CSV or JSON, a file beside each clip, or the same for all."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from siamcli.batch.clips import is_address, same_file
+from siamcli.errors import InputError
+from siamcli.targets import BoxFormat, Target, parse_target, read_targets
+from siamcli.times import parse_time
+
+__all__ = ["COLUMNS", "Boxes", "Manifest", "read_manifest"]
+
+COLUMNS = ("clip", "time", "box", "label")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Targets and troubles by clip (`same_file`), `clips` as they were named, and repeated rows."""
+
+    clips: tuple[str, ...] = ()
+    targets: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
+    problems: Mapping[str, InputError] = field(default_factory=dict)
+    repeated: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """Where boxes come from: a row of the manifest, else CLIP.box, else the boxes for all."""
+
+    manifest: Manifest
+    for_all: tuple[Target, ...]
+    format: BoxFormat
+
+    def of(self, source: str) -> tuple[Target, ...]:
+        """The targets of a clip; raises InputError when there are none or they cannot be read."""
+        key = same_file(source)
+        if key in self.manifest.problems:
+            raise self.manifest.problems[key]
+        if key in self.manifest.targets:
+            return self.manifest.targets[key]
+        if not is_address(source):
+            path = Path(source)
+            for sidecar in (path.with_name(f"{path.name}.box"), path.with_suffix(".box")):
+                if sidecar.is_file():
+                    return tuple(read_targets(sidecar, self.format))
+        if self.for_all:
+            return self.for_all
+        raise InputError(
+            f"no box for {source}", hint=f"add it to --boxes, or write {Path(source).name}.box, or give --box"
+        )
+
+
+def read_manifest(path: Path, format: BoxFormat) -> Manifest:
+    """Read rows of clip, time, box and label; clips are named relative to the manifest's folder.
+
+    CSV with those column names (time and label may be missing), a JSON list of objects, or JSON
+    Lines; a box is text as for --box, or a list of four numbers.  A wrong row is kept as the problem
+    of its clip.  Raises InputError when the file as a whole cannot be read.
+    """
+    clips: dict[str, str] = {}
+    targets: dict[str, tuple[Target, ...]] = {}
+    problems: dict[str, InputError] = {}
+    repeated: list[str] = []
+    for place, row in _rows(path):
+        name = str(row.get("clip") or "").strip()
+        if not name:
+            raise InputError(f"{place}: no clip", hint=f"columns: {','.join(COLUMNS)}")
+        source = name if is_address(name) else str(path.parent / name)
+        key = same_file(source)
+        clips.setdefault(key, source)
+        try:
+            target = _target(row, format)
+        except InputError as error:
+            problems.setdefault(key, InputError(f"{place}: {error}", hint=error.hint))
+            continue
+        if target in targets.get(key, ()):
+            repeated.append(f"{place}: {name} has this box already")
+        else:
+            targets[key] = (*targets.get(key, ()), target)
+    return Manifest(tuple(clips.values()), targets, problems, tuple(repeated))
+
+
+def _target(row: Mapping[str, Any], format: BoxFormat) -> Target:
+    box, time, label = row.get("box"), row.get("time"), row.get("label")
+    if isinstance(box, Sequence) and not isinstance(box, str):
+        box = ",".join(map(str, box))
+    if not box:
+        raise InputError("no box", hint='write x,y,w,h in quotes, for example "10,20,30,40"')
+    target = parse_target(str(box), format)
+    at = None if time in (None, "") else parse_time(str(time))
+    return replace(target, label=str(label).strip() if label else target.label, at=at)
+
+
+def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every row with the words that say where it stands."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the manifest {path}: {error}") from None
+    suffix = path.suffix.lower()
+    if suffix == ".csv":
+        table = csv.DictReader(text.splitlines(), skipinitialspace=True)
+        if not {"clip", "box"} <= set(table.fieldnames or ()):
+            raise InputError(f"{path}, line 1: columns clip and box are needed", hint=f"{','.join(COLUMNS)}")
+        for row in table:
+            if None in row:
+                row["box"] = ""  # an unquoted box has spilled over the columns
+            yield f"{path}, line {table.line_num}", row
+    elif suffix == ".json":
+        yield from ((f"{path}, entry {n}", row) for n, row in enumerate(_objects(path, text), start=1))
+    elif suffix == ".jsonl":
+        for n, line in enumerate(text.splitlines(), start=1):
+            if line.strip():
+                yield from ((f"{path}, line {n}", row) for row in _objects(path, f"[{line}]"))
+    else:
+        raise InputError(f"{path}: not a manifest", hint="known suffixes: .csv .json .jsonl")
+
+
+def _objects(path: Path, text: str) -> list[Mapping[str, Any]]:
+    try:
+        rows = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}, line {error.lineno}: {error.msg}") from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(f"{path} must be a list of objects", hint=f"with {', '.join(COLUMNS)}")
+    return rows

@@ -1,0 +1,95 @@
+"""A batch from its tasks to its status file: what is finished is kept, the rest is tracked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from siamcli.batch.interleave import Begun, Ended
+from siamcli.batch.job import Job
+from siamcli.batch.plan import Task, begun, decide, ended, refused
+from siamcli.batch.status import Entry, StatusFile
+
+__all__ = ["Policy", "Result", "TrackAll", "run_batch"]
+
+TrackAll = Callable[[Iterable[Job]], Iterator[Begun | Ended]]
+"""Where clips are tracked: in this process, or on a cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What to do with failures, those of an earlier batch and those of this one, and foreign files."""
+
+    retry_failed: bool = False
+    stop_on_error: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A clip is dealt with: "failed before" means that it failed in an earlier batch."""
+
+    verdict: Literal["done", "skipped", "failed", "failed before"]
+    entry: Entry
+
+
+def run_batch(
+    tasks: Iterable[Task], track: TrackAll, status: StatusFile, folder: Path, policy: Policy
+) -> Iterator[Result]:
+    """Track what is not finished; yields every clip once, when its line in the status file is written."""
+    batch = _Batch(status, folder, policy)
+    for event in track(batch.jobs(tasks)):
+        if isinstance(event, Begun):
+            batch.begin(event.job)
+        else:
+            batch.end(event)
+        yield from batch.results()
+    yield from batch.results()
+
+
+class _Batch:
+    """The tasks under way and the results that nobody has taken yet."""
+
+    def __init__(self, status: StatusFile, folder: Path, policy: Policy) -> None:
+        self._status, self._folder, self._policy = status, folder, policy
+        self._running: dict[Job, Task] = {}
+        self._results: list[Result] = []
+        self._stopped = False
+
+    def jobs(self, tasks: Iterable[Task]) -> Iterator[Job]:
+        """The jobs that are to be tracked, as long as nothing forbids to go on."""
+        policy = self._policy
+        for task in tasks:
+            if self._stopped:
+                return
+            entry = self._status.entries.get(task.id)
+            verdict = decide(
+                task, entry, self._folder, retry_failed=policy.retry_failed, overwrite=policy.overwrite
+            )
+            if verdict == "track":
+                self._running[task.job] = task
+                yield task.job
+            elif verdict == "skip" and entry is not None:
+                self._results.append(Result("skipped", entry))
+            elif verdict == "failed" and entry is not None:
+                self._results.append(Result("failed before", entry))
+            elif not isinstance(verdict, str):
+                self._conclude(refused(task, verdict, entry))
+
+    def begin(self, job: Job) -> None:
+        self._status.add(begun(self._running[job], self._folder))
+
+    def end(self, event: Ended) -> None:
+        self._conclude(ended(self._running.pop(event.job), event, self._folder))
+
+    def results(self) -> list[Result]:
+        taken, self._results = self._results, []
+        return taken
+
+    def _conclude(self, entry: Entry) -> None:
+        self._status.add(entry)
+        failed = entry.state == "failed"
+        self._results.append(Result("failed" if failed else "done", entry))
+        self._stopped = self._stopped or (failed and self._policy.stop_on_error)

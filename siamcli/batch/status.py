@@ -1,0 +1,155 @@
+"""What became of every clip: JSON Lines, only ever added to, readable after any crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from siamcli.errors import InputError, OutputError
+from siamcli.media.parts import PartFile, make_folder, reporting
+
+if sys.platform != "win32":
+    import fcntl
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["SCHEMA", "Entry", "StatusFile", "latest", "merge", "read_status"]
+
+SCHEMA = "siamtrack-batch/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line: clip `id` (its path from the status file's folder) reached `state` at `at` (UTC).
+
+    `clip` is the name that the user gave, `key` the hash of input, boxes, weights and settings;
+    `outputs` are paths from the status file's folder.  `code` is the exit code that the error has.
+    """
+
+    id: str
+    clip: str
+    key: str
+    state: Literal["started", "done", "failed"]
+    at: str
+    outputs: tuple[str, ...] = ()
+    frames: int | None = None
+    seconds: float | None = None
+    lost: int | None = None
+    error: str | None = None
+    hint: str | None = None
+    code: int | None = None
+
+    def line(self) -> str:
+        """The entry as JSON, without what is not known."""
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        return json.dumps({"schema": SCHEMA, **known}) + "\n"
+
+
+def read_status(path: Path) -> list[Entry]:
+    """The entries of a status file; raises InputError for one that is none.
+
+    A line that a crash or a power cut has left half-written is passed over.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    entries = [entry for line in lines if (entry := _parse(line)) is not None]
+    if lines and not entries and len(lines) > 1:
+        raise InputError(f"{path} is no status file", hint="siamtrack batch writes batch.jsonl")
+    return entries
+
+
+def _parse(line: bytes) -> Entry | None:
+    try:
+        record: dict[str, Any] = json.loads(line)
+        if record.pop("schema") != SCHEMA:
+            return None
+        return Entry(**{**record, "outputs": tuple(record.get("outputs", ()))})
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def latest(entries: Iterable[Entry]) -> dict[str, Entry]:
+    """Clip id -> the last that is known of it."""
+    return {entry.id: entry for entry in entries}
+
+
+class StatusFile:
+    """A status file that one batch adds to; `entries` is what it held before.
+
+    Raises OutputError when another batch is writing it, or the system refuses.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        make_folder(path.parent)
+        with reporting(path):
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            self._lock()
+            self.entries = latest(read_status(path))
+            size = os.fstat(self._file).st_size
+            if size and os.pread(self._file, 1, size - 1) != b"\n":
+                self._write(b"\n")  # a crash cut the last line short: what follows must stand alone
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def add(self, entry: Entry) -> None:
+        """Append one entry; it is on the disk when this returns."""
+        self._write(entry.line().encode())
+
+    def _write(self, data: bytes) -> None:
+        with reporting(self.path):
+            if os.write(self._file, data) < len(data):
+                raise OutputError(f"cannot write {self.path}: no space left", hint="free some space")
+            os.fsync(self._file)
+
+    def _lock(self) -> None:
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(
+                    self._file, fcntl.LOCK_EX | fcntl.LOCK_NB
+                )  # the kernel frees it, also after kill -9
+            except BlockingIOError:
+                raise OutputError(
+                    f"another batch is writing {self.path}", hint="wait for it, or use another --output-dir"
+                ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.close(self._file)
+
+
+def merge(paths: Iterable[Path], target: Path, *, overwrite: bool) -> dict[str, Entry]:
+    """Join status files, the lines in the order of their time; returns the latest of every clip.
+
+    Paths in the lines are from the folder of their own file; `target` lies in the same folder.
+    Raises InputError for files of different folders.
+    """
+    paths = list(paths)
+    if len({path.resolve().parent for path in [*paths, target]}) > 1:
+        raise InputError(
+            "status files of different folders", hint="shards of one batch share their --output-dir"
+        )
+    entries = sorted((entry for path in paths for entry in read_status(path)), key=lambda entry: entry.at)
+    part = PartFile(target, overwrite=overwrite)
+    with reporting(target):
+        part.path.write_text("".join(entry.line() for entry in entries), encoding="utf-8")
+    part.commit()
+    return latest(entries)

@@ -1,0 +1,207 @@
+"""siamtrack batch: many clips, tracked without babysitting."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from siamcli.cli import console
+from siamcli.cli.options import Device, EngineName, Model, Params, Weights, load_chosen
+from siamcli.errors import InputError, PartialError
+from siamcli.targets import BoxFormat, parse_target
+
+if TYPE_CHECKING:
+    from siamcli.batch.run import Result
+
+__all__ = ["batch", "merge"]
+
+SHOWN = 20  # lines of the table of failures; the status file has them all
+
+
+def batch(
+    clips: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Videos, folders, quoted patterns, or - for names on stdin.  Default: those of --boxes.",
+            show_default=False,
+        ),
+    ] = None,
+    from_file: Annotated[
+        Path | None, typer.Option("--from-file", "-a", help="Text file with one clip per line.")
+    ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders in folders too.")] = False,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(help="Manifest, .csv .json .jsonl: clip, time, box, label; `siamtrack pick` writes it."),
+    ] = None,
+    box: Annotated[
+        list[str] | None,
+        typer.Option(help="Target of clips without a row or a file CLIP.box: [LABEL=]x,y,w,h.  Repeatable."),
+    ] = None,
+    box_format: Annotated[BoxFormat, typer.Option(help="What the four numbers of a box are.")] = "xywh",
+    output_dir: Annotated[Path, typer.Option(help="Folder for the outputs; made if missing.")] = Path(
+        "tracked"
+    ),
+    format: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            "-f",
+            help="Suffix of an output: mp4 mov mkv json jsonl csv txt.  Repeatable.",
+            show_default="mp4, json, csv",
+        ),
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Track again what failed before.")
+    ] = False,
+    stop_on_error: Annotated[
+        bool, typer.Option("--stop-on-error/--keep-going", help="Begin no clip after one has failed.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", "-y", help="Replace files that no batch into this folder wrote.")
+    ] = False,
+    jobs: Annotated[str, typer.Option("--jobs", "-j", help="Clips at a time, or auto.")] = "auto",
+    shard: Annotated[str, typer.Option(help="Only part i of n: i/n.  `siamtrack merge` joins them.")] = "1/1",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
+    model: Model = None,
+    weights: Weights = None,
+    params: Params = None,
+    device: Device = "auto",
+    engine: EngineName = "auto",
+    quiet: Annotated[bool, console.Quiet] = False,
+    verbose: Annotated[bool, console.Verbose] = False,
+    debug: Annotated[bool, console.Debug] = False,
+) -> None:
+    """Track every clip, finished ones excepted; OUTPUT_DIR/batch.jsonl says what became of each.
+
+    For example: siamtrack batch clips/ --boxes boxes.csv --output-dir tracked
+    """
+    if jobs != "auto" and not (jobs.isdecimal() and int(jobs)):
+        raise typer.BadParameter(f"--jobs takes a number from 1 or auto, not {jobs!r}")
+    for_all = tuple(parse_target(text, box_format) for text in box or [])
+    named = _named(clips, from_file)
+    if not named and boxes is None:
+        raise typer.BadParameter("which clips? name folders, files or patterns, or give --boxes")
+
+    from dataclasses import asdict
+    from functools import partial
+
+    from siamcli.batch.clips import Shard, find_clips
+    from siamcli.batch.interleave import auto_width, track_all
+    from siamcli.batch.manifest import Boxes, Manifest, read_manifest
+    from siamcli.batch.plan import Settings, clip_ids, plan
+    from siamcli.batch.run import Policy, run_batch
+    from siamcli.batch.status import StatusFile
+
+    part = Shard.parse(shard)
+    manifest = Manifest() if boxes is None else read_manifest(boxes, box_format)
+    for line in manifest.repeated:
+        console.say(line, style="yellow")
+    found = find_clips(named or manifest.clips, recursive=recursive)
+    ids = clip_ids(found, output_dir)
+    loaded = load_chosen(model, weights, params, device, engine)
+    tracker = loaded.tracker.engine
+    width = auto_width("cpu" not in tracker.name) if jobs == "auto" else int(jobs)
+    console.tell(f"{loaded.model} on {tracker.name}, {width} clips at a time")
+    suffixes = tuple(f".{name.lstrip('.')}" for name in format or ["mp4", "json", "csv"])
+    settings = Settings(suffixes, loaded.sha256, asdict(tracker.params))
+    policy = Policy(retry_failed, stop_on_error, overwrite)
+    with StatusFile(output_dir / part.status_name) as status:
+        tasks = plan(
+            found, ids, Boxes(manifest, for_all, box_format), settings, output_dir, status.entries, part
+        )
+        ours = sum(map(part.holds, ids))
+        track = partial(track_all, loaded, width=width)
+        _report(run_batch(tasks, track, status, output_dir, policy), ours, status.path, as_json=as_json)
+
+
+def merge(
+    statuses: Annotated[list[Path], typer.Argument(help="Status files of one folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file that has the lines of all.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace a file that exists.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
+    quiet: Annotated[bool, console.Quiet] = False,
+) -> None:
+    """Join the status files of a batch's shards, and say how the whole batch stands.
+
+    For example: siamtrack merge tracked/batch.*-of-8.jsonl -o tracked/batch.jsonl
+    """
+    from siamcli.batch import status
+
+    entries = status.merge(statuses, output, overwrite=overwrite).values()
+    unfinished = [(e.clip, "begun, but not finished") for e in entries if e.state == "started"]
+    failed = [(e.clip, e.error or "") for e in entries if e.state == "failed"]
+    done = sum(e.state == "done" for e in entries)
+    console.say(f"{done} done, {len(failed)} failed, {len(unfinished)} unfinished")
+    if as_json:
+        rows = [{"clip": name, "error": why} for name, why in failed + unfinished]
+        console.result({"done": done, "failed": len(failed), "unfinished": len(unfinished), "open": rows})
+    _fail([*failed, *unfinished], len(entries), output)
+
+
+def _named(clips: Iterable[str] | None, from_file: Path | None) -> list[str]:
+    """Every clip that was named: arguments, stdin, the list file."""
+    from siamcli.batch.clips import read_names
+
+    named: list[str] = []
+    for name in clips or []:
+        named += read_names(sys.stdin.read()) if name == "-" else [name]
+    if from_file is not None:
+        try:
+            named += read_names(from_file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"cannot read {from_file}: {error}", hint="one clip per line") from None
+    return named
+
+
+def _report(results: Iterable[Result], total: int, status: Path, *, as_json: bool) -> None:
+    """Count and show results as they come.  Raises PartialError when clips failed."""
+    began = time.perf_counter()
+    count = {"done": 0, "skipped": 0, "failed": 0, "failed before": 0}
+    frames = 0
+    failures: list[tuple[str, str]] = []
+    with console.progress("batch", total) as update:
+        for number, result in enumerate(results, start=1):
+            entry = result.entry
+            count[result.verdict] += 1
+            if entry.state == "failed":
+                failures.append((entry.clip, entry.error or ""))
+                console.say(f"failed: {entry.clip}: {entry.error}", style="yellow")
+            else:
+                console.tell(f"{result.verdict}: {entry.clip}")
+                frames += (entry.frames or 0) if result.verdict == "done" else 0
+            update(number, f"{len(failures)} failed")
+    seconds = time.perf_counter() - began
+    words = ", ".join(f"{n} {verdict}" for verdict, n in count.items() if n) or "no clips"
+    rate = f" ({3600 * count['done'] / seconds:.0f} clips per hour)" if count["done"] else ""
+    console.say(f"{words} in {seconds:.1f} s{rate}; see {status}")
+    if as_json:
+        summary: dict[str, Any] = {"clips": total, **{key.replace(" ", "_"): n for key, n in count.items()}}
+        rows = [{"clip": name, "error": why} for name, why in failures]
+        console.result(
+            {
+                **summary,
+                "frames": frames,
+                "seconds": round(seconds, 3),
+                "failures": rows,
+                "status": str(status),
+            }
+        )
+    _fail(failures, total, status)
+
+
+def _fail(failures: list[tuple[str, str]], total: int, status: Path) -> None:
+    if failures:
+        more = len(failures) - SHOWN
+        console.listing(
+            [*failures[:SHOWN], *([("...", f"and {more} more: see {status}")] if more > 0 else [])]
+        )
+        raise PartialError(
+            f"{len(failures)} of {total} clips are not done",
+            hint="--retry-failed tries those that failed again",
+        )
