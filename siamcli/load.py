@@ -15,7 +15,7 @@ from siamcli.engines.select import make_engine
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.tracker.tracker import Tracker
 
-__all__ = ["DEFAULT_MODEL", "LoadedTracker", "build_model", "load_tracker"]
+__all__ = ["DEFAULT_MODEL", "LoadedTracker", "build_model", "engine_cache", "load_tracker"]
 
 DEFAULT_MODEL = "siamrpnpp-r18"
 
@@ -46,8 +46,13 @@ def load_tracker(
     checkpoint = read_checkpoint(path)
     chosen = checkpoint.params if params is None else read_params(params, checkpoint.params)
     network = build_model(checkpoint)
-    built = make_engine(network, chosen, device=device, engine=engine, cache=cache_folder() / "engines")
+    built = make_engine(network, chosen, device=device, engine=engine, cache=engine_cache())
     return LoadedTracker(Tracker(built), checkpoint.name, checkpoint.sha256)
+
+
+def engine_cache() -> Path:
+    """Where engines keep what need not be made twice."""
+    return cache_folder() / "engines"
 
 
 def build_model(checkpoint: Checkpoint) -> SiamRPN:

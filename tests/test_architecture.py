@@ -30,15 +30,16 @@ MAY_IMPORT = {
     "train": "errors boxes frames trajectory model tracker engines checkpoints media bench load",
     "__init__": "errors boxes frames trajectory model tracker engines checkpoints media load",
     "batch": "errors frames times targets trajectory tracker media load __init__",
+    "speed": "errors boxes frames times trajectory model tracker engines media bench __init__",
     "cli": "errors boxes frames times targets trajectory model tracker engines checkpoints media load bench convert"
-    " train batch __init__",
+    " train batch speed __init__",
     "__main__": "cli",
 }
 ONLY_IN = {
     "typer": {"cli"},
     "rich": {"cli"},
     "cv2": {"media", "tracker", "train"},
-    "torch": {"model", "tracker", "engines", "checkpoints", "train", "load", "cli"},
+    "torch": {"model", "tracker", "engines", "checkpoints", "train", "load", "speed", "cli"},
 }
 MODULES = sorted((ROOT / "siamcli").rglob("*.py"))
 

@@ -12,9 +12,10 @@ import typer
 from typer.core import TyperGroup
 
 from siamcli import __version__
-from siamcli.cli import console, doctor, report, run, score, train, tune, weights
+from siamcli.cli import batch, bench, console, doctor, report, run, score, train, tune, weights
 from siamcli.cli.convert import convert
 from siamcli.cli.eval import eval_
+from siamcli.cli.export import export
 from siamcli.cli.render import render
 from siamcli.errors import SiamtrackError
 
@@ -58,6 +59,10 @@ app.command("eval")(eval_)
 app.command("score")(score.score)
 app.command("report")(report.report)
 app.command("tune")(tune.tune)
+app.command("batch")(batch.batch)
+app.command("merge")(batch.merge)
+app.command("bench")(bench.bench)
+app.command("export")(export)
 app.command("convert")(convert)
 app.command("render")(render)
 app.add_typer(weights.app)

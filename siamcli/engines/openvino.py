@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from siamcli.engines.cpu import use_threads
 from siamcli.engines.eager import split_templates
 from siamcli.engines.fold import fold
 from siamcli.engines.graphs import SearchGraph, TemplateGraph, kernel_names
@@ -39,6 +40,7 @@ class OpenVinoEngine:
     """
 
     def __init__(self, model: SiamRPN, params: TrackerParams, dtype: str, cache: Path) -> None:
+        use_threads()
         folded = fold(model)
         self._embed = TemplateGraph(folded)
         self._core = _import("openvino").Core()
@@ -90,6 +92,7 @@ class OpenVinoEngine:
             options = {
                 "INFERENCE_PRECISION_HINT": self._hint,
                 "PERFORMANCE_HINT": "THROUGHPUT" if several else "LATENCY",
+                "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             }
             self._compiled[side, several] = self._core.compile_model(network, "CPU", options)
         return self._compiled[side, several]

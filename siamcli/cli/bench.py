@@ -1,0 +1,207 @@
+"""siamtrack bench: how fast and how exact the engines are, here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from siamcli.cli import console
+from siamcli.cli.options import Device, EngineName, Model, Weights
+
+if TYPE_CHECKING:
+    from siamcli.cli.network import Network
+    from siamcli.tracker.engine import Engine
+
+__all__ = ["Architecture", "bench"]
+
+Architecture = Annotated[
+    str | None,
+    typer.Option(
+        "--architecture", help="A network with random weights instead: fit for timing, not for tracking."
+    ),
+]
+
+
+def bench(
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare", help="Time every engine of the device beside PySOT's way of working (the default)."
+        ),
+    ] = False,
+    pipeline: Annotated[
+        str | None, typer.Option("--pipeline", metavar="VIDEO", help="Time the stages of a whole run.")
+    ] = None,
+    precision: Annotated[
+        Path | None,
+        typer.Option(
+            "--precision", metavar="ROOT", help="Compare boxes with float32 on the sequences of a data set."
+        ),
+    ] = None,
+    dataset: Annotated[
+        str, typer.Option("--dataset", help="What lies below ROOT, as `siamtrack eval` calls it.")
+    ] = "folder",
+    targets: Annotated[str, typer.Option("--targets", help="Targets at once, such as 1,2,4,8,16.")] = "1",
+    rounds: Annotated[int, typer.Option("--rounds", help="Of interleaved measurements.", min=1)] = 20,
+    model: Model = None,
+    weights: Weights = None,
+    architecture: Architecture = None,
+    device: Device = "auto",
+    engine: EngineName = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    quiet: Annotated[bool, console.Quiet] = False,
+    verbose: Annotated[bool, console.Verbose] = False,
+    debug: Annotated[bool, console.Debug] = False,
+) -> None:
+    """Measure the engines on this machine.
+
+    --compare times the tracking step of all of them in turn, round by round, and states medians,
+    quartiles and ratios; --pipeline and --precision look at the one that --engine names.
+    """
+    if (pipeline is not None) + (precision is not None) + compare > 1:
+        raise typer.BadParameter("choose one of --compare, --pipeline and --precision")
+    counts = _counts(targets)
+
+    from siamcli.cli.network import chosen_network
+    from siamcli.engines.device import resolve_device
+    from siamcli.speed.machine import describe_machine
+
+    place = resolve_device(device)
+    network = chosen_network(model, weights, architecture)
+    document: dict[str, Any] = {"machine": asdict(describe_machine(place)), "model": network.name}
+    if pipeline is not None:
+        document["pipeline"] = _pipeline(network.engine(device, engine), pipeline)
+    elif precision is not None:
+        document["precision"] = _precision(network, device, engine, precision, dataset)
+    else:
+        document |= _compare(network, device, engine, counts, rounds)
+    if json:
+        console.result(document)
+    else:
+        _show(document)
+
+
+def _counts(text: str) -> list[int]:
+    counts = [int(part) for part in text.split(",") if part.strip().isdigit()]
+    if len(counts) != len(text.split(",")) or min(counts) < 1:
+        raise typer.BadParameter(f"--targets takes numbers with commas between, not {text!r}")
+    return counts
+
+
+def _compare(network: Network, device: str, engine: str, counts: list[int], rounds: int) -> dict[str, Any]:
+    import torch
+
+    from siamcli.engines.device import resolve_device
+    from siamcli.speed.baseline import BaselineEngine
+    from siamcli.speed.machine import matrix_rate
+    from siamcli.speed.timing import compare, search_gflop
+
+    place = resolve_device(device)
+    engines: list[Engine] = [BaselineEngine(network.model, network.params, place)]
+    engines += network.engines(place, engine)
+    rows = []
+    for targets in counts:
+        console.tell(f"{targets} target(s), {rounds} rounds of {len(engines)} engines")
+        rows += [asdict(row) for row in compare(engines, targets, rounds)]
+    rates = {
+        str(dtype).removeprefix("torch."): round(matrix_rate(place, dtype), 1)
+        for dtype in (torch.float32, torch.bfloat16)
+    }
+    return {"gflop": round(search_gflop(network.model.spec), 2), "matrix_gflops": rates, "steps": rows}
+
+
+def _pipeline(engine: Engine, video: str) -> dict[str, Any]:
+    from siamcli.speed.pipeline import time_pipeline
+
+    return asdict(time_pipeline(engine, video))
+
+
+def _precision(network: Network, device: str, engine: str, root: Path, dataset: str) -> dict[str, Any]:
+    from siamcli.bench.catalog import find_spec
+    from siamcli.bench.datasets import open_dataset
+    from siamcli.speed.precision import agreement, measure
+
+    opened = open_dataset(find_spec(dataset), root, partial=True)
+    reference, fast = network.engine(device, "eager"), network.engine(device, engine)
+    parts = []
+    with console.progress(fast.name, len(opened.sequences)) as update:
+        for part in measure(reference, fast, opened.sequences):
+            parts.append(part)
+            update(len(parts), part.name)
+    verdict = asdict(agreement(fast.name, parts))
+    return verdict | {"dataset": dataset, "parts": [asdict(part) for part in parts]}
+
+
+def _show(document: dict[str, Any]) -> None:
+    """The document as tables for people."""
+    machine = document["machine"]
+    lines = [
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads,"
+        f" {' '.join(machine['instructions'])}; {machine['gpu'] or 'no GPU'}; load {machine['load']};"
+        f" torch {machine['versions']['torch']}; {machine['date']}"
+    ]
+    if "steps" in document:
+        rates = ", ".join(f"{value:g} in {name}" for name, value in document["matrix_gflops"].items())
+        lines.append(f"{document['model']}: {document['gflop']:g} GFLOP per search region")
+        lines.append(f"matrix products here, in GFLOP/s: {rates}")
+        head = [
+            "engine",
+            "targets",
+            "best ms",
+            "median",
+            "quartiles",
+            "crop ms",
+            "locate ms",
+            "times as fast",
+        ]
+        lines += _table(head, [_step_row(row) for row in document["steps"]])
+    elif "pipeline" in document:
+        found = document["pipeline"]
+        width, height = found["size"]
+        lines.append(
+            f"{found['frames']} frames of {width}x{height}, {document['model']} on {found['engine']}"
+        )
+        stages = found["stages"] | {"slowest thread": found["slowest"], "end to end": found["end_to_end"]}
+        lines += _table(["stage", "ms per frame"], [[name, f"{value:.2f}"] for name, value in stages.items()])
+        lines.append(f"{found['fps']:.1f} frames per second")
+    else:
+        lines += _table(*_precision_rows(document["precision"]))
+    typer.echo("\n".join(lines))
+
+
+def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Lines of columns: the first to the left, numbers to the right."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
+        for row in [head, *rows]
+    ]
+
+
+def _step_row(row: dict[str, Any]) -> list[str]:
+    step = row["step"]
+    return [
+        row["engine"],
+        str(row["targets"]),
+        f"{step['best']:.1f}",
+        f"{step['median']:.1f}",
+        f"{step['low']:.1f}-{step['high']:.1f}",
+        f"{row['crop']['median']:.1f}",
+        f"{row['locate']['median']:.1f}",
+        f"{row['ratio']:.2f}",
+    ]
+
+
+def _precision_rows(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    row = [
+        found["engine"],
+        str(found["sequences"]),
+        f"{found['reference_auc']:.4f}",
+        f"{found['auc']:.4f}",
+        f"{found['auc_difference']:+.4f}",
+        f"{100 * found['differs']:.1f} %",
+    ]
+    return ["engine", "sequences", "float32 AUC", "AUC", "difference", "boxes that differ"], [row]

@@ -1,0 +1,62 @@
+"""siamtrack export: the network for other programs, and the int8 network for our own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from siamcli.cli import console
+from siamcli.cli.bench import Architecture
+from siamcli.cli.options import Model, Weights
+
+__all__ = ["export"]
+
+
+def export(
+    to: Annotated[
+        Literal["onnx", "torch", "int8"],
+        typer.Option("--to", help="onnx and torch write a folder; int8 feeds `--engine openvino-int8`."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The folder to write.", show_default="MODEL-onnx")
+    ] = None,
+    calibrate: Annotated[
+        list[str] | None,
+        typer.Option("--calibrate", metavar="VIDEO", help="A video to calibrate int8 on; may be repeated."),
+    ] = None,
+    model: Model = None,
+    weights: Weights = None,
+    architecture: Architecture = None,
+    quiet: Annotated[bool, console.Quiet] = False,
+    verbose: Annotated[bool, console.Verbose] = False,
+    debug: Annotated[bool, console.Debug] = False,
+) -> None:
+    """Write the network as a pair of graphs that run without siamtrack.
+
+    `template` turns an exemplar into correlation kernels, `search` compares a search region with
+    them; both are checked against float32 before they are kept.  --to int8 makes the network of the
+    OpenVINO int8 engine instead, calibrated on crops from your videos, and keeps it in the cache.
+    """
+    if (to == "int8") != bool(calibrate):
+        raise typer.BadParameter("--calibrate VIDEO and --to int8 belong together")
+
+    from siamcli.cli.network import chosen_network
+
+    network = chosen_network(model, weights, architecture)
+    if to == "int8":
+        from siamcli.engines.openvino import quantize
+        from siamcli.load import engine_cache
+        from siamcli.speed.calibrate import calibration_crops
+
+        crops = calibration_crops(calibrate or [], network.model.spec, network.params)
+        typer.echo(quantize(network.model, crops, engine_cache()))
+        return
+
+    from siamcli.speed.export import export as write
+
+    target = output or Path(f"{network.model.spec.name}-{to}")
+    for graph, difference in write(network.model, network.params, target, to).items():
+        console.say(f"{graph}: differs from float32 by {difference:.1e} of the largest value")
+    typer.echo(target)

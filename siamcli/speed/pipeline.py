@@ -1,0 +1,140 @@
+"""Where the time of a whole run goes: each stage alone, then all of them overlapping as in `run`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+import siamcli
+from siamcli.boxes import Box
+from siamcli.frames import Frame, FrameSource, Image, SourceInfo
+from siamcli.media.draw import draw
+from siamcli.media.prefetch import prefetch
+from siamcli.media.sinks import Sinks
+from siamcli.media.sources import open_source
+from siamcli.media.video import VideoWriter
+from siamcli.model.siamrpn import Template
+from siamcli.times import TimePoint
+from siamcli.tracker.engine import Candidate, Engine
+from siamcli.tracker.follow import Start, follow, track_points
+from siamcli.tracker.tracker import Tracker
+from siamcli.trajectory import TrackHeader
+
+__all__ = ["PipelineTimes", "time_pipeline"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineTimes:
+    """Milliseconds per frame.  `stages` were timed one after the other, `end_to_end` with all threads.
+
+    `slowest` is the slowest thread (decoding; tracking; drawing and encoding): no run can be faster.
+    """
+
+    source: str
+    engine: str
+    frames: int
+    size: tuple[int, int]
+    stages: dict[str, float]
+    slowest: float
+    end_to_end: float
+    fps: float
+
+
+def time_pipeline(engine: Engine, source: str, limit: int = 120) -> PipelineTimes:
+    """Time the first `limit` frames of a video, with a quarter of the picture as the target.
+
+    Raises InputError, OutputError.
+    """
+    opened = _open(source, limit)
+    decode, frames = _timed(lambda: _read(opened))
+    height, width = frames[0].image.shape[:2]
+    start = Start(Box.from_center(width / 2, height / 2, width / 4, height / 4))
+    tracker = Tracker(engine)
+    list(follow(tracker, frames[:2], [start]))  # compilation, capture, caches
+    watched = _WatchedEngine(engine)
+    track, points = _timed(lambda: [track_points(f, s) for f, s in follow(Tracker(watched), frames, [start])])
+    drawing, pictures = _timed(lambda: [draw(f.image, p) for f, p in zip(frames, points, strict=True)])
+    with TemporaryDirectory() as folder:
+        encode, _ = _timed(lambda: _encode(Path(folder) / "alone.mp4", opened.info, frames, pictures))
+        whole, _ = _timed(lambda: _run(tracker, _open(source, limit), start, Path(folder) / "all.mp4"))
+    network = sum(watched.seconds)
+    stages = {
+        "decode": decode,
+        "crop and update": track - network,
+        "network and decoding": network,
+        "draw": drawing,
+        "encode": encode,
+    }
+    return PipelineTimes(
+        source=source,
+        engine=engine.name,
+        frames=len(frames),
+        size=(width, height),
+        stages={name: _per_frame(seconds, frames) for name, seconds in stages.items()},
+        slowest=_per_frame(max(decode, track, drawing + encode), frames),
+        end_to_end=_per_frame(whole, frames),
+        fps=round(len(frames) / whole, 2),
+    )
+
+
+class _WatchedEngine:
+    """Another engine, with the seconds of its calls."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.seconds: list[float] = []
+        self.name, self.spec, self.params = engine.name, engine.spec, engine.params
+
+    def embed(self, exemplars: Image) -> list[Template]:
+        seconds, templates = _timed(lambda: self._engine.embed(exemplars))
+        self.seconds.append(seconds)
+        return templates
+
+    def locate(
+        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
+    ) -> list[Candidate]:
+        seconds, found = _timed(lambda: self._engine.locate(templates, searches, sizes))
+        self.seconds.append(seconds)
+        return found
+
+
+def _open(source: str, limit: int) -> FrameSource:
+    return open_source(source, end=TimePoint(frame=limit))
+
+
+def _read(source: FrameSource) -> list[Frame]:
+    with source:
+        return list(source)
+
+
+def _encode(path: Path, info: SourceInfo, frames: Sequence[Frame], pictures: Sequence[Image]) -> None:
+    with VideoWriter(str(path), info, overwrite=True) as video:
+        for frame, picture in zip(frames, pictures, strict=True):
+            video.write(picture, frame.time)
+
+
+def _run(tracker: Tracker, source: FrameSource, start: Start, path: Path) -> None:
+    """What `siamtrack run` does: decode ahead, track here, draw and encode behind."""
+    header = TrackHeader(source.info, "", "", siamcli.__version__)
+    with prefetch(source) as frames, Sinks([str(path)], header, overwrite=True) as sinks:
+        for frame, states in follow(tracker, frames, [start]):
+            sinks.write(frame, track_points(frame, states))
+
+
+def _per_frame(seconds: float, frames: Sequence[Frame]) -> float:
+    return round(1000 * seconds / len(frames), 2)
+
+
+def _timed(work: Callable[[], T]) -> tuple[float, T]:
+    begun = time.perf_counter()
+    done = work()
+    return time.perf_counter() - begun, done

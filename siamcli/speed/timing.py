@@ -1,0 +1,126 @@
+"""Time engines side by side: rounds interleave them, so that whatever disturbs one disturbs all."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from siamcli.boxes import Box
+from siamcli.engines.graphs import SearchGraph, TemplateGraph
+from siamcli.frames import Frame
+from siamcli.model.siamrpn import SiamRPN
+from siamcli.model.spec import ModelSpec
+from siamcli.tracker.crop import context_side, crop
+from siamcli.tracker.engine import Engine
+from siamcli.tracker.tracker import Tracker, TrackerState
+
+__all__ = ["StepTimes", "Timing", "compare", "search_gflop"]
+
+SIZE = (1280, 720)
+BOX = Box(560.0, 300.0, 120.0, 90.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Milliseconds over all rounds: the best, the median, and the quartiles as the spread."""
+
+    best: float
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Timing:
+        """The statistics of some durations."""
+        best, low, median, high = (1000 * float(v) for v in np.percentile(seconds, (0, 25, 50, 75)))
+        return cls(round(best, 3), round(median, 3), round(low, 3), round(high, 3))
+
+
+@dataclass(frozen=True, slots=True)
+class StepTimes:
+    """One engine's tracking step for `targets` targets in a 1280x720 frame.
+
+    `crop` cuts the search regions, `locate` is network and decoding, `step` is all of it.  `ratio` says
+    how many times faster the step is than the first engine's with as many targets, in the median over rounds.
+    """
+
+    engine: str
+    targets: int
+    step: Timing
+    crop: Timing
+    locate: Timing
+    ratio: float
+
+
+def compare(engines: Sequence[Engine], targets: int, rounds: int) -> Iterator[StepTimes]:
+    """Time the step of every engine; the first one is the yardstick."""
+    frame = _frame()
+    tasks = [_Task(engine, frame, targets) for engine in engines]
+    for task in tasks:
+        task.round()  # compilation, capture, caches
+    seconds = [[task.round() for task in tasks] for _ in range(rounds)]
+    for i, engine in enumerate(engines):
+        step, cut, locate = zip(*(row[i] for row in seconds), strict=True)
+        ratio = statistics.median(row[0][0] / row[i][0] for row in seconds)
+        yield StepTimes(
+            engine.name, targets, Timing.of(step), Timing.of(cut), Timing.of(locate), round(ratio, 2)
+        )
+
+
+class _Task:
+    """What one engine does in a round."""
+
+    def __init__(self, engine: Engine, frame: Frame, targets: int) -> None:
+        self._engine, self._frame = engine, frame
+        self._tracker = Tracker(engine)
+        boxes = [Box(BOX.x + 8 * i, BOX.y, BOX.w, BOX.h) for i in range(targets)]
+        self._states = self._tracker.start_all([frame] * targets, boxes)
+        self._crops = np.stack([self._crop(state) for state in self._states])
+        self._sizes = np.asarray([state.size for state in self._states], np.float32)
+
+    def round(self) -> tuple[float, float, float]:
+        """Seconds of the whole step, of its crops, of its locate."""
+        templates = [state.template for state in self._states]
+        return (
+            _seconds(lambda: self._tracker.step_all(self._states, [self._frame] * len(self._states))),
+            _seconds(lambda: [self._crop(state) for state in self._states]),
+            _seconds(lambda: self._engine.locate(templates, self._crops, self._sizes)),
+        )
+
+    def _crop(self, state: TrackerState) -> np.ndarray:
+        spec = self._engine.spec
+        side = context_side(state.size, self._engine.params.context)
+        image_side = round(side * spec.search_size / spec.exemplar_size)
+        return crop(self._frame.image, state.center, image_side, spec.search_size, state.fill, spec.crop)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def _frame() -> Frame:
+    """Noise on a gradient: nothing in a network depends on what it sees, but zeros may be faster."""
+    width, height = SIZE
+    noise = np.random.default_rng(0).integers(0, 64, (height, width, 3), np.uint8)
+    gradient = np.linspace(0, 191, width, dtype=np.uint8)[None, :, None]
+    return Frame(0, 0.0, noise + gradient)
+
+
+def search_gflop(spec: ModelSpec) -> float:
+    """Multiply-adds times two of one search region, without computing it."""
+    with torch.device("meta"):
+        model = SiamRPN(spec).eval()
+        exemplar = torch.empty(1, 3, spec.exemplar_size, spec.exemplar_size)
+        search = torch.empty(1, 3, spec.search_size, spec.search_size)
+    kernels = TemplateGraph(model)(exemplar)
+    with FlopCounterMode(display=False) as counter:
+        SearchGraph(model)(search, *kernels)
+    return float(counter.get_total_flops()) / 1e9
