@@ -21,7 +21,7 @@ from siamcli.bench.sequence import Dataset, Sequence
 from siamcli.errors import DatasetError, DeviceError
 from siamcli.media.parts import reporting
 
-__all__ = ["Done", "evaluate", "finished"]
+__all__ = ["Done", "evaluate", "finished", "kept"]
 
 LOG = "run.jsonl"
 Make = Callable[[], Follower[Any]]
@@ -56,15 +56,13 @@ def evaluate(
     still are what was written then.  `jobs` processes share the sequences.
     Raises DatasetError, InputError, DeviceError, OutputError; what was finished before stays.
     """
-    known = finished(folder)
-    waiting = []
-    for sequence in dataset.sequences:
-        key = _key(dataset.spec, sequence, {**identity, "repetitions": repetitions})
-        done = known.get((sequence.name, key))
-        if done is not None and all(_sha256(folder / file) == sha for file, sha in done.files.items()):
-            yield done
-        else:
-            waiting.append(_Task(make, dataset.spec, sequence, folder, key, repetitions))
+    before = kept(dataset, folder, identity, repetitions=repetitions)
+    yield from before.values()
+    waiting = [
+        _Task(make, dataset.spec, s, folder, _key(dataset.spec, s, identity, repetitions), repetitions)
+        for s in dataset.sequences
+        if s.name not in before
+    ]
     with reporting(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for done in map(_run, waiting) if jobs == 1 else _in_parallel(waiting, jobs):
@@ -72,6 +70,19 @@ def evaluate(
         with reporting(folder / LOG), (folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps({**record, "identity": dict(identity)}) + "\n")
         yield done
+
+
+def kept(
+    dataset: Dataset, folder: Path, identity: Mapping[str, object], *, repetitions: int = 15
+) -> dict[str, Done]:
+    """What `evaluate` would not run again, by sequence."""
+    known = finished(folder)
+    found = {}
+    for sequence in dataset.sequences:
+        done = known.get((sequence.name, _key(dataset.spec, sequence, identity, repetitions)))
+        if done is not None and all(_sha256(folder / file) == sha for file, sha in done.files.items()):
+            found[sequence.name] = done
+    return found
 
 
 def finished(folder: Path) -> dict[tuple[str, str], Done]:
@@ -141,12 +152,11 @@ def _leave_interrupts_to_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _key(spec: DatasetSpec, sequence: Sequence, identity: Mapping[str, object]) -> str:
+def _key(spec: DatasetSpec, sequence: Sequence, identity: Mapping[str, object], repetitions: int) -> str:
     """The identity of one result: what ran, by which protocol, on what."""
     frames = [path.name for path in sequence.frames]
-    facts = json.dumps(
-        [identity, spec.key, spec.protocol, sequence.name, frames, sequence.offset], default=str
-    )
+    protocol = [spec.key, spec.protocol, repetitions if spec.protocol == "supervised" else 1]
+    facts = json.dumps([identity, protocol, sequence.name, frames, sequence.offset], default=str)
     return hashlib.sha256(facts.encode() + sequence.truth.tobytes()).hexdigest()
 
 

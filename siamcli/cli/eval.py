@@ -96,21 +96,21 @@ def run_dataset(
     dataset: Dataset, make: LoadTracker, folder: Path, facts: Mapping[str, object], repetitions: int
 ) -> None:
     """Run what is missing, with a bar and the time left."""
-    from siamcli.bench.evaluate import evaluate
+    from siamcli.bench.evaluate import evaluate, kept
 
-    total = sum(len(s) for s in dataset.sequences)
-    frames = resumed = 0
-    with console.progress(f"{dataset.spec.title}", total) as update:
+    before = kept(dataset, folder, facts, repetitions=repetitions)
+    if before:
+        console.say(f"{len(before)} of {len(dataset.sequences)} sequences were finished before and are kept")
+    frames = 0
+    total = sum(len(s) for s in dataset.sequences if s.name not in before)
+    with console.progress(dataset.spec.title, total) as update:
         for done in evaluate(dataset, make, folder, facts, jobs=make.jobs, repetitions=repetitions):
+            if done.resumed:
+                continue
             frames += done.frames
-            resumed += done.resumed
-            speed = done.frames / max(done.seconds, 1e-9)
             update(frames, done.sequence)
-            console.tell(
-                f"{done.sequence}: {done.frames} frames, {speed:.1f} frames/s" + " (kept)" * done.resumed
-            )
-    if resumed:
-        console.say(f"{resumed} of {len(dataset.sequences)} sequences were finished before and are kept")
+            speed = done.frames / max(done.seconds, 1e-9)
+            console.tell(f"{done.sequence}: {done.frames} frames, {speed:.1f} frames/s")
 
 
 def eval_(
