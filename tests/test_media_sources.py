@@ -164,6 +164,16 @@ def test_rotation_is_applied_once(made: dict[str, str]) -> None:
     assert frames[5].image.shape == (clips.SIZE[0], clips.SIZE[1], 3)
 
 
+def test_a_stream_that_changes_its_size_keeps_the_first(tmp_path: Path) -> None:
+    parts = [
+        clips.constant(tmp_path / f"{n}.h264", size=size) for n, size in enumerate([(96, 64), (128, 96)])
+    ]
+    (tmp_path / "both.h264").write_bytes(b"".join(part.read_bytes() for part in parts))
+    _, frames = read(open_source(str(tmp_path / "both.h264")))
+    assert {frame.image.shape for frame in frames} == {(64, 96, 3)}
+    assert [clips.number(frame.image) for frame in frames] == [*range(30), *range(30)]
+
+
 def test_same_bytes_as_opencv(made: dict[str, str]) -> None:
     """Published numbers were made with OpenCV's decoder."""
     _, frames = read(open_source(made["avi"]))

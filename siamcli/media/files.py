@@ -71,12 +71,14 @@ class VideoFile(Source):
         self._stamps.put(None)
 
     def frames(self, cutter: Cutter) -> Iterator[Frame]:
-        index, stamp = 0, self._first
+        index, stamp, size = 0, self._first, self.info.size
+        assert size is not None
         while stamp is not None:
             fate = cutter(index, stamp.time)
             if fate == "stop":
                 return
-            image = np.empty((stamp.size[1], stamp.size[0], 3), np.uint8)
+            # a stream that changes its size is scaled by ffmpeg to the size of its first frame
+            image = np.empty((size[1], size[0], 3), np.uint8)
             with self._reading:
                 if self._pixels.closed or self._pixels.readinto(image.data.cast("B")) < image.nbytes:
                     break
