@@ -20,8 +20,6 @@ from siamcli.times import Cut, Cutter
 
 __all__ = ["VideoFile"]
 
-PIPE_BYTES = 1 << 20  # the largest pipe that Linux grants without privileges: fewer switches per frame
-
 
 class VideoFile(Source):
     """Whatever ffmpeg can open: a file (`file:PATH`), an address, or standard input (`pipe:0`).
@@ -43,7 +41,6 @@ class VideoFile(Source):
             stdin=None if address == "pipe:0" else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pipesize=PIPE_BYTES,
             start_new_session=True,  # Ctrl-C is for us, who close the child in order
         )
         assert self._child.stdout and self._child.stderr
@@ -51,7 +48,11 @@ class VideoFile(Source):
         self._reading = Lock()
         self._listener = Thread(target=self._listen, args=(self._child.stderr,), daemon=True)
         self._listener.start()
-        self._first = self._stamps.get()
+        try:
+            self._first = self._stamps.get()
+        except KeyboardInterrupt:  # an address or a pipe that says nothing
+            self.close()
+            raise
         if self._first is None:
             self.close()
             hint = "the container must be readable from its start" if address == "pipe:0" else None
