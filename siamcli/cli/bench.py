@@ -59,7 +59,7 @@ def bench(
     """Measure the engines on this machine.
 
     --compare times the tracking step of all of them in turn, round by round, and states medians,
-    quartiles and ratios; --pipeline and --precision look at the one that --engine names.
+    quartiles and ratios; --precision lets all of them track; --engine chooses one of them.
     """
     if (pipeline is not None) + (precision is not None) + compare > 1:
         raise typer.BadParameter("choose one of --compare, --pipeline and --precision")
@@ -119,20 +119,25 @@ def _pipeline(engine: Engine, video: str) -> dict[str, Any]:
     return asdict(time_pipeline(engine, video))
 
 
-def _precision(network: Network, device: str, engine: str, root: Path, dataset: str) -> dict[str, Any]:
+def _precision(network: Network, device: str, engine: str, root: Path, dataset: str) -> list[dict[str, Any]]:
     from siamcli.bench.catalog import find_spec
     from siamcli.bench.datasets import open_dataset
-    from siamcli.speed.precision import agreement, measure
+    from siamcli.engines.device import resolve_device
+    from siamcli.speed.precision import SequenceAgreement, agreement, measure
 
-    opened = open_dataset(find_spec(dataset), root, partial=True)
-    reference, fast = network.engine(device, "eager"), network.engine(device, engine)
-    parts = []
-    with console.progress(fast.name, len(opened.sequences)) as update:
-        for part in measure(reference, fast, opened.sequences):
+    sequences = open_dataset(find_spec(dataset), root, partial=True).sequences
+    reference = network.engine(device, "eager")
+    engines = [e for e in network.engines(resolve_device(device), engine) if e.name != reference.name]
+    parts: list[SequenceAgreement] = []
+    with console.progress(f"{len(engines)} engines", len(sequences) * len(engines)) as update:
+        for part in measure(reference, engines, sequences):
             parts.append(part)
             update(len(parts), part.name)
-    verdict = asdict(agreement(fast.name, parts))
-    return verdict | {"dataset": dataset, "parts": [asdict(part) for part in parts]}
+    verdicts = [asdict(agreement(each.name, parts)) for each in engines]
+    return [
+        v | {"dataset": dataset, "parts": [asdict(p) for p in parts if p.engine == v["engine"]]}
+        for v in verdicts
+    ]
 
 
 def _show(document: dict[str, Any]) -> None:
@@ -168,7 +173,9 @@ def _show(document: dict[str, Any]) -> None:
         lines += _table(["stage", "ms per frame"], [[name, f"{value:.2f}"] for name, value in stages.items()])
         lines.append(f"{found['fps']:.1f} frames per second")
     else:
-        lines += _table(*_precision_rows(document["precision"]))
+        lines.append(document["model"])
+        head = ["engine", "sequences", "float32 AUC", "AUC", "difference", "boxes that differ"]
+        lines += _table(head, [_precision_row(found) for found in document["precision"]])
     typer.echo("\n".join(lines))
 
 
@@ -195,8 +202,8 @@ def _step_row(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def _precision_rows(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    row = [
+def _precision_row(found: dict[str, Any]) -> list[str]:
+    return [
         found["engine"],
         str(found["sequences"]),
         f"{found['reference_auc']:.4f}",
@@ -204,4 +211,3 @@ def _precision_rows(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         f"{found['auc_difference']:+.4f}",
         f"{100 * found['differs']:.1f} %",
     ]
-    return ["engine", "sequences", "float32 AUC", "AUC", "difference", "boxes that differ"], [row]

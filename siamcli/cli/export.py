@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -51,7 +53,9 @@ def export(
         from siamcli.speed.calibrate import calibration_crops
 
         crops = calibration_crops(calibrate or [], network.model.spec, network.params)
-        typer.echo(quantize(network.model, crops, engine_cache()))
+        with contextlib.redirect_stdout(sys.stderr):  # where NNCF's bars belong
+            path = quantize(network.model, crops, engine_cache())
+        typer.echo(path)
         return
 
     from siamcli.speed.export import export as write

@@ -1,14 +1,15 @@
-"""Does a fast engine track as float32 does?  Both follow the same sequences, each on its own."""
+"""Do fast engines track as float32 does?  All follow the same sequences, each on its own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
 import numpy as np
 
 from siamcli.bench.metrics import area, success_curve
-from siamcli.bench.overlap import box_overlap
+from siamcli.bench.overlap import Array, Mask, box_overlap
 from siamcli.bench.protocols import read_frames, run_once
 from siamcli.bench.sequence import Sequence
 from siamcli.tracker.engine import Engine
@@ -22,8 +23,9 @@ DIFFERS = 0.9
 
 @dataclass(frozen=True, slots=True)
 class SequenceAgreement:
-    """One sequence: both success AUCs, and the share of frames whose boxes differ by more than 0.1 IoU."""
+    """One engine on one sequence: both success AUCs, and the share of frames whose boxes differ."""
 
+    engine: str
     name: str
     frames: int
     reference_auc: float
@@ -33,7 +35,7 @@ class SequenceAgreement:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Means over sequences; `differs` is over frames."""
+    """One engine over all sequences: means over sequences, and over frames for `differs`."""
 
     engine: str
     sequences: int
@@ -44,33 +46,36 @@ class Agreement:
     differs: float
 
 
-def measure(reference: Engine, engine: Engine, sequences: Iterable[Sequence]) -> Iterator[SequenceAgreement]:
-    """Run both engines once through every sequence.  Raises DatasetError, InputError."""
+def measure(
+    reference: Engine, engines: Items[Engine], sequences: Iterable[Sequence]
+) -> Iterator[SequenceAgreement]:
+    """Run every engine once through every sequence.  Raises DatasetError, InputError."""
     for sequence in sequences:
         frames = list(read_frames(sequence))
-        first, second = (
-            run_once(Tracker(each), frames, sequence.box(0)).boxes for each in (reference, engine)
-        )
         seen = sequence.visible
-        slow, fast = (
-            area(success_curve(box_overlap(boxes[seen], sequence.truth[seen]))) for boxes in (first, second)
-        )
-        differs = float(np.mean(box_overlap(second, first) < DIFFERS))
-        yield SequenceAgreement(sequence.name, len(frames), slow, fast, differs)
+
+        def auc(boxes: Array, sequence: Sequence = sequence, seen: Mask = seen) -> float:
+            return area(success_curve(box_overlap(boxes[seen], sequence.truth[seen])))
+
+        exact = run_once(Tracker(reference), frames, sequence.box(0)).boxes
+        for engine in engines:
+            boxes = run_once(Tracker(engine), frames, sequence.box(0)).boxes
+            differs = float(np.mean(box_overlap(boxes, exact) < DIFFERS))
+            yield SequenceAgreement(engine.name, sequence.name, len(frames), auc(exact), auc(boxes), differs)
 
 
-def agreement(engine: str, parts: list[SequenceAgreement]) -> Agreement:
-    """The verdict over all sequences."""
-    frames = sum(part.frames for part in parts)
-    reference = float(np.mean([part.reference_auc for part in parts]))
-    auc = float(np.mean([part.auc for part in parts]))
-    differs = sum(part.differs * part.frames for part in parts) / frames
+def agreement(engine: str, parts: Iterable[SequenceAgreement]) -> Agreement:
+    """The verdict on `engine` over all its `parts`."""
+    own = [part for part in parts if part.engine == engine]
+    frames = sum(part.frames for part in own)
+    reference = float(np.mean([part.reference_auc for part in own]))
+    auc = float(np.mean([part.auc for part in own]))
     return Agreement(
-        engine,
-        len(parts),
-        frames,
-        round(reference, 4),
-        round(auc, 4),
-        round(auc - reference, 4),
-        round(differs, 4),
+        engine=engine,
+        sequences=len(own),
+        frames=frames,
+        reference_auc=round(reference, 4),
+        auc=round(auc, 4),
+        auc_difference=round(auc - reference, 4),
+        differs=round(sum(part.differs * part.frames for part in own) / frames, 4),
     )

@@ -1,0 +1,51 @@
+"""Exported graphs run without siamtrack, and say how."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+@pytest.mark.parametrize("to", ["torch", "onnx"])
+def test_exported_pair_runs_without_siamtrack(to, siamtrack, weights, tmp_path):
+    """The README's example, in a process that cannot import siamcli."""
+    if to == "onnx":
+        pytest.importorskip("onnxruntime", reason="the extra siamtrack[onnx] is not installed")
+    done = siamtrack("export", "--to", to, "--weights", weights, "-o", "pair")
+    assert done.code == 0 and done.out == "pair\n", done.err
+    about = json.loads((tmp_path / "pair" / "model.json").read_text())
+    assert max(about["differences"].values()) < 1e-4
+    example = re.search(rf"<!-- example: export {to} -->\n```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert example
+    forbid = "import sys; sys.modules['siamcli'] = None\n"
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    run = subprocess.run(
+        [sys.executable, "-c", forbid + example[1]],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert re.fullmatch(r"\(1, 10, 25, 25\) \(1, 20, 25, 25\)\n", run.stdout)
+
+
+def test_export_replaces_nothing(siamtrack, weights, tmp_path):
+    (tmp_path / "pair").mkdir()
+    done = siamtrack("export", "--to", "torch", "--weights", weights, "-o", "pair")
+    assert done.code == 8 and "pair exists" in done.err
+
+
+@pytest.mark.parametrize("arguments", [["--to", "int8"], ["--to", "torch", "--calibrate", "x.mp4"]])
+def test_calibration_belongs_to_int8(siamtrack, weights, arguments):
+    done = siamtrack("export", *arguments, "--weights", weights)
+    assert done.code == 2 and "--calibrate" in done.err
