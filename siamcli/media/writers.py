@@ -34,6 +34,7 @@ class TrackWriter(ABC):
         self._part = part
         self._lost = LostLog()
         self._frames = 0
+        self._points = 0
         self._open = True
         self._emit(self.head(header_record(header)))
 
@@ -51,9 +52,10 @@ class TrackWriter(ABC):
 
     def write(self, points: Sequence[TrackPoint]) -> None:
         """The points of all targets in one frame."""
-        first = not self._frames
-        self._emit("".join(self.body(point_record(p), first and not n) for n, p in enumerate(points)))
+        start = self._points
+        self._emit("".join(self.body(point_record(p), not n) for n, p in enumerate(points, start)))
         self._frames += 1
+        self._points += len(points)
         for point in points:
             self._lost.add(point)
 

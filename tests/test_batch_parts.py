@@ -1,0 +1,243 @@
+"""The parts of a batch by themselves: names, shards, manifests, the status file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from siamcli.batch.clips import Clip, Shard, find_clips, output_names, read_names
+from siamcli.batch.manifest import Boxes, read_manifest
+from siamcli.batch.status import Entry, StatusFile, latest, merge, read_status
+from siamcli.errors import InputError, OutputError
+from siamcli.targets import parse_target
+from siamcli.times import TimePoint
+
+names = st.lists(st.text("abAB", min_size=1, max_size=2), max_size=12)
+
+
+def entry(id="a.mp4", state="done", at="2026-01-01T00:00:00", **more):
+    return Entry(id, id, "k", state, at, **more)
+
+
+@settings(deadline=None)
+@given(names, names)
+def test_output_names_never_collide(now, before):
+    """Neither within a batch nor with one before, also where upper and lower case are the same."""
+    earlier = [f"x/{n}" for n in range(len(before))]
+    taken = dict(zip(map(str.casefold, before), earlier, strict=True))
+    ids = [f"y/{n}" for n in range(len(now))]
+    got = output_names([Clip(id, stem) for id, stem in zip(ids, now, strict=True)], ids, taken)
+    folded = [name.casefold() for name in got]
+    assert len(set(folded)) == len(folded) and not set(folded) & set(taken)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 9), st.sets(st.text(max_size=5), max_size=40))
+def test_every_clip_is_in_one_shard(count, ids):
+    shards = [Shard.parse(f"{number}/{count}") for number in range(1, count + 1)]
+    assert all(sum(shard.holds(id) for shard in shards) == 1 for id in ids)
+
+
+def test_shards_are_about_equal():
+    sizes = [sum(Shard(n, 4).holds(f"clip{i}.mp4") for i in range(1000)) for n in (1, 2, 3, 4)]
+    assert min(sizes) > 200
+
+
+@pytest.mark.parametrize("text", ["0/4", "5/4", "1", "a/b", "1/0", "-1/2", ""])
+def test_what_is_no_shard(text):
+    with pytest.raises(InputError, match="not a shard"):
+        Shard.parse(text)
+
+
+def test_finding_clips(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (
+        "b10.mp4",
+        "b2.MOV",
+        "b2.tracked.mp4",
+        ".hidden.mp4",
+        "notes.txt",
+        "in/c.mkv",
+        "shots/1.png",
+    ):
+        path = tmp_path / "clips" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    flat = [("clips/b2.MOV", "b2"), ("clips/b10.mp4", "b10")]
+    deep = [*flat, ("clips/in/c.mkv", "in/c"), ("clips/shots", "shots")]
+
+    def found(*named, recursive=False):
+        return [(clip.source, clip.stem) for clip in find_clips(named, recursive=recursive)]
+
+    assert found("clips") == flat
+    assert found("clips", recursive=True) == deep
+    assert found("clips/*.mp4") == flat[1:]
+    assert found("./clips/b10.mp4", "clips", str(tmp_path / "clips/b2.MOV")) == [
+        ("./clips/b10.mp4", "b10"),
+        flat[0],
+    ]
+    assert found("clips/shots") == [("clips/shots", "shots")]
+    assert found("gone.mp4", "x*.mp4", "http://a.b/c.mp4?d") == [
+        ("gone.mp4", "gone"),
+        ("x*.mp4", "x*"),
+        ("http://a.b/c.mp4?d", "c"),
+    ]
+
+
+def test_lists_of_names():
+    assert read_names("a b.mp4\n\nc.mp4\n") == ["a b.mp4", "c.mp4"]
+    assert read_names("a\nb.mp4\0c.mp4\0") == ["a\nb.mp4", "c.mp4"]
+
+
+MANIFEST = [
+    {"clip": "a.mp4", "box": "1,2,3,4"},
+    {"clip": "a.mp4", "time": "1.5", "box": "50%,2,3,4", "label": "ball"},
+    {"clip": "in/b.mp4", "box": "p=5 6 7 8"},
+    {"clip": "a.mp4", "box": "1,2,3,4"},
+    {"clip": "c.mp4", "box": "1,2,3"},
+    {"clip": "d.mp4", "box": "1,2,3,4", "time": "soon"},
+    {"clip": "e.mp4", "box": ""},
+]
+
+
+def written(folder, suffix):
+    path = folder / f"boxes{suffix}"
+    if suffix == ".csv":
+        rows = [",".join(f'"{row.get(c, "")}"' for c in ("clip", "time", "box", "label")) for row in MANIFEST]
+        path.write_text("\n".join(["clip,time,box,label", *rows]))
+    elif suffix == ".json":
+        path.write_text(json.dumps(MANIFEST))
+    else:
+        path.write_text("\n\n".join(map(json.dumps, MANIFEST)))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".jsonl"])
+def test_manifests(tmp_path, suffix):
+    path = written(tmp_path, suffix)
+    manifest = read_manifest(path, "xywh")
+    assert [Path(clip).name for clip in manifest.clips] == ["a.mp4", "b.mp4", "c.mp4", "d.mp4", "e.mp4"]
+    boxes = Boxes(manifest, (), "xywh")
+    first, second = boxes.of(str(tmp_path / "a.mp4"))
+    assert first.values == (1, 2, 3, 4) and first.at is None and first.label is None
+    assert second.label == "ball" and second.at == TimePoint(seconds=1.5) and second.percent[0]
+    assert boxes.of(str(tmp_path / "in" / ".." / "in" / "b.mp4"))[0].label == "p"
+    assert len(manifest.repeated) == 1 and "a.mp4" in manifest.repeated[0]
+    for name, says in (("c", "not a box: '1,2,3'"), ("d", "not a time"), ("e", "no box")):
+        with pytest.raises(InputError, match=says) as caught:
+            boxes.of(str(tmp_path / f"{name}.mp4"))
+        assert path.name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("a.csv", "file,box\nx,1\n", "columns clip and box"),
+        ("a.csv", "clip,box\n,\n", "line 2: no clip"),
+        ("a.json", "{", "line 1"),
+        ("a.json", '{"clip": 1}', "list of objects"),
+        ("a.txt", "", "not a manifest"),
+        ("gone.csv", None, "cannot read"),
+    ],
+)
+def test_manifests_that_are_none(tmp_path, name, text, says):
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=says):
+        read_manifest(tmp_path / name, "xywh")
+
+
+def test_an_unquoted_box_is_the_problem_of_its_clip(tmp_path):
+    (tmp_path / "a.csv").write_text('clip,box\na.mp4,1,2,3,4\nb.mp4,"1,2,3,4"\n')
+    manifest = read_manifest(tmp_path / "a.csv", "xywh")
+    assert len(manifest.problems) == 1 and len(manifest.targets) == 1
+    assert "in quotes" in next(iter(manifest.problems.values())).hint
+
+
+def test_where_boxes_come_from(tmp_path):
+    """Manifest, then the file beside the clip, then the box for all."""
+    for name in ("a", "b", "c", "d"):
+        (tmp_path / f"{name}.mp4").touch()
+    (tmp_path / "m.csv").write_text('clip,box\na.mp4,"1,1,1,1"\n')
+    (tmp_path / "a.mp4.box").write_text("2,2,2,2\n")
+    (tmp_path / "b.mp4.box").write_text("3,3,3,3\n4,4,4,4\n")
+    (tmp_path / "c.box").write_text("5,5,5,5\n")
+    manifest = read_manifest(tmp_path / "m.csv", "xywh")
+    boxes = Boxes(manifest, (parse_target("6,6,6,6"),), "xywh")
+    got = {name: [t.values[0] for t in boxes.of(str(tmp_path / f"{name}.mp4"))] for name in "abcd"}
+    assert got == {"a": [1], "b": [3, 4], "c": [5], "d": [6]}
+    with pytest.raises(InputError, match=r"no box for .*d\.mp4"):
+        Boxes(manifest, (), "xywh").of(str(tmp_path / "d.mp4"))
+
+
+def test_status_survives_a_line_cut_anywhere(tmp_path):
+    """Whatever part of the last line a crash has left, the lines before and after it are read."""
+    whole = entry().line().encode() + entry("b.mp4", error="läuft", frames=3).line().encode()
+    first = len(entry().line())
+    for cut in range(first, len(whole)):
+        path = tmp_path / f"{cut}.jsonl"
+        path.write_bytes(whole[:cut])
+        with StatusFile(path) as status:
+            known = set(status.entries)
+            status.add(entry("c.mp4"))
+        assert {"a.mp4"} <= known <= {"a.mp4", "b.mp4"} and ("b.mp4" in known) == (cut == len(whole) - 1)
+        assert set(latest(read_status(path))) == known | {"c.mp4"}
+
+
+def test_status_keeps_the_latest(tmp_path):
+    path = tmp_path / "deep" / "batch.jsonl"
+    with StatusFile(path) as status:
+        assert status.entries == {}
+        status.add(entry(state="started", outputs=("a.json",)))
+        status.add(entry(state="failed", error="no", hint="yes", code=3))
+    with StatusFile(path) as status:
+        assert status.entries == {"a.mp4": entry(state="failed", error="no", hint="yes", code=3)}
+    assert len(path.read_text().splitlines()) == 2
+
+
+def test_only_one_batch_writes(tmp_path):
+    with (
+        StatusFile(tmp_path / "s.jsonl"),
+        pytest.raises(OutputError, match="another batch"),
+    ):
+        StatusFile(tmp_path / "s.jsonl")
+    with StatusFile(tmp_path / "s.jsonl") as status:
+        status.add(entry())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits on file sizes on Windows")
+@pytest.mark.parametrize("room", [0, 20])
+def test_a_full_disk_is_said(tmp_path, room):
+    resource = pytest.importorskip("resource")
+    with StatusFile(tmp_path / "s.jsonl") as status:
+        status.add(entry())
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "s.jsonl").stat().st_size + room, hard))
+        try:
+            with pytest.raises(OutputError, match=r"cannot write .*s\.jsonl"):
+                status.add(entry("b.mp4"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with StatusFile(tmp_path / "s.jsonl") as status:
+        assert set(status.entries) == {"a.mp4"}
+
+
+def test_merging(tmp_path):
+    one, two = tmp_path / "1.jsonl", tmp_path / "2.jsonl"
+    one.write_text(entry(state="failed", at="1").line() + entry("b.mp4", at="4").line())
+    two.write_text(entry(state="done", at="3").line() + '{"half')
+    merged = merge([one, two], tmp_path / "all.jsonl", overwrite=False)
+    assert {id: e.state for id, e in merged.items()} == {"a.mp4": "done", "b.mp4": "done"}
+    assert [e.at for e in read_status(tmp_path / "all.jsonl")] == ["1", "3", "4"]
+    with pytest.raises(OutputError, match="exists"):
+        merge([one], tmp_path / "all.jsonl", overwrite=False)
+    with pytest.raises(InputError, match="different folders"):
+        merge([one], tmp_path / "in" / "all.jsonl", overwrite=False)
+    (tmp_path / "3.jsonl").write_text("not\nours\n")
+    with pytest.raises(InputError, match="no status file"):
+        merge([tmp_path / "3.jsonl"], tmp_path / "x.jsonl", overwrite=False)

@@ -1,0 +1,288 @@
+"""`siamtrack batch` as a user meets it: what is tracked, skipped, redone, reported, survived."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import DEMO
+
+import siamcli.load
+from siamcli.batch.status import latest, read_status
+from siamcli.media.ffmpeg import ffmpeg_exe
+from siamcli.media.readers import read_trajectory
+
+BOX = "43.3,150.4,73.4,79.2"
+FRAMES = 3
+
+
+@pytest.fixture(scope="session")
+def short(tmp_path_factory) -> Path:
+    """The first frames of the demo clip, small."""
+    path = tmp_path_factory.mktemp("short") / "short.mp4"
+    command = [
+        ffmpeg_exe(),
+        "-v",
+        "error",
+        "-i",
+        DEMO,
+        "-frames:v",
+        str(FRAMES),
+        "-preset",
+        "ultrafast",
+        path,
+    ]
+    subprocess.run(command, check=True)
+    return path
+
+
+@pytest.fixture
+def clips(short, tmp_path):
+    """Make clips below `clips/`: `clips("a.mp4", "in/b.mp4")`."""
+
+    def make(*names: str) -> Path:
+        for name in names:
+            path = tmp_path / "clips" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(short, path)
+        return tmp_path / "clips"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def load_once():
+    """The real `load_tracker`, which reads equal weights only once."""
+    return functools.cache(siamcli.load.load_tracker)
+
+
+@pytest.fixture
+def batch(siamtrack, weights, monkeypatch, load_once):
+    """`siamtrack batch` with a box for all, trajectories only."""
+    monkeypatch.setattr(siamcli.load, "load_tracker", load_once)
+    return lambda *more: siamtrack("batch", "--weights", weights, "-f", "json", "--box", BOX, *more)
+
+
+def states(folder="tracked", name="batch.jsonl"):
+    """Stem of the clip -> its last state."""
+    entries = latest(read_status(Path(folder) / name)).values()
+    return {Path(entry.clip).stem: entry.state for entry in entries}
+
+
+def lines():
+    return Path("tracked/batch.jsonl").read_text().splitlines()
+
+
+def summary(done):
+    counts = json.loads(done.out)
+    return tuple(counts[key] for key in ("done", "skipped", "failed", "failed_before"))
+
+
+def test_a_batch_gives_what_run_gives(siamtrack, batch, weights, clips, short):
+    """Interleaved clips do not disturb each other: boxes as from `run`, for several targets and times."""
+    folder = clips("a.mp4", "b.mp4", "in/a.mp4", "late.mp4")
+    rows = [
+        ("clips/a.mp4", "", BOX, "bug"),
+        ("clips/a.mp4", "1f", "300,100,50,60", ""),
+        ("clips/b.mp4", "", "300,100,50,60", "ball"),
+        ("clips/in/a.mp4", "", BOX, ""),
+        ("clips/late.mp4", "0.04", BOX, ""),
+    ]
+    with (folder.parent / "boxes.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("clip", "time", "box", "label"), *rows])
+    done = siamtrack(
+        *("batch", "clips", "-r", "--boxes", "boxes.csv", "--weights", weights, "-j", 3, "--json"),
+        *("-f", "json", "-f", "mp4", "-f", "{target}.csv"),
+    )
+    assert done.code == 0, done.err
+    assert summary(done) == (4, 0, 0, 0)
+    runs = {
+        "a": ("--box", f"bug={BOX}", "--box-at", "1f=300,100,50,60"),
+        "late": ("--box-at", f"0.04={BOX}"),
+    }
+    for stem, boxes in runs.items():
+        alone = siamtrack("run", short, "--weights", weights, *boxes, "-o", "alone.json", "-y")
+        assert alone.code == 0, alone.err
+        ours, single = (read_trajectory(p) for p in (f"tracked/{stem}.tracked.json", "alone.json"))
+        assert ours.complete and ours.header.labels == single.header.labels
+        assert [(p.index, p.target, p.state) for p in ours.points] == [
+            (p.index, p.target, p.state) for p in single.points
+        ]
+        for one, other in zip(ours.points, single.points, strict=True):
+            assert one.box == pytest.approx(other.box, abs=0.05)
+    assert sorted(p.name for p in Path("tracked").glob("a.*")) == [
+        f"a.tracked.{suffix}" for suffix in ("2.csv", "bug.csv", "json", "mp4")
+    ]
+    entry = latest(read_status(Path("tracked/batch.jsonl")))["../clips/a.mp4"]
+    assert entry.frames == FRAMES and set(entry.outputs) == {p.name for p in Path("tracked").glob("a.*")}
+
+
+def test_finished_clips_are_skipped_until_something_changes(batch, clips, tmp_path):
+    folder = clips("a.mp4", "b.mp4")
+    assert batch(folder, "--json").code == 0
+    before = lines()
+    assert summary(batch("./clips", "--json")) == (0, 2, 0, 0) and lines() == before
+    # another input
+    os.utime(folder / "a.mp4", (1, 1))
+    assert summary(batch(folder, "--json")) == (1, 1, 0, 0)
+    # another box
+    (folder / "b.box").write_text("ball=300,100,50,60\n")
+    assert summary(batch(folder, "--json")) == (1, 1, 0, 0)
+    assert json.loads((tmp_path / "tracked/b.tracked.json").read_text())["labels"] == ["ball"]
+    # another setting
+    (tmp_path / "calm.toml").write_text("window_influence = 0.5\n")
+    assert summary(batch(folder, "--json", "--params", "calm.toml")) == (2, 0, 0, 0)
+    # an output that went away
+    (tmp_path / "tracked/a.tracked.json").unlink()
+    assert summary(batch(folder, "--json", "--params", "calm.toml")) == (1, 1, 0, 0)
+
+
+def test_each_failure_is_named_and_the_rest_goes_on(batch, clips, tmp_path):
+    folder = clips("a.mp4", "cut.mp4", "far.mp4", "foreign.mp4", "z.mp4")
+    whole = DEMO.read_bytes()
+    (folder / "cut.mp4").write_bytes(whole[: len(whole) // 3])
+    (folder / "junk.mp4").write_text("no video")
+    (folder / "far.mp4.box").write_text("700,10,20,20\n")
+    (tmp_path / "tracked").mkdir()
+    (tmp_path / "tracked/foreign.tracked.json").write_text("mine")
+    done = batch(folder, "gone.mp4", folder / "a.mp4", "--json")
+    assert done.code == 7 and summary(done) == (2, 0, 5, 0)
+    why = {Path(row["clip"]).stem: row["error"] for row in json.loads(done.out)["failures"]}
+    assert why.keys() == {"cut", "junk", "far", "foreign", "gone"}
+    assert "damaged or cut short" in why["cut"] and "cannot read" in why["junk"]
+    assert "outside the 640x360 frame" in why["far"] and "did not write it" in why["foreign"]
+    assert "no such file" in why["gone"] and all(name in done.err for name in why)
+    assert "5 of 7 clips are not done" in done.err
+    assert (tmp_path / "tracked/foreign.tracked.json").read_text() == "mine"
+    assert read_trajectory(tmp_path / "tracked/cut.tracked.json").complete is False
+    assert states() == dict.fromkeys(why, "failed") | {"a": "done", "z": "done"}
+    # what failed in tracking is left alone until asked, what was never tracked is looked at again
+    again = batch(folder, "gone.mp4", "--json")
+    assert again.code == 7 and summary(again) == (0, 2, 1, 4)
+    (folder / "far.mp4.box").write_text("70,10,20,20\n")
+    assert summary(batch(folder, "gone.mp4", "--json", "--retry-failed", "-y")) == (2, 2, 3, 0)
+
+
+def test_stop_on_error_begins_no_more(batch, clips):
+    folder = clips("b.mp4", "c.mp4", "d.mp4")
+    (folder / "a.mp4").write_text("no video")
+    done = batch(folder, "--stop-on-error", "-j", 1)
+    assert done.code == 7 and states() == {"a": "failed"}
+    assert batch(folder).code == 7 and set(states().values()) == {"failed", "done"} and len(states()) == 4
+
+
+def test_equal_names_get_outputs_of_their_own(batch, clips):
+    clips("x/a.mp4", "y/a.mp4")
+    assert batch("clips/x", "clips/y").code == 0
+    assert len(list(Path("tracked").glob("a-*.tracked.json"))) == 2
+    clips("z/a.mp4", "w/a.mp4")
+    assert batch("clips/z").code == 0 and batch("clips/w").code == 0
+    assert len(list(Path("tracked").glob("a*.tracked.json"))) == 4
+    assert summary(batch("clips/w", "--json")) == (0, 1, 0, 0)
+
+
+def test_shards_and_merge(siamtrack, batch, clips):
+    folder = clips(*(f"{n}.mp4" for n in range(4)), "bad.mp4")
+    (folder / "bad.mp4").write_text("no video")
+    for n in (1, 2):
+        assert batch(folder, "--shard", f"{n}/2").code in (0, 7)
+    one, two = (states(name=f"batch.{n}-of-2.jsonl") for n in (1, 2))
+    assert not set(one) & set(two) and set(one) | set(two) == {"0", "1", "2", "3", "bad"}
+    parts = sorted(Path("tracked").glob("batch.*-of-2.jsonl"))
+    done = siamtrack("merge", *parts, "-o", "tracked/batch.jsonl", "--json")
+    assert done.code == 7 and json.loads(done.out)["done"] == 4 and "bad.mp4" in done.err
+    # the merged file takes the place of all
+    assert summary(batch(folder, "--json")) == (0, 4, 0, 1)
+
+
+def test_names_from_stdin_and_a_list(batch, clips, monkeypatch):
+    clips("a b.mp4", "c.mp4")
+    with Path("list.txt").open("w") as file:
+        file.write("clips/a b.mp4\n")
+    with Path("list.txt").open() as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert batch("-").code == 0
+    assert states() == {"a b": "done"}
+    Path("list.txt").write_text("clips/a b.mp4\nclips/c.mp4\n")
+    assert summary(batch("-a", "list.txt", "--json")) == (1, 1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        ((), 2, "which clips?"),
+        (("x.mp4", "--jobs", "many"), 2, "--jobs"),
+        (("x.mp4", "--jobs", "0"), 2, "--jobs"),
+        (("x.mp4", "--shard", "9/8"), 3, "not a shard"),
+        (("x.mp4", "--boxes", "gone.csv"), 3, "gone.csv"),
+        (("-a", "gone.txt"), 3, "gone.txt"),
+        (("x.mp4", "--box", "1,2,3"), 3, "not a box"),
+    ],
+)
+def test_refusals(batch, arguments, code, says):
+    done = batch(*arguments)
+    assert done.code == code and says in done.err
+
+
+def wait_for_states(tmp_path, wanted, process):
+    """Wait until `wanted` clips are done."""
+    path = tmp_path / "tracked/batch.jsonl"
+    for _ in range(1200):
+        done = path.exists() and sum(e.state == "done" for e in read_status(path))
+        if done >= wanted:
+            return
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    raise TimeoutError
+
+
+def test_a_killed_batch_goes_on_where_it_was(start_siamtrack, batch, clips, weights, tmp_path):
+    """kill -9 in the middle: nothing finished is done again, nothing is missing, nothing is half."""
+    folder = clips(*(f"{n}.mp4" for n in range(5)))
+    process = start_siamtrack("batch", folder, "--weights", weights, "-f", "json", "--box", BOX, "-j", 2)
+    wait_for_states(tmp_path, 2, process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    kept = {clip for clip, state in states().items() if state == "done"}
+    times = {clip: (tmp_path / f"tracked/{clip}.tracked.json").stat().st_mtime_ns for clip in kept}
+    assert 2 <= len(kept) < 5
+    done = batch(folder, "--json")
+    assert done.code == 0 and summary(done) == (5 - len(kept), len(kept), 0, 0)
+    assert {c: (tmp_path / f"tracked/{c}.tracked.json").stat().st_mtime_ns for c in kept} == times
+    for n in range(5):
+        trajectory = read_trajectory(tmp_path / f"tracked/{n}.tracked.json")
+        assert trajectory.complete and len(trajectory.points) == FRAMES
+    assert not list((tmp_path / "tracked").glob("*.part"))
+
+
+def test_an_interrupted_batch_ends_in_order(start_siamtrack, batch, clips, weights, tmp_path):
+    folder = clips("a.mp4")
+    shutil.copy(DEMO, folder / "long.mp4")
+    process = start_siamtrack("batch", folder, "--weights", weights, "-f", "json", "--box", BOX, "-j", 2)
+    wait_for_states(tmp_path, 1, process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and b"Traceback" not in err, err
+    assert states() == {"a": "done", "long": "started"}
+    assert read_trajectory(tmp_path / "tracked/long.tracked.json").complete is False
+    assert not list((tmp_path / "tracked").glob("*.part"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_fails_that_clip_alone(batch, clips):
+    folder = clips("a.mp4", "b.mp4")
+    Path("tracked").mkdir()
+    Path("tracked/a.tracked.json.part").symlink_to("/dev/full")
+    done = batch(folder)
+    assert done.code == 7 and "No space left on device" in done.err
+    assert states() == {"a": "failed", "b": "done"}
+    assert batch(folder, "--retry-failed").code == 0
