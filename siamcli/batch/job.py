@@ -115,8 +115,7 @@ class Recording:
         for path in job.paths:
             if path != "-":
                 make_folder(Path(path).parent)
-        from_start = job.cut.start is None and job.cut.stride == 1
-        audio = job.source if from_start and Path(job.source).is_file() else None
+        audio = job.source if Path(job.source).is_file() else None
         sinks = Sinks(job.paths, self.header, overwrite=job.overwrite, audio=audio, options=job.encoding)
         self._sinks = self._stack.enter_context(sinks)
         return self
