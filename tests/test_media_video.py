@@ -12,7 +12,7 @@ import clips
 import imageio_ffmpeg
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siamcli.boxes import Box
@@ -190,6 +190,7 @@ boxes = st.builds(Box, *[st.floats(-1e9, 1e9)] * 2, *[st.floats(-10, 1e9)] * 2)
 states = st.sampled_from(["init", "tracked", "lost", "found", "absent"])
 
 
+@settings(deadline=None)
 @given(st.tuples(st.integers(1, 200), st.integers(1, 200)), st.lists(st.tuples(boxes, states), max_size=3))
 def test_drawing_takes_any_box_on_any_picture(size: tuple[int, int], given: list[tuple[Box, str]]) -> None:
     image = np.full((size[1], size[0], 3), 128, np.uint8)
