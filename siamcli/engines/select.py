@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from siamcli.engines.cpu import CpuEngine, has_bfloat16
@@ -70,28 +71,38 @@ def make_engine(
     return _build(model, params, engine, place, dtype, cache)
 
 
+_FASTEST_FIRST = {
+    "cuda": (("cuda", "auto"), ("cuda", "float32"), ("eager", "auto")),
+    "mps": (("eager", "auto"),),
+    "cpu": (("cpu", "auto"), ("cpu", "float32"), ("eager", "auto")),
+}
+
+
 def _fastest(model: SiamRPN, params: TrackerParams, device: str, cache: Path) -> Engine:
     place = resolve_device(device)
-    for engine in {"cpu": ["cpu"], "cuda": ["cuda", "eager"], "mps": ["eager"]}[place.type]:
-        built = _tried(model, params, engine, place, cache)
-        if built is not None:
+    reasons = []
+    for engine, dtype in _FASTEST_FIRST[place.type]:
+        try:
+            built = _build(model, params, engine, place, dtype, cache)
+            _try(built, place)
+        except (DeviceError, RuntimeError) as error:  # CUDA's own errors are RuntimeErrors
+            reasons.append(str(error))
+            continue
+        if not fails(model.spec.name, built.name.replace(f"{place}, ", "")):
             return built
     if device == "auto" and place.type != "cpu":
         return _fastest(model, params, "cpu", cache)
-    return EagerEngine(model, params, place)
+    raise DeviceError(f"{place} does not work: {reasons[-1]}", hint="choose --device cpu, or auto")
 
 
-def _tried(
-    model: SiamRPN, params: TrackerParams, engine: str, place: torch.device, cache: Path
-) -> Engine | None:
-    """The engine, if it starts here and nothing is known against it."""
-    try:
-        built = _build(model, params, engine, place, "auto", cache)
-        side = model.spec.exemplar_size
-        built.embed(torch.zeros(1, side, side, 3, dtype=torch.uint8).numpy())
-    except (DeviceError, RuntimeError):  # CUDA's own errors are RuntimeErrors
-        return None
-    return None if fails(model.spec.name, built.name) else built
+def _try(engine: Engine, place: torch.device) -> None:
+    """One step for nothing: a driver may fail only when it is asked to compute."""
+    if place.type != "cpu":
+        small, large = (
+            np.zeros((1, side, side, 3), np.uint8)
+            for side in (engine.spec.exemplar_size, engine.spec.search_size)
+        )
+        engine.locate(engine.embed(small), large, np.ones((1, 2), np.float32))
 
 
 def _build(
