@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "convert": "errors boxes frames times trajectory media bench",
     "train": "errors boxes frames trajectory model tracker engines checkpoints media bench load",
     "__init__": "errors boxes frames trajectory model tracker engines checkpoints media load",
-    "batch": "errors frames times targets trajectory tracker media load __init__",
+    "batch": "errors boxes frames times targets trajectory tracker media load __init__",
     "speed": "errors boxes frames times trajectory model tracker engines media bench __init__",
     "cli": "errors boxes frames times targets trajectory model tracker engines checkpoints media load bench convert"
     " train batch speed __init__",

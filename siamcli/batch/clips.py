@@ -14,7 +14,17 @@ from pathlib import Path
 from siamcli.errors import InputError
 from siamcli.media.folders import is_image, natural_key
 
-__all__ = ["Clip", "Shard", "find_clips", "identity", "is_address", "output_names", "read_names", "same_file"]
+__all__ = [
+    "Clip",
+    "Shard",
+    "find_clips",
+    "identity",
+    "is_address",
+    "name_from",
+    "output_names",
+    "read_names",
+    "same_file",
+]
 
 SUFFIXES = frozenset(
     {
@@ -85,6 +95,16 @@ def is_address(source: str) -> bool:
 def same_file(source: str) -> str:
     """A name that is equal for two spellings of one path."""
     return source if is_address(source) else os.path.abspath(source)  # noqa: PTH100 - links stay links
+
+
+def name_from(source: str, folder: Path) -> str:
+    """The path of a source as seen from `folder`: the same in every working directory."""
+    if is_address(source):
+        return source
+    try:
+        return Path(os.path.relpath(source, folder)).as_posix()
+    except ValueError:  # another drive
+        return Path(source).absolute().as_posix()
 
 
 def read_names(text: str) -> list[str]:

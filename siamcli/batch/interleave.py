@@ -58,10 +58,11 @@ def auto_width(on_gpu: bool) -> int:
     return max(1, min(wanted, 32, free // 2 // CLIP_BYTES))
 
 
-def track_all(loaded: LoadedTracker, jobs: Iterable[Job], width: int) -> Iterator[Begun | Ended]:
+def track_all(loaded: LoadedTracker, jobs: Iterable[Job | None], width: int) -> Iterator[Begun | Ended]:
     """Track every job, at most `width` at a time; a job that fails does not disturb the others.
 
-    `jobs` is asked for the next one when there is room.  When the iteration is ended from outside
+    `jobs` is asked for the next one when there is room; None means that there is none at the moment.
+    When the iteration is ended from outside
     (Ctrl-C), the clips under way are finished as incomplete.
     """
     waiting = iter(jobs)

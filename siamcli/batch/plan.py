@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from siamcli import __version__
-from siamcli.batch.clips import Clip, Shard, identity, is_address, output_names
+from siamcli.batch.clips import Clip, Shard, identity, name_from, output_names
 from siamcli.batch.interleave import Ended
 from siamcli.batch.job import Job
 from siamcli.batch.manifest import Boxes
@@ -21,7 +20,7 @@ from siamcli.errors import InputError, OutputError, SiamtrackError
 from siamcli.media.encoders import VideoOptions
 from siamcli.targets import Target
 
-__all__ = ["Settings", "Task", "begun", "clip_ids", "decide", "ended", "plan", "refused"]
+__all__ = ["Settings", "Task", "begun", "decide", "ended", "plan", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +42,6 @@ class Task:
     key: str
     job: Job
     problem: SiamtrackError | None = None
-
-
-def clip_ids(clips: Sequence[Clip], folder: Path) -> list[str]:
-    """The path of every clip from the output folder: the same in every working directory."""
-    return [clip.source if is_address(clip.source) else _relative(clip.source, folder) for clip in clips]
-
-
-def _relative(path: str, folder: Path) -> str:
-    try:
-        return Path(os.path.relpath(path, folder)).as_posix()
-    except ValueError:  # another drive
-        return Path(path).absolute().as_posix()
 
 
 def plan(
@@ -113,20 +100,20 @@ def decide(
             return "failed"
     ours = set(entry.outputs) if entry else set()
     for file in task.job.files:
-        if not overwrite and _relative(file, folder) not in ours and Path(file).exists():
+        if not overwrite and name_from(file, folder) not in ours and Path(file).exists():
             return OutputError(f"{file} exists, and this batch did not write it", hint="-y replaces it")
     return "track"
 
 
 def begun(task: Task, folder: Path) -> Entry:
     """The line before the outputs are touched: from here on they are this batch's."""
-    outputs = tuple(_relative(file, folder) for file in task.job.files)
+    outputs = tuple(name_from(file, folder) for file in task.job.files)
     return Entry(task.id, task.job.source, task.key, "started", _now(), outputs)
 
 
 def ended(task: Task, end: Ended, folder: Path) -> Entry:
     """The line when a clip is over; the outputs of one that failed are those that are there."""
-    outputs = tuple(_relative(file, folder) for file in task.job.files if Path(file).exists())
+    outputs = tuple(name_from(file, folder) for file in task.job.files if Path(file).exists())
     done = Entry(
         id=task.id,
         clip=task.job.source,

@@ -14,7 +14,7 @@ from siamcli.batch.status import Entry, StatusFile
 
 __all__ = ["Policy", "Result", "TrackAll", "run_batch"]
 
-TrackAll = Callable[[Iterable[Job]], Iterator[Begun | Ended]]
+TrackAll = Callable[[Iterator[Job]], Iterator[Begun | Ended]]
 """Where clips are tracked: in this process, or on a cluster."""
 
 

@@ -16,6 +16,7 @@ from siamcli.cli import batch, bench, console, doctor, report, run, score, train
 from siamcli.cli.convert import convert
 from siamcli.cli.eval import eval_
 from siamcli.cli.export import export
+from siamcli.cli.pick import pick
 from siamcli.cli.render import render
 from siamcli.errors import SiamtrackError
 
@@ -61,6 +62,7 @@ app.command("report")(report.report)
 app.command("tune")(tune.tune)
 app.command("batch")(batch.batch)
 app.command("merge")(batch.merge)
+app.command("pick")(pick)
 app.command("bench")(bench.bench)
 app.command("export")(export)
 app.command("convert")(convert)

@@ -67,6 +67,9 @@ def batch(
     ] = False,
     jobs: Annotated[str, typer.Option("--jobs", "-j", help="Clips at a time, or auto.")] = "auto",
     shard: Annotated[str, typer.Option(help="Only part i of n: i/n.  `siamtrack merge` joins them.")] = "1/1",
+    ray: Annotated[
+        str | None, typer.Option(help="Track on a Ray cluster: its address, auto, or local to start one.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
     model: Model = None,
     weights: Weights = None,
@@ -91,11 +94,11 @@ def batch(
     from dataclasses import asdict
     from functools import partial
 
-    from siamcli.batch.clips import Shard, find_clips
+    from siamcli.batch.clips import Shard, find_clips, name_from
     from siamcli.batch.interleave import auto_width, track_all
     from siamcli.batch.manifest import Boxes, Manifest, read_manifest
-    from siamcli.batch.plan import Settings, clip_ids, plan
-    from siamcli.batch.run import Policy, run_batch
+    from siamcli.batch.plan import Settings, plan
+    from siamcli.batch.run import Policy, TrackAll, run_batch
     from siamcli.batch.status import StatusFile
 
     part = Shard.parse(shard)
@@ -103,7 +106,7 @@ def batch(
     for line in manifest.repeated:
         console.say(line, style="yellow")
     found = find_clips(named or manifest.clips, recursive=recursive)
-    ids = clip_ids(found, output_dir)
+    ids = [name_from(clip.source, output_dir) for clip in found]
     loaded = load_chosen(model, weights, params, device, engine)
     tracker = loaded.tracker.engine
     width = auto_width("cpu" not in tracker.name) if jobs == "auto" else int(jobs)
@@ -116,7 +119,18 @@ def batch(
             found, ids, Boxes(manifest, for_all, box_format), settings, output_dir, status.entries, part
         )
         ours = sum(map(part.holds, ids))
-        track = partial(track_all, loaded, width=width)
+        track: TrackAll = partial(track_all, loaded, width=width)
+        if ray is not None:
+            from siamcli.batch.cluster import Recipe, track_on_ray
+            from siamcli.load import DEFAULT_MODEL
+
+            recipe = Recipe(
+                weights.absolute() if weights else model or DEFAULT_MODEL,
+                device,
+                engine,
+                params and params.absolute(),
+            )
+            track = partial(track_on_ray, address=ray, recipe=recipe, width=width)
         _report(run_batch(tasks, track, status, output_dir, policy), ours, status.path, as_json=as_json)
 
 

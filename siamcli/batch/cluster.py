@@ -1,0 +1,142 @@
+"""Clips on a Ray cluster: one worker per GPU or core, each with several clips at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from queue import Empty, Queue, SimpleQueue
+from threading import Thread
+from typing import Any
+
+from siamcli.batch.clips import is_address
+from siamcli.batch.interleave import Begun, Ended, track_all
+from siamcli.batch.job import Job
+from siamcli.errors import DeviceError, SiamtrackError
+from siamcli.load import load_tracker
+
+__all__ = ["ClipWorker", "Recipe", "track_on_ray"]
+
+TRIES_AGAIN = 2  # times that a clip is given to a restarted worker before it counts as failed
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a worker needs to load the tracker by itself; files lie on storage that all nodes share."""
+
+    model: str | Path
+    device: str
+    engine: str
+    params: Path | None
+
+
+class ClipWorker:
+    """A process of the cluster: `track` is called from many threads, one loop interleaves them all."""
+
+    def __init__(self, recipe: Recipe, width: int) -> None:
+        self._loaded = load_tracker(
+            recipe.model, device=recipe.device, engine=recipe.engine, params=recipe.params
+        )
+        self._width = width
+        self._waiting: Queue[tuple[Job, SimpleQueue[Ended]]] = Queue()
+        self._answers: dict[Job, SimpleQueue[Ended]] = {}
+        Thread(target=self._serve, daemon=True).start()
+
+    def track(self, job: Job) -> Ended:
+        """Track one clip, together with those that other threads have given."""
+        answer: SimpleQueue[Ended] = SimpleQueue()
+        self._waiting.put((job, answer))
+        return answer.get()
+
+    def _serve(self) -> None:
+        while True:
+            first = self._take(block=True)
+            for event in track_all(self._loaded, self._jobs(first), self._width):
+                if isinstance(event, Ended):
+                    self._answers.pop(event.job).put(event)
+
+    def _jobs(self, first: Job | None) -> Iterator[Job | None]:
+        yield first
+        while True:
+            yield self._take(block=False)
+
+    def _take(self, *, block: bool) -> Job | None:
+        try:
+            job, answer = self._waiting.get(block)
+        except Empty:
+            return None
+        self._answers[job] = answer
+        return job
+
+
+def track_on_ray(
+    jobs: Iterable[Job | None], *, address: str, recipe: Recipe, width: int
+) -> Iterator[Begun | Ended]:
+    """Track every job on the cluster at `address`; "local" starts one on this machine.
+
+    A worker that dies is started again, and its clips with it; a clip that was given out
+    1 + TRIES_AGAIN times fails.  Raises DeviceError when there is no Ray or no cluster.
+    """
+    with _cluster(address) as ray:
+        workers = _workers(ray, recipe, width)
+        free = [worker for _ in range(width) for worker in workers]
+        running: dict[Any, tuple[Job, Any]] = {}
+        waiting = iter(jobs)
+        while True:
+            while free and (job := next(waiting, None)) is not None:
+                yield Begun(job)
+                worker = free.pop()
+                running[worker.track.remote(_everywhere(job))] = (job, worker)
+            if not running:
+                return
+            finished, _ = ray.wait(list(running))
+            for reference in finished:
+                job, worker = running.pop(reference)
+                free.append(worker)
+                try:
+                    yield replace(ray.get(reference), job=job)
+                except ray.exceptions.RayError as error:
+                    yield Ended(job, error=_died(error))
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Any]:
+    try:
+        ray: Any = import_module("ray")
+    except ImportError:
+        raise DeviceError("Ray is not installed", hint="pip install 'siamtrack[ray]'") from None
+    try:
+        ray.init(address, log_to_driver=False, logging_level="error")
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise DeviceError(f"no Ray cluster at {address}: {error}", hint="auto, local or HOST:PORT") from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _workers(ray: Any, recipe: Recipe, width: int) -> list[Any]:  # noqa: ANN401 - Ray may be missing
+    """One actor per GPU of the cluster; without GPUs one per core."""
+    resources = ray.cluster_resources()
+    gpus = int(resources.get("GPU", 0)) if recipe.device != "cpu" else 0
+    remote = ray.remote(ClipWorker).options(
+        num_cpus=1,
+        num_gpus=1 if gpus else 0,
+        max_concurrency=width,
+        max_restarts=-1,
+        max_task_retries=TRIES_AGAIN,
+    )
+    return [remote.remote(recipe, width) for _ in range(gpus or int(resources.get("CPU", 1)))]
+
+
+def _everywhere(job: Job) -> Job:
+    """The job with paths that mean the same in every working directory."""
+    source = job.source if is_address(job.source) else str(Path(job.source).absolute())
+    return replace(job, source=source, paths=tuple(str(Path(path).absolute()) for path in job.paths))
+
+
+def _died(error: Exception) -> SiamtrackError:
+    reason = str(error).strip().splitlines()[0]
+    return DeviceError(f"its worker failed: {reason}", hint="is the clip too large for the worker's memory?")

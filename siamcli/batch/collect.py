@@ -1,0 +1,79 @@
+"""Boxes for many clips, pointed at one after the other: the manifest that a batch reads."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from siamcli.batch.clips import Clip, name_from, same_file
+from siamcli.batch.manifest import COLUMNS, read_manifest
+from siamcli.boxes import Box
+from siamcli.errors import InputError, PickError
+from siamcli.media.display import Window
+from siamcli.media.parts import make_folder, reporting
+from siamcli.media.pick import pick_in
+from siamcli.media.sources import open_source
+
+__all__ = ["Picked", "pick_all", "without_box"]
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """What became of a clip: the box that was picked, or why it could not be shown."""
+
+    clip: Clip
+    box: Box | None = None
+    error: InputError | None = None
+
+
+def without_box(clips: Sequence[Clip], manifest: Path) -> list[Clip]:
+    """The clips that have no row in `manifest` yet; a row that a crash cut short is none."""
+    if not manifest.exists():
+        return list(clips)
+    with reporting(manifest), manifest.open("rb+") as file:
+        file.truncate(file.read().rfind(b"\n") + 1)
+        if not file.tell() or not os.fstat(file.fileno()).st_size:
+            return list(clips)
+    known = set(map(same_file, read_manifest(manifest, "xywh").clips))
+    return [clip for clip in clips if same_file(clip.source) not in known]
+
+
+def pick_all(clips: Sequence[Clip], manifest: Path) -> Iterator[Picked]:
+    """Show the first frame of every clip and add the box to `manifest`, at once; yields each clip.
+
+    Raises PickError when the user cancels, and without a display: what was picked is kept.
+    """
+    make_folder(manifest.parent)
+    with Window("siamtrack pick") as window:
+        for clip in clips:
+            try:
+                with open_source(clip.source) as frames:
+                    first = next(iter(frames))
+            except InputError as error:
+                yield Picked(clip, error=error)
+                continue
+            box = pick_in(window, first.image)
+            if box is None:
+                raise PickError(
+                    f"stopped at {clip.source}",
+                    hint="the same command goes on there; all boxes so far are kept",
+                )
+            _append(manifest, clip, box)
+            yield Picked(clip, box)
+
+
+def _append(manifest: Path, clip: Clip, box: Box) -> None:
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    if not manifest.exists() or not manifest.stat().st_size:
+        rows.writerow(COLUMNS)
+    numbers = ",".join(f"{value:.1f}" for value in box)
+    rows.writerow((name_from(clip.source, manifest.parent), "", numbers, ""))
+    with reporting(manifest), manifest.open("ab") as file:
+        file.write(text.getvalue().encode())
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,47 @@
+"""siamtrack pick: point at the target of every clip, so that the tracking can run unattended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from siamcli.cli import console
+from siamcli.errors import PartialError
+
+__all__ = ["pick"]
+
+
+def pick(
+    clips: Annotated[list[str], typer.Argument(help="Folders, videos or quoted patterns.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The manifest; it is added to.")] = Path(
+        "boxes.csv"
+    ),
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders in folders too.")] = False,
+    quiet: Annotated[bool, console.Quiet] = False,
+) -> None:
+    """Show the first frame of every clip and collect the boxes.  Esc stops; the same command goes on.
+
+    For example: siamtrack pick clips/ -o boxes.csv && siamtrack batch --boxes boxes.csv
+    """
+    from siamcli.batch.clips import find_clips
+    from siamcli.batch.collect import pick_all, without_box
+
+    found = find_clips(clips, recursive=recursive)
+    left = without_box(found, output)
+    console.say(f"{len(found) - len(left)} of {len(found)} clips have a box in {output}")
+    if not left:
+        return
+    failures: list[tuple[str, str]] = []
+    for number, picked in enumerate(pick_all(left, output), start=1):
+        if picked.error is not None:
+            failures.append((picked.clip.source, str(picked.error)))
+        elif picked.box is not None:
+            place = ",".join(f"{value:g}" for value in picked.box)
+            console.say(f"{number} of {len(left)}: {picked.clip.source}: {place}")
+    if failures:
+        console.listing(failures)
+        raise PartialError(
+            f"{len(failures)} of {len(left)} clips cannot be shown", hint="repair or remove them"
+        )

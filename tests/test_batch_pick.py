@@ -1,0 +1,117 @@
+"""`siamtrack pick` as a person uses it: a real X server, a real mouse, stopped and taken up again."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+from conftest import DEMO
+
+from siamcli.batch.clips import Clip
+from siamcli.batch.collect import without_box
+from siamcli.batch.manifest import read_manifest
+
+missing = [tool for tool in ("Xvfb", "xdotool") if shutil.which(tool) is None]
+
+
+@pytest.fixture
+def display():
+    reading, writing = os.pipe()
+    screen = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
+        pass_fds=[writing],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    with os.fdopen(reading) as file:
+        yield f":{file.readline().strip()}"
+    screen.terminate()
+    screen.wait()
+
+
+class Hand:
+    """A mouse and a keyboard on a display, for the window of one command."""
+
+    def __init__(self, display, process):
+        self._env = {**os.environ, "DISPLAY": display}
+        self.process = process
+        search = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "^siamtrack pick$"]
+        self._window = subprocess.run(
+            search, env=self._env, capture_output=True, text=True, check=True, timeout=60
+        ).stdout.split()[-1]
+        time.sleep(1)  # until the window stands still
+
+    def do(self, *commands):
+        for command in commands:
+            words = command.replace("WINDOW", self._window).split()
+            subprocess.run(["xdotool", *words], env=self._env, check=True, timeout=10)
+            time.sleep(0.15)
+
+    def pick(self, x0, y0, x1, y1):
+        """Drag a box, confirm it, and wait until the command has said so."""
+        move = "mousemove --window WINDOW"
+        self.do(f"{move} {x0} {y0}", "mousedown 1", f"{move} {x0 + 9} {y0 + 9}", f"{move} {x1} {y1}")
+        self.do("mouseup 1", "key --window WINDOW Return")
+        return self.process.stderr.readline()
+
+
+@pytest.mark.skipif(bool(missing), reason=f"not installed: {' '.join(missing)}")
+def test_pick_stop_and_go_on(start_siamtrack, display, tmp_path):
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for name in ("a.mp4", "c.mp4", "d.mp4"):
+        shutil.copy(DEMO, folder / name)
+    (folder / "b.mp4").write_text("no video")
+    env = {**os.environ, "DISPLAY": display}
+
+    def start():
+        process = start_siamtrack("pick", "clips", "-o", "lists/boxes.csv", env=env, text=True)
+        said = process.stderr.readline()
+        return said, Hand(display, process)
+
+    said, hand = start()
+    assert said.startswith("0 of 4 clips")
+    assert "a.mp4" in hand.pick(100, 100, 300, 200)
+    assert "c.mp4" in hand.pick(50, 60, 150, 160)
+    hand.do("key --window WINDOW Escape")
+    assert "stopped at clips/d.mp4" in hand.process.communicate(timeout=30)[1]
+    assert hand.process.returncode == 9
+    # a crash in the middle of a row
+    with (tmp_path / "lists/boxes.csv").open("a") as file:
+        file.write('../clips/d.mp4,,"10,')
+    said, hand = start()
+    assert said.startswith("2 of 4 clips")
+    hand.pick(200, 200, 300, 300)
+    assert "cannot read clips/b.mp4" in hand.process.communicate(timeout=30)[1]
+    assert hand.process.returncode == 7
+    rows = list(csv.DictReader((tmp_path / "lists/boxes.csv").open()))
+    assert [row["clip"] for row in rows] == [f"../clips/{name}.mp4" for name in "acd"]
+    manifest = read_manifest(tmp_path / "lists/boxes.csv", "xywh")
+    assert len(manifest.targets) == 3 and not manifest.problems
+    # the window shows 640x360 enlarged to fit 1000 x 562: its middle is the middle of the frame
+    x, y, w, h = manifest.targets[str(folder / "a.mp4")][0].values
+    assert w / h == pytest.approx(2, abs=0.1) and 0 < x < 320 and 0 < y < 180
+
+
+def test_which_clips_are_left(tmp_path):
+    clips = [Clip(str(tmp_path / name), name) for name in ("a.mp4", "b.mp4")]
+    manifest = tmp_path / "boxes.csv"
+    assert without_box(clips, manifest) == clips
+    for text, left in (("", 2), ("clip,ti", 2), ("clip,time,box,label\n", 2)):
+        manifest.write_text(text)
+        assert len(without_box(clips, manifest)) == left
+    manifest.write_text('clip,time,box,label\na.mp4,,"1,2,3,4",\nb.mp4,,"1,')
+    assert without_box(clips, manifest) == clips[1:]
+    assert manifest.read_text().endswith('"1,2,3,4",\n')
+
+
+def test_pick_without_a_display(start_siamtrack, tmp_path, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    process = start_siamtrack("pick", DEMO, text=True)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 9 and "no display" in err and "Traceback" not in err

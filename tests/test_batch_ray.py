@@ -1,0 +1,75 @@
+"""A real Ray cluster on this machine: several workers, one of them killed in the middle."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from conftest import DEMO
+
+from siamcli.batch.status import latest, read_status
+from siamcli.media.readers import read_trajectory
+
+BOX = "43.3,150.4,73.4,79.2"
+
+
+def workers_below(pid: int) -> list[int]:
+    """The processes of ClipWorker actors that descend from `pid`."""
+    parents, names = {}, {}
+    for path in Path("/proc").iterdir():
+        try:
+            stat = (path / "stat").read_text()
+            name = (path / "cmdline").read_text()
+        except (OSError, UnicodeDecodeError):
+            continue
+        if path.name.isdecimal():
+            parents[int(path.name)] = int(stat.rpartition(")")[2].split()[1])
+            names[int(path.name)] = name
+
+    def descends(child: int) -> bool:
+        while child in parents and child != pid:
+            child = parents[child]
+        return child == pid
+
+    return [p for p, name in names.items() if name.startswith("ray::ClipWorker") and descends(p)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the worker to kill in /proc")
+def test_a_worker_killed_in_the_middle(start_siamtrack, siamtrack, weights, tmp_path):
+    pytest.importorskip("ray", reason="ray is not installed")
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for n in range(4):
+        shutil.copy(DEMO, folder / f"{n}.mp4")
+    (folder / "bad.mp4").write_text("no video")
+    command = ("batch", "clips", "--weights", weights, "--box", BOX, "-f", "json", "-j", "1")
+    process = start_siamtrack(*command, "--ray", "local")
+    victims = []
+    while process.poll() is None and not victims:
+        time.sleep(0.2)
+        parts = list((tmp_path / "tracked").glob("*.part"))
+        growing = [part for part in parts if part.stat().st_size > 2000]  # it is tracking
+        victims = workers_below(process.pid) if growing else []
+    assert len(victims) > 1, process.communicate()
+    os.kill(victims[0], signal.SIGKILL)
+    _, err = process.communicate(timeout=280)
+    assert process.returncode == 7, err
+    entries = latest(read_status(tmp_path / "tracked/batch.jsonl")).values()
+    assert {Path(e.clip).stem: e.state for e in entries} == dict.fromkeys("0123", "done") | {"bad": "failed"}
+    for n in range(4):
+        trajectory = read_trajectory(tmp_path / f"tracked/{n}.tracked.json")
+        assert trajectory.complete and len(trajectory.points) == 120
+    # what the cluster did is done for everybody
+    again = siamtrack(*command)
+    assert again.code == 7 and "4 skipped" in again.err
+
+
+def test_no_cluster_there(siamtrack, weights):
+    pytest.importorskip("ray", reason="ray is not installed")
+    done = siamtrack("batch", DEMO, "--weights", weights, "--box", BOX, "--ray", "nonsense://x")
+    assert done.code == 6 and "no Ray cluster at nonsense://x" in done.err
