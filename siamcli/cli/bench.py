@@ -188,8 +188,9 @@ def _table(head: list[str], rows: list[list[str]]) -> list[str]:
     ]
 
 
-def _step_row(row: dict[str, Any]) -> list[str]:
+def _step_row(row: dict[str, Any], gflop: float) -> list[str]:
     step = row["step"]
+    rate = gflop * row["targets"] / row["locate"]["best"] * 1000
     return [
         row["engine"],
         str(row["targets"]),
@@ -198,6 +199,7 @@ def _step_row(row: dict[str, Any]) -> list[str]:
         f"{step['low']:.1f}-{step['high']:.1f}",
         f"{row['crop']['median']:.1f}",
         f"{row['locate']['median']:.1f}",
+        f"{rate:.0f}",
         f"{row['ratio']:.2f}",
     ]
 
