@@ -9,12 +9,16 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from training_set import make_config
 
+from siamcli.boxes import Box, iou
 from siamcli.checkpoints.native import read_native
 from siamcli.errors import InputError
+from siamcli.frames import Frame
 from siamcli.load import build_model, load_tracker
 from siamcli.train.config import load_config
 from siamcli.train.data import load_footage
@@ -92,6 +96,28 @@ def test_weights_load_and_name_their_origin(tmp_path: Path) -> None:
     assert not build_model(checkpoint).training
 
 
+def test_shipped_weights_track(tmp_path: Path) -> None:
+    """A shape among noise, moving and growing, through the tracker that everybody gets."""
+    tracker = load_tracker("siamrpnpp-r18", device="cpu").tracker
+    rng = np.random.default_rng(0)
+    background = cv2.GaussianBlur(rng.integers(0, 255, (240, 320, 3), dtype=np.uint8), (0, 0), 6)
+    boxes = [Box(60 + 4 * i, 70 + 2 * i, 50 + i, 40 + i) for i in range(12)]
+    frames = []
+    for index, box in enumerate(boxes):
+        image = background.copy()
+        center, half = tuple(map(round, box.center)), (round(box.w / 2), round(box.h / 2))
+        cv2.ellipse(image, center, half, 0, 0, 360, (30, 40, 220), -1)
+        cv2.ellipse(image, center, (half[0] // 2, half[1] // 2), 0, 0, 360, (240, 240, 240), -1)
+        frames.append(Frame(index, None, image))
+    state = tracker.start(frames[0], boxes[0])
+    overlaps = []
+    for frame, box in zip(frames[1:], boxes[1:], strict=True):
+        state = tracker.step(state, frame)
+        overlaps.append(iou(state.box, box))
+    assert min(overlaps) > 0.4
+    assert sum(overlaps) / len(overlaps) > 0.55
+
+
 def test_a_second_run_does_not_overwrite_the_first(tmp_path: Path) -> None:
     config = make_config(tmp_path, steps=1)
     run(config)
@@ -149,3 +175,23 @@ def test_print_config_and_refusals(tmp_path: Path) -> None:
     wrong = subprocess.run(command(config), capture_output=True, text=True)
     assert wrong.returncode == 3
     assert "unknown key 'stepz'" in wrong.stderr
+
+
+def test_fine_tuning_starts_from_weights_that_fit(tmp_path: Path) -> None:
+    config = make_config(tmp_path, steps=1, more="frozen = 1.0")
+    run(config)
+    first = tmp_path / "first.safetensors"
+    (tmp_path / "out" / "siamrpnpp-r18.safetensors").rename(first)
+    (tmp_path / "out" / CHECKPOINT).unlink()
+    done = subprocess.run(command(config, "--from", str(first)), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    before, after = (
+        read_native(first).weights,
+        read_native(tmp_path / "out" / "siamrpnpp-r18.safetensors").weights,
+    )
+    assert torch.equal(before["backbone.conv1.weight"], after["backbone.conv1.weight"])  # it rests
+    assert not torch.equal(before["cls.branches.0.kernel.0.weight"], after["cls.branches.0.kernel.0.weight"])
+    config.write_text(config.read_text().replace("siamrpnpp-r18", "siamrpn_alex_dwxcorr"))
+    wrong = subprocess.run(command(config, "--from", str(first)), capture_output=True, text=True)
+    assert wrong.returncode == 4
+    assert "is no siamrpn_alex_dwxcorr" in wrong.stderr

@@ -14,10 +14,11 @@ import typer
 from siamcli.cli import console
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import torch
 
+    from siamcli.train.config import TrainConfig
     from siamcli.train.loop import Step
     from siamcli.train.store import Footage
 
@@ -58,25 +59,13 @@ def train(
         return
     import torch
 
-    from siamcli.checkpoints.read import read_checkpoint
-    from siamcli.checkpoints.store import find
     from siamcli.engines.device import resolve_device
-    from siamcli.errors import OutputError, WeightsError
     from siamcli.train.data import load_footage
     from siamcli.train.loop import train as run
 
     where = _join_group(resolve_device(device))
-    weights = None
-    if start is not None:
-        checkpoint = read_checkpoint(find(start))
-        if checkpoint.spec != wanted.spec:
-            raise WeightsError(f"{start} is no {wanted.model}", hint=f"set model = {checkpoint.spec.name!r}")
-        weights = checkpoint.weights
-    output = Path(wanted.output)
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make {output}: {error.strerror}", hint="choose another output") from error
+    weights = None if start is None else _weights(start, wanted)
+    output = _folder(wanted.output)
     console.say("reading the training data")
     footage = load_footage(wanted.data)
     _report(footage)
@@ -88,6 +77,28 @@ def train(
         console.say("stopped; --resume goes on from here")
         raise typer.Exit(130)
     console.say(f"weights: {output / (wanted.model + '.safetensors')}")
+
+
+def _weights(name: str, config: TrainConfig) -> Mapping[str, torch.Tensor]:
+    """What --from names, if it has the architecture that the config trains."""
+    from siamcli.checkpoints.read import read_checkpoint
+    from siamcli.checkpoints.store import find
+    from siamcli.errors import WeightsError
+
+    checkpoint = read_checkpoint(find(name))
+    if checkpoint.spec != config.spec:
+        raise WeightsError(f"{name} is no {config.model}", hint=f'set model = "{checkpoint.spec.name}"')
+    return checkpoint.weights
+
+
+def _folder(name: str) -> Path:
+    from siamcli.errors import OutputError
+
+    try:
+        Path(name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make {name}: {error.strerror}", hint="choose another output") from error
+    return Path(name)
 
 
 def _join_group(device: torch.device) -> torch.device:
