@@ -17,7 +17,7 @@ class SearchSpace:
     """Lowest and highest value of each searched tracker parameter."""
 
     penalty_k: Range = (0.0, 0.3)
-    window_influence: Range = (0.2, 0.6)
+    window_influence: Range = (0.1, 0.6)
     lr: Range = (0.2, 0.6)
 
     def ranges(self) -> dict[str, Range]:
