@@ -142,6 +142,13 @@ def test_damaged_weights(run, siamtrack, weights, tmp_path):
     assert done.code == 4 and "bad.safetensors" in done.err
 
 
+def test_the_source_is_never_an_output(siamtrack, weights, tmp_path):
+    (tmp_path / "clip.mp4").write_bytes(DEMO.read_bytes())
+    done = siamtrack("run", "clip.mp4", "--weights", weights, "--box", BOX, "-y", "-o", "./clip.mp4")
+    assert done.code == 8 and "clip.mp4 is the source" in done.err
+    assert (tmp_path / "clip.mp4").read_bytes() == DEMO.read_bytes()
+
+
 def test_percent_corner_and_file_boxes(run, tmp_path):
     run("--box", "10%,25%,25%,50%", "-o", "a.json")
     run("--box", "64,90,224,270", "--box-format", "xyxy", "-o", "b.json")
@@ -175,7 +182,8 @@ def test_damaged_source_keeps_what_decodes(siamtrack, weights, tmp_path):
     whole = DEMO.read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])  # fast start: the index is in front
     done = siamtrack("run", "cut.mp4", "--weights", weights, "--box", BOX, "-o", "a.json", "-o", "a.mp4")
-    assert done.code == 3 and "frames decoded" in done.err and "kept, marked incomplete: a.json, a.mp4" in done.err
+    assert done.code == 3 and "frames decoded" in done.err
+    assert "kept, marked incomplete: a.json, a.mp4" in done.err
     document = json.loads((tmp_path / "a.json").read_text())
     assert document["complete"] is False and 0 < len(document["points"]) < 119
     count = cv2.VideoCapture(str(tmp_path / "a.mp4")).get(cv2.CAP_PROP_FRAME_COUNT)

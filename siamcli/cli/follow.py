@@ -57,7 +57,7 @@ class _Run:
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        self._began = time.perf_counter()
+        self._began = time.time()
 
     def track(self, loop: Following, window: LiveWindow | None) -> None:
         """Record every frame that is followed.  Raises what tracking and recording raise."""
@@ -78,7 +78,7 @@ class _Run:
     def report(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Tell people how it went, also when it was stopped."""
         recording = self._recording
-        seconds, frames = time.perf_counter() - self._began, recording.frames
+        seconds, frames = time.time() - self._began, recording.frames
         rate = f"{frames} frames in {seconds:.1f} s ({frames / max(seconds, 1e-9):.1f} fps)"
         console.say(f"stopped: {rate}" if error else f"tracked {rate}")
         for target, intervals in recording.lost.items():
@@ -87,14 +87,18 @@ class _Run:
                 shown = ", ".join(f"{a}-{b}" for a, b in intervals[:8])
                 more = f" and {len(intervals) - 8} more" if len(intervals) > 8 else ""
                 console.say(f"{name}: lost in frames {shown}{more}", style="yellow")
-        named = recording.job.files
-        if named and frames:
-            console.say(("kept, marked incomplete: " if error else "wrote ") + ", ".join(named))
+        written = [name for name in recording.job.files if self._is_new(Path(name))]
+        if written:
+            console.say(("kept, marked incomplete: " if error else "wrote ") + ", ".join(written))
+
+    def _is_new(self, path: Path) -> bool:
+        # A full disk may have left nothing under the name, or the file that was there before.
+        return path.exists() and path.stat().st_mtime >= self._began
 
     def summary(self) -> dict[str, Any]:
         """The document that --json prints."""
         recording, header = self._recording, self._recording.header
-        seconds = time.perf_counter() - self._began
+        seconds = time.time() - self._began
         return {
             "source": recording.job.source,
             "model": header.model,

@@ -38,7 +38,8 @@ def output_paths(
 ) -> list[str]:
     """The files to write: what was named, else NAME.tracked.mp4, .json and .csv; `-` is stdout.
 
-    A named folder takes the default names.  Raises OutputError when two outputs are the same.
+    A named folder takes the default names.  Raises OutputError when two outputs are the same, or one
+    is the source.
     """
     suffixes = [s for s in DEFAULT_SUFFIXES if video or s not in VIDEO_SUFFIXES]
     base = folder or Path()
@@ -55,6 +56,9 @@ def output_paths(
     twice = {path for path in paths if paths.count(path) > 1}
     if twice:
         raise OutputError(f"{min(twice)} is named twice as an output", hint="give each output its own name")
+    for path in paths:
+        if path != "-" and Path(path).exists() and Path(source).exists() and Path(path).samefile(source):
+            raise OutputError(f"{path} is the source", hint="name another output")
     return paths
 
 
