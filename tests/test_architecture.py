@@ -31,8 +31,8 @@ MAY_IMPORT = {
     "__init__": "errors boxes frames trajectory model tracker engines checkpoints media load",
     "batch": "errors boxes frames times targets trajectory tracker media load __init__",
     "speed": "errors boxes frames times trajectory model tracker engines media bench __init__",
-    "cli": "errors boxes frames times targets trajectory model tracker engines checkpoints media load bench convert"
-    " train batch speed __init__",
+    "cli": "errors boxes frames times targets trajectory model tracker engines checkpoints media load bench"
+    " convert train batch speed __init__",
     "__main__": "cli",
 }
 ONLY_IN = {
