@@ -1,0 +1,65 @@
+"""The shell recipes of the README, as they stand there, on real clips."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import DEMO
+
+from siamcli.media.ffmpeg import ffmpeg_exe
+
+README = Path(__file__).parents[1] / "README.md"
+TOOLS = ("find", "jq", "parallel", "xargs")
+
+
+def recipes() -> list[str]:
+    """The shell blocks of the section `## Scripting`."""
+    section = README.read_text(encoding="utf-8").partition("\n## Scripting\n")[2].partition("\n## ")[0]
+    return re.findall(r"^```sh\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory, weights):
+    """A folder with clips, where the recipes run one after the other as a reader would run them."""
+    folder = tmp_path_factory.mktemp("desk")
+    (folder / "clips").mkdir()
+    command = [ffmpeg_exe(), "-v", "error", "-i", DEMO, "-frames:v", "3", "-preset", "ultrafast", "video.mp4"]
+    subprocess.run(command, cwd=folder, check=True)
+    for name in ("a.mp4", "b c.mp4"):
+        shutil.copy(folder / "video.mp4", folder / "clips" / name)
+    (folder / "bin").mkdir()
+    # the recipes name no weights: these stand for the ones that come along
+    (folder / "bin" / "siamtrack").write_text(
+        f'#!/bin/sh\ncase $1 in run|batch) set -- "$@" --weights "{weights}";; esac\n'
+        f'exec "{sys.executable}" -m siamcli "$@"\n'
+    )
+    (folder / "bin" / "siamtrack").chmod(0o755)
+    return folder
+
+
+def test_there_are_recipes():
+    text = "".join(recipes())
+    commands = ("run", "batch", "merge", "pick", "convert", "render", "weights")
+    assert all(f"siamtrack {name}" in text for name in commands) and all(tool in text for tool in TOOLS)
+
+
+@pytest.mark.parametrize("number", range(len(recipes())))
+def test_recipe(desk, number):
+    recipe = recipes()[number]
+    missing = [tool for tool in TOOLS if re.search(rf"\b{tool}\b", recipe) and shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"not installed: {' '.join(missing)}")
+    env = {**os.environ, "PATH": f"{desk / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    env["PYTHONPATH"] = str(README.parent)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", recipe], cwd=desk, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"{recipe}\n{done.stdout}\n{done.stderr}"
+    for wanted in re.findall(r"# gives (.*)$", recipe, re.MULTILINE):
+        assert wanted in done.stdout, f"{recipe}\n{done.stdout}"
