@@ -6,6 +6,7 @@ Measured on no GPU yet: the CPU runs the same code without the capture, in the c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,8 +67,9 @@ class CudaEngine:
     @torch.inference_mode()
     def embed(self, exemplars: Image) -> list[Template]:
         try:
-            crops = torch.from_numpy(exemplars).to(self._device).permute(0, 3, 1, 2).to(self._dtype)
-            return split_templates(self._net.embed(crops))
+            with self._current():
+                crops = torch.from_numpy(exemplars).to(self._device).permute(0, 3, 1, 2).to(self._dtype)
+                return split_templates(self._net.embed(crops))
         except torch.cuda.OutOfMemoryError as error:
             raise self._out_of_memory(len(exemplars)) from error
 
@@ -79,7 +81,8 @@ class CudaEngine:
         for start in range(0, len(templates), LARGEST):
             some = slice(start, start + LARGEST)
             try:
-                found += self._locate(templates[some], searches[some], sizes[some])
+                with self._current():
+                    found += self._locate(templates[some], searches[some], sizes[some])
             except torch.cuda.OutOfMemoryError as error:
                 raise self._out_of_memory(len(templates)) from error
         return found
@@ -142,6 +145,10 @@ class CudaEngine:
         with torch.cuda.graph(step.graph, pool=self._pool):
             self._run(step)
         return step
+
+    def _current(self) -> AbstractContextManager[object]:
+        """Graphs and streams belong to the current device: make it ours."""
+        return torch.cuda.device(self._device) if self._device.type == "cuda" else nullcontext()
 
     def _out_of_memory(self, targets: int) -> DeviceError:
         return DeviceError(
