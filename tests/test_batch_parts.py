@@ -72,7 +72,7 @@ def test_finding_clips(tmp_path, monkeypatch):
     deep = [*flat, ("clips/in/c.mkv", "in/c"), ("clips/shots", "shots")]
 
     def found(*named, recursive=False):
-        return [(clip.source, clip.stem) for clip in find_clips(named, recursive=recursive)]
+        return [(clip.source, clip.stem) for clip in find_clips(named, recursive=recursive)[0]]
 
     assert found("clips") == flat
     assert found("clips", recursive=True) == deep
@@ -81,6 +81,7 @@ def test_finding_clips(tmp_path, monkeypatch):
         ("./clips/b10.mp4", "b10"),
         flat[0],
     ]
+    assert find_clips(["clips/b2.MOV", "clips"], recursive=False)[1] == ["clips/b2.MOV"]
     assert found("clips/shots") == [("clips/shots", "shots")]
     assert found("gone.mp4", "x*.mp4", "http://a.b/c.mp4?d") == [
         ("gone.mp4", "gone"),

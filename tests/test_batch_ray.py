@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from conftest import DEMO
 
 from siamcli.batch.status import latest, read_status
+from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.media.readers import read_trajectory
 
 BOX = "43.3,150.4,73.4,79.2"
@@ -39,13 +40,15 @@ def workers_below(pid: int) -> list[int]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the worker to kill in /proc")
 def test_a_worker_killed_in_the_middle(start_siamtrack, siamtrack, weights, tmp_path):
     pytest.importorskip("ray", reason="ray is not installed")
     folder = tmp_path / "clips"
     folder.mkdir()
     for n in range(4):
-        shutil.copy(DEMO, folder / f"{n}.mp4")
+        command = [ffmpeg_exe(), "-v", "error", "-i", DEMO, "-frames:v", "40", folder / f"{n}.mp4"]
+        subprocess.run(command, check=True)
     (folder / "bad.mp4").write_text("no video")
     command = ("batch", "clips", "--weights", weights, "--box", BOX, "-f", "json", "-j", "1")
     process = start_siamtrack(*command, "--ray", "local")
@@ -53,7 +56,7 @@ def test_a_worker_killed_in_the_middle(start_siamtrack, siamtrack, weights, tmp_
     while process.poll() is None and not victims:
         time.sleep(0.2)
         parts = list((tmp_path / "tracked").glob("*.part"))
-        growing = [part for part in parts if part.stat().st_size > 2000]  # it is tracking
+        growing = [part for part in parts if part.stat().st_size > 1000]  # it is tracking
         victims = workers_below(process.pid) if growing else []
     assert len(victims) > 1, process.communicate()
     os.kill(victims[0], signal.SIGKILL)
@@ -63,7 +66,7 @@ def test_a_worker_killed_in_the_middle(start_siamtrack, siamtrack, weights, tmp_
     assert {Path(e.clip).stem: e.state for e in entries} == dict.fromkeys("0123", "done") | {"bad": "failed"}
     for n in range(4):
         trajectory = read_trajectory(tmp_path / f"tracked/{n}.tracked.json")
-        assert trajectory.complete and len(trajectory.points) == 120
+        assert trajectory.complete and len(trajectory.points) == 40
     # what the cluster did is done for everybody
     again = siamtrack(*command)
     assert again.code == 7 and "4 skipped" in again.err

@@ -11,15 +11,21 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from conftest import DEMO
 
 import siamcli.load
+from siamcli.batch.interleave import Ended, auto_width, track_all
+from siamcli.batch.job import Job
 from siamcli.batch.status import latest, read_status
 from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.media.readers import read_trajectory
+from siamcli.targets import parse_target
+from siamcli.tracker.engine import Engine
+from siamcli.tracker.tracker import Tracker
 
 BOX = "43.3,150.4,73.4,79.2"
 FRAMES = 3
@@ -126,6 +132,37 @@ def test_a_batch_gives_what_run_gives(siamtrack, batch, weights, clips, short):
     assert entry.frames == FRAMES and set(entry.outputs) == {p.name for p in Path("tracked").glob("a.*")}
 
 
+@dataclass(frozen=True)
+class Counting:
+    """An engine that notes how many search regions come at once."""
+
+    engine: Engine
+    counts: list[int]
+
+    def __getattr__(self, name):
+        return getattr(self.engine, name)
+
+    def locate(self, templates, searches, sizes):
+        self.counts.append(len(templates))
+        return self.engine.locate(templates, searches, sizes)
+
+
+def test_clips_share_the_batches_of_the_network(load_once, weights, clips, tmp_path):
+    """Three clips with four targets at a time: fewer calls than frames, and every region goes through."""
+    folder = clips("a.mp4", "b.mp4", "c.mp4", "d.mp4")
+    loaded = load_once(weights, device="auto", engine="auto", params=None)
+    engine = Counting(loaded.tracker.engine, [])
+    loaded = replace(loaded, tracker=Tracker(engine))
+    boxes = (parse_target(BOX), parse_target("300,100,50,60"))
+    jobs = [
+        Job(str(path), boxes[: 1 + (path.stem == "a")], (str(path) + ".csv",)) for path in folder.iterdir()
+    ]
+    events = list(track_all(loaded, jobs, width=3))
+    assert [e.error for e in events if isinstance(e, Ended)] == [None] * 4
+    assert sum(engine.counts) == 5 * (FRAMES - 1) and max(engine.counts) > 1
+    assert 1 <= auto_width(on_gpu=False) <= auto_width(on_gpu=True) <= 32
+
+
 def test_finished_clips_are_skipped_until_something_changes(batch, clips, tmp_path):
     folder = clips("a.mp4", "b.mp4")
     assert batch(folder, "--json").code == 0
@@ -149,7 +186,7 @@ def test_finished_clips_are_skipped_until_something_changes(batch, clips, tmp_pa
 def test_each_failure_is_named_and_the_rest_goes_on(batch, clips, tmp_path):
     folder = clips("a.mp4", "cut.mp4", "far.mp4", "foreign.mp4", "z.mp4")
     whole = DEMO.read_bytes()
-    (folder / "cut.mp4").write_bytes(whole[: len(whole) // 6])
+    (folder / "cut.mp4").write_bytes(whole[: len(whole) // 4])
     (folder / "junk.mp4").write_text("no video")
     (folder / "far.mp4.box").write_text("700,10,20,20\n")
     (tmp_path / "tracked").mkdir()
@@ -161,7 +198,7 @@ def test_each_failure_is_named_and_the_rest_goes_on(batch, clips, tmp_path):
     assert "damaged or cut short" in why["cut"] and "cannot read" in why["junk"]
     assert "outside the 640x360 frame" in why["far"] and "did not write it" in why["foreign"]
     assert "no such file" in why["gone"] and all(name in done.err for name in why)
-    assert "5 of 7 clips are not done" in done.err
+    assert "5 of 7 clips are not done" in done.err and "a.mp4 is named more than once" in done.err
     assert (tmp_path / "tracked/foreign.tracked.json").read_text() == "mine"
     assert read_trajectory(tmp_path / "tracked/cut.tracked.json").complete is False
     assert states() == dict.fromkeys(why, "failed") | {"a": "done", "z": "done"}

@@ -113,17 +113,19 @@ def read_names(text: str) -> list[str]:
     return [name for name in names if name.strip()]
 
 
-def find_clips(named: Iterable[str], *, recursive: bool) -> list[Clip]:
-    """The clips of files, folders and patterns, each once, in the order in which they were named.
+def find_clips(named: Iterable[str], *, recursive: bool) -> tuple[list[Clip], list[str]]:
+    """The clips of files, folders and patterns, each once, in that order; and what was named again.
 
     A folder gives its videos in natural order, with `recursive` also those below; one that has
     images instead is a clip itself.  A name that is not there stays: it fails by name later.
     """
     found: dict[str, Clip] = {}
+    again: list[str] = []
     for name in named:
         for clip in _expand(name, recursive=recursive):
-            found.setdefault(same_file(clip.source), clip)
-    return list(found.values())
+            if found.setdefault(same_file(clip.source), clip) is not clip:
+                again.append(clip.source)
+    return list(found.values()), again
 
 
 def _expand(name: str, *, recursive: bool) -> Iterator[Clip]:

@@ -103,9 +103,9 @@ def batch(
 
     part = Shard.parse(shard)
     manifest = Manifest() if boxes is None else read_manifest(boxes, box_format)
-    for line in manifest.repeated:
-        console.say(line, style="yellow")
-    found = find_clips(named or manifest.clips, recursive=recursive)
+    found, again = find_clips(named or manifest.clips, recursive=recursive)
+    for line in [*manifest.repeated, *(f"{name} is named more than once" for name in again)]:
+        console.say(f"{line}: used once", style="yellow")
     ids = [name_from(clip.source, output_dir) for clip in found]
     loaded = load_chosen(model, weights, params, device, engine)
     tracker = loaded.tracker.engine

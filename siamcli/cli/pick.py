@@ -28,7 +28,7 @@ def pick(
     from siamcli.batch.clips import find_clips
     from siamcli.batch.collect import pick_all, without_box
 
-    found = find_clips(clips, recursive=recursive)
+    found, _ = find_clips(clips, recursive=recursive)
     left = without_box(found, output)
     console.say(f"{len(found) - len(left)} of {len(found)} clips have a box in {output}")
     if not left:

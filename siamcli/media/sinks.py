@@ -10,6 +10,7 @@ from threading import Thread
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from siamcli.errors import OutputError
 from siamcli.frames import Frame
 from siamcli.media.draw import draw
 from siamcli.media.encoders import VideoOptions
@@ -53,6 +54,8 @@ class Sinks:
         with ExitStack() as stack:
             for path in paths:
                 if Path(path).suffix.lower() in VIDEO_SUFFIXES:
+                    if "{target}" in path:
+                        raise OutputError(f"{path}: a video shows all targets", hint="leave {target} out")
                     video = VideoWriter(
                         path, header.source, overwrite=overwrite, audio=audio, options=options
                     )
