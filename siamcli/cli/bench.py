@@ -152,17 +152,9 @@ def _show(document: dict[str, Any]) -> None:
         rates = ", ".join(f"{value:g} in {name}" for name, value in document["matrix_gflops"].items())
         lines.append(f"{document['model']}: {document['gflop']:g} GFLOP per search region")
         lines.append(f"matrix products here, in GFLOP/s: {rates}")
-        head = [
-            "engine",
-            "targets",
-            "best ms",
-            "median",
-            "quartiles",
-            "crop ms",
-            "locate ms",
-            "times as fast",
-        ]
-        lines += _table(head, [_step_row(row) for row in document["steps"]])
+        head = ["engine", "targets", "best ms", "median", "quartiles", "crop", "locate", "GFLOP/s"]
+        head += ["cpu ms", "ratio", "cpu ratio"]
+        lines += _table(head, [_step_row(row, document["gflop"]) for row in document["steps"]])
     elif "pipeline" in document:
         found = document["pipeline"]
         width, height = found["size"]
@@ -200,7 +192,9 @@ def _step_row(row: dict[str, Any], gflop: float) -> list[str]:
         f"{row['crop']['median']:.1f}",
         f"{row['locate']['median']:.1f}",
         f"{rate:.0f}",
+        f"{row['cpu']['median']:.1f}",
         f"{row['ratio']:.2f}",
+        f"{row['cpu_ratio']:.2f}",
     ]
 
 

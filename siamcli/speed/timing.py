@@ -46,8 +46,10 @@ class Timing:
 class StepTimes:
     """One engine's tracking step for `targets` targets in a 1280x720 frame.
 
-    `crop` cuts the search regions, `locate` is network and decoding, `step` is all of it.  `ratio` says
-    how many times faster the step is than the first engine's with as many targets, in the median over rounds.
+    `crop` cuts the search regions, `locate` is network and decoding, `step` is all of it, `cpu` the
+    processor time that all threads spent on it: what a machine shared with others leaves untouched.
+    `ratio` and `cpu_ratio` say how many times less the step takes than the first engine's with as
+    many targets, in the median over rounds.
     """
 
     engine: str
@@ -55,7 +57,9 @@ class StepTimes:
     step: Timing
     crop: Timing
     locate: Timing
+    cpu: Timing
     ratio: float
+    cpu_ratio: float
 
 
 def compare(engines: Sequence[Engine], targets: int, rounds: int) -> Iterator[StepTimes]:
@@ -66,11 +70,9 @@ def compare(engines: Sequence[Engine], targets: int, rounds: int) -> Iterator[St
         task.round()  # compilation, capture, caches
     seconds = [[task.round() for task in tasks] for _ in range(rounds)]
     for i, engine in enumerate(engines):
-        step, cut, locate = zip(*(row[i] for row in seconds), strict=True)
-        ratio = statistics.median(row[0][0] / row[i][0] for row in seconds)
-        yield StepTimes(
-            engine.name, targets, Timing.of(step), Timing.of(cut), Timing.of(locate), round(ratio, 2)
-        )
+        step, cut, locate, used = (Timing.of([row[i][k] for row in seconds]) for k in range(4))
+        wall, cpu = (round(statistics.median(row[0][k] / row[i][k] for row in seconds), 2) for k in (0, 3))
+        yield StepTimes(engine.name, targets, step, cut, locate, used, wall, cpu)
 
 
 class _Task:
@@ -84,13 +86,18 @@ class _Task:
         self._crops = np.stack([self._crop(state) for state in self._states])
         self._sizes = np.asarray([state.size for state in self._states], np.float32)
 
-    def round(self) -> tuple[float, float, float]:
-        """Seconds of the whole step, of its crops, of its locate."""
+    def round(self) -> tuple[float, float, float, float]:
+        """Seconds of the whole step, of its crops, of its locate; processor seconds of the step."""
         templates = [state.template for state in self._states]
+        frames = [self._frame] * len(self._states)
+        begun = time.process_time()
+        step = _seconds(lambda: self._tracker.step_all(self._states, frames))
+        cpu = time.process_time() - begun
         return (
-            _seconds(lambda: self._tracker.step_all(self._states, [self._frame] * len(self._states))),
+            step,
             _seconds(lambda: [self._crop(state) for state in self._states]),
             _seconds(lambda: self._engine.locate(templates, self._crops, self._sizes)),
+            cpu,
         )
 
     def _crop(self, state: TrackerState) -> np.ndarray:
