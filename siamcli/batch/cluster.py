@@ -72,16 +72,16 @@ class ClipWorker:
 
 
 def track_on_ray(
-    jobs: Iterable[Job | None], *, address: str, recipe: Recipe, width: int
+    jobs: Iterable[Job | None], *, address: str, recipe: Recipe, width: int | None
 ) -> Iterator[Begun | Ended]:
     """Track every job on the cluster at `address`; "local" starts one on this machine.
 
     A worker that dies is started again, and its clips with it; a clip that was given out
-    1 + TRIES_AGAIN times fails.  Raises DeviceError when there is no Ray or no cluster.
+    1 + TRIES_AGAIN times fails.  `width` is the number of clips that a worker has at a time; None
+    chooses it by the cores that a worker has.  Raises DeviceError when there is no Ray or no cluster.
     """
     with _cluster(address) as ray:
-        workers = _workers(ray, recipe, width)
-        free = [worker for _ in range(width) for worker in workers]
+        free = _workers(ray, recipe, width)
         running: dict[Any, tuple[Job, Any]] = {}
         waiting = iter(jobs)
         while True:
@@ -117,10 +117,12 @@ def _cluster(address: str) -> Iterator[Any]:
         ray.shutdown()
 
 
-def _workers(ray: Any, recipe: Recipe, width: int) -> list[Any]:  # noqa: ANN401 - Ray may be missing
-    """One actor per GPU of the cluster; without GPUs one per core."""
+def _workers(ray: Any, recipe: Recipe, width: int | None) -> list[Any]:  # noqa: ANN401 - Ray may be missing
+    """One actor per GPU of the cluster, without GPUs one per core; each as often as it takes clips."""
     resources = ray.cluster_resources()
+    cores = int(resources.get("CPU", 1))
     gpus = int(resources.get("GPU", 0)) if recipe.device != "cpu" else 0
+    width = width or (max(2, min(32, 2 * cores // gpus)) if gpus else 2)
     remote = ray.remote(ClipWorker).options(
         num_cpus=1,
         num_gpus=1 if gpus else 0,
@@ -128,7 +130,8 @@ def _workers(ray: Any, recipe: Recipe, width: int) -> list[Any]:  # noqa: ANN401
         max_restarts=-1,
         max_task_retries=TRIES_AGAIN,
     )
-    return [remote.remote(recipe, width) for _ in range(gpus or int(resources.get("CPU", 1)))]
+    actors = [remote.remote(recipe, width) for _ in range(gpus or cores)]
+    return [actor for _ in range(width) for actor in actors]
 
 
 def _everywhere(job: Job) -> Job:
@@ -138,5 +141,5 @@ def _everywhere(job: Job) -> Job:
 
 
 def _died(error: Exception) -> SiamtrackError:
-    reason = str(error).strip().splitlines()[0]
+    reason = str(getattr(error, "cause", None) or error).strip().splitlines()[0]
     return DeviceError(f"its worker failed: {reason}", hint="is the clip too large for the worker's memory?")

@@ -106,7 +106,7 @@ class Recording:
         for target, state in zip(self.job.targets, self._states, strict=False):
             if state is None:
                 raise InputError(
-                    f"{self.job.source} ends before the time of {target.text!r}",
+                    f"{self.job.source}: no frame at the time of {target.text!r}",
                     hint="choose an earlier time for that box",
                 )
 

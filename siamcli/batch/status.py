@@ -96,9 +96,8 @@ class StatusFile:
         try:
             self._lock()
             self.entries = latest(read_status(path))
-            size = os.fstat(self._file).st_size
-            if size and os.pread(self._file, 1, size - 1) != b"\n":
-                self._write(b"\n")  # a crash cut the last line short: what follows must stand alone
+            if _cut_short(path):
+                self._write(b"\n")  # what follows must stand alone
         except BaseException:
             os.close(self._file)
             raise
@@ -134,6 +133,15 @@ class StatusFile:
         trace: TracebackType | None,
     ) -> None:
         os.close(self._file)
+
+
+def _cut_short(path: Path) -> bool:
+    """True when a crash has left the last line without its end."""
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"
 
 
 def merge(paths: Iterable[Path], target: Path, *, overwrite: bool) -> dict[str, Entry]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Device, EngineName, Model, Params, Weights, load_chosen
+from siamcli.cli.options import Device, EngineName, Model, Params, Weights, chosen_weights, load_chosen
 from siamcli.errors import InputError, PartialError
 from siamcli.targets import BoxFormat, parse_target
 
 if TYPE_CHECKING:
-    from siamcli.batch.run import Result
+    from siamcli.batch.run import Result, TrackAll
+    from siamcli.load import LoadedTracker
 
 __all__ = ["batch", "merge"]
 
@@ -65,7 +67,7 @@ def batch(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", "-y", help="Replace files that no batch into this folder wrote.")
     ] = False,
-    jobs: Annotated[str, typer.Option("--jobs", "-j", help="Clips at a time, or auto.")] = "auto",
+    jobs: Annotated[str, typer.Option("--jobs", "-j", help="Clips at a time, per worker, or auto.")] = "auto",
     shard: Annotated[str, typer.Option(help="Only part i of n: i/n.  `siamtrack merge` joins them.")] = "1/1",
     ray: Annotated[
         str | None, typer.Option(help="Track on a Ray cluster: its address, auto, or local to start one.")
@@ -92,13 +94,11 @@ def batch(
         raise typer.BadParameter("which clips? name folders, files or patterns, or give --boxes")
 
     from dataclasses import asdict
-    from functools import partial
 
     from siamcli.batch.clips import Shard, find_clips, name_from
-    from siamcli.batch.interleave import auto_width, track_all
     from siamcli.batch.manifest import Boxes, Manifest, read_manifest
     from siamcli.batch.plan import Settings, plan
-    from siamcli.batch.run import Policy, TrackAll, run_batch
+    from siamcli.batch.run import Policy, run_batch
     from siamcli.batch.status import StatusFile
 
     part = Shard.parse(shard)
@@ -107,31 +107,51 @@ def batch(
     for line in [*manifest.repeated, *(f"{name} is named more than once" for name in again)]:
         console.say(f"{line}: used once", style="yellow")
     ids = [name_from(clip.source, output_dir) for clip in found]
-    loaded = load_chosen(model, weights, params, device, engine)
-    tracker = loaded.tracker.engine
-    width = auto_width("cpu" not in tracker.name) if jobs == "auto" else int(jobs)
-    console.tell(f"{loaded.model} on {tracker.name}, {width} clips at a time")
+    if ray is None:
+        loaded = load_chosen(chosen_weights(model, weights), params, device, engine)
+        track = _here(loaded, jobs)
+    else:
+        # only for what the status file records: the workers have their own device and engine
+        loaded = load_chosen(model, weights, params, "cpu", "eager")
+        track = _on_ray(ray, jobs, model, weights, params, device, engine)
     suffixes = tuple(f".{name.lstrip('.')}" for name in format or ["mp4", "json", "csv"])
-    settings = Settings(suffixes, loaded.sha256, asdict(tracker.params))
+    settings = Settings(suffixes, loaded.sha256, asdict(loaded.tracker.engine.params))
     policy = Policy(retry_failed, stop_on_error, overwrite)
     with StatusFile(output_dir / part.status_name) as status:
         tasks = plan(
             found, ids, Boxes(manifest, for_all, box_format), settings, output_dir, status.entries, part
         )
         ours = sum(map(part.holds, ids))
-        track: TrackAll = partial(track_all, loaded, width=width)
-        if ray is not None:
-            from siamcli.batch.cluster import Recipe, track_on_ray
-            from siamcli.load import DEFAULT_MODEL
-
-            recipe = Recipe(
-                weights.absolute() if weights else model or DEFAULT_MODEL,
-                device,
-                engine,
-                params and params.absolute(),
-            )
-            track = partial(track_on_ray, address=ray, recipe=recipe, width=width)
         _report(run_batch(tasks, track, status, output_dir, policy), ours, status.path, as_json=as_json)
+
+
+def _here(loaded: LoadedTracker, jobs: str) -> TrackAll:
+    """Tracking in this process."""
+    from siamcli.batch.interleave import auto_width, track_all
+
+    name = loaded.tracker.engine.name
+    width = auto_width(on_gpu="cpu" not in name) if jobs == "auto" else int(jobs)
+    console.tell(f"{loaded.model} on {name}, {width} clips at a time")
+    return partial(track_all, loaded, width=width)
+
+
+def _on_ray(
+    address: str,
+    jobs: str,
+    model: str | None,
+    weights: Path | None,
+    params: Path | None,
+    device: str,
+    engine: str,
+) -> TrackAll:
+    """Tracking on a cluster."""
+    from siamcli.batch.cluster import Recipe, track_on_ray
+    from siamcli.load import DEFAULT_MODEL
+
+    chosen = weights.absolute() if weights else model or DEFAULT_MODEL
+    recipe = Recipe(chosen, device, engine, params and params.absolute())
+    width = None if jobs == "auto" else int(jobs)
+    return partial(track_on_ray, address=address, recipe=recipe, width=width)
 
 
 def merge(
