@@ -16,15 +16,18 @@ from siamcli.checkpoints.pysot import pysot_name
 from siamcli.engines.cpu import has_bfloat16
 from siamcli.engines.cuda import CudaEngine
 from siamcli.engines.eager import EagerEngine
+from siamcli.engines.openvino import quantize
 from siamcli.engines.select import make_engine
 from siamcli.model.anchors import decode
 from siamcli.model.resnet import BasicBlock
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS, TrackerParams
+from siamcli.speed.calibrate import calibration_crops
 from siamcli.tracker.engine import Candidate
 from siamcli.tracker.locate import locate, search_grid
 
 GOLDEN = Path(__file__).parent / "golden"
+DEMO = Path(__file__).parent / "data" / "demo.mp4"
 SLOW = pytest.mark.slow
 MODELS = (
     "siamrpnpp-r18",
@@ -155,3 +158,24 @@ def test_engine_agrees_with_reference(model, engine, dtype, pixels, score, folde
             reference(model, i, side).check(found, pixels, score)
         alone = fast.locate(templates[1:2], search[1:2], SIZES[1:2])
         reference(model, 1, side).check(alone[0], pixels, score)
+
+
+@SLOW
+@OPENVINO
+def test_int8_agrees_after_calibration(folder):
+    """Quantised on crops of a video; found again in the cache; its maps are those of float32, rounded."""
+    pytest.importorskip("nncf", reason="the extra siamtrack[openvino] is not installed")
+    net = recipe_model("siamrpnpp-r18")
+    made = quantize(net, calibration_crops([str(DEMO)], net.spec, params_of(net.spec), count=4), folder)
+    assert made.is_relative_to(folder)
+    fast = make_engine(net, params_of(net.spec), engine="openvino-int8", cache=folder)
+    search = picture("search255.png", 255)[:1]
+    (template,) = fast.embed(picture("template.png", 127)[:1])
+    assert np.isfinite(fast.locate([template], search, SIZES[:1])).all()
+    region = torch.from_numpy(search).permute(0, 3, 1, 2).float()
+    with torch.inference_mode():
+        expected = [out.numpy().ravel() for out in net(template, region)]
+    kernels = [kernel.numpy() for kernel in template.cls + template.loc]
+    found = fast._network(255, False)([region.numpy(), *kernels])
+    for exact, rounded in zip(expected, (found[0].ravel(), found[1].ravel()), strict=True):
+        assert np.corrcoef(exact, rounded)[0, 1] > 0.9 and not np.array_equal(exact, rounded)
