@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-__all__ = ["Box", "clip_box", "iou"]
+__all__ = ["Box", "clip_box", "iou", "misfit"]
 
 
 class Box(NamedTuple):
@@ -65,3 +65,21 @@ def iou(a: Box, b: Box) -> float:
         return 0.0
     inter = w * h
     return inter / (a.area + b.area - inter)
+
+
+def misfit(box: Box, size: tuple[int, int]) -> str | None:
+    """What keeps `box` from being a target in a frame of `size` (width, height), None if nothing does.
+
+    >>> misfit(Box(10, 10, 0, 5), (100, 50)), misfit(Box(100, 10, 5, 5), (100, 50))
+    ('has no area', 'lies outside the 100x50 frame')
+    """
+    width, height = size
+    if not box.valid:
+        return "has no area"
+    if box.x >= width or box.y >= height or box.x + box.w <= 0 or box.y + box.h <= 0:
+        return f"lies outside the {width}x{height} frame"
+    if box.w < 1 or box.h < 1:
+        return "is smaller than a pixel"
+    if box.w > 2 * width or box.h > 2 * height:
+        return f"is more than twice as large as the {width}x{height} frame"
+    return None

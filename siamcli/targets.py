@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from siamcli.boxes import Box
+from siamcli.boxes import Box, misfit
 from siamcli.errors import InputError
 from siamcli.times import TimePoint, parse_time
 
@@ -35,7 +35,7 @@ class Target:
         >>> parse_target("ball=50%,50%,10%,20", "cxcywh").box((640, 480))
         Box(x=288.0, y=230.0, w=64.0, h=20.0)
 
-        Raises InputError for a box without area or outside the frame.
+        Raises InputError for a box that does not fit the frame.
         """
         sides = (size[0], size[1], size[0], size[1])
         a, b, c, d = (
@@ -48,14 +48,10 @@ class Target:
             box = Box.from_center(a, b, c, d)
         else:
             box = Box(a, b, c, d)
-        if not box.valid:
+        if wrong := misfit(box, size):
             raise InputError(
-                f"box {self.text!r} has no area", hint=f"it was read as {self.format}; see --box-format"
-            )
-        if box.x >= size[0] or box.y >= size[1] or box.x + box.w <= 0 or box.y + box.h <= 0:
-            raise InputError(
-                f"box {self.text!r} lies outside the {size[0]}x{size[1]} frame",
-                hint="coordinates count from the top-left corner of the image, in pixels or percent",
+                f"box {self.text!r} {wrong}",
+                hint=f"it was read as {self.format} from the top-left corner of the image; see --box-format",
             )
         return box
 

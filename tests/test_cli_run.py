@@ -88,10 +88,13 @@ def test_existing_outputs(run, tmp_path):
         ("10,20,-3,40", 3, "has no area"),
         ("700,20,30,40", 3, "outside the 640x360 frame"),
         ("110%,0,10%,10%", 3, "outside the 640x360 frame"),
+        ("-5000,-5000,20000,20000", 3, "more than twice as large"),
+        ("0,0,1e300,1e300", 3, "more than twice as large"),
+        ("10,10,0.0001,20", 3, "smaller than a pixel"),
     ],
 )
 def test_impossible_boxes(run, tmp_path, box, code, says):
-    done = run("--box", box)
+    done = run(f"--box={box}")
     assert done.code == code and says in done.err and "hint:" in done.err
     assert not list(tmp_path.iterdir())
 
@@ -104,11 +107,16 @@ def test_impossible_boxes(run, tmp_path, box, code, says):
         (("--box", BOX, "--stride", "0"), 2, "stride"),
         (("--box", BOX, "--start", "soon"), 3, "not a time"),
         (("--box", BOX, "--start", "500f", "--end", "600f"), 3, "no frame between"),
-        (("--box-at", f"90={BOX}", "-o", "a.csv"), 3, "ends before"),
+        (("--box-at", f"90={BOX}", "-o", "a.csv"), 3, "no frame at the time"),
         (("--box-at", BOX, "-o", "a.csv"), 3, "not a timed box"),
         (("--box", BOX, "-o", "a.xyz"), 8, "unknown format"),
         (("--box", BOX, "-o", "a.csv", "-o", "a.csv"), 8, "named twice"),
-        (("--box", BOX, "--encoder", "h265"), 8, "unknown video encoder"),
+        (("--box", BOX, "--encoder", "h265"), 2, "h265"),
+        (("--box", BOX, "--preset", "warp"), 2, "warp"),
+        (("--box", BOX, "-y", "-n"), 2, "not both"),
+        (("--box", BOX, "--jsonl", "a.txt"), 8, "a.txt does not end in .jsonl"),
+        (("--box", BOX, "-o", ""), 8, "without a name"),
+        (("--box", BOX, "-o", f"{'x' * 300}.csv"), 8, "too long"),
         (("--box", BOX, "--device", "abacus"), 6, "abacus"),
         (("--box", BOX, "--engine", "steam"), 6, "steam"),
         (("--box", BOX, "--params", "none.toml"), 4, "none.toml"),
@@ -132,7 +140,7 @@ def test_missing_source_and_weights(siamtrack, weights):
     done = siamtrack("run", DEMO, "--box", BOX, "--model", "nobody")
     assert done.code == 4 and "nobody" in done.err and "weights list" in done.err
     done = siamtrack("run", DEMO, "--box", BOX, "--weights", "nowhere.pth")
-    assert done.code == 3 and "nowhere.pth" in done.err
+    assert done.code == 4 and "nowhere.pth" in done.err
 
 
 def test_damaged_weights(run, siamtrack, weights, tmp_path):
@@ -145,8 +153,37 @@ def test_damaged_weights(run, siamtrack, weights, tmp_path):
 def test_the_source_is_never_an_output(siamtrack, weights, tmp_path):
     (tmp_path / "clip.mp4").write_bytes(DEMO.read_bytes())
     done = siamtrack("run", "clip.mp4", "--weights", weights, "--box", BOX, "-y", "-o", "./clip.mp4")
-    assert done.code == 8 and "clip.mp4 is the source" in done.err
+    assert done.code == 8 and "clip.mp4 is read in this run" in done.err
     assert (tmp_path / "clip.mp4").read_bytes() == DEMO.read_bytes()
+
+
+def test_files_of_others_are_left_alone(run, tmp_path):
+    (tmp_path / "a.csv.part").write_text("a download of somebody else's")
+    assert run("--box", BOX, "-o", "a.csv").code == 0
+    assert (tmp_path / "a.csv.part").read_text() == "a download of somebody else's"
+    (tmp_path / "boxes.txt").write_text(BOX)
+    done = run("--box-file", "boxes.txt", "-o", tmp_path / "boxes.txt", "-y")
+    assert done.code == 8 and (tmp_path / "boxes.txt").read_text() == BOX
+    assert run("--box", BOX, "-o", "b.csv", "-o", tmp_path / "b.csv").code == 8
+
+
+def test_results_that_nobody_can_take(start_siamtrack, weights):
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        process = start_siamtrack(
+            "run",
+            DEMO,
+            "--weights",
+            weights,
+            "--box",
+            BOX,
+            "--end",
+            "2f",
+            "--no-video",
+            "--json",
+            stdout=full,
+        )
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 8 and b"standard output" in err and b"Traceback" not in err
 
 
 def test_percent_corner_and_file_boxes(run, tmp_path):

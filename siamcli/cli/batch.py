@@ -107,12 +107,13 @@ def batch(
     for line in [*manifest.repeated, *(f"{name} is named more than once" for name in again)]:
         console.say(f"{line}: used once", style="yellow")
     ids = [name_from(clip.source, output_dir) for clip in found]
+    wanted = chosen_weights(model, weights)
     if ray is None:
-        loaded = load_chosen(chosen_weights(model, weights), params, device, engine)
+        loaded = load_chosen(wanted, params, device, engine)
         track = _here(loaded, jobs)
     else:
         # only for what the status file records: the workers have their own device and engine
-        loaded = load_chosen(model, weights, params, "cpu", "eager")
+        loaded = load_chosen(wanted, params, "cpu", "eager")
         track = _on_ray(ray, jobs, model, weights, params, device, engine)
     suffixes = tuple(f".{name.lstrip('.')}" for name in format or ["mp4", "json", "csv"])
     settings = Settings(suffixes, loaded.sha256, asdict(loaded.tracker.engine.params))

@@ -22,6 +22,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from siamcli.errors import OutputError
+
 __all__ = [
     "Clock",
     "Debug",
@@ -80,7 +82,13 @@ def tell(message: str) -> None:
 
 def result(document: object) -> None:
     """A document for programs: JSON on stdout."""
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    try:
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except (OSError, AttributeError) as failure:  # a closed standard output is None
+        raise OutputError(f"cannot write standard output: {failure}", hint="send it elsewhere") from None
 
 
 def listing(rows: Sequence[tuple[str, str]]) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from siamcli import __version__
 from siamcli.cli import console
-from siamcli.cli.options import Device, EngineName, Model, Params, Weights, load_chosen
+from siamcli.cli.options import Device, EngineName, Model, Params, Weights, chosen_weights, load_chosen
 
 if TYPE_CHECKING:
     from siamcli.bench.sequence import Dataset
@@ -77,7 +77,7 @@ def loaded(make: LoadTracker) -> LoadedTracker:
         import torch
 
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // make.jobs))
-    return load_chosen(make.model, make.weights, make.params, make.device, make.engine)
+    return load_chosen(chosen_weights(make.model, make.weights), make.params, make.device, make.engine)
 
 
 def identity(found: LoadedTracker) -> dict[str, object]:

@@ -38,6 +38,7 @@ def follow_source(job: Job, load: Callable[[], LoadedTracker], *, show: bool) ->
         first = next(rest)
         clock.lap("open the source and decode its first frame")
         starts = _starts(job, first)
+        window = stack.enter_context(_live_window(job.source)) if show else None
         loaded = load()
         clock.lap(f"load {loaded.model} for {loaded.tracker.engine.name}")
         console.tell(f"{loaded.model} on {loaded.tracker.engine.name}")
@@ -45,7 +46,6 @@ def follow_source(job: Job, load: Callable[[], LoadedTracker], *, show: bool) ->
         run = _Run(recording)
         stack.push(run.report)
         stack.enter_context(recording)
-        window = stack.enter_context(_live_window(job.source)) if show else None
         clock.lap("open the outputs")
         run.track(follow(loaded.tracker, chain([first], rest), starts), window)
     clock.lap(f"track {recording.frames} frames and finish the outputs")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from siamcli.errors import InputError
+from siamcli.errors import WeightsError
 
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
 
-__all__ = ["Device", "EngineName", "Model", "Params", "Weights", "load_chosen"]
+__all__ = ["Device", "EngineName", "Model", "Params", "Weights", "chosen_weights", "load_chosen"]
 
 Model = Annotated[
     str | None,
@@ -34,18 +34,20 @@ EngineName = Annotated[
 ]
 
 
-def load_chosen(
-    model: str | None, weights: Path | None, params: Path | None, device: str, engine: str
-) -> LoadedTracker:
-    """The tracker that the shared options name.
+def chosen_weights(model: str | None, weights: Path | None) -> str | Path | None:
+    """What --model and --weights name, None for the default.
 
-    Raises typer.BadParameter when two of them contradict each other, and what `load_tracker` raises.
+    Raises typer.BadParameter when both are given, WeightsError for a file that is not there.
     """
     if model is not None and weights is not None:
         raise typer.BadParameter("give --model or --weights, not both")
-    if weights is not None and not weights.exists():
-        raise InputError(f"no such file: {weights}", hint="--weights takes a file, --model a name")
+    if weights is not None and not weights.is_file():
+        raise WeightsError(f"no such file: {weights}", hint="--weights takes a file, --model a name")
+    return weights or model
 
+
+def load_chosen(wanted: str | Path | None, params: Path | None, device: str, engine: str) -> LoadedTracker:
+    """The tracker that the shared options name; raises what `load_tracker` raises."""
     from siamcli.load import DEFAULT_MODEL, load_tracker
 
-    return load_tracker(weights or model or DEFAULT_MODEL, device=device, engine=engine, params=params)
+    return load_tracker(wanted or DEFAULT_MODEL, device=device, engine=engine, params=params)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from siamcli.errors import OutputError
-from siamcli.media.parts import target_paths
+from siamcli.media.parts import reporting, target_paths
+from siamcli.media.suffixes import TRACK_SUFFIXES, VIDEO_SUFFIXES
 
-__all__ = ["DEFAULT_SUFFIXES", "VIDEO_SUFFIXES", "existing", "output_paths", "source_stem"]
+__all__ = ["DEFAULT_SUFFIXES", "existing", "keep_apart", "output_paths", "source_stem"]
 
 DEFAULT_SUFFIXES = (".mp4", ".json", ".csv")
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 
 
 def source_stem(source: str) -> str:
@@ -38,31 +38,60 @@ def output_paths(
 ) -> list[str]:
     """The files to write: what was named, else NAME.tracked.mp4, .json and .csv; `-` is stdout.
 
-    A named folder takes the default names.  Raises OutputError when two outputs are the same, or one
-    is the source.
+    A named folder takes the default names.  Raises OutputError for a suffix that nobody knows.
     """
     suffixes = [s for s in DEFAULT_SUFFIXES if video or s not in VIDEO_SUFFIXES]
     base = folder or Path()
     paths: list[str] = []
     for name in outputs:
-        if name != "-" and (name.endswith("/") or Path(name).is_dir()):
+        if not name:
+            raise OutputError("an output without a name", hint="give -o a file, a folder or -")
+        with reporting(Path(name)):
+            folder_named = name != "-" and (name.endswith("/") or Path(name).is_dir())
+        if folder_named:
             paths += [str(Path(name) / f"{source_stem(source)}.tracked{s}") for s in suffixes]
         else:
             paths.append(name if name == "-" else str(base / name))
+    if jsonl is not None and jsonl != "-" and Path(jsonl).suffix.lower() != ".jsonl":
+        raise OutputError(f"{jsonl} does not end in .jsonl", hint="--jsonl takes NAME.jsonl, or - for stdout")
     if jsonl is not None:
         paths.append(jsonl if jsonl == "-" else str(base / jsonl))
     if not paths:
         paths = [str(base / f"{source_stem(source)}.tracked{s}") for s in suffixes]
-    twice = {path for path in paths if paths.count(path) > 1}
-    if twice:
-        raise OutputError(f"{min(twice)} is named twice as an output", hint="give each output its own name")
     for path in paths:
-        if path != "-" and Path(path).exists() and Path(source).exists() and Path(path).samefile(source):
-            raise OutputError(f"{path} is the source", hint="name another output")
+        suffix = Path(path).suffix.lower()
+        if path != "-" and suffix not in (*VIDEO_SUFFIXES, *TRACK_SUFFIXES):
+            known = " ".join((*VIDEO_SUFFIXES, *TRACK_SUFFIXES))
+            raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {known}; - is stdout")
     return paths
+
+
+def keep_apart(paths: Sequence[str], inputs: Sequence[str]) -> None:
+    """Raises OutputError when two outputs are the same file, or one is among `inputs`."""
+    seen: set[Path] = set()
+    for path in paths:
+        place = Path(path).absolute()
+        with reporting(place):
+            place = place if path == "-" else place.parent.resolve() / place.name
+            taken = place in seen
+            read = path != "-" and place.exists() and [n for n in inputs if _same(place, Path(n))]
+        if taken:
+            raise OutputError(f"{path} is named twice as an output", hint="give each output its own name")
+        if read:
+            raise OutputError(f"{path} is read in this run", hint="name another output")
+        seen.add(place)
+
+
+def _same(place: Path, name: Path) -> bool:
+    return name.exists() and place.samefile(name)
 
 
 def existing(paths: Sequence[str], labels: Sequence[str | None]) -> list[str]:
     """Those of `paths` that are already there, with {target} replaced by each of `labels`."""
-    named = [name for path in paths if path != "-" for name in target_paths(path, labels)]
-    return [name for name in named if Path(name).exists()]
+    there = []
+    for path in paths:
+        for name in target_paths(path, labels) if path != "-" else []:
+            with reporting(Path(name)):
+                if Path(name).exists():
+                    there.append(name)
+    return there

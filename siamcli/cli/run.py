@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Device, EngineName, Model, Params, Weights, load_chosen
-from siamcli.cli.outputs import existing, output_paths
+from siamcli.cli.options import Device, EngineName, Model, Params, Weights, chosen_weights, load_chosen
+from siamcli.cli.outputs import existing, keep_apart, output_paths
 from siamcli.errors import LostError, OutputError
-from siamcli.media.encoders import VideoOptions
+from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
+from siamcli.media.suffixes import VIDEO_SUFFIXES
 from siamcli.targets import BoxFormat, Target, parse_target, parse_timed_target, read_targets
 from siamcli.times import Cut, parse_time
 
@@ -79,9 +80,9 @@ def run(
         bool, typer.Option("--fail-if-lost", help="Exit with 10 if a target was lost in any frame.")
     ] = False,
     encoder: Annotated[
-        str, typer.Option(help="H.264 encoder; auto takes a hardware encoder where one works.")
+        EncoderName, typer.Option(help="H.264 encoder; auto takes a hardware encoder where one works.")
     ] = ENCODING.encoder,
-    preset: Annotated[str, typer.Option(help="Speed preset of libx264.")] = ENCODING.preset,
+    preset: Annotated[Preset, typer.Option(help="Speed preset of libx264.")] = ENCODING.preset,
     crf: Annotated[
         int, typer.Option(help="Video quality on x264's scale; lower is better.", min=0, max=51)
     ] = ENCODING.crf,
@@ -103,8 +104,12 @@ def run(
         raise typer.BadParameter("give --pick or a box, not both")
     if not (pick or targets):
         raise typer.BadParameter("where is the target? give --box x,y,w,h, or --pick to draw it")
+    if overwrite and skip_existing:
+        raise typer.BadParameter("give -y or -n, not both")
     first, last = (None if text is None else parse_time(text) for text in (start, end))
+    wanted = chosen_weights(model, weights)
     paths = output_paths(source, output or [], folder=output_dir, jsonl=jsonl, video=video)
+    keep_apart(paths, [source, *(str(p) for p in (box_file, weights, params) if p is not None)])
     if as_json and "-" in paths:
         raise typer.BadParameter("--json and JSON Lines cannot both go to stdout")
     there = existing(paths, [target.label for target in targets] or [None])
@@ -113,6 +118,13 @@ def run(
         return
     if there and not overwrite:
         raise OutputError(f"{there[0]} exists", hint="-y replaces it, -n skips it")
+
+    if any(Path(path).suffix.lower() in VIDEO_SUFFIXES for path in paths):
+        encoder_named(encoder)
+    if show or pick:
+        from siamcli.media.display import require_display
+
+        require_display()
 
     from siamcli.batch.job import Job
     from siamcli.cli.follow import follow_source
@@ -125,7 +137,7 @@ def run(
         overwrite=overwrite,
         encoding=VideoOptions(encoder, preset, crf),
     )
-    summary = follow_source(job, lambda: load_chosen(model, weights, params, device, engine), show=show)
+    summary = follow_source(job, lambda: load_chosen(wanted, params, device, engine), show=show)
     if as_json:
         console.result(summary)
     if fail_if_lost and any(summary["lost"].values()):

@@ -41,7 +41,7 @@ class Source(ABC):
         if empty:
             raise InputError(
                 f"{self.info.name}: no frame between start and end",
-                hint="the source is shorter than that; see --start and --end",
+                hint="check --start and --end against each other and the source's length",
             )
 
     def __enter__(self) -> Self:

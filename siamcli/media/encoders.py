@@ -8,11 +8,26 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from siamcli.errors import OutputError
 from siamcli.media.ffmpeg import ffmpeg_exe
 
-__all__ = ["ENCODERS", "Encoder", "VideoOptions", "encoder_named", "working_encoders"]
+__all__ = [
+    "ENCODERS",
+    "Encoder",
+    "EncoderName",
+    "Preset",
+    "VideoOptions",
+    "encoder_named",
+    "working_encoders",
+]
+
+
+EncoderName = Literal["auto", "h264_nvenc", "h264_videotoolbox", "h264_vaapi", "libx264"]
+Preset = Literal[
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +37,8 @@ class VideoOptions:
     `auto` takes a hardware encoder where one works.  `crf` is on x264's scale for every encoder.
     """
 
-    encoder: str = "auto"
-    preset: str = "veryfast"
+    encoder: EncoderName = "auto"
+    preset: Preset = "veryfast"
     crf: int = 20
     fps: Fraction = Fraction(25)
 
@@ -36,7 +51,7 @@ class Encoder:
     the input, `filter` what brings the pixels to the device.
     """
 
-    name: str
+    name: EncoderName
     device: str | None = None
     platform: str | None = None
     before: tuple[str, ...] = ()
@@ -79,12 +94,9 @@ def working_encoders() -> tuple[str, ...]:
 
 
 @cache
-def encoder_named(name: str) -> Encoder:
+def encoder_named(name: EncoderName) -> Encoder:
     """The encoder of that name, or for `auto` the first that works.  Raises OutputError."""
     wanted = [e for e in ENCODERS if name in ("auto", e.name)]
-    if not wanted:
-        known = ", ".join(e.name for e in ENCODERS)
-        raise OutputError(f"unknown video encoder {name!r}", hint=f"choose auto, {known}")
     found = next((e for e in wanted if _works(e)), None)
     if found is None:
         raise OutputError(

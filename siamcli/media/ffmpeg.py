@@ -27,8 +27,9 @@ _RATE = re.compile(r"\[info\]   Stream #0:\S+ Video: .*, ([\d.]+) fps,")
 _AUDIO = re.compile(r"\[info\]   Stream #0:\S+ Audio: (\w+)")
 _ROTATION = re.compile(r"\[info\] +(?:displaymatrix|Display Matrix): rotation of (-?[\d.]+) degrees")
 _ERROR = re.compile(r"\[(?:error|fatal)\] (.+)")
+_CUT = re.compile(r"partial file|prematurely")  # said at any time: ffmpeg reads ahead of what it decodes
 _DAMAGE = re.compile(
-    r"partial file|prematurely|corrupt input packet|corrupt decoded frame|Decoding error"
+    _CUT.pattern + r"|corrupt input packet|corrupt decoded frame|Decoding error"
     r"|Error submitting packet|Error during demuxing|error while decoding|concealing \d+"
 )
 
@@ -84,7 +85,7 @@ class DecodeLog:
         if match := _CONFIG.match(line):
             self._time_base = Fraction(match[1])
             self.fps = Fraction(int(match[2]), int(match[3])) if int(match[3]) and int(match[2]) else None
-        elif self._started and self.damage is None and (match := _DAMAGE.search(line)):
+        elif self.damage is None and (match := (_DAMAGE if self._started else _CUT).search(line)):
             self.damage = match.string.rpartition("] ")[2]
         elif match := _ERROR.search(line):
             self.problem = self.problem or match[1]

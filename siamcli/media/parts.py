@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from siamcli.errors import OutputError
@@ -22,10 +24,13 @@ def reporting(path: Path) -> Iterator[None]:
     except OSError as error:
         hints = {
             "FileNotFoundError": "make the folder first",
+            "FileExistsError": "a file has that name: name a folder",
             "NotADirectoryError": "the folder in that path is a file",
             "PermissionError": "choose a folder that you may write to",
         }
         hint = hints.get(type(error).__name__, "free some space, or choose another folder")
+        if error.errno == errno.ENAMETOOLONG:
+            hint = "choose a shorter name with -o"
         raise OutputError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
 
 
@@ -67,13 +72,20 @@ class PartFile:
 
     def __init__(self, target: Path, *, overwrite: bool) -> None:
         self.target = target
-        self.path = target.with_name(target.name + ".part")
         if target.is_dir():
             raise OutputError(f"{target} is a folder", hint="name a file")
         if target.exists() and not overwrite:
             raise OutputError(f"{target} exists", hint="-y replaces it, -n skips it")
-        with reporting(target):
-            self.path.write_bytes(b"")
+        self.path = self._begin()
+
+    def _begin(self) -> Path:
+        """A new file beside the target: NAME.part, or another number where somebody has that."""
+        for number in count():
+            path = self.target.with_name(f"{self.target.name}{f'.{number}' if number else ''}.part")
+            with reporting(self.target), suppress(FileExistsError):
+                path.touch(exist_ok=False)
+                return path
+        raise AssertionError("numbers do not end")
 
     def commit(self) -> None:
         """Give the finished file its name, once its bytes are on the disk."""

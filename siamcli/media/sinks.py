@@ -15,6 +15,7 @@ from siamcli.frames import Frame
 from siamcli.media.draw import draw
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.parts import target_paths
+from siamcli.media.suffixes import VIDEO_SUFFIXES
 from siamcli.media.video import VideoWriter
 from siamcli.media.writers import TrackWriter, open_writer
 from siamcli.trajectory import TrackHeader, TrackPoint
@@ -22,10 +23,7 @@ from siamcli.trajectory import TrackHeader, TrackPoint
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["VIDEO_SUFFIXES", "Sinks"]
-
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
-
+__all__ = ["Sinks"]
 
 DEPTH = 8  # frames that may wait to be drawn and encoded: enough to smooth, little memory
 

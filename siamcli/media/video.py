@@ -15,7 +15,7 @@ from siamcli.errors import OutputError
 from siamcli.frames import Image, SourceInfo
 from siamcli.media.encoders import VideoOptions, encoder_named
 from siamcli.media.ffmpeg import LOG_OPTIONS, DecodeLog, ffmpeg_exe
-from siamcli.media.parts import PartFile
+from siamcli.media.parts import PartFile, reporting
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -191,7 +191,8 @@ class VideoWriter:
                 )
             mixed.replace(frames)
         finally:
-            mixed.unlink(missing_ok=True)
+            with reporting(self._part.target):
+                mixed.unlink(missing_ok=True)
 
     def _fail(self) -> NoReturn:
         """Leave nothing behind; raises OutputError with ffmpeg's own words."""

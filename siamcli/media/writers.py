@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from siamcli.errors import OutputError
 from siamcli.media.parts import PartFile, reporting
 from siamcli.media.records import COLUMNS, header_record, mot_line, point_record
+from siamcli.media.suffixes import TRACK_SUFFIXES, VIDEO_SUFFIXES
 from siamcli.trajectory import LostLog, TrackHeader, TrackPoint
 
 if TYPE_CHECKING:
@@ -161,12 +162,9 @@ class MotWriter(TrackWriter):
         return ""
 
 
-WRITERS: dict[str, type[TrackWriter]] = {
-    ".json": JsonWriter,
-    ".jsonl": JsonLinesWriter,
-    ".csv": CsvWriter,
-    ".txt": MotWriter,
-}
+WRITERS: dict[str, type[TrackWriter]] = dict(
+    zip(TRACK_SUFFIXES, (JsonWriter, JsonLinesWriter, CsvWriter, MotWriter), strict=True)
+)
 
 
 def open_writer(path: str, header: TrackHeader, *, overwrite: bool, format: str | None = None) -> TrackWriter:
@@ -176,8 +174,12 @@ def open_writer(path: str, header: TrackHeader, *, overwrite: bool, format: str 
     """
     suffix = format or Path(path).suffix.lower()
     if suffix not in WRITERS:
-        raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(WRITERS)}")
+        raise OutputError(
+            f"{path}: unknown format", hint=f"known: {' '.join((*TRACK_SUFFIXES, *VIDEO_SUFFIXES))}"
+        )
     if path == "-":
+        if sys.stdout is None:
+            raise OutputError("standard output is closed", hint="name a file")
         return WRITERS[suffix](sys.stdout, None, header)
     part = PartFile(Path(path), overwrite=overwrite)
     with reporting(part.target):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from siamcli.boxes import Box
+from siamcli.boxes import Box, misfit
 from siamcli.errors import InputError
 from siamcli.frames import Frame
 from siamcli.model.siamrpn import Template
@@ -65,7 +65,7 @@ class Tracker:
     def start_all(self, frames: Sequence[Frame], boxes: Sequence[Box]) -> list[TrackerState]:
         """Learn N targets, the i-th from `boxes[i]` in `frames[i]`, in one batch.
 
-        Raises InputError for a box that has no area or lies outside its frame.
+        Raises InputError for a box that does not fit its frame.
         """
         spec, params = self.engine.spec, self.engine.params
         fills, exemplars = [], []
@@ -143,11 +143,9 @@ def _status(state: TrackerState, score: float, params: TrackerParams) -> TrackSt
 
 def _check(box: Box, frame: Frame) -> None:
     height, width = frame.image.shape[:2]
-    if not box.valid:
-        raise InputError(f"box {tuple(box)} has no area", hint="width and height must be positive numbers")
-    if box.x >= width or box.y >= height or box.x + box.w <= 0 or box.y + box.h <= 0:
+    if wrong := misfit(box, (width, height)):
         raise InputError(
-            f"box {tuple(box)} lies outside the {width}x{height} frame",
+            f"box {tuple(box)} {wrong}",
             hint="x,y is the top-left corner in pixels, counted from the top-left of the image",
         )
 
