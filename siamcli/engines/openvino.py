@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import logging
 import os
 import shutil
 import warnings
@@ -105,6 +106,7 @@ def quantize(model: SiamRPN, crops: Sequence[tuple[Image, Image]], cache: Path) 
     for.  Raises DeviceError where OpenVINO or NNCF is missing.
     """
     nncf, ov = _import("nncf"), _import("openvino")
+    logging.getLogger("nncf").setLevel(logging.WARNING)  # every layer is news to it
     folded = fold(model)
     embed = TemplateGraph(folded)
 
