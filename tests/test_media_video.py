@@ -221,3 +221,15 @@ def test_what_is_drawn(size: tuple[int, int]) -> None:
     row = draw(image, [TrackPoint(3, None, box, 0.9, "tracked")])[round(box.y + box.h / 2)]
     thickness = (row == COLORS[0]).all(1).sum() / 2
     assert thickness == pytest.approx(max(2, size[1] / 200), rel=0.5)
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_the_last_frame_of_a_short_video_lasts(tmp_path, frames):
+    path = tmp_path / "short.mp4"
+    with VideoWriter(str(path), SourceInfo("short", (64, 48), Fraction(25)), overwrite=False) as video:
+        for i in range(frames):
+            video.write(np.full((48, 64, 3), 40 * i, np.uint8), i / 25)
+    said = subprocess.run(
+        [imageio_ffmpeg.get_ffmpeg_exe(), "-i", path], capture_output=True, text=True, check=False
+    ).stderr
+    assert f"Duration: 00:00:00.{4 * frames:02}" in said

@@ -125,6 +125,8 @@ class VideoWriter:
             *("-bf", "0"),
             *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
             *("-fps_mode", "passthrough", "-enc_time_base", "demux"),
+            # raw frames have no duration; the muxer takes the last one's from here
+            *("-bsf:v", f"setts=duration={self._rate.denominator * self._ticks}"),
             *("-movflags", "+faststart", "-f", self._muxer, f"file:{self._part.path}"),
         )
         self._child = child
