@@ -114,7 +114,7 @@ def batch(
     else:
         # only for what the status file records: the workers have their own device and engine
         loaded = load_chosen(wanted, params, "cpu", "eager")
-        track = _on_ray(ray, jobs, model, weights, params, device, engine)
+        track = _on_ray(ray, jobs, wanted, params, device, engine)
     suffixes = tuple(f".{name.lstrip('.')}" for name in format or ["mp4", "json", "csv"])
     settings = Settings(suffixes, loaded.sha256, asdict(loaded.tracker.engine.params))
     policy = Policy(retry_failed, stop_on_error, overwrite)
@@ -139,8 +139,7 @@ def _here(loaded: LoadedTracker, jobs: str) -> TrackAll:
 def _on_ray(
     address: str,
     jobs: str,
-    model: str | None,
-    weights: Path | None,
+    wanted: str | Path | None,
     params: Path | None,
     device: str,
     engine: str,
@@ -149,8 +148,8 @@ def _on_ray(
     from siamcli.batch.cluster import Recipe, track_on_ray
     from siamcli.load import DEFAULT_MODEL
 
-    chosen = weights.absolute() if weights else model or DEFAULT_MODEL
-    recipe = Recipe(chosen, device, engine, params and params.absolute())
+    weights = wanted.absolute() if isinstance(wanted, Path) else wanted or DEFAULT_MODEL
+    recipe = Recipe(weights, device, engine, params and params.absolute())
     width = None if jobs == "auto" else int(jobs)
     return partial(track_on_ray, address=address, recipe=recipe, width=width)
 
