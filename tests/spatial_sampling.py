@@ -32,7 +32,6 @@ from siamcli.train.pairs import PairSampler, draw_pairs
 from siamcli.train.schedule import PhaseConfig
 from siamcli.train.store import Footage
 
-SHIFTS = (0, 16, 32, 64)
 CPU = torch.device("cpu")
 
 
@@ -47,7 +46,7 @@ def twin_config(shift: int, steps: int, output: Path) -> TrainConfig:
         decay="cosine",
         final=0.05,
         frozen=0,
-        backbone_rate=0.3,
+        backbone_rate=1.0,
     )
     pairs = replace(whole.pairs, search_shift=float(shift))
     return replace(whole, output=str(output), data=(sequences,), pairs=pairs, track=track)
@@ -93,10 +92,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--pairs", type=int, default=160)
     parser.add_argument("--work", type=Path, default=Path("work/twins"))
+    parser.add_argument("--shifts", type=int, nargs="+", default=[0, 16, 32, 64])
     options = parser.parse_args()
     footage: Footage | None = None
     results = {}
-    for shift in SHIFTS:
+    for shift in options.shifts:
         config = twin_config(shift, options.steps, options.work / f"shift{shift}")
         footage = footage or load_footage(config.data)
         shutil.rmtree(config.output, ignore_errors=True)
