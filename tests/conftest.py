@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ from siamcli.checkpoints.native import Checkpoint, write_native
 from siamcli.cli.app import main
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS, TrackerParams
+
+# The tests run beside each other, one per core: more threads would only wait for one another.
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 DEMO = Path(__file__).parent / "data" / "demo.mp4"
 

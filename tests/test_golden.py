@@ -27,7 +27,6 @@ GOLDEN = Path(__file__).parent / "golden"
 CLIP = Path(__file__).parents[2] / "shared/data/clips/bag.avi"
 # The reference's box 300,120,80,70 has its centre at x + (w - 1) / 2: half a pixel before ours.
 START = Box(299.5, 119.5, 80, 70)
-HEAVY = {c: c.startswith("siamrpn_r50") for c in GOLDEN_CONFIGS}
 
 
 class RecordingEngine(EagerEngine):
@@ -102,11 +101,11 @@ def replay(engine, template, search):
 @pytest.mark.skipif(
     not CLIP.exists(), reason="needs ../shared: the clip that the trajectories were recorded on"
 )
-def test_crops_and_trajectory(golden, request):
-    """On the reference's own clip: crops equal to the byte, 30 frames within 1e-2 px (3 for ResNet-50)."""
-    name, engine, figures = golden
-    slow = "slow" in (request.config.getoption("-m") or "")
-    rows = figures["trajectory"][: 3 if HEAVY[name] and not slow else None]
+@pytest.mark.parametrize("frames", [3, pytest.param(30, marks=pytest.mark.slow)])
+def test_crops_and_trajectory(golden, frames):
+    """On the reference's own clip: crops equal to the byte, trajectories within 1e-2 px."""
+    _, engine, figures = golden
+    rows = figures["trajectory"][:frames]
     engine = RecordingEngine(engine._model, engine.params)
     tracker = Tracker(engine)
     capture = cv2.VideoCapture(str(CLIP))
