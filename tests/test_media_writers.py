@@ -130,7 +130,7 @@ def test_nothing_under_the_final_name_before_the_end(path: Path) -> None:
     with open_writer(str(path), header(), overwrite=False) as writer:
         writer.write([point(0)])
         assert not path.exists()
-        assert path.with_name(path.name + ".part").exists()
+        assert path.with_name(path.name + ".siamtrack.part").exists()
     assert os.listdir(path.parent) == [path.name]  # noqa: PTH208
 
 

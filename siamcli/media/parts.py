@@ -1,12 +1,11 @@
-"""Outputs that are whole or not there: NAME.part beside the target, renamed at the end."""
+"""Outputs that are whole or not there: NAME.siamtrack.part beside the target, renamed at the end."""
 
 from __future__ import annotations
 
 import errno
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from itertools import count
+from contextlib import contextmanager
 from pathlib import Path
 
 from siamcli.errors import OutputError
@@ -76,16 +75,11 @@ class PartFile:
             raise OutputError(f"{target} is a folder", hint="name a file")
         if target.exists() and not overwrite:
             raise OutputError(f"{target} exists", hint="-y replaces it, -n skips it")
-        self.path = self._begin()
-
-    def _begin(self) -> Path:
-        """A new file beside the target: NAME.part, or another number where somebody has that."""
-        for number in count():
-            path = self.target.with_name(f"{self.target.name}{f'.{number}' if number else ''}.part")
-            with reporting(self.target), suppress(FileExistsError):
-                path.touch(exist_ok=False)
-                return path
-        raise AssertionError("numbers do not end")
+        # A name that only siamtrack makes: what a killed run left is replaced, a download is not.
+        self.path = target.with_name(f"{target.name}.siamtrack.part")
+        with reporting(target):
+            self.path.unlink(missing_ok=True)
+            self.path.touch(exist_ok=False)
 
     def commit(self) -> None:
         """Give the finished file its name, once its bytes are on the disk."""
