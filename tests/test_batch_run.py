@@ -307,6 +307,10 @@ def test_an_interrupted_batch_ends_in_order(start_siamtrack, batch, clips, weigh
     shutil.copy(DEMO, folder / "long.mp4")
     process = start_siamtrack("batch", folder, "--weights", weights, "-f", "json", "--box", BOX, "-j", 2)
     wait_for_states(tmp_path, 1, process)
+    growing = tmp_path / "tracked/long.tracked.json.siamtrack.part"
+    while not growing.exists() or '"frame"' not in growing.read_text():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and b"Traceback" not in err, err

@@ -83,7 +83,7 @@ def test_pipeline(siamtrack, weights, tmp_path):
     assert done.code == 0, done.err
     found = json.loads(done.out)["pipeline"]
     assert found["frames"] == 8
-    stages = ["decode", "crop and update", "network and decoding", "draw", "encode"]
+    stages = ["decode", "crop and update", "network", "post-processing", "draw", "encode"]
     assert list(found["stages"]) == stages and min(found["stages"].values()) > 0
     assert found["slowest"] <= sum(found["stages"].values()) and found["end_to_end"] > 0
 
