@@ -1,11 +1,11 @@
 """siamtrack: follow an object through a video with SiamRPN++.
 
-    from siamcli import Box, Start, follow, load_tracker, open_source
+from siamcli import Box, Start, follow, load_tracker, open_source
 
-    tracker = load_tracker().tracker
-    with open_source("video.mp4") as frames:
-        for frame, (state,) in follow(tracker, frames, [Start(Box(300, 120, 80, 70))]):
-            print(frame.index, state.box, state.score)
+tracker = load_tracker().tracker
+with open_source("video.mp4") as frames:
+    for frame, (state,) in follow(tracker, frames, [Start(Box(300, 120, 80, 70))]):
+        print(frame.index, state.box, state.score)
 """
 
 from __future__ import annotations
