@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from siamcli.checkpoints.header import Precision, read_header, sha256_of
 from siamcli.checkpoints.native import Checkpoint, read_native, write_native
 from siamcli.errors import OutputError, WeightsError
 from siamcli.model.siamrpn import SiamRPN
-from siamcli.model.spec import ModelSpec, TrackerParams
+from siamcli.model.spec import SPECS, ModelSpec, TrackerParams, default_params
 
 SPEC = ModelSpec("tiny", backbone="alexnet", levels=(5,), channels=(4,), template_cells=6, base_size=0)
 
@@ -111,7 +112,11 @@ def _edited(native: Path, to: Path, edit: Callable[[dict[str, object]], object])
         (lambda h: h["params"].update(lr="fast"), "lr cannot be 'fast'"),
         (lambda h: h["params"].update(lr=float("nan")), "lr cannot be nan"),
         (lambda h: h.pop("license"), "missing 'license'"),
-        (lambda h: h.update(format=2), "not written in format 1"),
+        (lambda h: h.update(format=3), "not written in format 2 or 1"),
+        (lambda h: h["spec"].pop("correlation"), "missing 'correlation'"),
+        (lambda h: h["spec"].update(correlation="circular"), "correlation cannot be 'circular'"),
+        (lambda h: h["spec"].update(correlation="plain"), "makes no network"),
+        (lambda h: h["params"].update(scales=[1.0, "large"]), "scales cannot be"),
         (lambda h: h.update(spec=None), "spec is not a table"),
     ],
 )
@@ -120,6 +125,31 @@ def test_header_is_strict(native: Path, tmp_path: Path, edit: Callable[..., obje
     with pytest.raises(WeightsError, match=says) as caught:
         read_native(path)
     assert caught.value.hint
+
+
+def test_older_files_are_read(checkpoint: Checkpoint, native: Path, tmp_path: Path) -> None:
+    """Format 1 knew one correlation and one scale, and said neither."""
+
+    def age(header: dict[str, Any]) -> None:
+        header["format"] = 1
+        del header["spec"]["correlation"], header["params"]["scales"], header["params"]["scale_penalty"]
+
+    back = read_native(_edited(native, tmp_path / "old.safetensors", age))
+    assert (back.spec, back.params) == (checkpoint.spec, checkpoint.params)
+    assert (back.spec.correlation, back.params.scales) == ("depthwise", ())
+    with pytest.raises(WeightsError, match="missing 'crop'"):
+        read_native(_edited(native, tmp_path / "x.safetensors", lambda h: (age(h), h["spec"].pop("crop"))))
+
+
+@pytest.mark.parametrize("name", ["siamrpn-alexnet", "siamfc-alexnet"])
+def test_every_correlation_comes_back(name: str, tmp_path: Path) -> None:
+    spec = replace(SPECS[name], channels=(4,))
+    model = SiamRPN(spec)
+    before = Checkpoint(spec, default_params(spec), model.state_dict(), name)
+    write_native(before, tmp_path / "a.safetensors", "int8")
+    back = read_native(tmp_path / "a.safetensors")
+    assert (back.spec, back.params) == (spec, default_params(spec))
+    model.load_state_dict(dict(back.weights))
 
 
 def test_unmarked_safetensors_is_refused(tmp_path: Path) -> None:

@@ -21,8 +21,13 @@ __all__ = ["FORMAT", "KEY", "Header", "Precision", "checked", "damaged", "read_h
 Precision = Literal["float32", "float16", "int8"]
 
 KEY = "siamtrack"
-FORMAT = 1
+FORMAT = 2
 HINT = "damaged, or written by another version of siamtrack"
+_IMPLIED_BY_1: dict[str, dict[str, object]] = {
+    "spec": {"correlation": "depthwise"},
+    "params": {"scales": [], "scale_penalty": 1.0},
+}
+"""What a file of format 1 means without saying it: there was nothing else."""
 
 T = TypeVar("T")
 
@@ -61,13 +66,14 @@ def read_header(path: Path) -> Header:
         plain = json.loads(text)
     except ValueError as error:
         raise damaged(path, error) from error
-    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+    if not isinstance(plain, dict) or plain.get("format") not in (1, FORMAT):
         raise WeightsError(
-            f"{path}: not written in format {FORMAT}", hint="a newer siamtrack may be able to read it"
+            f"{path}: not written in format {FORMAT} or 1", hint="a newer siamtrack may be able to read it"
         )
-    plain["spec"] = _from_plain(ModelSpec, plain.get("spec"), f"{path}: spec")
-    plain["params"] = _from_plain(TrackerParams, plain.get("params"), f"{path}: params")
-    return _from_plain(Header, plain, f"{path}: header")
+    implied = _IMPLIED_BY_1 if plain["format"] == 1 else {"spec": {}, "params": {}}
+    plain["spec"] = _from_plain(ModelSpec, plain.get("spec"), f"{path}: spec", implied["spec"])
+    plain["params"] = _from_plain(TrackerParams, plain.get("params"), f"{path}: params", implied["params"])
+    return _from_plain(Header, plain, f"{path}: header", {})
 
 
 def sha256_of(path: Path) -> str:
@@ -84,13 +90,14 @@ def damaged(path: Path, error: object) -> WeightsError:
     return WeightsError(f"{path}: damaged or cut short ({error})", hint="fetch or import the file again")
 
 
-def _from_plain(kind: type[T], plain: object, where: str) -> T:
-    """The `kind` whose `asdict` is `plain`.
+def _from_plain(kind: type[T], plain: object, where: str, implied: Mapping[str, object]) -> T:
+    """The `kind` whose `asdict` is `plain`, or the rest of it beside what is `implied`.
 
     Raises WeightsError for any field that is unknown, missing or of another type.
     """
     if not isinstance(plain, Mapping):
         raise WeightsError(f"{where} is not a table", hint=HINT)
+    plain = {**implied, **plain}
     names = {f.name for f in fields(kind)}  # type: ignore[arg-type]
     wrong = [f"unknown {n!r}" for n in sorted(set(plain) - names)]
     wrong += [f"missing {n!r}" for n in sorted(names - set(plain))]

@@ -16,7 +16,7 @@ from siamcli.engines.select import ENGINES, make_engine
 from siamcli.errors import DeviceError, WeightsError
 from siamcli.load import DEFAULT_MODEL, build_model, engine_cache
 from siamcli.model.siamrpn import SiamRPN
-from siamcli.model.spec import SPECS, TrackerParams
+from siamcli.model.spec import SPECS, TrackerParams, default_params
 from siamcli.tracker.engine import Engine
 
 __all__ = ["Network", "chosen_network"]
@@ -58,8 +58,7 @@ def chosen_network(model: str | None, weights: Path | None, architecture: str | 
         if architecture not in SPECS:
             raise WeightsError(f"unknown architecture {architecture!r}", hint=f"choose {', '.join(SPECS)}")
         torch.manual_seed(0)  # the same weights every time: what was calibrated once fits again
-        return Network(
-            f"{architecture}, random weights", SiamRPN(SPECS[architecture]).eval(), TrackerParams()
-        )
+        spec = SPECS[architecture]
+        return Network(f"{architecture}, random weights", SiamRPN(spec).eval(), default_params(spec))
     checkpoint = read_checkpoint(weights or find(model or DEFAULT_MODEL))
     return Network(checkpoint.name, build_model(checkpoint), checkpoint.params)

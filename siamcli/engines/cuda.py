@@ -107,8 +107,8 @@ class CudaEngine:
         """Upload, network, decoding, arg-max, download: what a graph captures."""
         step.search.copy_(step.host_search, non_blocking=True)
         step.sizes.copy_(step.host_sizes, non_blocking=True)
-        cls, loc = self._net(step.kernels, step.search.permute(0, 3, 1, 2).to(self._dtype))
-        found = locate(cls, loc, step.grid, step.sizes, self.params.penalty_k)
+        maps = self._net(step.kernels, step.search.permute(0, 3, 1, 2).to(self._dtype))
+        found = locate(maps, step.grid, step.sizes, self.params.penalty_k)
         step.host_found.copy_(found, non_blocking=True)
 
     def _step(self, n: int, side: int, like: Template) -> _Step:

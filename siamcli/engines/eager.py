@@ -43,9 +43,9 @@ class EagerEngine:
     def locate(
         self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
     ) -> list[Candidate]:
-        cls, loc = self._model(stack_templates(templates), self._upload(searches))
+        maps = self._model(stack_templates(templates), self._upload(searches))
         grid = self._grids[searches.shape[1]]
-        found = locate(cls, loc, grid, torch.from_numpy(sizes).to(self._device), self.params.penalty_k)
+        found = locate(maps, grid, torch.from_numpy(sizes).to(self._device), self.params.penalty_k)
         return [Candidate(*row) for row in found.tolist()]
 
 

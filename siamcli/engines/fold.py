@@ -19,7 +19,7 @@ def fold(model: SiamRPN) -> SiamRPN:
     folded = copy.deepcopy(model).eval().requires_grad_(False)
     for module in list(folded.modules()):
         _fold_batch_norm(module)
-    for head in (folded.cls, folded.loc):
+    for head in folded.heads.values():
         _fold_level_weights(head)
     return folded
 
@@ -32,11 +32,11 @@ def convert_parts(net: SiamRPN, convert: Callable[[nn.Module], nn.Module]) -> No
     net.backbone = convert(net.backbone)
     if net.neck is not None:
         net.neck.levels = nn.ModuleList(convert(level) for level in net.neck.levels)
-    for branch in [*net.cls.branches, *net.loc.branches]:
+    for branch in [branch for head in net.heads.values() for branch in head.branches]:
         assert isinstance(branch, Branch)
-        *front, last = branch.head
-        branch.kernel = convert(branch.kernel)  # type: ignore[assignment]
-        branch.search = convert(branch.search)  # type: ignore[assignment]
+        *front, last = branch.head if len(branch.head) else [nn.Identity()]
+        branch.kernel = convert(branch.kernel)
+        branch.search = convert(branch.search)
         branch.head = nn.Sequential(convert(nn.Sequential(*front)), _Float32(last))
 
 
@@ -70,5 +70,6 @@ def _fold_level_weights(head: Head) -> None:
     head.weight = None
     for branch, weight in zip(head.branches, weights, strict=True):
         assert isinstance(branch, Branch)
-        for parameter in branch.head[-1].parameters():
+        # up-channel scores have no last layer: there the kernels carry the weights
+        for parameter in (branch.head[-1] if len(branch.head) else branch.kernel).parameters():
             parameter.mul_(weight)

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import logging
 import os
+import re
 import shutil
 import warnings
 from collections.abc import Sequence
@@ -15,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from siamcli.engines.cpu import use_threads
 from siamcli.engines.eager import split_templates
 from siamcli.engines.fold import fold
-from siamcli.engines.graphs import SearchGraph, TemplateGraph, kernel_names
+from siamcli.engines.graphs import SearchGraph, TemplateGraph, as_template, kernel_names
 from siamcli.errors import DeviceError
 from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN, Template
@@ -61,8 +63,7 @@ class OpenVinoEngine:
     @torch.inference_mode()
     def embed(self, exemplars: Image) -> list[Template]:
         kernels = self._embed(torch.from_numpy(exemplars).permute(0, 3, 1, 2).float())
-        half = len(kernels) // 2
-        return split_templates(Template(kernels[:half], kernels[half:]))
+        return split_templates(as_template(self._embed.model, kernels))
 
     @torch.inference_mode()
     def locate(
@@ -78,11 +79,11 @@ class OpenVinoEngine:
             request.start_async([regions[i : i + 1], *kernels])
         for request in requests:
             request.wait()
-        cls, loc = (
+        maps = [
             torch.from_numpy(np.concatenate([request.get_output_tensor(i).data for request in requests]))
-            for i in range(2)
-        )
-        found = locate(cls, loc, self._grids[side], torch.from_numpy(sizes), self.params.penalty_k)
+            for i in range(len(network.outputs))
+        ]
+        found = locate(maps, self._grids[side], torch.from_numpy(sizes), self.params.penalty_k)
         return [Candidate(*row) for row in found.tolist()]
 
     def _network(self, side: int, several: bool) -> openvino.CompiledModel:
@@ -117,9 +118,11 @@ def quantize(model: SiamRPN, crops: Sequence[tuple[Image, Image]], cache: Path) 
 
     network = ov.Core().read_model(_converted(folded, cache))
     # as in the other engines the last layer of the heads stays exact: it is small, and moves the box
-    last = nncf.IgnoredScope(patterns=[r".*\.(cls|loc)\.branches\.\d+\.head\.3/.*/Convolution"])
+    convolutions = [name for name, part in folded.named_modules() if isinstance(part, nn.Conv2d)]
+    last = {name.rpartition(".head.")[0]: name for name in convolutions if ".head." in name}
+    exact = nncf.IgnoredScope(patterns=[rf".*\.{re.escape(name)}/.*/Convolution" for name in last.values()])
     quantized = nncf.quantize(
-        network, nncf.Dataset(crops, inputs), subset_size=len(crops), ignored_scope=last
+        network, nncf.Dataset(crops, inputs), subset_size=len(crops), ignored_scope=exact
     )
     target = cache / f"{_fingerprint(folded)}-int8"
     return _save(quantized, target)

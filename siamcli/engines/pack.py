@@ -50,7 +50,7 @@ class PackedConv2d(nn.Module):
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, nn.Conv2d) or super().is_leaf_module(m, module_qualified_name)
+        return not list(m.children())  # whatever has no parts holds nothing to be fused with another
 
 
 def input_shapes(net: SiamRPN) -> dict[nn.Module, list[int]]:

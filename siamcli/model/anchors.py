@@ -10,13 +10,15 @@ from siamcli.model.spec import ModelSpec
 __all__ = ["anchor_grid", "cosine_window", "decode", "encode"]
 
 
-def anchor_grid(spec: ModelSpec, search_size: int | None = None) -> Tensor:
+def anchor_grid(spec: ModelSpec, search_size: int | None = None, finer: int = 1) -> Tensor:
     """All anchors as (cx, cy, w, h) in search-region pixels from the centre of the region.
 
-    -> (4, A * S * S) float32, ordered anchor-major, then row, then column.
+    -> (4, A * S * S) float32, ordered anchor-major, then row, then column; S is the side of the score
+    map, or of one that was interpolated between its cells `finer` times.
     """
     score_size = spec.score_size(search_size)
-    offset = (torch.arange(score_size) - score_size // 2) * float(spec.stride)
+    steps = torch.arange((score_size - 1) * finer + 1) - score_size // 2 * finer
+    offset = steps * (spec.stride / finer)
     cy, cx = torch.meshgrid(offset, offset, indexing="ij")
     count = len(spec.anchors)
     cells = torch.stack([cx, cy]).reshape(2, 1, -1).expand(2, count, -1)
@@ -38,7 +40,8 @@ def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
     return torch.cat([center, size], dim=-2)
 
 
-def cosine_window(spec: ModelSpec, search_size: int | None = None) -> Tensor:
-    """Hann window over the score map, repeated for every anchor: (A * S * S,) float32"""
-    hann = torch.hann_window(spec.score_size(search_size), periodic=False, dtype=torch.float64)
+def cosine_window(spec: ModelSpec, search_size: int | None = None, finer: int = 1) -> Tensor:
+    """Hann window over the score map, repeated for every anchor: (A * S * S,) float32, S as above"""
+    side = (spec.score_size(search_size) - 1) * finer + 1
+    hann = torch.hann_window(side, periodic=False, dtype=torch.float64)
     return torch.outer(hann, hann).flatten().repeat(len(spec.anchors)).float()

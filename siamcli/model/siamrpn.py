@@ -21,11 +21,11 @@ __all__ = ["SiamRPN", "Template", "build_backbone", "stack_templates"]
 class Template(NamedTuple):
     """What to look for: finished correlation kernels of N exemplars, per level.
 
-    cls, loc: per level (N, C, 5, 5)
+    cls, loc: per level what `Head.kernels` returns; loc is empty where no box is refined
     """
 
     cls: tuple[Tensor, ...]
-    loc: tuple[Tensor, ...]
+    loc: tuple[Tensor, ...] = ()
 
 
 def stack_templates(templates: Sequence[Template]) -> Template:
@@ -50,18 +50,34 @@ def build_backbone(spec: ModelSpec) -> nn.Module:
 
 
 class SiamRPN(nn.Module):
-    """Holds weights and nothing else: no template, no frame, no box."""
+    """Holds weights and nothing else: no template, no frame, no box.
+
+    `loc` is None where the correlation is plain.  Raises ValueError for a plain correlation with other
+    than one anchor.
+    """
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
+        plain = spec.correlation == "plain"
+        if plain and len(spec.anchors) != 1:
+            raise ValueError("a plain correlation scores one box per cell")
         self.spec = spec
         self.backbone = build_backbone(spec)
         from_backbone: tuple[int, ...] = self.backbone.channels  # type: ignore[assignment]
         self.neck = Neck(from_backbone, spec.channels) if spec.channels else None
         channels = spec.channels or from_backbone
         anchors = len(spec.anchors)
-        self.cls = Head(channels, 2 * anchors, weighted=spec.weighted)
-        self.loc = Head(channels, 4 * anchors, weighted=spec.weighted)
+        self.cls = Head(channels, 2 * anchors, spec.correlation, weighted=spec.weighted)
+        self.loc = (
+            None
+            if plain
+            else Head(channels, 4 * anchors, spec.correlation, weighted=spec.weighted, adjusted=True)
+        )
+
+    @property
+    def heads(self) -> dict[str, Head]:
+        """What there is of cls and loc, in this order."""
+        return {"cls": self.cls} | ({} if self.loc is None else {"loc": self.loc})
 
     def features(self, image: Tensor) -> tuple[Tensor, ...]:
         """(N, 3, H, W) BGR in [0, 255] -> per level (N, C, H', W')"""
@@ -71,9 +87,9 @@ class SiamRPN(nn.Module):
     def embed(self, exemplar: Tensor) -> Template:
         """(N, 3, 127, 127) BGR in [0, 255] -> Template"""
         z = tuple(center_crop(f, self.spec.template_cells) for f in self.features(exemplar))
-        return Template(self.cls.kernels(z), self.loc.kernels(z))
+        return Template(**{name: head.kernels(z) for name, head in self.heads.items()})
 
-    def forward(self, template: Template, search: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 3, 255, 255) BGR in [0, 255] -> cls (N, 2A, 25, 25), loc (N, 4A, 25, 25)"""
+    def forward(self, template: Template, search: Tensor) -> tuple[Tensor, ...]:
+        """(N, 3, 255, 255) BGR in [0, 255] -> cls (N, 2A, 25, 25) and, if any, loc (N, 4A, 25, 25)"""
         x = self.features(search)
-        return self.cls(template.cls, x), self.loc(template.loc, x)
+        return tuple(head(getattr(template, name), x) for name, head in self.heads.items())

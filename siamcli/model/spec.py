@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-__all__ = ["MMTRACKING_ANCHORS", "PYSOT_ANCHORS", "SPECS", "ModelSpec", "TrackerParams"]
+__all__ = [
+    "MMTRACKING_ANCHORS",
+    "PYSOT_ANCHORS",
+    "SPECS",
+    "ModelSpec",
+    "TrackerParams",
+    "default_params",
+]
 
 PYSOT_ANCHORS = ((104.0, 32.0), (88.0, 40.0), (64.0, 64.0), (40.0, 80.0), (32.0, 96.0))
 MMTRACKING_ANCHORS = ((104.0, 32.0), (88.0, 40.0), (64.0, 64.0), (40.0, 88.0), (32.0, 104.0))
@@ -20,6 +27,10 @@ class ModelSpec:
     neck's output per level; empty means no neck.  `weighted` levels are summed with learned
     softmax weights, others averaged.  `anchors` are (w, h) in search-region pixels, `crop` the
     rounding rule of the crops the weights were trained on.
+
+    `correlation` is how template and search region are compared (paper section 3.3, figure 4): per
+    channel (SiamRPN++), by a bank of kernels per output (SiamRPN), or over all channels at once
+    (SiamFC).  The last has one anchor, which stands for the target's own box, and refines nothing.
     """
 
     name: str
@@ -35,6 +46,7 @@ class ModelSpec:
     base_size: int = 8
     anchors: tuple[tuple[float, float], ...] = PYSOT_ANCHORS
     crop: Literal["pysot", "mmtracking", "exact"] = "pysot"
+    correlation: Literal["depthwise", "up-channel", "plain"] = "depthwise"
 
     def score_size(self, search_size: int | None = None) -> int:
         """Side of the score map of a search region.
@@ -54,6 +66,10 @@ class TrackerParams:
     `found_above`.  With `lost_search_size` the tracker is PySOT's long-term variant: while the
     target is lost it searches a region of that size, and holds the box while the score is
     below `lost_below`.
+
+    `scales` are the factors of the target's size that are tried on every frame beside 1, each with a
+    search region of its own; their evidence counts `scale_penalty` times.  A network that refines
+    boxes needs none.
     """
 
     context: float = 0.5
@@ -65,9 +81,32 @@ class TrackerParams:
     found_above: float = 0.8
     lost_search_size: int | None = None
     lost_window_influence: float = 0.001
+    scales: tuple[float, ...] = ()
+    scale_penalty: float = 1.0
+
+
+def default_params(spec: ModelSpec) -> TrackerParams:
+    """What an architecture tracks with until it is tuned; without box refinement as SiamFC does."""
+    if spec.correlation == "plain":
+        return TrackerParams(
+            window_influence=0.176, lr=0.59, scales=(1 / 1.0375, 1.0375), scale_penalty=0.9745
+        )
+    return TrackerParams()
 
 
 _R50 = ModelSpec("siamrpn_r50_l234_dwxcorr")
+_OUR_R50 = replace(_R50, name="siamrpnpp-r50", downsample=1, crop="exact")
+_ALEX = ModelSpec(
+    "siamrpn_alex_dwxcorr",
+    backbone="alexnet",
+    levels=(5,),
+    channels=(),
+    weighted=False,
+    template_cells=6,
+    search_size=287,
+    base_size=0,
+)
+_OUR_ALEX = replace(_ALEX, name="siamrpnpp-alexnet", crop="exact")
 
 SPECS: dict[str, ModelSpec] = {
     spec.name: spec
@@ -76,18 +115,10 @@ SPECS: dict[str, ModelSpec] = {
         replace(_R50, name="siamrpn_r50_l234_dwxcorr_otb", weighted=False),
         replace(_R50, name="siamrpn_r50_l234_dwxcorr_lt", channels=(128, 256, 512)),
         ModelSpec("siamrpn_mobilev2_l234_dwxcorr", backbone="mobilenetv2", levels=(3, 5, 7), weighted=False),
-        ModelSpec(
-            "siamrpn_alex_dwxcorr",
-            backbone="alexnet",
-            levels=(5,),
-            channels=(),
-            weighted=False,
-            template_cells=6,
-            search_size=287,
-            base_size=0,
-        ),
+        _ALEX,
         replace(_R50, name="mmtracking_r50", anchors=MMTRACKING_ANCHORS, crop="mmtracking"),
-        replace(_R50, name="siamrpnpp-r50", downsample=1, crop="exact"),
+        _OUR_R50,
+        replace(_OUR_R50, name="siamrpn-r50", correlation="up-channel"),
         ModelSpec(
             "siamrpnpp-r18",
             backbone="resnet18",
@@ -96,6 +127,9 @@ SPECS: dict[str, ModelSpec] = {
             channels=(128, 128),
             crop="exact",
         ),
+        _OUR_ALEX,
+        replace(_OUR_ALEX, name="siamrpn-alexnet", correlation="up-channel"),
+        replace(_OUR_ALEX, name="siamfc-alexnet", correlation="plain", anchors=((64.0, 64.0),)),
     )
 }
 """Every architecture that siamtrack knows by name: the reference's, mmtracking's, our own."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from siamcli.engines.eager import split_templates
+from siamcli.errors import DeviceError
 from siamcli.frames import Image
 from siamcli.model.anchors import anchor_grid, cosine_window
 from siamcli.model.neck import center_crop
@@ -27,9 +28,14 @@ Array = NDArray[np.float32]
 
 
 class BaselineEngine:
-    """Its templates hold features of the exemplar, not finished kernels."""
+    """Its templates hold features of the exemplar, not finished kernels.
+
+    Raises DeviceError for a plain correlation, which PySOT does not have.
+    """
 
     def __init__(self, model: SiamRPN, params: TrackerParams, device: torch.device) -> None:
+        if model.loc is None:
+            raise DeviceError("PySOT's way knows no plain correlation", hint="compare the other engines")
         self._model = model.eval().to(device)
         self._device = device
         self.name = f"PySOT's way ({device}, float32)"
@@ -42,7 +48,7 @@ class BaselineEngine:
     def embed(self, exemplars: Image) -> list[Template]:
         features = self._model.features(self._upload(exemplars))
         cells = tuple(center_crop(f, self.spec.template_cells) for f in features)
-        return split_templates(Template(cells, cells))
+        return split_templates(Template(cells))
 
     @torch.inference_mode()
     def locate(
@@ -55,7 +61,7 @@ class BaselineEngine:
 
     def _one(self, template: Template, search: Image, size: Array) -> Candidate:
         model = self._model
-        kernels = Template(model.cls.kernels(template.cls), model.loc.kernels(template.loc))
+        kernels = Template(**{name: h.kernels(template.cls) for name, h in model.heads.items()})
         cls, loc = model(kernels, self._upload(search[None]))
         maps = cls.cpu().numpy().reshape(2, -1), loc.cpu().numpy().reshape(4, -1)
         with np.errstate(all="ignore"):  # random weights overflow

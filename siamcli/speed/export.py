@@ -70,7 +70,7 @@ def _write(model: SiamRPN, params: TrackerParams, folder: Path, form: Format) ->
             SearchGraph(model),
             (search, *kernels),
             ["search", *names],
-            ["cls", "loc"],
+            list(model.heads),
         ),
     }
     differences = {}

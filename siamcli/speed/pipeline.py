@@ -97,11 +97,12 @@ def _post_processing(engine: Engine, rounds: int = 50) -> float:
     if "cuda" in engine.name:
         return 0.0
     spec, params = engine.spec, engine.params
-    side, anchors = spec.score_size(), len(spec.anchors)
+    side, scales = spec.score_size(), 1 + len(params.scales)
     grid = search_grid(spec, params, spec.search_size, torch.device("cpu"))
-    cls, loc = torch.zeros(1, 2 * anchors, side, side), torch.zeros(1, 4 * anchors, side, side)
-    sizes = torch.full((1, 2), spec.exemplar_size / 2)
-    times = [_timed(lambda: locate(cls, loc, grid, sizes, params.penalty_k))[0] for _ in range(rounds)]
+    outputs = (2,) if spec.correlation == "plain" else (2, 4)
+    maps = [torch.zeros(scales, each * len(spec.anchors), side, side) for each in outputs]
+    sizes = torch.full((scales, 2), spec.exemplar_size / 2)
+    times = [_timed(lambda: locate(maps, grid, sizes, params.penalty_k))[0] for _ in range(rounds)]
     return median(times)
 
 

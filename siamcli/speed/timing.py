@@ -16,9 +16,8 @@ from siamcli.engines.graphs import SearchGraph, TemplateGraph
 from siamcli.frames import Frame
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import ModelSpec
-from siamcli.tracker.crop import context_side, crop
 from siamcli.tracker.engine import Engine
-from siamcli.tracker.tracker import Tracker, TrackerState
+from siamcli.tracker.tracker import Region, Tracker, TrackerState
 
 __all__ = ["StepTimes", "Timing", "compare", "search_gflop"]
 
@@ -83,28 +82,26 @@ class _Task:
         self._tracker = Tracker(engine)
         boxes = [Box(BOX.x + 8 * i, BOX.y, BOX.w, BOX.h) for i in range(targets)]
         self._states = self._tracker.start_all([frame] * targets, boxes)
-        self._crops = np.stack([self._crop(state) for state in self._states])
-        self._sizes = np.asarray([state.size for state in self._states], np.float32)
+        regions = [(state, region) for state in self._states for region in self._regions(state)]
+        self._templates = [state.template for state, _ in regions]
+        self._crops = np.stack([region.pixels for _, region in regions])
+        self._sizes = np.asarray([state.size for state, _ in regions], np.float32)
 
     def round(self) -> tuple[float, float, float, float]:
         """Seconds of the whole step, of its crops, of its locate; processor seconds of the step."""
-        templates = [state.template for state in self._states]
         frames = [self._frame] * len(self._states)
         begun = time.process_time()
         step = _seconds(lambda: self._tracker.step_all(self._states, frames))
         cpu = time.process_time() - begun
         return (
             step,
-            _seconds(lambda: [self._crop(state) for state in self._states]),
-            _seconds(lambda: self._engine.locate(templates, self._crops, self._sizes)),
+            _seconds(lambda: [self._regions(state) for state in self._states]),
+            _seconds(lambda: self._engine.locate(self._templates, self._crops, self._sizes)),
             cpu,
         )
 
-    def _crop(self, state: TrackerState) -> np.ndarray:
-        spec = self._engine.spec
-        side = context_side(state.size, self._engine.params.context)
-        image_side = round(side * spec.search_size / spec.exemplar_size)
-        return crop(self._frame.image, state.center, image_side, spec.search_size, state.fill, spec.crop)
+    def _regions(self, state: TrackerState) -> list[Region]:
+        return self._tracker.regions(state, self._frame, self._engine.spec.search_size)
 
 
 def _seconds(work: Callable[[], object]) -> float:

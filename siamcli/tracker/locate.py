@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from siamcli.model.anchors import anchor_grid, cosine_window, decode
 from siamcli.model.spec import ModelSpec, TrackerParams
 
-__all__ = ["SearchGrid", "locate", "search_grid"]
+__all__ = ["Ranked", "SearchGrid", "locate", "rank", "search_grid"]
 
 
 class SearchGrid(NamedTuple):
@@ -21,34 +24,76 @@ class SearchGrid(NamedTuple):
     keep: float  # share of the ranking that is not the window
 
 
+class Ranked(NamedTuple):
+    """Every box that the maps offer, for N targets."""
+
+    boxes: Tensor  # (N, 4, M) cx, cy, w, h
+    score: Tensor  # (N, M)
+    penalty: Tensor  # (N, M)
+    ranking: Tensor  # (N, M), the highest is to be believed
+
+
 def search_grid(spec: ModelSpec, params: TrackerParams, search_size: int, device: torch.device) -> SearchGrid:
     """Anchors and window for a search region of `search_size` pixels.
 
-    A region larger than the spec's is that of a lost target: it gets almost no window.
+    A region larger than the spec's is that of a lost target: it gets almost no window.  What refines
+    no boxes gets a place per pixel of the region, and a window whose mean is its influence.
     """
     lost = search_size != spec.search_size
     influence = params.lost_window_influence if lost else params.window_influence
-    window = cosine_window(spec, search_size) * influence
-    return SearchGrid(anchor_grid(spec, search_size).to(device), window.to(device), 1 - influence)
+    plain = spec.correlation == "plain"
+    finer = spec.stride if plain else 1
+    window = cosine_window(spec, search_size, finer)
+    window = (window / window.mean() if plain else window) * influence
+    return SearchGrid(anchor_grid(spec, search_size, finer).to(device), window.to(device), 1 - influence)
 
 
-def locate(cls: Tensor, loc: Tensor, grid: SearchGrid, sizes: Tensor, penalty_k: float) -> Tensor:
-    """Score every anchor, damp changes of scale and shape, prefer the centre, take the best.
+def locate(maps: Sequence[Tensor], grid: SearchGrid, sizes: Tensor, penalty_k: float) -> Tensor:
+    """The best box of every target.
 
-    cls (N, 2A, S, S), loc (N, 4A, S, S), sizes (N, 2) target (w, h) in search-region pixels
-    -> (N, 6) float32: cx, cy, w, h, score, penalty (SiamRPN, section 4.3)
+    maps: cls (N, 2A, S, S) and, if any, loc (N, 4A, S, S); sizes (N, 2) target (w, h) in search-region
+    pixels -> (N, 6) float32: cx, cy, w, h, score, penalty
     """
+    boxes, score, penalty, ranking = rank(maps, grid, sizes, penalty_k)
+    best = ranking.argmax(1)
+    found = torch.cat([boxes, score[:, None], penalty[:, None]], dim=1)
+    return found.gather(2, best[:, None, None].expand(-1, 6, 1))[..., 0]
+
+
+def rank(maps: Sequence[Tensor], grid: SearchGrid, sizes: Tensor, penalty_k: float) -> Ranked:
+    """Everything that `locate` chooses from; the same arguments."""
+    if len(maps) == 1:
+        return _rank_places(maps[0].float(), grid, sizes)
+    return _rank_anchors(maps[0].float(), maps[1].float(), grid, sizes, penalty_k)
+
+
+def _rank_anchors(cls: Tensor, loc: Tensor, grid: SearchGrid, sizes: Tensor, penalty_k: float) -> Ranked:
+    """Damp changes of scale and shape, prefer the centre (SiamRPN, section 4.3)."""
     n = len(cls)
-    score = cls.float().reshape(n, 2, -1).softmax(1)[:, 1]
-    boxes = decode(loc.float().reshape(n, 4, -1), grid.anchors)
+    score = cls.reshape(n, 2, -1).softmax(1)[:, 1]
+    boxes = decode(loc.reshape(n, 4, -1), grid.anchors)
     w, h = boxes[:, 2], boxes[:, 3]
     width, height = sizes[:, :1], sizes[:, 1:]
     scale = _larger(_padded(w, h) / _padded(width, height))
     shape = _larger((width / height) / (w / h))
     penalty = torch.exp(-(scale * shape - 1) * penalty_k)
-    best = (penalty * score * grid.keep + grid.window).argmax(1, keepdim=True)
-    found = torch.cat([boxes, score[:, None], penalty[:, None]], dim=1)
-    return found.gather(2, best[:, None].expand(n, 6, 1))[..., 0]
+    return Ranked(boxes, score, penalty, penalty * score * grid.keep + grid.window)
+
+
+def _rank_places(cls: Tensor, grid: SearchGrid, sizes: Tensor) -> Ranked:
+    """The target's own box at every pixel: similarity interpolated, prefer the centre (SiamFC, section 2.3).
+
+    What is ranked is the similarity itself: scores near 1 hardly differ.
+    """
+    n, places = len(cls), grid.window.shape[0]
+    side = math.isqrt(places)
+    logit = F.interpolate(cls[:, 1:] - cls[:, :1], size=(side, side), mode="bicubic", align_corners=True)
+    logit = logit.flatten(1)
+    above = logit - logit.amin(1, keepdim=True)
+    ranking = above / above.mean(1, keepdim=True).clamp(min=1e-6) * grid.keep + grid.window
+    centers = grid.anchors[:2].expand(n, -1, -1)
+    boxes = torch.cat([centers, sizes[:, :, None].expand(-1, -1, places)], dim=1)
+    return Ranked(boxes, logit.sigmoid(), torch.ones_like(logit), ranking)
 
 
 def _larger(ratio: Tensor) -> Tensor:

@@ -9,21 +9,23 @@ targets and videos at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from siamcli.boxes import Box, misfit
 from siamcli.errors import InputError
-from siamcli.frames import Frame
+from siamcli.frames import Frame, Image
 from siamcli.model.siamrpn import Template
 from siamcli.model.spec import TrackerParams
 from siamcli.tracker.crop import Color, context_side, crop
 from siamcli.tracker.engine import Candidate, Engine
 from siamcli.trajectory import TrackState
 
-__all__ = ["Tracker", "TrackerState"]
+__all__ = ["Region", "Tracker", "TrackerState"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,17 @@ class TrackerState:
     def lost(self) -> bool:
         """True while the target is not believed to be in view."""
         return self.status == "lost"
+
+
+class Region(NamedTuple):
+    """A search region that supposes the target to be `factor` times as large as before.
+
+    pixels (S, S, 3) uint8; `scale` is their number per image pixel.
+    """
+
+    pixels: Image
+    scale: float
+    factor: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,32 +100,43 @@ class Tracker:
         sizes = [self._search_size(state) for state in states]
         for search_size in sorted(set(sizes)):
             members = [i for i, size in enumerate(sizes) if size == search_size]
-            searches, scales = [], []
-            for i in members:
-                search, scale = self._search(states[i], frames[i], search_size)
-                searches.append(search)
-                scales.append(scale)
-            targets = [
-                (states[i].size[0] * s, states[i].size[1] * s) for i, s in zip(members, scales, strict=True)
-            ]
+            regions = {i: self.regions(states[i], frames[i], search_size) for i in members}
+            tried = [(states[i], region) for i in members for region in regions[i]]
             found = self.engine.locate(
-                [states[i].template for i in members], np.stack(searches), np.asarray(targets, np.float32)
+                [state.template for state, _ in tried],
+                np.stack([region.pixels for _, region in tried]),
+                np.asarray(
+                    [[side * r.scale * r.factor for side in state.size] for state, r in tried], np.float32
+                ),
             )
-            for i, best, scale in zip(members, found, scales, strict=True):
-                after[i] = self._update(states[i], frames[i], best, scale)
+            candidates = iter(found)
+            for i in members:
+                answers = [(next(candidates), region) for region in regions[i]]
+                best, region = max(answers, key=self._evidence)
+                after[i] = self._update(states[i], frames[i], best, region.scale)
         return [after[i] for i in range(len(states))]
 
     def _search_size(self, state: TrackerState) -> int:
         lost_size = self.engine.params.lost_search_size
         return lost_size if state.lost and lost_size is not None else self.engine.spec.search_size
 
-    def _search(self, state: TrackerState, frame: Frame, search_size: int) -> tuple[np.ndarray, float]:
-        """The search region around the last position, and its pixels per image pixel."""
-        spec = self.engine.spec
-        side = context_side(state.size, self.engine.params.context)
-        image_side = round(side * (search_size / spec.exemplar_size))
-        search = crop(frame.image, state.center, image_side, search_size, state.fill, spec.crop)
-        return search, spec.exemplar_size / side
+    def regions(self, state: TrackerState, frame: Frame, search_size: int) -> list[Region]:
+        """The search regions of `search_size` pixels around the last position: one per scale to try."""
+        spec, params = self.engine.spec, self.engine.params
+        regions = []
+        for factor in (1.0, *params.scales):
+            side = context_side(state.size, params.context) * factor
+            image_side = round(side * (search_size / spec.exemplar_size))
+            pixels = crop(frame.image, state.center, image_side, search_size, state.fill, spec.crop)
+            regions.append(Region(pixels, spec.exemplar_size / side, factor))
+        return regions
+
+    def _evidence(self, answer: tuple[Candidate, Region]) -> float:
+        """How much speaks for the scale of a region: the raw similarity where there is much of it, as in
+        SiamFC, yet never negative, so that the penalty always lowers it."""
+        candidate, region = answer
+        evidence = -math.log1p(-min(candidate.score, 1 - 1e-7))
+        return evidence if region.factor == 1 else evidence * self.engine.params.scale_penalty
 
     def _update(self, state: TrackerState, frame: Frame, best: Candidate, scale: float) -> TrackerState:
         params = self.engine.params

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from siamcli.checkpoints.native import Checkpoint, write_native
 from siamcli.errors import InputError
 from siamcli.model.siamrpn import SiamRPN
-from siamcli.model.spec import TrackerParams
+from siamcli.model.spec import default_params
 from siamcli.train.config import TrainConfig, dump_config
 from siamcli.train.distill import Distiller, load_teacher
 from siamcli.train.losses import TrackerLoss
@@ -201,7 +201,7 @@ def _save(
         provenance = {"trained_by": "siamtrack train", "pairs": pairs, "config": text}
         checkpoint = Checkpoint(
             config.spec,
-            TrackerParams(context=config.pairs.context),
+            replace(default_params(config.spec), context=config.pairs.context),
             weights,
             config.model,
             provenance=provenance,

@@ -26,7 +26,11 @@ class LossConfig:
 
 
 class TrackerLoss(nn.Module):
-    """The network and its loss over a batch of pairs, as one module so that it can run on several GPUs."""
+    """The network and its loss over a batch of pairs, as one module so that it can run on several GPUs.
+
+    Where no box is refined, an anchor stands for the target's own box: only the distance between
+    their centres counts (SiamFC, section 2.2), and there is no loss "loc".
+    """
 
     anchors: Tensor
 
@@ -40,6 +44,9 @@ class TrackerLoss(nn.Module):
     def forward(self, batch: PairBatch, random: Generator) -> dict[str, Tensor]:
         """-> the loss "total" and its parts, scalars"""
         model = self.model
+        if model.loc is None:
+            nominal = self.anchors[2:, 0].expand(len(batch.boxes), 2)
+            batch = batch._replace(boxes=torch.cat([batch.boxes[:, :2], nominal], 1))
         z = [center_crop(f, model.spec.template_cells) for f in model.features(batch.exemplar)]
         x = model.features(batch.search)
         # the expensive parts do not depend on the pairing: negatives re-use both sides' features
@@ -49,9 +56,11 @@ class TrackerLoss(nn.Module):
         kernel_rows = torch.cat([rows, batch.other[:, 1]])
         kernels = tuple(k[kernel_rows] for k in model.cls.kernels(z))
         cls = _paired(model.cls, kernels, x, search_rows).float()
-        loc = model.loc(model.loc.kernels(z), x).float()
         targets = make_targets(batch.boxes, self.anchors, self.targets, random)
         cls_loss = self._cls(cls, targets.positive, targets.negative, batch)
+        if model.loc is None:
+            return {"total": cls_loss, "cls": cls_loss}
+        loc = model.loc(model.loc.kernels(z), x).float()
         delta = loc.reshape(n, 4, -1)
         error = F.smooth_l1_loss(delta, targets.delta, reduction="none", beta=self.config.beta).sum(1)
         loc_loss = (error * targets.positive).sum() / n
