@@ -19,7 +19,7 @@ from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.model.spec import SPECS
 from siamcli.speed.baseline import BaselineEngine
 from siamcli.speed.calibrate import calibration_crops
-from siamcli.speed.timing import search_gflop
+from siamcli.speed.cost import search_gflop
 from siamcli.tracker.tracker import Tracker
 
 DEMO = Path(__file__).parent / "data" / "demo.mp4"
@@ -71,9 +71,26 @@ def test_compare(siamtrack, weights):
         assert row["crop"]["best"] < row["locate"]["best"]
 
 
+def test_compare_says_what_the_parts_cost(siamtrack):
+    """SiamFC: its features are almost everything, three regions per target, and PySOT has nothing like it."""
+    wish = ["--architecture", "siamfc-alexnet", "--engine", "eager", "--rounds", 1]
+    done = siamtrack("bench", *wish, "--json")
+    assert done.code == 0, done.err
+    assert "without PySOT's way: PySOT has no plain correlation" in done.err
+    document = json.loads(done.out)
+    assert (document["regions"], document["kernels"]) == (3, 256 * 6 * 6)
+    backbone, head = document["parts"]
+    assert (backbone["name"], head["name"], head["parameters"]) == ("backbone", "head", 4)
+    assert backbone["gflop"] + head["gflop"] == pytest.approx(document["gflop"], abs=0.02)
+    assert [row["ratio"] for row in document["steps"]] == [1]
+    assert backbone["ms"] > head["ms"] > 0
+
+
 def test_compare_for_people(siamtrack, weights):
     done = siamtrack("bench", "--weights", weights, "--engine", "eager", "--rounds", 1)
     assert done.code == 0 and "PySOT's way" in done.out and "eager (cpu, float32)" in done.out
+    neck = next(line for line in done.out.splitlines() if line.startswith("neck"))
+    assert neck.split()[1] == "49,664"  # 128 x 128 and 256 x 128, and two numbers for each output
 
 
 def test_pipeline(siamtrack, weights, tmp_path):

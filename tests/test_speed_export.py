@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from siamcli.model.spec import SPECS
+
 README = Path(__file__).parents[1] / "README.md"
 
 
@@ -37,6 +39,22 @@ def test_exported_pair_runs_without_siamtrack(to, siamtrack, weights, tmp_path):
     )
     assert run.returncode == 0, run.stderr
     assert re.fullmatch(r"\(1, 10, 25, 25\) \(1, 20, 25, 25\)\n", run.stdout)
+
+
+@pytest.mark.parametrize("to", ["torch", "onnx"])
+@pytest.mark.parametrize(
+    ("architecture", "kernels"),
+    [("siamrpn-alexnet", ["cls_kernel_5", "loc_kernel_5"]), ("siamfc-alexnet", ["cls_kernel_5"])],
+)
+def test_every_correlation_is_exported(architecture, kernels, to, siamtrack, tmp_path):
+    """The export compares both graphs with float32 itself; what refines no box has no output for it."""
+    if to == "onnx":
+        pytest.importorskip("onnxruntime", reason="the extra siamtrack[onnx] is not installed")
+    done = siamtrack("export", "--to", to, "--architecture", architecture, "-o", "pair")
+    assert done.code == 0, done.err
+    about = json.loads((tmp_path / "pair" / "model.json").read_text())
+    assert about["kernels"] == kernels and about["differences"].keys() == {"template", "search"}
+    assert about["spec"]["correlation"] == SPECS[architecture].correlation
 
 
 def test_export_replaces_nothing(siamtrack, weights, tmp_path):

@@ -59,7 +59,8 @@ def bench(
     """Measure the engines on this machine.
 
     --compare times the tracking step of all of them in turn, round by round, and states medians,
-    quartiles and ratios; --precision lets all of them track; --engine chooses one of them.
+    quartiles and ratios, and what backbone, neck and head of the network cost; --precision lets all
+    of them track; --engine chooses one of them.
     """
     if (pipeline is not None) + (precision is not None) + compare > 1:
         raise typer.BadParameter("choose one of --compare, --pipeline and --precision")
@@ -95,12 +96,18 @@ def _compare(network: Network, device: str, engine: str, counts: list[int], roun
     import torch
 
     from siamcli.engines.device import resolve_device
+    from siamcli.errors import DeviceError
     from siamcli.speed.baseline import BaselineEngine
+    from siamcli.speed.cost import kernel_numbers, parts, search_gflop
     from siamcli.speed.machine import matrix_rate
-    from siamcli.speed.timing import compare, search_gflop
+    from siamcli.speed.timing import compare
 
     place = resolve_device(device)
-    engines: list[Engine] = [BaselineEngine(network.model, network.params, place)]
+    engines: list[Engine] = []
+    try:
+        engines.append(BaselineEngine(network.model, network.params, place))
+    except DeviceError as error:
+        console.say(f"without PySOT's way: {error} ({error.hint})")
     engines += network.engines(place, engine)
     rows = []
     for targets in counts:
@@ -110,7 +117,15 @@ def _compare(network: Network, device: str, engine: str, counts: list[int], roun
         str(dtype).removeprefix("torch."): round(matrix_rate(place, dtype), 1)
         for dtype in (torch.float32, torch.bfloat16)
     }
-    return {"gflop": round(search_gflop(network.model.spec), 2), "matrix_gflops": rates, "steps": rows}
+    spec = network.model.spec
+    return {
+        "gflop": round(search_gflop(spec), 2),
+        "regions": 1 + len(network.params.scales),
+        "kernels": kernel_numbers(spec),
+        "parts": [asdict(part) for part in parts(network.model, place, rounds)],
+        "matrix_gflops": rates,
+        "steps": rows,
+    }
 
 
 def _pipeline(engine: Engine, video: str) -> dict[str, Any]:
@@ -150,11 +165,18 @@ def _show(document: dict[str, Any]) -> None:
     ]
     if "steps" in document:
         rates = ", ".join(f"{value:g} in {name}" for name, value in document["matrix_gflops"].items())
-        lines.append(f"{document['model']}: {document['gflop']:g} GFLOP per search region")
+        lines.append(
+            f"{document['model']}: {document['gflop']:g} GFLOP per search region,"
+            f" {document['regions']} of them and {document['kernels']:,} kept numbers per target"
+        )
+        head = ["part", "parameters", "GFLOP", "ms in eager float32"]
+        lines += _table(head, [_part_row(part) for part in document["parts"]])
         lines.append(f"matrix products here, in GFLOP/s: {rates}")
         head = ["engine", "targets", "best ms", "median", "quartiles", "crop", "locate", "GFLOP/s"]
         head += ["cpu ms", "ratio", "cpu ratio"]
-        lines += _table(head, [_step_row(row, document["gflop"]) for row in document["steps"]])
+        lines += _table(
+            head, [_step_row(row, document["gflop"] * document["regions"]) for row in document["steps"]]
+        )
     elif "pipeline" in document:
         found = document["pipeline"]
         width, height = found["size"]
@@ -178,6 +200,10 @@ def _table(head: list[str], rows: list[list[str]]) -> list[str]:
         "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
         for row in [head, *rows]
     ]
+
+
+def _part_row(part: dict[str, Any]) -> list[str]:
+    return [part["name"], f"{part['parameters']:,}", f"{part['gflop']:.2f}", f"{part['ms']:.1f}"]
 
 
 def _step_row(row: dict[str, Any], gflop: float) -> list[str]:

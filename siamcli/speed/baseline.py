@@ -35,7 +35,9 @@ class BaselineEngine:
 
     def __init__(self, model: SiamRPN, params: TrackerParams, device: torch.device) -> None:
         if model.loc is None:
-            raise DeviceError("PySOT's way knows no plain correlation", hint="compare the other engines")
+            raise DeviceError(
+                "PySOT has no plain correlation", hint="the first of the other engines is the yardstick"
+            )
         self._model = model.eval().to(device)
         self._device = device
         self.name = f"PySOT's way ({device}, float32)"

@@ -8,18 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from siamcli.boxes import Box
-from siamcli.engines.graphs import SearchGraph, TemplateGraph
 from siamcli.frames import Frame
-from siamcli.model.siamrpn import SiamRPN
-from siamcli.model.spec import ModelSpec
 from siamcli.tracker.engine import Engine
 from siamcli.tracker.tracker import Region, Tracker, TrackerState
 
-__all__ = ["StepTimes", "Timing", "compare", "search_gflop"]
+__all__ = ["StepTimes", "Timing", "compare"]
 
 SIZE = (1280, 720)
 BOX = Box(560.0, 300.0, 120.0, 90.0)
@@ -116,15 +111,3 @@ def _frame() -> Frame:
     noise = np.random.default_rng(0).integers(0, 64, (height, width, 3), np.uint8)
     gradient = np.linspace(0, 191, width, dtype=np.uint8)[None, :, None]
     return Frame(0, 0.0, noise + gradient)
-
-
-def search_gflop(spec: ModelSpec) -> float:
-    """Multiply-adds times two of one search region, without computing it."""
-    with torch.device("meta"):
-        model = SiamRPN(spec).eval()
-        exemplar = torch.empty(1, 3, spec.exemplar_size, spec.exemplar_size)
-        search = torch.empty(1, 3, spec.search_size, spec.search_size)
-    kernels = TemplateGraph(model)(exemplar)
-    with FlopCounterMode(display=False) as counter:
-        SearchGraph(model)(search, *kernels)
-    return float(counter.get_total_flops()) / 1e9
