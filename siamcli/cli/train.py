@@ -29,7 +29,7 @@ SHOWN_OVER = 50
 
 
 def train(
-    config: Annotated[str, typer.Argument(help="A TOML file, or siamrpnpp-r50 or siamrpnpp-r18.")],
+    config: Annotated[str, typer.Argument(help="A TOML file, or siamrpnpp-r50, -r18 or -alexnet.")],
     start: Annotated[
         str | None,
         typer.Option("--from", metavar="NAME", help="Begin with these weights (a name or a file)."),
