@@ -65,6 +65,10 @@ def train(
     output = Path(config.output)
     torch.manual_seed(config.seed)
     model = SiamRPN(config.spec)
+    unknown = set(config.track.resting) - dict(model.backbone.named_modules()).keys()
+    if unknown:
+        parts = ", ".join(name for name, _ in model.backbone.named_children())
+        raise InputError(f"track.resting: {config.model} has no {min(unknown)!r}", hint=f"its parts: {parts}")
     if start is not None:
         model.load_state_dict(start)
     _place(model, device)
@@ -140,6 +144,8 @@ def _prepare(phase: Phase, backbone_learns: bool, world: int) -> nn.Module:
     phase.module.train()
     if phase.backbone is not None:
         phase.backbone.requires_grad_(backbone_learns)
+        for name in phase.config.resting:
+            phase.backbone.get_submodule(name).requires_grad_(False)
         if phase.config.fixed_norm or not backbone_learns:
             for part in phase.backbone.modules():
                 if isinstance(part, nn.BatchNorm2d):
