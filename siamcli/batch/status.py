@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from siamcli.errors import InputError, OutputError
-from siamcli.media.parts import PartFile, make_folder, reporting
+from siamcli.parts import make_folder, reporting, write_text
 
 if sys.platform != "win32":
     import fcntl
@@ -156,8 +156,5 @@ def merge(paths: Iterable[Path], target: Path, *, overwrite: bool) -> dict[str, 
             "status files of different folders", hint="shards of one batch share their --output-dir"
         )
     entries = sorted((entry for path in paths for entry in read_status(path)), key=lambda entry: entry.at)
-    part = PartFile(target, overwrite=overwrite)
-    with reporting(target):
-        part.path.write_text("".join(entry.line() for entry in entries), encoding="utf-8")
-    part.commit()
+    write_text(target, "".join(entry.line() for entry in entries), overwrite=overwrite)
     return latest(entries)

@@ -147,7 +147,7 @@ def eval_(
     from siamcli.bench.results import pack
     from siamcli.bench.scoring import score
     from siamcli.bench.tables import compare, render
-    from siamcli.bench.textfiles import write_text
+    from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, only=sequence or ())
     make = LoadTracker(model, weights, params, device, engine, jobs)

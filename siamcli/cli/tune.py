@@ -50,7 +50,7 @@ def tune(
     from siamcli.bench.datasets import open_dataset
     from siamcli.bench.scoring import score
     from siamcli.bench.search import SearchSpace, grid_points, random_points
-    from siamcli.bench.textfiles import write_text
+    from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial)
     make = LoadTracker(model, weights, params, device, engine, jobs)

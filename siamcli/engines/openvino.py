@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import logging
-import os
-import shutil
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +22,7 @@ from siamcli.errors import DeviceError
 from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN, Template
 from siamcli.model.spec import TrackerParams
+from siamcli.parts import whole_folder
 from siamcli.tracker.engine import Candidate
 from siamcli.tracker.locate import locate, search_grid
 
@@ -154,12 +153,8 @@ def _converted(folded: SiamRPN, cache: Path) -> Path:
 
 def _save(network: Any, target: Path) -> Path:  # noqa: ANN401 - an OpenVINO model
     """Both files of a network in the folder `target`, or nothing."""
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    _import("openvino").save_model(network, part / "model.xml", compress_to_fp16=False)
-    shutil.rmtree(target, ignore_errors=True)
-    part.replace(target)
+    with whole_folder(target, overwrite=True) as part:
+        _import("openvino").save_model(network, part / "model.xml", compress_to_fp16=False)
     return target / "model.xml"
 
 

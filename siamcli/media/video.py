@@ -15,7 +15,7 @@ from siamcli.errors import OutputError
 from siamcli.frames import Image, SourceInfo
 from siamcli.media.encoders import VideoOptions, encoder_named
 from siamcli.media.ffmpeg import LOG_OPTIONS, DecodeLog, ffmpeg_exe
-from siamcli.media.parts import PartFile, reporting
+from siamcli.parts import PartFile, reporting
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from siamcli.errors import OutputError
-from siamcli.media.parts import PartFile, reporting
 from siamcli.media.records import COLUMNS, header_record, mot_line, point_record
 from siamcli.media.suffixes import TRACK_SUFFIXES, VIDEO_SUFFIXES
+from siamcli.parts import PartFile, reporting
 from siamcli.trajectory import LostLog, TrackHeader, TrackPoint
 
 if TYPE_CHECKING:
