@@ -87,7 +87,9 @@ def test_module_is_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 300
 
 
-@pytest.mark.parametrize("args", ["--help", "run --help", "run x.mp4 --box oops -o a.csv"])
+@pytest.mark.parametrize(
+    "args", ["--help", "run --help", "run x.mp4 --box oops -o a.csv", "run x.mp4 --box 1,2,3,4 -o a.xyz"]
+)
 def test_front_door_is_light(args: str) -> None:
     """Help and wrong usage answer without importing torch or cv2."""
     code = (
