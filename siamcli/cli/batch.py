@@ -127,9 +127,9 @@ def _here(loaded: LoadedTracker, jobs: str) -> TrackAll:
     """Tracking in this process."""
     from siamcli.batch.interleave import auto_width, track_all
 
-    name = loaded.tracker.engine.name
-    width = auto_width(on_gpu="cpu" not in name) if jobs == "auto" else int(jobs)
-    console.tell(f"{loaded.model} on {name}, {width} clips at a time")
+    engine = loaded.tracker.engine
+    width = auto_width(on_gpu=engine.device.type != "cpu") if jobs == "auto" else int(jobs)
+    console.tell(f"{loaded.model} on {engine.name}, {width} clips at a time")
     return partial(track_all, loaded, width=width)
 
 

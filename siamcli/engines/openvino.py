@@ -54,8 +54,8 @@ class OpenVinoEngine:
         self.spec = model.spec
         self.params = params
         sizes = {model.spec.search_size, params.lost_search_size or model.spec.search_size}
-        device = torch.device("cpu")
-        self._grids = {size: search_grid(model.spec, params, size, device) for size in sizes}
+        self.device = torch.device("cpu")
+        self._grids = {size: search_grid(model.spec, params, size, self.device) for size in sizes}
 
     @torch.inference_mode()
     def embed(self, exemplars: Image) -> list[Template]:
