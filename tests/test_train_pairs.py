@@ -126,6 +126,32 @@ def test_warp_is_the_trackers_crop() -> None:
     assert torch.allclose(outside[0, :, 0, 0], footage.mean[0])
 
 
+def test_warp_is_bilinear_pixel_by_pixel() -> None:
+    """Mirrored, across the border, and from the second image of the footage: against the plain formula."""
+    rng = np.random.default_rng(2)
+    images = [rng.integers(0, 255, (h, w, 3), dtype=np.uint8) for h, w in ((40, 50), (30, 61))]
+    footage = collect([[Picture(image, (("a", Box(10, 10, 20, 20)),)) for image in images]])
+    which, centers, steps = [1, 0], [(58.0, 24.3), (20.6, 3.0)], [(-0.7, 1.3), (2.1, 0.4)]
+    found = warp(footage, torch.tensor(which), torch.tensor(centers), torch.tensor(steps), 17)
+    for crop_, n, (cx, cy), (sx, sy) in zip(found.numpy(), which, centers, steps, strict=True):
+        image = images[n].astype(float)
+        height, width = image.shape[:2]
+        filled = 0
+        for row in range(17):
+            for column in range(17):
+                x, y = cx + sx * (column - 8) - 0.5, cy + sy * (row - 8) - 0.5
+                if not (-0.5 < x < width - 0.5 and -0.5 < y < height - 0.5):
+                    expected, filled = image.mean((0, 1)), filled + 1
+                else:
+                    x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
+                    c, r = min(int(x), width - 2), min(int(y), height - 2)
+                    (a, b), (d, e) = image[r : r + 2, c : c + 2]
+                    upper, lower = a + (b - a) * (x - c), d + (e - d) * (x - c)
+                    expected = upper + (lower - upper) * (y - r)
+                assert np.allclose(crop_[:, row, column], expected, atol=1e-2)
+        assert 0 < filled < 17 * 17
+
+
 def test_warp_is_the_exact_crop() -> None:
     """What our own models see while tracking is what they saw in training, to a grey level."""
     rng = np.random.default_rng(2)
