@@ -23,9 +23,9 @@ from siamcli.bench.catalog import find_spec
 from siamcli.bench.datasets import open_dataset
 from siamcli.bench.evaluate import evaluate
 from siamcli.bench.scoring import score
-from siamcli.bench.textfiles import write_text
 from siamcli.boxes import Box
 from siamcli.frames import Frame
+from siamcli.parts import write_text
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib import pyplot
-from torch import Generator, Tensor
+from torch import Tensor
 
 from siamcli.checkpoints.read import read_checkpoint
 from siamcli.checkpoints.store import find
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.train.config import TrainConfig, load_config
 from siamcli.train.data import load_footage
+from siamcli.train.draws import Draws
 from siamcli.train.loop import train
 from siamcli.train.pairs import PairSampler, draw_pairs
 from siamcli.train.schedule import PhaseConfig
@@ -68,12 +69,12 @@ def responses(config: TrainConfig, footage: Footage, count: int) -> tuple[np.nda
     model.load_state_dict(read_checkpoint(Path(config.output) / f"{config.model}.safetensors").weights)
     model.eval()
     sampler = PairSampler(footage, [1.0])
-    random = Generator().manual_seed(99)
+    draws = Draws(99, CPU)
     maps, distances, hits = [], [], []
     side = spec.score_size()
     for _ in range(count // 8):
         batch = draw_pairs(
-            footage, sampler, spec, replace(config.pairs, search_shift=64.0, paste=0.0), 8, random
+            footage, sampler, spec, replace(config.pairs, search_shift=64.0, paste=0.0), 8, draws
         )
         cls, _ = model(model.embed(batch.exemplar), batch.search)
         score = cls.reshape(8, 2, -1).softmax(1)[:, 1].reshape(8, -1, side, side).amax(1)

@@ -210,7 +210,7 @@ def test_an_interrupted_call_is_continued(entry: Callable[..., Entry], server: S
         if progress.done > 500_000:
             break
     assert not (cache / "e.pth").exists()
-    there = (cache / "e.pth.part").stat().st_size
+    there = (cache / "e.pth.siamtrack.part").stat().st_size
     list(fetch(entry("good")))
     assert only_file(cache) == BODY
     assert server.asked[-1] == ("/good", f"bytes={there}-")
@@ -230,7 +230,7 @@ def test_without_a_hash_nothing_is_continued(
 @pytest.mark.parametrize("left", [BODY, BODY + b"too much", b"\0" * 1000])
 def test_a_strange_part_does_no_harm(entry: Callable[..., Entry], cache: Path, left: bytes) -> None:
     cache.mkdir()
-    (cache / "e.pth.part").write_bytes(left)
+    (cache / "e.pth.siamtrack.part").write_bytes(left)
     list(fetch(entry("good"), sleep=lambda _: None))
     assert only_file(cache) == BODY
 
@@ -276,7 +276,7 @@ def test_hopeless_mirrors_are_named_once(
 
 def test_another_range_is_refused(entry: Callable[..., Entry], cache: Path) -> None:
     cache.mkdir()
-    (cache / "e.pth.part").write_bytes(BODY[:1000])
+    (cache / "e.pth.siamtrack.part").write_bytes(BODY[:1000])
     with pytest.raises(WeightsError, match="another range"):
         list(fetch(entry("other_range")))
     assert not (cache / "e.pth").exists()

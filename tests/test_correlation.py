@@ -26,6 +26,7 @@ from siamcli.speed.cost import kernel_numbers
 from siamcli.tracker.tracker import Tracker
 from siamcli.train.config import DataConfig
 from siamcli.train.data import load_footage
+from siamcli.train.draws import Draws
 from siamcli.train.losses import LossConfig, TrackerLoss
 from siamcli.train.pairs import PairBatch, PairConfig, PairSampler, draw_pairs
 from siamcli.train.targets import TargetConfig
@@ -128,14 +129,14 @@ def test_loss_falls_within_seconds(name, tmp_path):
     make_sequences(tmp_path)
     footage = load_footage([DataConfig(str(tmp_path), "folders")])
     spec = replace(SPECS[name], channels=(16,))
-    random = torch.Generator().manual_seed(0)
-    batch = draw_pairs(footage, PairSampler(footage, [1.0]), spec, PairConfig(), 2, random)
+    draws = Draws(0, torch.device("cpu"))
+    batch = draw_pairs(footage, PairSampler(footage, [1.0]), spec, PairConfig(), 2, draws)
     torch.manual_seed(0)
     loss = TrackerLoss(SiamRPN(spec).train(), LossConfig(), TargetConfig())
     optimizer = torch.optim.SGD(loss.parameters(), lr=0.001, momentum=0.9)
     totals = []
     for _ in range(10):
-        parts = loss(batch, random)
+        parts = loss(batch, draws)
         optimizer.zero_grad()
         parts["total"].backward()
         optimizer.step()
@@ -150,10 +151,10 @@ def test_plain_loss_counts_distance_alone():
     spec = SPECS["siamfc-alexnet"]
     loss = TrackerLoss(SiamRPN(spec).eval(), LossConfig(), TargetConfig(positives=999, total=999))
     exemplar, search = torch.rand(1, 3, 127, 127), torch.rand(1, 3, spec.search_size, spec.search_size)
-    none = torch.zeros(0, 2, dtype=torch.long)
+    none, draws = torch.zeros(0, 2, dtype=torch.long), Draws(0, torch.device("cpu"))
 
     def total(box):
-        return loss(PairBatch(exemplar, search, torch.tensor([box]), none), torch.Generator())["total"].item()
+        return loss(PairBatch(exemplar, search, torch.tensor([box]), none), draws)["total"].item()
 
     assert total([8.0, 0.0, 120.0, 30.0]) == total([8.0, 0.0, 64.0, 64.0]) != total([40.0, 0.0, 64.0, 64.0])
 

@@ -157,6 +157,7 @@ def test_engine_agrees_with_reference(model, engine, dtype, pixels, score, folde
     spec = SPECS[model]
     fast = build(engine, model, dtype, folder)
     assert dtype in fast.name and (fast.spec, fast.params) == (spec, params_of(spec))
+    assert fast.device.type == ("cuda" if engine == "cuda" else "cpu")
     templates = fast.embed(picture("template.png", spec.exemplar_size))
     for side in (spec.search_size, params_of(spec).lost_search_size):
         search = picture(f"search{spec.search_size}.png", side)

@@ -87,7 +87,7 @@ def replay(engine, template, search):
     """An engine that sees the given crops whatever it is shown."""
 
     class Replay:
-        spec, params, name = engine.spec, engine.params, engine.name
+        spec, params, name, device = engine.spec, engine.params, engine.name, engine.device
 
         def embed(self, exemplars):
             return engine.embed(template[None])

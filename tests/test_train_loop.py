@@ -20,6 +20,8 @@ from siamcli.checkpoints.native import read_native
 from siamcli.errors import InputError
 from siamcli.frames import Frame
 from siamcli.load import build_model, load_tracker
+from siamcli.model.siamrpn import SiamRPN
+from siamcli.model.spec import SPECS
 from siamcli.train.config import load_config
 from siamcli.train.data import load_footage
 from siamcli.train.loop import CHECKPOINT, Step, train
@@ -61,6 +63,24 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, stop_after: int) -> None:
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     moved = read_native(tmp_path / "whole" / "out" / "siamrpnpp-r18.safetensors").weights
     assert all(v.isfinite().all() for v in moved.values())
+
+
+def test_resting_parts_stay_as_they_were(tmp_path: Path) -> None:
+    more = 'frozen = 0.0\nbackbone_rate = 1.0\nwarmup = 0.0\nresting = ["conv1", "layer1.0"]'
+    run(make_config(tmp_path, steps=1, more=more))
+    torch.manual_seed(0)  # as the run began
+    before = SiamRPN(SPECS["siamrpnpp-r18"]).state_dict()
+    after = tensors(tmp_path)
+    still = {name for name in before if torch.equal(before[name], after[f"model.{name}"])}
+    convs = {name for name in before if name.startswith("backbone.") and before[name].ndim == 4}
+    resting = {name for name in convs if name.startswith(("backbone.conv1.", "backbone.layer1.0."))}
+    assert convs & still == resting
+
+
+def test_an_unknown_resting_part_is_named(tmp_path: Path) -> None:
+    config = make_config(tmp_path, steps=1, more='resting = ["layer9"]')
+    with pytest.raises(InputError, match="layer9"):
+        run(config)
 
 
 @pytest.mark.skipif(not TEACHER.is_dir(), reason="the teacher's arrays are not here")

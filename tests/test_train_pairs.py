@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -11,14 +13,21 @@ from hypothesis import strategies as st
 from training_set import draw
 
 from siamcli.boxes import Box
+from siamcli.errors import DatasetError
+from siamcli.model.anchors import anchor_grid
 from siamcli.model.spec import SPECS
 from siamcli.tracker.crop import crop
 from siamcli.train.augment import ColorConfig, color
+from siamcli.train.distill import distill_crops
+from siamcli.train.draws import Draws
 from siamcli.train.pairs import PairBatch, PairConfig, PairSampler, draw_pairs
 from siamcli.train.store import Footage, Picture, collect
+from siamcli.train.targets import TargetConfig, make_targets
 from siamcli.train.warp import warp
 
 SPEC = SPECS["siamrpnpp-r18"]
+CPU = torch.device("cpu")
+BUSY = PairConfig(paste=0.5, color=ColorConfig(grey=0.5, blur=0.5, noise=0.5))
 PLAIN = ColorConfig(brightness=0, contrast=0, saturation=0, channel=0, grey=0, blur=0, noise=0)
 
 
@@ -28,7 +37,7 @@ def footage_of(*boxes: tuple[float, float, float, float]) -> Footage:
 
 
 def pairs_of(footage: Footage, config: PairConfig, n: int = 8) -> PairBatch:
-    return draw_pairs(footage, PairSampler(footage, [1.0]), SPEC, config, n, torch.Generator().manual_seed(3))
+    return draw_pairs(footage, PairSampler(footage, [1.0]), SPEC, config, n, Draws(3, CPU))
 
 
 def extent(region: torch.Tensor) -> tuple[float, float, float, float]:
@@ -90,7 +99,7 @@ def test_share_decides_between_sources() -> None:
     rng = np.random.default_rng(1)
     sources = [[Picture(draw([b], rng), (("a", Box(*b)),))] for b in ((60, 60, 30, 30), (90, 60, 30, 30))]
     footage = collect(sources)
-    first, _ = PairSampler(footage, [3.0, 1.0]).draw(4000, 1, torch.Generator().manual_seed(0))
+    first, _ = PairSampler(footage, [3.0, 1.0]).draw(4000, 1, Draws(0, CPU))
     assert float((first == 0).float().mean()) == pytest.approx(0.75, abs=0.03)
 
 
@@ -98,7 +107,7 @@ def test_pairs_of_a_sequence_stay_within_reach() -> None:
     rng = np.random.default_rng(1)
     box = Box(60, 60, 30, 30)
     footage = collect([[Picture(draw([box], rng), (("a", box),)) for _ in range(30)]])
-    first, second = PairSampler(footage, [1.0]).draw(2000, 5, torch.Generator().manual_seed(0))
+    first, second = PairSampler(footage, [1.0]).draw(2000, 5, Draws(0, CPU))
     assert (first - second).abs().max() == 5
     assert len(first.unique()) == 30
 
@@ -117,6 +126,32 @@ def test_warp_is_the_trackers_crop() -> None:
     assert torch.allclose(outside[0, :, 0, 0], footage.mean[0])
 
 
+def test_warp_is_bilinear_pixel_by_pixel() -> None:
+    """Mirrored, across the border, and from the second image of the footage: against the plain formula."""
+    rng = np.random.default_rng(2)
+    images = [rng.integers(0, 255, (h, w, 3), dtype=np.uint8) for h, w in ((40, 50), (30, 61))]
+    footage = collect([[Picture(image, (("a", Box(10, 10, 20, 20)),)) for image in images]])
+    which, centers, steps = [1, 0], [(58.0, 24.3), (20.6, 3.0)], [(-0.7, 1.3), (2.1, 0.4)]
+    found = warp(footage, torch.tensor(which), torch.tensor(centers), torch.tensor(steps), 17)
+    for crop_, n, (cx, cy), (sx, sy) in zip(found.numpy(), which, centers, steps, strict=True):
+        image = images[n].astype(float)
+        height, width = image.shape[:2]
+        filled = 0
+        for row in range(17):
+            for column in range(17):
+                x, y = cx + sx * (column - 8) - 0.5, cy + sy * (row - 8) - 0.5
+                if not (-0.5 < x < width - 0.5 and -0.5 < y < height - 0.5):
+                    expected, filled = image.mean((0, 1)), filled + 1
+                else:
+                    x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
+                    c, r = min(int(x), width - 2), min(int(y), height - 2)
+                    (a, b), (d, e) = image[r : r + 2, c : c + 2]
+                    upper, lower = a + (b - a) * (x - c), d + (e - d) * (x - c)
+                    expected = upper + (lower - upper) * (y - r)
+                assert np.allclose(crop_[:, row, column], expected, atol=1e-2)
+        assert 0 < filled < 17 * 17
+
+
 def test_warp_is_the_exact_crop() -> None:
     """What our own models see while tracking is what they saw in training, to a grey level."""
     rng = np.random.default_rng(2)
@@ -129,12 +164,80 @@ def test_warp_is_the_exact_crop() -> None:
     assert np.abs(ours[2:-2, 2:-2] - theirs[2:-2, 2:-2]).max() < 3  # warpAffine steps by 1/32 pixel
 
 
+def test_every_device_draws_the_same() -> None:
+    """Of tensors without numbers nothing can be asked, and numbers drawn for them come from the CPU."""
+    meta = torch.device("meta")
+    footage = footage_of((80, 60, 30, 30), (90, 50, 30, 30))
+    ends = []
+    for there in (CPU, meta):
+        moved, draws = footage.to(there), Draws(3, there)
+        pairs = draw_pairs(moved, PairSampler(moved, [1.0]), SPEC, BUSY, 8, draws)
+        targets = make_targets(pairs.boxes, anchor_grid(SPEC).to(there), TargetConfig(), draws)
+        crops = distill_crops(moved, 2, 63, BUSY.color, draws)
+        tensors = (*pairs, *targets, crops)
+        assert {t.device for t in tensors} == {there}
+        ends.append(([t.shape for t in tensors], draws.get_state().tolist()))
+    assert ends[0] == ends[1]
+    assert ends[0][1] != Draws(3, CPU).get_state().tolist()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_gpu_makes_the_same_batch() -> None:
+    footage = footage_of((80, 60, 30, 30), (90, 50, 30, 30))
+    batches = []
+    for there in (CPU, torch.device("cuda")):
+        moved, draws = footage.to(there), Draws(3, there)
+        pairs = draw_pairs(moved, PairSampler(moved, [1.0]), SPEC, BUSY, 8, draws)
+        targets = make_targets(pairs.boxes, anchor_grid(SPEC).to(there), TargetConfig(), draws)
+        crops = distill_crops(moved, 8, 63, BUSY.color, draws)
+        batches.append([t.cpu() for t in (pairs.exemplar, pairs.search, crops, pairs.boxes, *targets)])
+        batches[-1].append(pairs.other.cpu())
+    for ours, theirs in zip(*batches, strict=True):
+        # rounding may move an edge by a pixel, and choose another anchor of equal overlap
+        apart = (ours - theirs).abs() > 1e-3 * theirs.abs().amax()
+        assert apart.float().mean() < 2e-3
+        assert ours.float().std() > 0
+
+
+@pytest.mark.parametrize("shares", [[0.0], [-1.0]])
+def test_shares_that_draw_nothing_are_refused(shares: list[float]) -> None:
+    with pytest.raises(DatasetError, match="share"):
+        PairSampler(footage_of((80, 60, 30, 30)), shares)
+
+
+def test_noise_and_blur_touch_only_their_rows() -> None:
+    crops = torch.full((64, 3, 20, 20), 110.0)
+    crops[..., 10:] = 120.0
+    before = crops.clone()
+    noisy = color(crops, replace(PLAIN, noise=0.5), Draws(0, CPU)) - crops
+    hit = noisy.abs().amax((1, 2, 3)) > 1e-3
+    assert 16 < int(hit.sum()) < 48
+    assert float(noisy[hit].std()) == pytest.approx(8.0, rel=0.05)
+    assert float(noisy[hit].mean()) == pytest.approx(0.0, abs=0.2)
+    blurred = color(crops, replace(PLAIN, blur=0.5), Draws(2, CPU)) - crops
+    hit = blurred.abs().amax((1, 2, 3)) > 1e-3
+    assert 16 < int(hit.sum()) < 48
+    assert (blurred[hit].abs().amax((1, 2)) > 1)[:, 5:15].any(1).all()
+    assert blurred[..., :6].abs().max() < 1e-3  # only where something changes within three pixels
+    assert torch.equal(crops, before)
+
+
+def test_contrast_turns_around_a_middle_grey() -> None:
+    crops = torch.tensor([80.0, 110.0, 150.0]).view(1, 1, 1, 3).expand(16, 3, 5, 3)
+    found = color(crops, replace(PLAIN, contrast=0.3), Draws(0, CPU))
+    factor = (found - 110) / (crops - 110)
+    assert torch.allclose(found[..., 1], torch.tensor(110.0), atol=1e-3)
+    assert torch.allclose(factor[..., 0], factor[..., 2], atol=1e-4)
+    assert 0.7 <= float(factor[..., 0].min()) < 0.9 and 1.1 < float(factor[..., 0].max()) <= 1.3
+
+
 def test_color_off_changes_nothing_and_on_keeps_the_range() -> None:
     crops = torch.rand(6, 3, 40, 40) * 255
-    random = torch.Generator().manual_seed(0)
-    assert torch.allclose(color(crops, PLAIN, random), crops, atol=1e-3)
-    strong = color(crops, ColorConfig(grey=1, blur=1, noise=1), random)
+    draws = Draws(0, CPU)
+    assert torch.allclose(color(crops, PLAIN, draws), crops, atol=1e-3)
+    strong = color(crops, ColorConfig(grey=1, blur=1, noise=1), draws)
     assert strong.min() >= 0
     assert strong.max() <= 255
-    grey = color(crops, ColorConfig(grey=1, blur=0, noise=0), random)
+    grey = color(crops, ColorConfig(grey=1, blur=0, noise=0), draws)
     assert (grey.amax(1) - grey.amin(1)).max() < 1e-2

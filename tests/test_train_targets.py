@@ -9,6 +9,7 @@ from siamcli.boxes import Box, iou
 from siamcli.model.anchors import anchor_grid, decode
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS
+from siamcli.train.draws import Draws
 from siamcli.train.losses import LossConfig, TrackerLoss
 from siamcli.train.pairs import PairBatch
 from siamcli.train.schedule import PhaseConfig, backbone_trains, rate_at
@@ -16,6 +17,7 @@ from siamcli.train.targets import TargetConfig, anchor_iou, make_targets
 
 SPEC = SPECS["siamrpnpp-r18"]
 ANCHORS = anchor_grid(SPEC)
+CPU = torch.device("cpu")
 
 
 def test_iou_agrees_with_the_words() -> None:
@@ -30,9 +32,7 @@ def test_hand_computed_case() -> None:
     """A 64 x 64 target in the middle: the square anchor there fits exactly, its neighbours 8 px away
     overlap 56*64 / (2*64*64 - 56*64) = 0.78, diagonal ones 56*56 / (8192 - 56*56) = 0.62, those at
     16 px 48 / 80 = 0.6 (not above), so 9 are positive; the other shapes stay below 0.6."""
-    targets = make_targets(
-        torch.tensor([[0.0, 0.0, 64.0, 64.0]]), ANCHORS, TargetConfig(), torch.Generator().manual_seed(0)
-    )
+    targets = make_targets(torch.tensor([[0.0, 0.0, 64.0, 64.0]]), ANCHORS, TargetConfig(), Draws(0, CPU))
     positive = (targets.positive[0] > 0).nonzero()[:, 0]
     middle = 2 * 625 + 312
     assert positive.tolist() == [middle + dy * 25 + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
@@ -46,14 +46,14 @@ def test_hand_computed_case() -> None:
 
 def test_deltas_decode_to_the_box() -> None:
     box = torch.tensor([[7.0, -20.0, 50.0, 80.0]])
-    delta = make_targets(box, ANCHORS, TargetConfig(), torch.Generator()).delta
+    delta = make_targets(box, ANCHORS, TargetConfig(), Draws(0, CPU)).delta
     assert torch.allclose(decode(delta, ANCHORS)[0], box.T.expand(-1, 3125), atol=1e-3)
 
 
 def test_limits_hold() -> None:
     config = TargetConfig(positive=0.3, negative=0.2, positives=16, total=64)
     targets = make_targets(
-        torch.tensor([[0.0, 0.0, 60.0, 60.0], [300.0, 300.0, 5.0, 5.0]]), ANCHORS, config, torch.Generator()
+        torch.tensor([[0.0, 0.0, 60.0, 60.0], [300.0, 300.0, 5.0, 5.0]]), ANCHORS, config, Draws(0, CPU)
     )
     assert (targets.positive > 0).sum(1).tolist() == [16, 0]
     assert (targets.negative > 0).sum(1).tolist() == [48, 64]
@@ -73,7 +73,7 @@ def test_loss_of_known_outputs() -> None:
         torch.tensor([[0.0, 0.0, 64.0, 64.0]]),
         torch.zeros(0, 2, dtype=torch.long),
     )
-    parts = loss(batch, torch.Generator())
+    parts = loss(batch, Draws(0, CPU))
     assert parts["cls"].item() == pytest.approx(0.6931, abs=1e-3)
     assert parts["loc"].item() == pytest.approx((6 * 0.125 + 6 * 0.125) / 9, abs=1e-4)
     assert parts["total"].item() == pytest.approx(parts["cls"].item() + 2 * parts["loc"].item(), abs=1e-5)

@@ -14,9 +14,9 @@ from siamcli.batch.manifest import COLUMNS, read_manifest
 from siamcli.boxes import Box
 from siamcli.errors import InputError, PickError
 from siamcli.media.display import Window
-from siamcli.media.parts import make_folder, reporting
 from siamcli.media.pick import pick_in
 from siamcli.media.sources import open_source
+from siamcli.parts import make_folder, reporting
 
 __all__ = ["Picked", "pick_all", "without_box"]
 

@@ -14,8 +14,9 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.load import LoadedTracker
 from siamcli.media.encoders import VideoOptions
-from siamcli.media.parts import make_folder, target_paths
+from siamcli.media.names import target_paths
 from siamcli.media.sinks import Sinks
+from siamcli.parts import make_folder
 from siamcli.targets import Target
 from siamcli.times import Cut
 from siamcli.tracker.follow import Start, track_points

@@ -8,11 +8,10 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from siamcli.errors import InputError, OutputError
-from siamcli.media.parts import PartFile, make_folder, reporting
+from siamcli.parts import make_folder, reporting, write_text
 
 if sys.platform != "win32":
     import fcntl
@@ -126,12 +125,7 @@ class StatusFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *stopped: object) -> None:
         os.close(self._file)
 
 
@@ -156,8 +150,5 @@ def merge(paths: Iterable[Path], target: Path, *, overwrite: bool) -> dict[str, 
             "status files of different folders", hint="shards of one batch share their --output-dir"
         )
     entries = sorted((entry for path in paths for entry in read_status(path)), key=lambda entry: entry.at)
-    part = PartFile(target, overwrite=overwrite)
-    with reporting(target):
-        part.path.write_text("".join(entry.line() for entry in entries), encoding="utf-8")
-    part.commit()
+    write_text(target, "".join(entry.line() for entry in entries), overwrite=overwrite)
     return latest(entries)

@@ -19,7 +19,7 @@ from siamcli.bench.protocols import Follower, read_frames, repeat_supervised, ru
 from siamcli.bench.results import write_runs, write_track
 from siamcli.bench.sequence import Dataset, Sequence
 from siamcli.errors import DatasetError, DeviceError
-from siamcli.media.parts import reporting
+from siamcli.parts import reporting
 
 __all__ = ["Done", "evaluate", "finished", "kept"]
 

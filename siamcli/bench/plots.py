@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from siamcli.bench import metrics
 from siamcli.bench.scoring import Scores
-from siamcli.media.parts import PartFile
+from siamcli.parts import make_folder, whole_file
 
 __all__ = ["draw"]
 
@@ -66,11 +66,10 @@ def _plot(group: list[Scores], name: str) -> Figure:
 
 def _write(figure: Figure, stem: Path) -> list[Path]:
     files = []
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(stem.parent)
     # no dates inside: equal results give equal files
     for suffix, stamp in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
-        part = PartFile(stem.with_suffix(suffix), overwrite=True)
-        figure.savefig(part.path, format=suffix[1:], dpi=150, metadata=stamp)
-        part.commit()
-        files.append(part.target)
+        files.append(stem.with_suffix(suffix))
+        with whole_file(files[-1], overwrite=True) as part:
+            figure.savefig(part, format=suffix[1:], dpi=150, metadata=stamp)
     return files

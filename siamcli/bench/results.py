@@ -25,10 +25,10 @@ import numpy as np
 from siamcli.bench.catalog import DatasetSpec
 from siamcli.bench.overlap import Array, box_corners
 from siamcli.bench.sequence import Sequence
-from siamcli.bench.textfiles import read_flat, read_rows, write_text
+from siamcli.bench.textfiles import read_flat, read_rows
 from siamcli.bench.vot import STARTED, TRACKED, VotRun
 from siamcli.errors import DatasetError
-from siamcli.media.parts import PartFile
+from siamcli.parts import whole_file, write_text
 
 __all__ = [
     "Track",
@@ -156,15 +156,12 @@ def pack(folder: Path, spec: DatasetSpec, names: Items[str], target: Path) -> Pa
     GOT-10k wants NAME/NAME_001.txt with times, TrackingNet a flat folder of NAME.txt.  Equal results
     give equal bytes.
     """
-    part = PartFile(target, overwrite=True)
-    with zipfile.ZipFile(part.path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in names:
-            files = [_PLACES[spec.protocol].format(name=name)]
-            if spec.protocol == "got10k":
-                files.append(_TIMES[spec.protocol].format(name=name))
-            for file in files:
-                archive.writestr(zipfile.ZipInfo(file), (folder / file).read_bytes(), zipfile.ZIP_DEFLATED)
-    part.commit()
+    places = [_PLACES[spec.protocol], *([_TIMES[spec.protocol]] if spec.protocol == "got10k" else [])]
+    files = [place.format(name=name) for name in names for place in places]
+    contents = {file: (folder / file).read_bytes() for file in files}
+    with whole_file(target, overwrite=True) as part, zipfile.ZipFile(part, "w") as archive:
+        for file, content in contents.items():
+            archive.writestr(zipfile.ZipInfo(file), content, zipfile.ZIP_DEFLATED)
     return target
 
 

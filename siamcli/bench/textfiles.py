@@ -16,9 +16,8 @@ import numpy as np
 
 from siamcli.bench.overlap import Array
 from siamcli.errors import DatasetError
-from siamcli.media.parts import PartFile, reporting
 
-__all__ = ["read_boxes", "read_flat", "read_rows", "write_text"]
+__all__ = ["read_boxes", "read_flat", "read_rows"]
 
 _BETWEEN = re.compile(r"[,;\s]+")
 
@@ -70,13 +69,3 @@ def _text(path: Path) -> str:
         raise DatasetError(
             f"{path}, line {line}: neither UTF-8 nor UTF-16 text", hint="save the file as UTF-8"
         ) from None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing, with the folders it needs.  Raises OutputError."""
-    with reporting(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    part = PartFile(path, overwrite=True)
-    with reporting(path):
-        part.path.write_text(text, encoding="utf-8")
-    part.commit()

@@ -18,6 +18,7 @@ from siamcli.checkpoints.header import sha256_of
 from siamcli.checkpoints.store import cache_folder, offline
 from siamcli.checkpoints.webpage import confirmed_url, looks_like_page, page_title
 from siamcli.errors import OutputError, WeightsError
+from siamcli.parts import part_path
 
 __all__ = ["Progress", "fetch", "hash_fits"]
 
@@ -64,8 +65,8 @@ def fetch(
         return
     if offline():
         raise WeightsError(f"{entry.name} is not here, and SIAMTRACK_OFFLINE is set", hint=_by_hand(entry))
-    own = "" if entry.sha256 else f".{os.getpid()}"
-    part = target.with_name(f"{target.name}{own}.part")
+    own = not entry.sha256
+    part = part_path(target, own=own)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield from _from_mirrors(entry, part, attempts, sleep)

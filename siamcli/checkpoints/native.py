@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,8 +16,9 @@ from torch import Tensor
 
 from siamcli.checkpoints.header import FORMAT, KEY, Header, Precision, damaged, read_header
 from siamcli.checkpoints.strict import COUNTER, match
-from siamcli.errors import OutputError, WeightsError
+from siamcli.errors import WeightsError
 from siamcli.model.spec import ModelSpec, TrackerParams
+from siamcli.parts import whole_file
 
 __all__ = ["Checkpoint", "Precision", "read_native", "write_native"]
 
@@ -93,7 +93,9 @@ def write_native(checkpoint: Checkpoint, path: Path, precision: Precision = "flo
         data_sha256=hashlib.sha256(_data(save(tensors))).hexdigest(),
     )
     # One metadata entry: the order of several is not fixed, and neither would the bytes be.
-    _write(path, save(tensors, {KEY: json.dumps(asdict(header), sort_keys=True)}))
+    data = save(tensors, {KEY: json.dumps(asdict(header), sort_keys=True)})
+    with whole_file(path, overwrite=True) as part:
+        part.write_bytes(data)
 
 
 def _hashes(path: Path) -> tuple[str, str]:
@@ -142,20 +144,3 @@ def _restored(stored: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
                 f"{path}: {name} is stored as {tensor.dtype}", hint="not a format of siamtrack"
             )
     return weights
-
-
-def _write(path: Path, data: bytes) -> None:
-    """All of `data` under `path`, or nothing.  Raises OutputError."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        if part.is_file():
-            part.unlink()
-        raise OutputError(
-            f"cannot write {path}: {error.strerror}", hint="choose another place with -o"
-        ) from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Device, EngineName, Model, Params, Weights, chosen_weights, load_chosen
+from siamcli.cli.options import TrackerOptions, takes_tracker
 from siamcli.errors import InputError, PartialError
 from siamcli.targets import BoxFormat, parse_target
 
@@ -25,6 +25,7 @@ __all__ = ["batch", "merge"]
 SHOWN = 20  # lines of the table of failures; the status file has them all
 
 
+@takes_tracker
 def batch(
     clips: Annotated[
         list[str] | None,
@@ -73,11 +74,8 @@ def batch(
         str | None, typer.Option(help="Track on a Ray cluster: its address, auto, or local to start one.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
-    model: Model = None,
-    weights: Weights = None,
-    params: Params = None,
-    device: Device = "auto",
-    engine: EngineName = "auto",
+    *,
+    tracker: TrackerOptions,
     quiet: Annotated[bool, console.Quiet] = False,
     verbose: Annotated[bool, console.Verbose] = False,
     debug: Annotated[bool, console.Debug] = False,
@@ -93,7 +91,7 @@ def batch(
     if not named and boxes is None:
         raise typer.BadParameter("which clips? name folders, files or patterns, or give --boxes")
 
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from siamcli.batch.clips import Shard, find_clips, name_from
     from siamcli.batch.manifest import Boxes, Manifest, read_manifest
@@ -107,14 +105,13 @@ def batch(
     for line in [*manifest.repeated, *(f"{name} is named more than once" for name in again)]:
         console.say(f"{line}: used once", style="yellow")
     ids = [name_from(clip.source, output_dir) for clip in found]
-    wanted = chosen_weights(model, weights)
     if ray is None:
-        loaded = load_chosen(wanted, params, device, engine)
+        loaded = tracker.load()
         track = _here(loaded, jobs)
     else:
         # only for what the status file records: the workers have their own device and engine
-        loaded = load_chosen(wanted, params, "cpu", "eager")
-        track = _on_ray(ray, jobs, wanted, params, device, engine)
+        loaded = replace(tracker, device="cpu", engine="eager").load()
+        track = _on_ray(ray, jobs, tracker)
     suffixes = tuple(f".{name.lstrip('.')}" for name in format or ["mp4", "json", "csv"])
     settings = Settings(suffixes, loaded.sha256, asdict(loaded.tracker.engine.params))
     policy = Policy(retry_failed, stop_on_error, overwrite)
@@ -130,26 +127,20 @@ def _here(loaded: LoadedTracker, jobs: str) -> TrackAll:
     """Tracking in this process."""
     from siamcli.batch.interleave import auto_width, track_all
 
-    name = loaded.tracker.engine.name
-    width = auto_width(on_gpu="cpu" not in name) if jobs == "auto" else int(jobs)
-    console.tell(f"{loaded.model} on {name}, {width} clips at a time")
+    engine = loaded.tracker.engine
+    width = auto_width(on_gpu=engine.device.type != "cpu") if jobs == "auto" else int(jobs)
+    console.tell(f"{loaded.model} on {engine.name}, {width} clips at a time")
     return partial(track_all, loaded, width=width)
 
 
-def _on_ray(
-    address: str,
-    jobs: str,
-    wanted: str | Path | None,
-    params: Path | None,
-    device: str,
-    engine: str,
-) -> TrackAll:
+def _on_ray(address: str, jobs: str, tracker: TrackerOptions) -> TrackAll:
     """Tracking on a cluster."""
     from siamcli.batch.cluster import Recipe, track_on_ray
     from siamcli.load import DEFAULT_MODEL
 
-    weights = wanted.absolute() if isinstance(wanted, Path) else wanted or DEFAULT_MODEL
-    recipe = Recipe(weights, device, engine, params and params.absolute())
+    wanted, params = tracker.wanted() or DEFAULT_MODEL, tracker.params
+    weights = wanted.absolute() if isinstance(wanted, Path) else wanted
+    recipe = Recipe(weights, tracker.device, tracker.engine, params and params.absolute())
     width = None if jobs == "auto" else int(jobs)
     return partial(track_on_ray, address=address, recipe=recipe, width=width)
 

@@ -12,7 +12,7 @@ import typer
 
 from siamcli import __version__
 from siamcli.cli import console
-from siamcli.cli.options import Device, EngineName, Model, Params, Weights, chosen_weights, load_chosen
+from siamcli.cli.options import TrackerOptions, takes_tracker
 
 if TYPE_CHECKING:
     from siamcli.bench.sequence import Dataset
@@ -57,11 +57,7 @@ Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Processes that share th
 class LoadTracker:
     """How to make the tracker, in this process or another."""
 
-    model: str | None
-    weights: Path | None
-    params: Path | None
-    device: str
-    engine: str
+    options: TrackerOptions
     jobs: int = 1
 
     def __call__(self) -> Tracker:
@@ -77,7 +73,7 @@ def loaded(make: LoadTracker) -> LoadedTracker:
         import torch
 
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // make.jobs))
-    return load_chosen(chosen_weights(make.model, make.weights), make.params, make.device, make.engine)
+    return make.options.load()
 
 
 def identity(found: LoadedTracker) -> dict[str, object]:
@@ -113,6 +109,7 @@ def run_dataset(
             console.tell(f"{done.sequence}: {done.frames} frames, {speed:.1f} frames/s")
 
 
+@takes_tracker
 def eval_(
     dataset: DatasetName,
     root: Root,
@@ -128,11 +125,8 @@ def eval_(
     partial: Partial = False,
     rules: Rules = "official",
     form: TableFormat = "text",
-    model: Model = None,
-    weights: Weights = None,
-    params: Params = None,
-    device: Device = "auto",
-    engine: EngineName = "auto",
+    *,
+    tracker: TrackerOptions,
     quiet: Annotated[bool, console.Quiet] = False,
     verbose: Annotated[bool, console.Verbose] = False,
     debug: Annotated[bool, console.Debug] = False,
@@ -147,19 +141,19 @@ def eval_(
     from siamcli.bench.results import pack
     from siamcli.bench.scoring import score
     from siamcli.bench.tables import compare, render
-    from siamcli.bench.textfiles import write_text
+    from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, only=sequence or ())
-    make = LoadTracker(model, weights, params, device, engine, jobs)
+    make = LoadTracker(tracker, jobs)
     found = loaded(make)
-    tracker = name or found.model
-    folder = output / opened.spec.key / tracker
+    title = name or found.model
+    folder = output / opened.spec.key / title
     run_dataset(opened, make, folder, identity(found), repetitions)
     if opened.spec.server:
         names = [s.name for s in opened.sequences]
-        target = pack(folder, opened.spec, names, folder.with_name(f"{tracker}.zip"))
+        target = pack(folder, opened.spec, names, folder.with_name(f"{title}.zip"))
         console.say(f"{target} is ready for {opened.spec.server}")
         return
-    scores = score(opened, folder, tracker, rules)
+    scores = score(opened, folder, title, rules)
     write_text(folder / "scores.json", scores.to_json())
     typer.echo(render(compare([scores]), form), nl=False)

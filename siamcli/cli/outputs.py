@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from siamcli.errors import OutputError
-from siamcli.media.parts import reporting, target_paths
+from siamcli.media.names import target_paths
 from siamcli.media.suffixes import TRACK_SUFFIXES, VIDEO_SUFFIXES
+from siamcli.parts import reporting
 
 __all__ = ["DEFAULT_SUFFIXES", "existing", "keep_apart", "output_paths", "source_stem"]
 

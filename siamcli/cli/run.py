@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Device, EngineName, Model, Params, Weights, chosen_weights, load_chosen
+from siamcli.cli.options import TrackerOptions, takes_tracker
 from siamcli.cli.outputs import existing, keep_apart, output_paths
 from siamcli.errors import LostError, OutputError
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
@@ -21,6 +21,7 @@ __all__ = ["run"]
 ENCODING = VideoOptions()
 
 
+@takes_tracker
 def run(
     source: Annotated[
         str,
@@ -86,11 +87,8 @@ def run(
     crf: Annotated[
         int, typer.Option(help="Video quality on x264's scale; lower is better.", min=0, max=51)
     ] = ENCODING.crf,
-    model: Model = None,
-    weights: Weights = None,
-    params: Params = None,
-    device: Device = "auto",
-    engine: EngineName = "auto",
+    *,
+    tracker: TrackerOptions,
     quiet: Annotated[bool, console.Quiet] = False,
     verbose: Annotated[bool, console.Verbose] = False,
     debug: Annotated[bool, console.Debug] = False,
@@ -107,9 +105,9 @@ def run(
     if overwrite and skip_existing:
         raise typer.BadParameter("give -y or -n, not both")
     first, last = (None if text is None else parse_time(text) for text in (start, end))
-    wanted = chosen_weights(model, weights)
+    model = tracker.wanted()
     paths = output_paths(source, output or [], folder=output_dir, jsonl=jsonl, video=video)
-    keep_apart(paths, [source, *(str(p) for p in (box_file, weights, params) if p is not None)])
+    keep_apart(paths, [source, *(str(p) for p in (box_file, model, tracker.params) if isinstance(p, Path))])
     if as_json and "-" in paths:
         raise typer.BadParameter("--json and JSON Lines cannot both go to stdout")
     there = existing(paths, [target.label for target in targets] or [None])
@@ -137,7 +135,7 @@ def run(
         overwrite=overwrite,
         encoding=VideoOptions(encoder, preset, crf),
     )
-    summary = follow_source(job, lambda: load_chosen(wanted, params, device, engine), show=show)
+    summary = follow_source(job, tracker.load, show=show)
     if as_json:
         console.result(summary)
     if fail_if_lost and any(summary["lost"].values()):

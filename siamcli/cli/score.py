@@ -38,7 +38,7 @@ def score(
     from siamcli.bench.datasets import open_dataset
     from siamcli.bench.scoring import score as score_folder
     from siamcli.bench.tables import compare, render
-    from siamcli.bench.textfiles import write_text
+    from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, frames=False)
     scores = [score_folder(opened, folder, folder.resolve().name, rules) for folder in results]

@@ -60,12 +60,14 @@ def train(
     import torch
 
     from siamcli.engines.device import resolve_device
+    from siamcli.parts import make_folder
     from siamcli.train.data import load_footage
     from siamcli.train.loop import train as run
 
     where = _join_group(resolve_device(device))
     weights = None if start is None else _weights(start, wanted)
-    output = _folder(wanted.output)
+    output = Path(wanted.output)
+    make_folder(output)
     console.say("reading the training data")
     footage = load_footage(wanted.data)
     _report(footage)
@@ -89,16 +91,6 @@ def _weights(name: str, config: TrainConfig) -> Mapping[str, torch.Tensor]:
     if checkpoint.spec != config.spec:
         raise WeightsError(f"{name} is no {config.model}", hint=f'set model = "{checkpoint.spec.name}"')
     return checkpoint.weights
-
-
-def _folder(name: str) -> Path:
-    from siamcli.errors import OutputError
-
-    try:
-        Path(name).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make {name}: {error.strerror}", hint="choose another output") from error
-    return Path(name)
 
 
 def _join_group(device: torch.device) -> torch.device:

@@ -13,11 +13,12 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.eval import DatasetName, Jobs, LoadTracker, Partial, Root, identity, loaded, run_dataset
-from siamcli.cli.options import Device, EngineName, Model, Params, Weights
+from siamcli.cli.options import TrackerOptions, takes_tracker
 
 __all__ = ["tune"]
 
 
+@takes_tracker
 def tune(
     dataset: DatasetName,
     root: Root,
@@ -31,11 +32,8 @@ def tune(
     ] = Path("tuning"),
     jobs: Jobs = 1,
     partial: Partial = False,
-    model: Model = None,
-    weights: Weights = None,
-    params: Params = None,
-    device: Device = "auto",
-    engine: EngineName = "auto",
+    *,
+    tracker: TrackerOptions,
     quiet: Annotated[bool, console.Quiet] = False,
     verbose: Annotated[bool, console.Verbose] = False,
     debug: Annotated[bool, console.Debug] = False,
@@ -50,10 +48,10 @@ def tune(
     from siamcli.bench.datasets import open_dataset
     from siamcli.bench.scoring import score
     from siamcli.bench.search import SearchSpace, grid_points, random_points
-    from siamcli.bench.textfiles import write_text
+    from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial)
-    make = LoadTracker(model, weights, params, device, engine, jobs)
+    make = LoadTracker(tracker, jobs)
     base = asdict(loaded(make).tracker.engine.params)
     space = SearchSpace()
     points: Iterator[dict[str, float]]
@@ -64,7 +62,7 @@ def tune(
         folder = output / f"trial_{number:04d}"
         chosen = _toml({**base, **point})
         write_text(folder / "params.toml", chosen)
-        trial = replace(make, params=folder / "params.toml")
+        trial = replace(make, options=replace(tracker, params=folder / "params.toml"))
         begun = time.perf_counter()
         run_dataset(opened, trial, folder, identity(loaded(trial)), repetitions=1)
         metric, value = next(iter(score(opened, folder, f"trial {number}").values.items()))

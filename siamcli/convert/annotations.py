@@ -19,7 +19,7 @@ from siamcli.convert.select import (
     target_name,
     targets,
 )
-from siamcli.media.parts import file_stem
+from siamcli.media.names import file_stem
 from siamcli.trajectory import TrackPoint, Trajectory
 
 __all__ = ["coco", "cvat", "labelstudio", "yolo"]

@@ -12,7 +12,7 @@ from siamcli.bench.results import Track, run_text, track_texts
 from siamcli.bench.vot import STARTED, TRACKED, VotRun
 from siamcli.convert.select import target_name, targets
 from siamcli.errors import InputError
-from siamcli.media.parts import file_stem
+from siamcli.media.names import file_stem
 from siamcli.trajectory import TrackPoint, Trajectory
 
 __all__ = ["results_of", "vot"]

@@ -9,11 +9,11 @@ from itertools import groupby
 from pathlib import Path
 
 from siamcli.errors import InputError, OutputError
-from siamcli.media.parts import make_folder
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sinks import Sinks
 from siamcli.media.sources import open_source
 from siamcli.media.suffixes import VIDEO_SUFFIXES
+from siamcli.parts import make_folder
 from siamcli.trajectory import Trajectory
 
 __all__ = ["draw_video"]

@@ -9,7 +9,7 @@ from siamcli.convert.annotations import coco, cvat, labelstudio, yolo
 from siamcli.convert.benchmarks import results_of, vot
 from siamcli.convert.text import mot, webvtt
 from siamcli.errors import InputError, OutputError
-from siamcli.media.parts import PartFile, make_folder, reporting
+from siamcli.parts import write_text
 from siamcli.trajectory import Trajectory
 
 __all__ = ["FORMATS", "Converter", "write_files"]
@@ -45,9 +45,5 @@ def write_files(files: dict[str, str], *, file: Path | None, folder: Path, overw
     if there is not None and not overwrite:
         raise OutputError(f"{there} exists", hint="-y replaces it")
     for path, content in paths.items():
-        make_folder(path.parent)
-        part = PartFile(path, overwrite=overwrite)
-        with reporting(path):
-            part.path.write_text(content, encoding="utf-8", newline="\n")
-        part.commit()
+        write_text(path, content, overwrite=overwrite)
     return list(paths)

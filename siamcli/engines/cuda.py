@@ -56,7 +56,7 @@ class CudaEngine:
     ) -> None:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True  # shapes never change within a graph
-        self._device, self._dtype = device, dtype
+        self.device, self._dtype = device, dtype
         self._net = _converted(fold(model), device, dtype)
         self._steps: dict[tuple[int, int], _Step] = {}
         self._pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
@@ -68,7 +68,7 @@ class CudaEngine:
     def embed(self, exemplars: Image) -> list[Template]:
         try:
             with self._current():
-                crops = torch.from_numpy(exemplars).to(self._device).permute(0, 3, 1, 2).to(self._dtype)
+                crops = torch.from_numpy(exemplars).to(self.device).permute(0, 3, 1, 2).to(self._dtype)
                 return split_templates(self._net.embed(crops))
         except torch.cuda.OutOfMemoryError as error:
             raise self._out_of_memory(len(exemplars)) from error
@@ -100,7 +100,7 @@ class CudaEngine:
             self._run(step)
         else:
             step.graph.replay()
-            torch.cuda.current_stream(self._device).synchronize()
+            torch.cuda.current_stream(self.device).synchronize()
         return [Candidate(*row) for row in step.host_found[:n].tolist()]
 
     def _run(self, step: _Step) -> None:
@@ -117,7 +117,7 @@ class CudaEngine:
         return self._steps[n, side]
 
     def _buffers(self, n: int, side: int, like: Template) -> _Step:
-        pinned = self._device.type == "cuda"
+        pinned = self.device.type == "cuda"
 
         def kernels(levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
             return tuple(k.new_zeros(n, *k.shape[1:]) for k in levels)
@@ -126,33 +126,33 @@ class CudaEngine:
             host_search=torch.zeros(n, side, side, 3, dtype=torch.uint8, pin_memory=pinned),
             host_sizes=torch.ones(n, 2, pin_memory=pinned),
             host_found=torch.zeros(n, 6, pin_memory=pinned),
-            search=torch.zeros(n, side, side, 3, dtype=torch.uint8, device=self._device),
-            sizes=torch.ones(n, 2, device=self._device),
+            search=torch.zeros(n, side, side, 3, dtype=torch.uint8, device=self.device),
+            sizes=torch.ones(n, 2, device=self.device),
             kernels=Template(kernels(like.cls), kernels(like.loc)),
-            grid=search_grid(self.spec, self.params, side, self._device),
+            grid=search_grid(self.spec, self.params, side, self.device),
             graph=torch.cuda.CUDAGraph() if pinned else None,
         )
 
     def _captured(self, step: _Step) -> _Step:
         if step.graph is None:
             return step
-        stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream(self._device))
+        stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(stream):  # algorithms are chosen before the capture, not in it
             for _ in range(3):
                 self._run(step)
-        torch.cuda.current_stream(self._device).wait_stream(stream)
+        torch.cuda.current_stream(self.device).wait_stream(stream)
         with torch.cuda.graph(step.graph, pool=self._pool):
             self._run(step)
         return step
 
     def _current(self) -> AbstractContextManager[object]:
         """Graphs and streams belong to the current device: make it ours."""
-        return torch.cuda.device(self._device) if self._device.type == "cuda" else nullcontext()
+        return torch.cuda.device(self.device) if self.device.type == "cuda" else nullcontext()
 
     def _out_of_memory(self, targets: int) -> DeviceError:
         return DeviceError(
-            f"{self._device} has not enough memory for {targets} target(s) at once",
+            f"{self.device} has not enough memory for {targets} target(s) at once",
             hint="follow fewer targets at a time, free the GPU, or choose --device cpu",
         )
 

@@ -23,7 +23,7 @@ class EagerEngine:
 
     def __init__(self, model: SiamRPN, params: TrackerParams, device: torch.device) -> None:
         self._model = model.eval().to(device)
-        self._device = device
+        self.device = device
         self.name = f"eager ({device}, float32)"
         self.spec = model.spec
         self.params = params
@@ -33,7 +33,7 @@ class EagerEngine:
         }
 
     def _upload(self, crops: Image) -> Tensor:
-        return torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2).float()
+        return torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float()
 
     @torch.inference_mode()
     def embed(self, exemplars: Image) -> list[Template]:
@@ -45,7 +45,7 @@ class EagerEngine:
     ) -> list[Candidate]:
         maps = self._model(stack_templates(templates), self._upload(searches))
         grid = self._grids[searches.shape[1]]
-        found = locate(maps, grid, torch.from_numpy(sizes).to(self._device), self.params.penalty_k)
+        found = locate(maps, grid, torch.from_numpy(sizes).to(self.device), self.params.penalty_k)
         return [Candidate(*row) for row in found.tolist()]
 
 

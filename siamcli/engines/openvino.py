@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import logging
-import os
 import re
-import shutil
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +24,7 @@ from siamcli.errors import DeviceError
 from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN, Template
 from siamcli.model.spec import TrackerParams
+from siamcli.parts import whole_folder
 from siamcli.tracker.engine import Candidate
 from siamcli.tracker.locate import locate, search_grid
 
@@ -57,8 +56,8 @@ class OpenVinoEngine:
         self.spec = model.spec
         self.params = params
         sizes = {model.spec.search_size, params.lost_search_size or model.spec.search_size}
-        device = torch.device("cpu")
-        self._grids = {size: search_grid(model.spec, params, size, device) for size in sizes}
+        self.device = torch.device("cpu")
+        self._grids = {size: search_grid(model.spec, params, size, self.device) for size in sizes}
 
     @torch.inference_mode()
     def embed(self, exemplars: Image) -> list[Template]:
@@ -157,12 +156,8 @@ def _converted(folded: SiamRPN, cache: Path) -> Path:
 
 def _save(network: Any, target: Path) -> Path:  # noqa: ANN401 - an OpenVINO model
     """Both files of a network in the folder `target`, or nothing."""
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    _import("openvino").save_model(network, part / "model.xml", compress_to_fp16=False)
-    shutil.rmtree(target, ignore_errors=True)
-    part.replace(target)
+    with whole_folder(target, overwrite=True) as part:
+        _import("openvino").save_model(network, part / "model.xml", compress_to_fp16=False)
     return target / "model.xml"
 
 

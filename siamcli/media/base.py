@@ -1,4 +1,4 @@
-"""What every source has in common: it is opened, iterated once and closed."""
+"""What sources have in common, and what outputs have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from siamcli.times import Cut, Cutter
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Source"]
+__all__ = ["Output", "Source"]
 
 
 class Source(ABC):
@@ -47,10 +47,39 @@ class Source(ABC):
     def __enter__(self) -> Self:
         return self
 
+    def __exit__(self, *stopped: object) -> None:
+        self.close()
+
+
+class Output(ABC):
+    """Grows frame by frame, in a `with` block.
+
+    An exception that leaves the block closes it as incomplete; without a single frame nothing is left.
+    """
+
+    @property
+    @abstractmethod
+    def begun(self) -> bool:
+        """True once it holds a frame."""
+
+    @abstractmethod
+    def close(self, complete: bool) -> None:
+        """End it and give it its name; not `complete` says that frames are missing at the end."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """End it and leave nothing behind."""
+
+    def __enter__(self) -> Self:
+        return self
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        if error is not None and not self.begun:
+            self.discard()
+        else:
+            self.close(complete=error is None)

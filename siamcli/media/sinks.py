@@ -14,7 +14,7 @@ from siamcli.errors import OutputError
 from siamcli.frames import Frame
 from siamcli.media.draw import draw
 from siamcli.media.encoders import VideoOptions
-from siamcli.media.parts import target_paths
+from siamcli.media.names import target_paths
 from siamcli.media.suffixes import VIDEO_SUFFIXES
 from siamcli.media.video import VideoWriter
 from siamcli.media.writers import TrackWriter, open_writer

@@ -6,19 +6,16 @@ import struct
 import subprocess
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
 from siamcli.errors import OutputError
 from siamcli.frames import Image, SourceInfo
+from siamcli.media.base import Output
 from siamcli.media.encoders import VideoOptions, encoder_named
 from siamcli.media.ffmpeg import LOG_OPTIONS, DecodeLog, ffmpeg_exe
-from siamcli.media.parts import PartFile, reporting
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from siamcli.parts import PartFile, reporting
 
 __all__ = ["MUXERS", "VideoOptions", "VideoWriter"]
 
@@ -29,12 +26,11 @@ MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 SNAP = 0.0006  # seconds; Matroska and AVI round timestamps to milliseconds, the frame grid does not
 
 
-class VideoWriter:
+class VideoWriter(Output):
     """Encodes frames as they come; `close` adds the sound and gives the file its name.
 
     Images of odd size are padded by one row or column, never rescaled.  The first frame has time 0.
-    The sound of the file `audio` is cut to the same stretch.  Used as a context manager it keeps what
-    was encoded when an exception ends the block.  Raises OutputError.
+    The sound of the file `audio` is cut to the same stretch.  Raises OutputError.
     """
 
     def __init__(
@@ -98,7 +94,7 @@ class VideoWriter:
         if not self._open:
             return
         if self._child is None:
-            self._discard()
+            self.discard()
             raise OutputError(f"no frame for {self._part.target}")
         self._send(self._rest)
         assert self._child.stdin
@@ -198,7 +194,7 @@ class VideoWriter:
 
     def _fail(self) -> NoReturn:
         """Leave nothing behind; raises OutputError with ffmpeg's own words."""
-        self._discard()
+        self.discard()
         raise OutputError(
             f"cannot write {self._part.target}: {self._reason()}", hint="is there space on the disk?"
         )
@@ -209,26 +205,16 @@ class VideoWriter:
         errors = [line for line in lines if "[error]" in line or "[fatal]" in line] or lines
         return errors[0].rpartition("] ")[2] if errors else "ffmpeg stopped without a word"
 
-    def _discard(self) -> None:
+    def discard(self) -> None:
         self._open = False
         if self._child:
             self._child.kill()
             self._child.wait()
         self._part.discard()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is not None and self._child is None:
-            self._discard()
-        else:
-            self.close(complete=error is None)
+    @property
+    def begun(self) -> bool:
+        return self._child is not None
 
 
 def _audio_codec(source: str) -> str | None:

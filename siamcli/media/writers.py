@@ -5,29 +5,25 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from siamcli.errors import OutputError
-from siamcli.media.parts import PartFile, reporting
+from siamcli.media.base import Output
 from siamcli.media.records import COLUMNS, header_record, mot_line, point_record
 from siamcli.media.suffixes import TRACK_SUFFIXES, VIDEO_SUFFIXES
+from siamcli.parts import PartFile, reporting
 from siamcli.trajectory import LostLog, TrackHeader, TrackPoint
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["WRITERS", "TrackWriter", "open_writer"]
 
 
-class TrackWriter(ABC):
+class TrackWriter(Output):
     """Takes the points of one frame after the other; `close` ends the file and gives it its name.
 
-    Leaving the `with` block by an exception closes the file as incomplete; without a single frame
-    no file is left then.  Raises OutputError when the system refuses to write.
+    Raises OutputError when the system refuses to write.
     """
 
     def __init__(self, file: TextIO, part: PartFile | None, header: TrackHeader) -> None:
@@ -78,10 +74,10 @@ class TrackWriter(ABC):
                 self._file.write(text)
                 self._file.flush()
         except OutputError:
-            self._discard()
+            self.discard()
             raise
 
-    def _discard(self) -> None:
+    def discard(self) -> None:
         self._open = False
         if self._part:
             # close() would try once more to write what did not fit, and fail again
@@ -89,19 +85,9 @@ class TrackWriter(ABC):
                 self._file.close()
             self._part.discard()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is not None and not self._frames:
-            self._discard()
-        else:
-            self.close(complete=error is None)
+    @property
+    def begun(self) -> bool:
+        return self._frames > 0
 
 
 class JsonWriter(TrackWriter):

@@ -39,7 +39,7 @@ class BaselineEngine:
                 "PySOT has no plain correlation", hint="the first of the other engines is the yardstick"
             )
         self._model = model.eval().to(device)
-        self._device = device
+        self.device = device
         self.name = f"PySOT's way ({device}, float32)"
         self.spec = model.spec
         self.params = params
@@ -71,7 +71,7 @@ class BaselineEngine:
 
     def _upload(self, crops: Image) -> Tensor:
         planes = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)
-        return torch.from_numpy(planes).to(self._device)
+        return torch.from_numpy(planes).to(self.device)
 
 
 def choose(

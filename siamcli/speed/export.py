@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -21,6 +19,7 @@ from siamcli.engines.graphs import SearchGraph, TemplateGraph, kernel_names
 from siamcli.errors import DeviceError, OutputError
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import TrackerParams
+from siamcli.parts import whole_folder
 
 __all__ = ["Format", "export"]
 
@@ -39,18 +38,8 @@ def export(model: SiamRPN, params: TrackerParams, target: Path, form: Format) ->
     OutputError when the folder exists, cannot be written, or a graph computes something else;
     DeviceError when what writes ONNX is not installed.
     """
-    if target.exists():
-        raise OutputError(f"{target} exists", hint="choose another folder with -o, or remove it")
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
-        part.mkdir(parents=True)
-        differences = _write(model, params, part, form)
-        part.replace(target)
-    except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return differences
+    with whole_folder(target, overwrite=False) as part:
+        return _write(model, params, part, form)
 
 
 def _write(model: SiamRPN, params: TrackerParams, folder: Path, form: Format) -> dict[str, float]:

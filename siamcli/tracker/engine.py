@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from siamcli.frames import Image
@@ -32,6 +33,10 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """What `--engine` calls it, with device and precision, for people."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs, and what makes boxes of its score maps."""
 
     @property
     def spec(self) -> ModelSpec: ...

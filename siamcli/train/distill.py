@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from siamcli.errors import DatasetError
 from siamcli.model.resnet import ResNet, resnet18
 from siamcli.model.siamrpn import build_backbone
 from siamcli.model.spec import ModelSpec
 from siamcli.train.augment import ColorConfig, color
+from siamcli.train.draws import Draws
 from siamcli.train.store import Footage
 from siamcli.train.warp import warp
 
@@ -51,25 +52,20 @@ def load_teacher(folder: Path) -> ResNet:
     return teacher.eval().requires_grad_(False)
 
 
-def distill_crops(footage: Footage, n: int, out: int, colors: ColorConfig, random: Generator) -> Tensor:
+def distill_crops(footage: Footage, n: int, out: int, colors: ColorConfig, draws: Draws) -> Tensor:
     """Random crops from all over the footage -> (n, 3, out, out) in [0, 255]
 
     Scales are those of the tracker: anything from a small object enlarged to a whole image.
     """
-    device = footage.pixels.device
-
-    def draw(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=random, device=device)
-
-    images = torch.randint(len(footage.start), (n,), generator=random, device=device)
+    images = (draws.uniform(n) * len(footage.start)).long()
     size = footage.size[images].float()
     widest = (size.amin(1) / out).clamp(min=0.5)
-    step = torch.exp(torch.lerp(torch.full_like(widest, 0.4).log(), widest.log(), draw(n)))
-    center = size / 2 + (draw(n, 2) - 0.5) * (size - out * step[:, None]).clamp(min=0)
-    aspect = torch.exp((draw(n) - 0.5) * 0.2)
-    mirror = torch.where(draw(n) < 0.5, -1.0, 1.0)
+    step = torch.exp(torch.lerp(torch.full_like(widest, 0.4).log(), widest.log(), draws.uniform(n)))
+    center = size / 2 + draws.around(0.5, n, 2) * (size - out * step[:, None]).clamp(min=0)
+    aspect = torch.exp(draws.around(0.1, n))
+    mirror = torch.where(draws.uniform(n) < 0.5, -1.0, 1.0)
     steps = torch.stack([step * aspect * mirror, step / aspect], 1)
-    return color(warp(footage, images, center, steps, out), colors, random)
+    return color(warp(footage, images, center, steps, out), colors, draws)
 
 
 class Distiller(nn.Module):

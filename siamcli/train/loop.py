@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from siamcli.checkpoints.native import Checkpoint, write_native
@@ -19,6 +19,7 @@ from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import default_params
 from siamcli.train.config import TrainConfig, dump_config
 from siamcli.train.distill import Distiller, load_teacher
+from siamcli.train.draws import Draws
 from siamcli.train.losses import TrackerLoss
 from siamcli.train.pairs import PairSampler
 from siamcli.train.phases import DistillPhase, Phase, TrackPhase
@@ -65,6 +66,10 @@ def train(
     output = Path(config.output)
     torch.manual_seed(config.seed)
     model = SiamRPN(config.spec)
+    unknown = set(config.track.resting) - dict(model.backbone.named_modules()).keys()
+    if unknown:
+        parts = ", ".join(name for name, _ in model.backbone.named_children())
+        raise InputError(f"track.resting: {config.model} has no {min(unknown)!r}", hint=f"its parts: {parts}")
     if start is not None:
         model.load_state_dict(start)
     _place(model, device)
@@ -86,18 +91,18 @@ def _run(phase: Phase, config: TrainConfig, before: Progress | None, model: Siam
     settings = phase.config
     rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     device = next(phase.module.parameters()).device
-    random = Generator(device).manual_seed(config.seed * 1000 + rank)
+    draws = Draws(config.seed * 1000 + rank, device)
     optimizer = make_optimizer(phase.module, phase.backbone, settings)
     first = 0
     if before is not None:
         first = before.step
         phase.module.load_state_dict(before.module)
         optimizer.load_state_dict(before.optimizer)
-        random.set_state(before.random[rank])
+        draws.set_state(before.random[rank])
     batch = max(settings.batch // world, 1)
 
     def save(done: int) -> None:
-        states = _gather(random.get_state())
+        states = _gather(draws.get_state())
         if rank == 0:
             _save(phase, config, optimizer, states, done, done * batch * world, model)
 
@@ -111,7 +116,7 @@ def _run(phase: Phase, config: TrainConfig, before: Progress | None, model: Siam
                 step > 0 and backbone_trains(step, settings) != backbone_trains(step - 1, settings)
             ):
                 module = _prepare(phase, backbone_trains(step, settings), world)
-            arguments = phase.batch(step, batch, random)
+            arguments = phase.batch(step, batch, draws)
             _wait(device)
             fetched = time.perf_counter()
             rate = rate_at(step, settings)
@@ -140,6 +145,8 @@ def _prepare(phase: Phase, backbone_learns: bool, world: int) -> nn.Module:
     phase.module.train()
     if phase.backbone is not None:
         phase.backbone.requires_grad_(backbone_learns)
+        for name in phase.config.resting:
+            phase.backbone.get_submodule(name).requires_grad_(False)
         if phase.config.fixed_norm or not backbone_learns:
             for part in phase.backbone.modules():
                 if isinstance(part, nn.BatchNorm2d):

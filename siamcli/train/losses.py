@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from siamcli.model.anchors import anchor_grid
 from siamcli.model.neck import center_crop
 from siamcli.model.siamrpn import SiamRPN
+from siamcli.train.draws import Draws
 from siamcli.train.pairs import PairBatch
 from siamcli.train.targets import TargetConfig, anchor_iou, make_targets
 
@@ -41,7 +42,7 @@ class TrackerLoss(nn.Module):
         self.targets = targets
         self.register_buffer("anchors", anchor_grid(model.spec), persistent=False)
 
-    def forward(self, batch: PairBatch, random: Generator) -> dict[str, Tensor]:
+    def forward(self, batch: PairBatch, draws: Draws) -> dict[str, Tensor]:
         """-> the loss "total" and its parts, scalars"""
         model = self.model
         if model.loc is None:
@@ -56,7 +57,7 @@ class TrackerLoss(nn.Module):
         kernel_rows = torch.cat([rows, batch.other[:, 1]])
         kernels = tuple(k[kernel_rows] for k in model.cls.kernels(z))
         cls = _paired(model.cls, kernels, x, search_rows).float()
-        targets = make_targets(batch.boxes, self.anchors, self.targets, random)
+        targets = make_targets(batch.boxes, self.anchors, self.targets, draws)
         cls_loss = self._cls(cls, targets.positive, targets.negative, batch)
         if model.loc is None:
             return {"total": cls_loss, "cls": cls_loss}

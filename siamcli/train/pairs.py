@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
+from siamcli.errors import DatasetError
 from siamcli.model.spec import ModelSpec
 from siamcli.train.augment import ColorConfig, color
+from siamcli.train.draws import Draws
 from siamcli.train.store import Footage
 from siamcli.train.warp import warp
 
@@ -52,13 +54,22 @@ class PairBatch(NamedTuple):
 
 
 class PairSampler:
-    """The footage's tracks as flat tensors on its device, drawn by their source's share."""
+    """The footage's tracks as flat tensors on its device, drawn by their source's share.
+
+    share (S,): the shares of the S sources, added up, the last one 1.  Raises DatasetError for shares
+    that draw nothing.
+    """
 
     def __init__(self, footage: Footage, shares: Sequence[float]) -> None:
         device = footage.pixels.device
         tracks = sorted(footage.tracks, key=lambda t: t.source)
         count = torch.tensor([sum(t.source == s for t in tracks) for s in range(len(shares))])
-        self.share = (torch.tensor(shares, dtype=torch.float32) * (count > 0)).to(device)
+        share = (torch.tensor(shares, dtype=torch.float64) * (count > 0)).cumsum(0)
+        if min(shares) < 0 or not share[-1] > 0:
+            raise DatasetError(
+                "no data set with usable images has a share above 0", hint="correct `share` in the config"
+            )
+        self.share = (share / share[-1]).float().to(device)
         self.count = count.to(device)
         self.first = (count.cumsum(0) - count).to(device)
         length = torch.tensor([len(t.images) for t in tracks])
@@ -67,50 +78,44 @@ class PairSampler:
         self.images = torch.tensor([i for t in tracks for i in t.images]).to(device)
         self.boxes = torch.tensor([b for t in tracks for b in t.boxes], dtype=torch.float32).to(device)
 
-    def draw(self, n: int, reach: int, random: Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, n: int, reach: int, draws: Draws) -> tuple[Tensor, Tensor]:
         """Two moments of n objects, up to `reach` stored frames apart -> positions (n,), (n,)."""
-        device = self.share.device
-        u = torch.rand(3, n, generator=random, device=device)
-        source = torch.multinomial(self.share, n, replacement=True, generator=random)
-        track = self.first[source] + (u[0] * self.count[source]).long()
+        u = draws.uniform(4, n)
+        source = torch.searchsorted(self.share, u[0], right=True)
+        track = self.first[source] + (u[1] * self.count[source]).long()
         length = self.length[track]
-        a = (u[1] * length).long()
+        a = (u[2] * length).long()
         low = (a - reach).clamp(min=0)
-        b = low + (u[2] * ((a + reach + 1).minimum(length) - low)).long()
+        b = low + (u[3] * ((a + reach + 1).minimum(length) - low)).long()
         return self.begin[track] + a, self.begin[track] + b
 
 
 def draw_pairs(
-    footage: Footage, sampler: PairSampler, spec: ModelSpec, config: PairConfig, n: int, random: Generator
+    footage: Footage, sampler: PairSampler, spec: ModelSpec, config: PairConfig, n: int, draws: Draws
 ) -> PairBatch:
     """n pairs and the list of negative ones."""
-    device = footage.pixels.device
-    first, second = sampler.draw(n, config.reach, random)
-
-    def uniform(half: float) -> Tensor:
-        return (torch.rand(n, 2, generator=random, device=device) * 2 - 1) * half
+    first, second = sampler.draw(n, config.reach, draws)
 
     def flip(steps: Tensor) -> Tensor:
-        mirrored = torch.rand(n, generator=random, device=device) < config.mirror
+        mirrored = draws.uniform(n) < config.mirror
         return torch.stack([torch.where(mirrored, -steps[:, 0], steps[:, 0]), steps[:, 1]], 1)
 
     box = sampler.boxes[first]
-    step = _step(box, spec, config.context) * (1 + uniform(config.exemplar_scale))
-    center = box[:, :2] + box[:, 2:] / 2 - uniform(config.exemplar_shift) * step
+    step = _step(box, spec, config.context) * (1 + draws.around(config.exemplar_scale, n, 2))
+    center = box[:, :2] + box[:, 2:] / 2 - draws.around(config.exemplar_shift, n, 2) * step
     exemplar = warp(footage, sampler.images[first], center, step, spec.exemplar_size)
 
     box = sampler.boxes[second]
-    step = flip(_step(box, spec, config.context) * (1 + uniform(config.search_scale)))
-    shift = uniform(config.search_shift)
+    step = flip(_step(box, spec, config.context) * (1 + draws.around(config.search_scale, n, 2)))
+    shift = draws.around(config.search_shift, n, 2)
     center = box[:, :2] + box[:, 2:] / 2 - shift * step
     search = warp(footage, sampler.images[second], center, step, spec.search_size)
     boxes = torch.cat([shift, box[:, 2:] / step.abs()], 1)
-    search = _paste(footage, sampler, spec, config, search, boxes, random)
+    search.index_copy_(0, *_pasted(footage, sampler, spec, config, search, boxes, draws))
 
-    exemplar = color(exemplar, config.color, random)
-    search = color(search, config.color, random)
-    m = round(n * config.negatives)
-    rows = torch.randperm(n, generator=random, device=device)[:m]
+    exemplar = color(exemplar, config.color, draws)
+    search = color(search, config.color, draws)
+    rows = draws.order(n)[: round(n * config.negatives)]
     # the next row of the batch is another object, except for a rare double draw
     return PairBatch(exemplar, search, boxes, torch.stack([rows, (rows + 1) % n], 1))
 
@@ -122,35 +127,35 @@ def _step(box: Tensor, spec: ModelSpec, context: float) -> Tensor:
     return (side / spec.exemplar_size)[:, None].expand(-1, 2)
 
 
-def _paste(
+def _pasted(
     footage: Footage,
     sampler: PairSampler,
     spec: ModelSpec,
     config: PairConfig,
     search: Tensor,
     boxes: Tensor,
-    random: Generator,
-) -> Tensor:
-    """Put other objects, cut out by their boxes, into some search regions: distractors and occluders."""
-    device, side = search.device, spec.search_size
-    rows = (torch.rand(len(search), generator=random, device=device) < config.paste).nonzero()[:, 0]
+    draws: Draws,
+) -> tuple[Tensor, Tensor]:
+    """Some search regions with another object, cut out by its box, put in: a distractor or an occluder.
+
+    Their rows (M,) in `search` and what becomes of them, (M, 3, 255, 255)
+    """
+    side = spec.search_size
+    rows = draws.rows(len(search), config.paste)
     if not len(rows):
-        return search
-    donor, _ = sampler.draw(len(rows), 0, random)
+        return rows, search[rows]
+    donor, _ = sampler.draw(len(rows), 0, draws)
     box = sampler.boxes[donor]
-    size = torch.rand(len(rows), 1, generator=random, device=device) * 0.7 + 0.6
+    size = draws.uniform(len(rows), 1) * 0.7 + 0.6
     step = _step(box, spec, config.context) / size
-    place = (torch.rand(len(rows), 2, generator=random, device=device) - 0.5) * side
+    place = draws.around(side / 2, len(rows), 2)
     half = box[:, 2:] / step / 2
     target, target_half = boxes[rows, :2], boxes[rows, 2:] / 2
     overlap = (target + target_half).minimum(place + half) - (target - target_half).maximum(place - half)
     covered = overlap.clamp(min=0).prod(1) / (4 * target_half.prod(1))
-    fits = (covered <= config.occlusion).nonzero()[:, 0]
-    if not len(fits):
-        return search
-    rows, donor, box, step, place, half = (t[fits] for t in (rows, donor, box, step, place, half))
+    fits = covered <= config.occlusion  # the few others are cut out in vain: asking costs a GPU more
     patch = warp(footage, sampler.images[donor], box[:, :2] + box[:, 2:] / 2 - place * step, step, side)
-    grid = torch.arange(side, device=device) - (side - 1) / 2
-    inside = (grid - place[:, :, None]).abs() < half[:, :, None]
+    grid = torch.arange(side, device=search.device) - (side - 1) / 2
+    inside = ((grid - place[:, :, None]).abs() < half[:, :, None]) & fits[:, None, None]
     mask = inside[:, 1, :, None] & inside[:, 0, None, :]
-    return search.index_copy(0, rows, torch.where(mask[:, None], patch, search[rows]))
+    return rows, torch.where(mask[:, None], patch, search[rows])

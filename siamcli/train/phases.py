@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
-from torch import Generator, nn
+from torch import nn
 
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.train.config import TrainConfig
 from siamcli.train.distill import Distiller, distill_crops
+from siamcli.train.draws import Draws
 from siamcli.train.losses import TrackerLoss
 from siamcli.train.pairs import PairSampler, draw_pairs
 from siamcli.train.schedule import PhaseConfig
@@ -30,7 +30,7 @@ class Phase(Protocol):
     def module(self) -> nn.Module: ...
     @property
     def backbone(self) -> nn.Module | None: ...
-    def batch(self, step: int, n: int, random: Generator) -> tuple[object, ...]:
+    def batch(self, step: int, n: int, draws: Draws) -> tuple[object, ...]:
         """Arguments for `module`; n is this process's part of the batch."""
         ...
 
@@ -49,11 +49,11 @@ class DistillPhase:
     def config(self) -> PhaseConfig:
         return self.whole.distill.phase
 
-    def batch(self, step: int, n: int, random: Generator) -> tuple[object, ...]:
+    def batch(self, step: int, n: int, draws: Draws) -> tuple[object, ...]:
         sizes = self.whole.distill.sizes
-        which = torch.randint(len(sizes), (1,), generator=random, device=random.device)
+        size = sizes[draws.integer(0, len(sizes))]
         forced = self.module.twins and step < self.whole.distill.forced * self.config.steps
-        return distill_crops(self.footage, n, sizes[int(which)], self.whole.pairs.color, random), forced
+        return distill_crops(self.footage, n, size, self.whole.pairs.color, draws), forced
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +78,6 @@ class TrackPhase:
     def backbone(self) -> nn.Module:
         return self.model.backbone
 
-    def batch(self, step: int, n: int, random: Generator) -> tuple[object, ...]:
-        pairs = draw_pairs(self.footage, self.sampler, self.model.spec, self.whole.pairs, n, random)
-        return pairs, random
+    def batch(self, step: int, n: int, draws: Draws) -> tuple[object, ...]:
+        pairs = draw_pairs(self.footage, self.sampler, self.model.spec, self.whole.pairs, n, draws)
+        return pairs, draws

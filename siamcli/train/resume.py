@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from siamcli.errors import InputError, OutputError
+from siamcli.parts import whole_file
 
 __all__ = ["Progress", "read_progress", "write_progress"]
 
@@ -33,16 +33,11 @@ class Progress:
 
 def write_progress(progress: Progress, path: Path) -> None:
     """Atomic: a full disk leaves the previous checkpoint in place.  Raises OutputError."""
-    part = path.with_name(path.name + ".part")
     plain = {name: getattr(progress, name) for name in Progress.__slots__}
     try:
-        with part.open("wb") as file:
+        with whole_file(path, overwrite=True) as part, part.open("wb") as file:
             torch.save(plain, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except (OSError, RuntimeError) as error:  # torch reports a failed write as RuntimeError
-        part.unlink(missing_ok=True)
+    except RuntimeError as error:  # torch reports a failed write so
         raise OutputError(
             f"cannot write {path}: {error}", hint="the previous checkpoint is untouched; free some space"
         ) from error

@@ -19,7 +19,8 @@ class PhaseConfig:
     The rate warms up over `warmup` of the steps, stays for `hold` of them, then decays to `final`
     times itself, along a logarithmic line or a cosine.  The backbone rests for the first `frozen` of
     the steps and then learns at `backbone_rate` times the rate; with `fixed_norm` its batch
-    statistics stay as they were (right for features that are already trained).
+    statistics stay as they were (right for features that are already trained).  The parts of it named
+    in `resting` never learn: the first layers see edges and colours whatever the task, and cost most.
     """
 
     steps: int = 100_000
@@ -36,6 +37,7 @@ class PhaseConfig:
     frozen: float = 0.5
     backbone_rate: float = 0.1
     fixed_norm: bool = True
+    resting: tuple[str, ...] = ()
 
 
 def rate_at(step: int, config: PhaseConfig) -> float:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from siamcli.model.anchors import encode
+from siamcli.train.draws import Draws
 
 __all__ = ["TargetConfig", "Targets", "anchor_iou", "make_targets"]
 
@@ -40,20 +40,20 @@ def anchor_iou(boxes: Tensor, anchors: Tensor) -> Tensor:
     return inter / (boxes[:, 2:].prod(1)[:, None] + anchors[2:].prod(0) - inter)
 
 
-def make_targets(boxes: Tensor, anchors: Tensor, config: TargetConfig, random: Generator) -> Targets:
+def make_targets(boxes: Tensor, anchors: Tensor, config: TargetConfig, draws: Draws) -> Targets:
     """Boxes (N, 4) as cx, cy, w, h from the region's middle; anchors (4, M)."""
     overlap = anchor_iou(boxes, anchors)
-    positive = _choose(overlap > config.positive, config.positives, random)
+    positive = _choose(overlap > config.positive, config.positives, draws)
     rest = config.total - positive.sum(1, keepdim=True)
-    negative = _choose(overlap < config.negative, rest, random)
+    negative = _choose(overlap < config.negative, rest, draws)
     delta = encode(boxes[:, :, None].expand(-1, -1, anchors.shape[1]), anchors)
     return Targets(_share(positive), _share(negative), delta)
 
 
-def _choose(candidates: Tensor, limit: int | Tensor, random: Generator) -> Tensor:
+def _choose(candidates: Tensor, limit: int | Tensor, draws: Draws) -> Tensor:
     """At most `limit` random candidates per row of a (N, M) mask."""
-    order = torch.rand(candidates.shape, generator=random, device=candidates.device) - candidates.float()
-    rank = order.argsort(1).argsort(1)
+    order = draws.uniform(*candidates.shape) - candidates.float()
+    rank = order.argsort(stable=True, dim=1).argsort(1)  # of two equal numbers every device takes the first
     return candidates & (rank < limit)
 
 

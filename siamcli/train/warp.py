@@ -19,7 +19,7 @@ def warp(footage: Footage, images: Tensor, center: Tensor, step: Tensor, out: in
 
     Axis-aligned, so that a box stays a box, and without antialiasing, like the tracker's own crop.
     """
-    device = footage.pixels.device
+    n, device = len(images), footage.pixels.device
     grid = torch.arange(out, device=device, dtype=torch.float32) - (out - 1) / 2
     size = footage.size[images]
     # pixel centres: coordinate 0 of an image is the left edge of its first pixel
@@ -31,16 +31,18 @@ def warp(footage: Footage, images: Tensor, center: Tensor, step: Tensor, out: in
     x0, y0 = low_i.minimum(last).clamp(min=0).unbind(1)
     x1, y1 = (low_i + 1).minimum(last).clamp(min=0).unbind(1)
     width, start = size[:, :1], footage.start[images][:, None, None]
-    top, bottom = (start + (y * width)[:, :, None] for y in (y0, y1))
+    # Rows of 3 * out values, and in place: on long runs of values a CPU is twice as fast.
+    fx, fy = frac[:, 0, None, :].repeat_interleave(3, 2), frac[:, 1, :, None]
 
     def pick(rows: Tensor, columns: Tensor) -> Tensor:
         index = (rows + columns[:, None, :]).flatten()
-        return footage.pixels.index_select(0, index).view(len(images), out, out, 3).float()
+        return footage.pixels.index_select(0, index).view(n, out, 3 * out).float()
 
-    fx, fy = frac[:, 0, None, :, None], frac[:, 1, :, None, None]
-    upper = torch.lerp(pick(top, x0), pick(top, x1), fx)
-    lower = torch.lerp(pick(bottom, x0), pick(bottom, x1), fx)
-    crops = torch.lerp(upper, lower, fy)
-    seen = (inside[:, 1, :, None] & inside[:, 0, None, :])[..., None]
-    crops = torch.where(seen, crops, footage.mean[images][:, None, None, :])
-    return crops.permute(0, 3, 1, 2)
+    def between(y: Tensor) -> Tensor:
+        rows = start + (y * width)[:, :, None]
+        return pick(rows, x0).lerp_(pick(rows, x1), fx)
+
+    crops = between(y0).lerp_(between(y1), fy)
+    seen = inside[:, 1, :, None] & inside[:, 0, None, :].repeat_interleave(3, 2)
+    torch.where(seen, crops, footage.mean[images].repeat(1, out)[:, None, :], out=crops)
+    return crops.view(n, out, out, 3).permute(0, 3, 1, 2)

@@ -1,0 +1,31 @@
+"""How outputs are named after targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["file_stem", "target_paths"]
+
+
+def file_stem(text: str) -> str:
+    """`text` as part of a file name on any system.
+
+    >>> file_stem("player 7/left")
+    'player_7_left'
+    """
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in text)
+
+
+def target_paths(path: str, labels: Sequence[str | None]) -> list[str]:
+    """`path`, or one path per target where it holds `{target}`: the label, else the number.
+
+    >>> target_paths("a.{target}.csv", ["ball", None, "ball"])
+    ['a.ball.csv', 'a.2.csv', 'a.ball_3.csv']
+    """
+    if "{target}" not in path:
+        return [path]
+    names: list[str] = []
+    for number, label in enumerate(labels, start=1):
+        name = file_stem(label or str(number))
+        names.append(name if name not in names else f"{name}_{number}")
+    return [path.replace("{target}", name) for name in names]

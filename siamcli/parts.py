@@ -1,0 +1,133 @@
+"""Outputs that are whole or not there: they grow beside the target, and get its name at the end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from siamcli.errors import OutputError
+
+__all__ = [
+    "PartFile",
+    "make_folder",
+    "part_path",
+    "reporting",
+    "whole_file",
+    "whole_folder",
+    "write_text",
+]
+
+
+@contextmanager
+def reporting(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to write into an OutputError that names `path`."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        hints = {
+            "FileNotFoundError": "make the folder first",
+            "FileExistsError": "a file has that name: name a folder",
+            "NotADirectoryError": "the folder in that path is a file",
+            "PermissionError": "choose a folder that you may write to",
+        }
+        hint = hints.get(type(error).__name__, "free some space, or choose another folder")
+        if error.errno == errno.ENAMETOOLONG:
+            hint = "choose a shorter name with -o"
+        raise OutputError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder and those above it, if they are missing; raises OutputError."""
+    with reporting(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def part_path(target: Path, *, own: bool = False) -> Path:
+    """Where `target` grows: a name that only siamtrack makes, with `own` only this process.
+
+    What a killed run left there is replaced; NAME.part, which browsers and others use, is not ours.
+
+    >>> part_path(Path("a.csv")).name
+    'a.csv.siamtrack.part'
+    """
+    process = f".{os.getpid()}" if own else ""
+    return target.with_name(f"{target.name}{process}.siamtrack.part")
+
+
+class PartFile:
+    """The name under which an output grows, and its two ends: `commit` and `discard`.
+
+    Raises OutputError when `target` exists and may not be replaced, or cannot be written.
+    """
+
+    def __init__(self, target: Path, *, overwrite: bool) -> None:
+        self.target = target
+        if target.is_dir():
+            raise OutputError(f"{target} is a folder", hint="name a file")
+        if target.exists() and not overwrite:
+            raise OutputError(f"{target} exists", hint="-y replaces it, -n skips it")
+        self.path = part_path(target)
+        with reporting(target):
+            self.path.unlink(missing_ok=True)
+            self.path.touch(exist_ok=False)
+
+    def commit(self) -> None:
+        """Give the finished file its name, once its bytes are on the disk."""
+        with reporting(self.target):
+            with self.path.open("rb+") as file:
+                os.fsync(file.fileno())
+            self.path.replace(self.target)
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """An empty file to write, which becomes `target` when the block ends well, and else goes away.
+
+    Raises OutputError when `target` exists and may not be replaced, or the system refuses.
+    """
+    part = PartFile(target, overwrite=overwrite)
+    try:
+        with reporting(target):
+            yield part.path
+        part.commit()
+    except BaseException:
+        part.discard()
+        raise
+
+
+@contextmanager
+def whole_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """An empty folder to fill, which becomes `target` when the block ends well, and else goes away.
+
+    Two processes may fill one each: the last one stays.  Raises OutputError as `whole_file` does.
+    """
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target} exists", hint="choose another folder with -o, or remove it")
+    part = part_path(target, own=True)
+    try:
+        with reporting(target):
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir(parents=True)
+            yield part
+            if overwrite:
+                shutil.rmtree(target, ignore_errors=True)
+            part.replace(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def write_text(path: Path, text: str, *, overwrite: bool = True) -> None:
+    """Write a whole UTF-8 file or nothing, with the folders it needs.  Raises OutputError."""
+    make_folder(path.parent)
+    with whole_file(path, overwrite=overwrite) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
