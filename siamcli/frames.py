@@ -39,6 +39,7 @@ class SourceInfo:
 
     `size` is (width, height) after rotation.  `count` is what the container announces: an
     estimate.  `rotation` is the clockwise turn in degrees that has already been applied.
+    `pixel_aspect` is a pixel's width by its height where it is shown; nothing is scaled by it.
     """
 
     name: str
@@ -46,6 +47,7 @@ class SourceInfo:
     fps: Fraction | None = None
     count: int | None = None
     rotation: int = 0
+    pixel_aspect: Fraction = Fraction(1)
 
 
 class FrameSource(Protocol):

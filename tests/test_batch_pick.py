@@ -39,7 +39,7 @@ class Hand:
     def __init__(self, display, process):
         self._env = {**os.environ, "DISPLAY": display}
         self.process = process
-        search = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "^siamtrack pick$"]
+        search = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "^siamtrack pick: . of .: clips/"]
         self._window = subprocess.run(
             search, env=self._env, capture_output=True, text=True, check=True, timeout=60
         ).stdout.split()[-1]
@@ -114,4 +114,6 @@ def test_pick_without_a_display(start_siamtrack, tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     process = start_siamtrack("pick", DEMO, text=True)
     err = process.communicate(timeout=60)[1]
-    assert process.returncode == 9 and "no display" in err and "Traceback" not in err
+    assert (
+        process.returncode == 9 and "no display" in err and "--pick-browser" in err and "Traceback" not in err
+    )

@@ -104,6 +104,8 @@ def test_impossible_boxes(run, tmp_path, box, code, says):
     [
         ((), 2, "where is the target?"),
         (("--box", BOX, "--pick"), 2, "not both"),
+        (("--box", BOX, "--pick-browser"), 2, "not both"),
+        (("--pick", "--pick-browser"), 2, "not both"),
         (("--box", BOX, "--stride", "0"), 2, "stride"),
         (("--box", BOX, "--start", "soon"), 3, "not a time"),
         (("--box", BOX, "--start", "500f", "--end", "600f"), 3, "no frame between"),
@@ -300,4 +302,6 @@ def test_no_display_says_what_to_do(start_siamtrack, weights, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     process = start_siamtrack("run", DEMO, "--weights", weights, "--pick")
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 9 and b"--box" in err and b"Traceback" not in err
+    assert (
+        process.returncode == 9 and b"--box" in err and b"--pick-browser" in err and b"Traceback" not in err
+    )

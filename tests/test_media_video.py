@@ -90,6 +90,23 @@ def test_odd_sizes_are_padded(tmp_path: Path) -> None:
     assert np.median(error) < 4
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize(("stored", "turned", "shown"), [("64/45", 0, "64:45"), ("4/3", 90, "3:4")])
+def test_pixels_that_are_not_square_stay_so(tmp_path, suffix, stored, turned, shown) -> None:
+    """As on a DVD, and as a phone held upright turns it; ffmpeg says how it will be shown."""
+    clips.constant(tmp_path / "flat.mp4", "-vf", f"setsar={stored}", "-c:v", "libx264", sound=True)
+    source = tmp_path / "a.mp4"
+    turn = ("-display_rotation:v:0", str(turned))
+    clips.ffmpeg(*turn, "-i", str(tmp_path / "flat.mp4"), "-c", "copy", str(source))
+    given, back = copy(source, tmp_path / f"out{suffix}")
+    assert f"[SAR {shown} DAR " in described(tmp_path / f"out{suffix}")
+    width, height = clips.SIZE if turned == 0 else clips.SIZE[::-1]
+    assert given[0].image.shape == back[0].image.shape == (height, width, 3)  # as stored, nothing scaled
+    square = clips.constant(tmp_path / "square.mp4")
+    copy(square, tmp_path / "copy.mp4")
+    assert "SAR 1:1" in described(tmp_path / "copy.mp4")
+
+
 def test_sound_is_carried_over(tmp_path: Path) -> None:
     _, back = copy(clips.portrait(tmp_path / "a.mp4"), tmp_path / "out.mp4")
     assert back[0].image.shape == (clips.SIZE[0], clips.SIZE[1], 3)

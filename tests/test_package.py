@@ -17,7 +17,9 @@ def test_wheel_holds_weights_and_data(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         archive.extractall(tmp_path / "site")
-    data = [p for p in (ROOT / "siamcli").rglob("*") if p.suffix in (".toml", ".csv", ".json", ".typed")]
+    data = [
+        p for p in (ROOT / "siamcli").rglob("*") if p.suffix in (".toml", ".csv", ".json", ".html", ".typed")
+    ]
     wanted = {str(p.relative_to(ROOT)) for p in data}
     wanted |= {f"siamcli/weights/{p.name}" for p in (ROOT / "weights").glob("*.safetensors")}
     assert wanted <= names and "siamcli/py.typed" in names

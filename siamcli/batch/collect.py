@@ -13,8 +13,7 @@ from siamcli.batch.clips import Clip, name_from, same_file
 from siamcli.batch.manifest import COLUMNS, read_manifest
 from siamcli.boxes import Box
 from siamcli.errors import InputError, PickError
-from siamcli.media.display import Window
-from siamcli.media.pick import pick_in
+from siamcli.media.pick import Ask
 from siamcli.media.sources import open_source
 from siamcli.parts import make_folder, reporting
 
@@ -42,28 +41,27 @@ def without_box(clips: Sequence[Clip], manifest: Path) -> list[Clip]:
     return [clip for clip in clips if same_file(clip.source) not in known]
 
 
-def pick_all(clips: Sequence[Clip], manifest: Path) -> Iterator[Picked]:
-    """Show the first frame of every clip and add the box to `manifest`, at once; yields each clip.
+def pick_all(clips: Sequence[Clip], manifest: Path, ask: Ask) -> Iterator[Picked]:
+    """Ask about the first frame of every clip and add the box to `manifest`, at once; yields each clip.
 
-    Raises PickError when the user cancels, and without a display: what was picked is kept.
+    Raises PickError when the user cancels: what was picked is kept.
     """
     make_folder(manifest.parent)
-    with Window("siamtrack pick") as window:
-        for clip in clips:
-            try:
-                with open_source(clip.source) as frames:
-                    first = next(iter(frames))
-            except InputError as error:
-                yield Picked(clip, error=error)
-                continue
-            box = pick_in(window, first.image)
-            if box is None:
-                raise PickError(
-                    f"stopped at {clip.source}",
-                    hint="the same command goes on there; all boxes so far are kept",
-                )
-            _append(manifest, clip, box)
-            yield Picked(clip, box)
+    for number, clip in enumerate(clips, start=1):
+        try:
+            with open_source(clip.source) as frames:
+                first = next(iter(frames))
+        except InputError as error:
+            yield Picked(clip, error=error)
+            continue
+        box = ask(first.image, f"siamtrack pick: {number} of {len(clips)}: {clip.source}")
+        if box is None:
+            raise PickError(
+                f"stopped at {clip.source}",
+                hint="the same command goes on there; all boxes so far are kept",
+            )
+        _append(manifest, clip, box)
+        yield Picked(clip, box)
 
 
 def _append(manifest: Path, clip: Clip, box: Box) -> None:

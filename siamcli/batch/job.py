@@ -31,7 +31,7 @@ __all__ = ["Job", "Recording", "describe", "starts_in"]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be done with one source; no targets means that they are to be picked in a window."""
+    """What is to be done with one source; no targets means that the user is asked for one."""
 
     source: str
     targets: tuple[Target, ...]

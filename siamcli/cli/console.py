@@ -29,6 +29,7 @@ __all__ = [
     "Debug",
     "Quiet",
     "Verbose",
+    "ask",
     "debugging",
     "error",
     "listing",
@@ -72,6 +73,11 @@ def say(message: str, style: str = "") -> None:
     """A line for people, on stderr; nothing under --quiet."""
     if not _level["quiet"]:
         err.print(message, style=style, markup=False)
+
+
+def ask(message: str) -> None:
+    """What people must do before anything goes on, on stderr, also under --quiet."""
+    err.print(message, markup=False)
 
 
 def tell(message: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from siamcli.batch.job import Job, Recording, describe, starts_in
 from siamcli.boxes import Box
 from siamcli.cli import console
+from siamcli.errors import PickError
 from siamcli.frames import Frame
 from siamcli.load import LoadedTracker
 from siamcli.media.prefetch import prefetch
@@ -19,13 +20,18 @@ from siamcli.media.sources import expected_count, open_source
 from siamcli.tracker.follow import Following, Start, follow
 
 if TYPE_CHECKING:
+    from siamcli.media.pick import Ask
     from siamcli.media.window import LiveWindow
 
 __all__ = ["follow_source"]
 
 
-def follow_source(job: Job, load: Callable[[], LoadedTracker], *, show: bool) -> dict[str, Any]:
+def follow_source(
+    job: Job, load: Callable[[], LoadedTracker], *, picker: AbstractContextManager[Ask], show: bool
+) -> dict[str, Any]:
     """Track, write every output, report to people; returns the summary document.
+
+    `picker` is opened for a job without targets.
 
     Whatever stops it (a damaged source, Ctrl-C, a full disk), outputs that were begun are finished
     and say that they are incomplete.
@@ -37,7 +43,7 @@ def follow_source(job: Job, load: Callable[[], LoadedTracker], *, show: bool) ->
         rest = iter(frames)
         first = next(rest)
         clock.lap("open the source and decode its first frame")
-        starts = _starts(job, first)
+        starts = _starts(job, first, picker)
         window = stack.enter_context(_live_window(job.source)) if show else None
         loaded = load()
         clock.lap(f"load {loaded.model} for {loaded.tracker.engine.name}")
@@ -112,13 +118,17 @@ class _Run:
         }
 
 
-def _starts(job: Job, first: Frame) -> list[Start]:
+def _starts(job: Job, first: Frame, picker: AbstractContextManager[Ask]) -> list[Start]:
     """The targets in pixels of the first frame, echoed to the user."""
     height, width = first.image.shape[:2]
     if not job.targets:
-        from siamcli.media.pick import pick_box
-
-        starts = [Start(pick_box(first.image, f"siamtrack: {job.source}"))]
+        with picker as ask:
+            box = ask(first.image, f"siamtrack: {job.source}")
+        if box is None:
+            raise PickError(
+                "no box was picked", hint="drag a box and confirm it, or give it with --box x,y,w,h"
+            )
+        starts = [Start(box)]
     else:
         starts = starts_in(job, first)
     for number, (start, label) in enumerate(zip(starts, job.labels, strict=True), start=1):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
+from siamcli.cli.picking import PickBrowser, picker
 from siamcli.errors import PartialError
 
 __all__ = ["pick"]
@@ -18,6 +19,7 @@ def pick(
     output: Annotated[Path, typer.Option("--output", "-o", help="The manifest; it is added to.")] = Path(
         "boxes.csv"
     ),
+    pick_browser: PickBrowser = False,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders in folders too.")] = False,
     quiet: Annotated[bool, console.Quiet] = False,
 ) -> None:
@@ -34,12 +36,13 @@ def pick(
     if not left:
         return
     failures: list[tuple[str, str]] = []
-    for number, picked in enumerate(pick_all(left, output), start=1):
-        if picked.error is not None:
-            failures.append((picked.clip.source, str(picked.error)))
-        elif picked.box is not None:
-            place = ",".join(f"{value:g}" for value in picked.box)
-            console.say(f"{number} of {len(left)}: {picked.clip.source}: {place}")
+    with picker("siamtrack pick", browser=pick_browser) as ask:
+        for number, picked in enumerate(pick_all(left, output, ask), start=1):
+            if picked.error is not None:
+                failures.append((picked.clip.source, str(picked.error)))
+            elif picked.box is not None:
+                place = ",".join(f"{value:g}" for value in picked.box)
+                console.say(f"{number} of {len(left)}: {picked.clip.source}: {place}")
     if failures:
         console.listing(failures)
         raise PartialError(

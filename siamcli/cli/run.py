@@ -10,6 +10,7 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.options import TrackerOptions, takes_tracker
 from siamcli.cli.outputs import existing, keep_apart, output_paths
+from siamcli.cli.picking import PickBrowser, picker
 from siamcli.errors import LostError, OutputError
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
 from siamcli.media.suffixes import VIDEO_SUFFIXES
@@ -41,6 +42,7 @@ def run(
     ] = None,
     box_format: Annotated[BoxFormat, typer.Option(help="What the four numbers of a box are.")] = "xywh",
     pick: Annotated[bool, typer.Option("--pick", help="Draw the box in a window.")] = False,
+    pick_browser: PickBrowser = False,
     output: Annotated[
         list[str] | None,
         typer.Option(
@@ -98,10 +100,13 @@ def run(
     For example: siamtrack run video.mp4 --box 300,120,80,70
     """
     targets = _targets(box, box_at, box_file, box_format)
-    if pick and targets:
-        raise typer.BadParameter("give --pick or a box, not both")
-    if not (pick or targets):
-        raise typer.BadParameter("where is the target? give --box x,y,w,h, or --pick to draw it")
+    ways = [bool(targets), pick, pick_browser]
+    if sum(ways) > 1:
+        raise typer.BadParameter("give a box, --pick or --pick-browser, not both")
+    if not any(ways):
+        raise typer.BadParameter(
+            "where is the target? give --box x,y,w,h, or draw it with --pick or --pick-browser"
+        )
     if overwrite and skip_existing:
         raise typer.BadParameter("give -y or -n, not both")
     first, last = (None if text is None else parse_time(text) for text in (start, end))
@@ -135,7 +140,8 @@ def run(
         overwrite=overwrite,
         encoding=VideoOptions(encoder, preset, crf),
     )
-    summary = follow_source(job, tracker.load, show=show)
+    ask = picker(f"siamtrack: {source}", browser=pick_browser)
+    summary = follow_source(job, tracker.load, picker=ask, show=show)
     if as_json:
         console.result(summary)
     if fail_if_lost and any(summary["lost"].values()):

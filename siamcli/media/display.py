@@ -69,6 +69,10 @@ class Window:
         self._scale, self._left, self._top = scale, left, top
         cv2.imshow(self._title, shown)
 
+    def rename(self, title: str) -> None:
+        """Write another title on the window."""
+        cv2.setWindowTitle(self._title, title)
+
     @property
     def area(self) -> tuple[int, int]:
         """(width, height) of the room for the picture, in pixels of the screen."""
@@ -118,5 +122,6 @@ def require_display() -> None:
         headless = "GUI:                           NONE" in cv2.getBuildInformation()
         why = "this OpenCV is a headless build" if headless else "no display to open a window on"
         raise PickError(
-            why, hint="give the box with --box x,y,w,h (see --help) instead of --pick; leave out --show"
+            why,
+            hint="draw it on a web page with --pick-browser, or give it with --box x,y,w,h; leave out --show",
         )

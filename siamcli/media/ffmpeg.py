@@ -21,7 +21,7 @@ LOG_OPTIONS = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+leve
 
 _SHOWINFO = r"\[Parsed_showinfo_\S+ @ \w+\] \[info\] "
 _CONFIG = re.compile(_SHOWINFO + r"config in time_base: (\d+/\d+), frame_rate: (\d+)/(\d+)")
-_FRAME = re.compile(_SHOWINFO + r"n: *\d+ pts: *(\S+) .* s:(\d+)x(\d+) ")
+_FRAME = re.compile(_SHOWINFO + r"n: *\d+ pts: *(\S+) .* sar:(\d+)/(\d+) s:(\d+)x(\d+) ")
 _DURATION = re.compile(r"\[info\]   Duration: (\d+):(\d+):(\d+\.\d+),")
 _RATE = re.compile(r"\[info\]   Stream #0:\S+ Video: .*, ([\d.]+) fps,")
 _AUDIO = re.compile(r"\[info\]   Stream #0:\S+ Audio: (\w+)")
@@ -52,14 +52,16 @@ class Stamp(NamedTuple):
 class DecodeLog:
     """Reads the log of an ffmpeg that runs with LOG_OPTIONS and `-vf showinfo`, line by line.
 
-    `rotation` is the clockwise turn that ffmpeg applies.  `problem` is the first error of all,
-    `damage` the first sign after the first frame that the source is damaged or cut short: before
-    it, errors are usual in streams that were joined in the middle.
+    `rotation` is the clockwise turn that ffmpeg applies, `pixel_aspect` that of the first
+    frame after it.  `problem` is the first error of all, `damage` the first sign after the first frame
+    that the source is damaged or cut short: before it, errors are usual in streams that were joined in
+    the middle.
     """
 
     def __init__(self) -> None:
         self.fps: Fraction | None = None
         self.rotation = 0
+        self.pixel_aspect = Fraction(1)
         self.audio: str | None = None
         self.problem: str | None = None
         self.damage: str | None = None
@@ -79,9 +81,11 @@ class DecodeLog:
     def read(self, line: str) -> Stamp | None:
         """Take in one line; returns what it says of a frame, if it does."""
         if match := _FRAME.match(line):
+            if not self._started and int(match[2]):  # 0 is unknown
+                self.pixel_aspect = Fraction(int(match[2]), int(match[3]))
             self._started = True
             time = float(int(match[1]) * self._time_base) if match[1] != "NOPTS" else None
-            return Stamp(time, (int(match[2]), int(match[3])))
+            return Stamp(time, (int(match[4]), int(match[5])))
         if match := _CONFIG.match(line):
             self._time_base = Fraction(match[1])
             self.fps = Fraction(int(match[2]), int(match[3])) if int(match[3]) and int(match[2]) else None

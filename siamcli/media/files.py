@@ -61,7 +61,9 @@ class VideoFile(Source):
                 hint=hint or "is it a whole video file that ffmpeg can read?",
             )
         log = self._log
-        self.info = SourceInfo(Path(name).stem, self._first.size, log.fps, log.count, log.rotation)
+        self.info = SourceInfo(
+            Path(name).stem, self._first.size, log.fps, log.count, log.rotation, log.pixel_aspect
+        )
 
     def _listen(self, stderr: IO[bytes]) -> None:
         with stderr:

@@ -1,18 +1,26 @@
-"""Point at the target: drag a box on a frame."""
+"""Point at the target: drag a box on a frame, in a window."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import cv2
 
 from siamcli.boxes import Box, clip_box
-from siamcli.errors import PickError
 from siamcli.frames import Image
 from siamcli.media.display import ESCAPE, RETURN, Window
 from siamcli.media.draw import COLORS, outline, write_text
 
-__all__ = ["pick_box", "pick_in"]
+__all__ = ["SMALLEST", "Ask", "pick_in", "window_picker"]
+
+Ask = Callable[[Image, str], Box | None]
+"""Shows an image under a title and waits: the box that the user confirms, None when cancelled.
+
+The box lies inside the image and is at least SMALLEST wide and high.  `window_picker` gives one here,
+`browser.BrowserPicker` is another.
+"""
 
 HELP = "drag a box    Enter: use it    drag again: another    Esc: cancel"
 SMALLEST = 2.0  # pixels; less is a click, not a drag
@@ -39,13 +47,16 @@ class _Drag:
             self._anchor = None
 
 
-def pick_box(image: Image, title: str) -> Box:
-    """Open a window on `image` and wait for a box; raises PickError when cancelled or without display."""
+@contextmanager
+def window_picker(title: str) -> Iterator[Ask]:
+    """One window, in which every image is shown in turn; raises PickError without a display."""
     with Window(title) as window:
-        box = pick_in(window, image)
-    if box is None:
-        raise PickError("no box was picked", hint="drag a box and press Enter, or give it with --box x,y,w,h")
-    return box
+
+        def ask(image: Image, title: str) -> Box | None:
+            window.rename(title)
+            return pick_in(window, image)
+
+        yield ask
 
 
 def pick_in(window: Window, image: Image) -> Box | None:

@@ -29,8 +29,9 @@ SNAP = 0.0006  # seconds; Matroska and AVI round timestamps to milliseconds, the
 class VideoWriter(Output):
     """Encodes frames as they come; `close` adds the sound and gives the file its name.
 
-    Images of odd size are padded by one row or column, never rescaled.  The first frame has time 0.
-    The sound of the file `audio` is cut to the same stretch.  Raises OutputError.
+    Images of odd size are padded by one row or column, never rescaled; pixels that are not square stay
+    so.  The first frame has time 0.  The sound of the file `audio` is cut to the same stretch.
+    Raises OutputError.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class VideoWriter(Output):
     ) -> None:
         self._options = options or VideoOptions()
         self._rate = info.fps or self._options.fps
+        self._pixel_aspect = info.pixel_aspect
         # ticks per frame: fine enough for variable rates, exact for constant ones
         self._ticks = 1
         while self._rate.numerator * self._ticks < 90_000:
@@ -111,6 +113,7 @@ class VideoWriter(Output):
         # before the pixels of each frame.
         encoder = encoder_named(self._options.encoder)
         filters = ["pad=ceil(iw/2)*2:ceil(ih/2)*2", "scale=out_color_matrix=bt709:out_range=tv"]
+        filters.append(f"setsar={self._pixel_aspect}:max=65535")  # as large as H.264 can say it
         child = self._run(
             subprocess.PIPE,
             *encoder.before,

@@ -1,0 +1,40 @@
+"""How the user points: the one place that chooses between a window and a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from siamcli.cli import console
+
+if TYPE_CHECKING:
+    from siamcli.media.pick import Ask
+
+__all__ = ["PickBrowser", "picker"]
+
+PickBrowser = Annotated[
+    bool, typer.Option("--pick-browser", help="Draw the box on a web page: needs no display, works over SSH.")
+]
+
+
+@contextmanager
+def picker(title: str, *, browser: bool) -> Iterator[Ask]:
+    """Gives what asks the user for boxes; opens when it is entered.
+
+    Raises PickError without a display, unless it is for a `browser`, whose address people are told.
+    """
+    if not browser:
+        from siamcli.media.pick import window_picker
+
+        with window_picker(title) as ask:
+            yield ask
+        return
+    from siamcli.media.browser import BrowserPicker
+
+    with closing(BrowserPicker()) as page:
+        console.ask(f"open in a browser: {page.address}")
+        console.ask(f"from elsewhere, first: ssh -L {page.port}:127.0.0.1:{page.port} THIS_MACHINE")
+        yield page
