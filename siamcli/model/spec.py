@@ -86,7 +86,7 @@ class TrackerParams:
 
 
 def default_params(spec: ModelSpec) -> TrackerParams:
-    """What an architecture tracks with until it is tuned; without box refinement as SiamFC does."""
+    """What an architecture tracks with until it is tuned; without box refinement as SiamFC with 3 scales."""
     if spec.correlation == "plain":
         return TrackerParams(
             window_influence=0.176, lr=0.59, scales=(1 / 1.0375, 1.0375), scale_penalty=0.9745

@@ -81,7 +81,7 @@ def _rank_anchors(cls: Tensor, loc: Tensor, grid: SearchGrid, sizes: Tensor, pen
 
 
 def _rank_places(cls: Tensor, grid: SearchGrid, sizes: Tensor) -> Ranked:
-    """The target's own box at every pixel: similarity interpolated, prefer the centre (SiamFC, section 2.3).
+    """The target's own box at every pixel: similarity interpolated, prefer the centre (SiamFC, section 4.1).
 
     What is ranked is the similarity itself: scores near 1 hardly differ.
     """

@@ -133,7 +133,10 @@ class Tracker:
 
     def _evidence(self, answer: tuple[Candidate, Region]) -> float:
         """How much speaks for the scale of a region: the raw similarity where there is much of it, as in
-        SiamFC, yet never negative, so that the penalty always lowers it."""
+        SiamFC, yet never negative, so that the penalty always lowers it.
+
+        It ends at 16, where a score can come no nearer to 1: then the size stays as it is.
+        """
         candidate, region = answer
         evidence = -math.log1p(-min(candidate.score, 1 - 1e-7))
         return evidence if region.factor == 1 else evidence * self.engine.params.scale_penalty
