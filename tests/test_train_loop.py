@@ -65,6 +65,15 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, stop_after: int) -> None:
     assert all(v.isfinite().all() for v in moved.values())
 
 
+def test_no_steps_give_the_untrained_weights(tmp_path: Path) -> None:
+    assert run(make_config(tmp_path, steps=0)) == []
+    torch.manual_seed(0)  # as the run began
+    untrained = SiamRPN(SPECS["siamrpnpp-r18"]).state_dict()
+    written = tensors(tmp_path)
+    assert all(torch.equal(written[f"model.{name}"], value) for name, value in untrained.items())
+    assert read_native(tmp_path / "out" / "siamrpnpp-r18.safetensors").name == "siamrpnpp-r18"
+
+
 def test_resting_parts_stay_as_they_were(tmp_path: Path) -> None:
     more = 'frozen = 0.0\nbackbone_rate = 1.0\nwarmup = 0.0\nresting = ["conv1", "layer1.0"]'
     run(make_config(tmp_path, steps=1, more=more))

@@ -59,9 +59,9 @@ def train(
 ) -> Iterator[Step]:
     """Run the phases of `config`, from `start` (weights of the same architecture) or from nothing.
 
-    Writes `checkpoint.pt` and the weights into the output folder every `save_every` steps, at the end,
-    and when the generator is closed between two steps.  With `resume` it goes on from that
-    checkpoint as if it had never stopped.  Under torchrun every process calls this.
+    Writes `checkpoint.pt` and the weights into the output folder every `save_every` steps, at the end
+    (also of no steps at all), and when the generator is closed between two steps.  With `resume` it
+    goes on from that checkpoint as if it had never stopped.  Under torchrun every process calls this.
     """
     output = Path(config.output)
     torch.manual_seed(config.seed)
@@ -124,7 +124,7 @@ def _run(phase: Phase, config: TrainConfig, before: Progress | None, model: Siam
             values = {name: float(value) for name, value in losses.items()}
             now = time.perf_counter()
             done = step + 1
-            if done % config.save_every == 0 or done == settings.steps:
+            if done % config.save_every == 0:
                 save(done)
                 saved = done
             pairs = done * batch * world
@@ -133,6 +133,8 @@ def _run(phase: Phase, config: TrainConfig, before: Progress | None, model: Siam
         if saved != done:
             save(done)
         raise
+    if saved != done:
+        save(done)
 
 
 def _place(module: M, device: torch.device) -> M:
