@@ -77,6 +77,7 @@ def tune(
     typer.echo(best[1], nl=False)
 
 
-def _toml(values: dict[str, float | int | None]) -> str:
+def _toml(values: dict[str, object]) -> str:
     """A flat parameter file; what is None is left to its default."""
-    return "".join(f"{key} = {value!r}\n" for key, value in values.items() if value is not None)
+    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items() if v is not None}
+    return "".join(f"{key} = {value!r}\n" for key, value in plain.items())
