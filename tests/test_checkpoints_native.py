@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from siamcli.checkpoints.header import Precision, read_header, sha256_of
 from siamcli.checkpoints.native import Checkpoint, read_native, write_native
+from siamcli.checkpoints.params import read_params
 from siamcli.errors import OutputError, WeightsError
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS, ModelSpec, TrackerParams, default_params
@@ -234,3 +235,37 @@ def test_unwritable_place_is_reported(checkpoint: Checkpoint, tmp_path: Path) ->
     with pytest.raises(OutputError, match="is a folder"):
         write_native(checkpoint, tmp_path / "taken")
     assert [p.name for p in tmp_path.iterdir()] == ["taken"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("context = 0", "context must be above 0 and at most 2, not 0"),
+        ("penalty_k = -0.1", "penalty_k must be finite and at least 0"),
+        ("window_influence = 1.5", "window_influence must be"),
+        ("lr = 0.0", "lr must be"),
+        ("lr = nan", "lr cannot be nan"),
+        ("min_size = 0", "min_size must be"),
+        ("lost_below = 0.9", "lost_below 0.9 must not exceed found_above 0.8"),
+        ("lost_search_size = 100", "lost_search_size must be"),
+        ("scales = [1.02, 2.0]", "scales must be above 0.5 and below 2, not 2.0"),
+        ("scale_penalty = 0.0", "scale_penalty must be"),
+        ("lr = 'fast'", "lr cannot be 'fast'"),
+        ("foo = 1", "unknown parameter foo; known: context, penalty_k"),
+    ],
+)
+def test_parameters_that_cannot_work_are_named(tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(line)
+    with pytest.raises(WeightsError, match=said) as caught:
+        read_params(path, TrackerParams())
+    assert str(path) in str(caught.value)
+    assert "damaged" not in str(caught.value.hint)
+
+
+def test_a_header_with_impossible_parameters_is_refused(native: Path, tmp_path: Path) -> None:
+    data = native.read_bytes()
+    assert data.count(b'\\"lr\\": 0.3') == 1
+    (tmp_path / "bad.safetensors").write_bytes(data.replace(b'\\"lr\\": 0.3', b'\\"lr\\": 3.0'))
+    with pytest.raises(WeightsError, match=r"bad\.safetensors: params: lr must be"):
+        read_header(tmp_path / "bad.safetensors")

@@ -42,6 +42,25 @@ def test_twins_differ_in_a_name(twin: str, tmp_path: Path) -> None:
         ("track = 3", "track must be a table"),
         ("[distill]\nsizes = 3", "sizes must be"),
         ("[track", "is not TOML"),
+        ("save_every = 0", "save_every must be finite and at least 1, not 0"),
+        ("seed = -1", "seed must be"),
+        ("[track]\nsteps = -1", "track: steps must be"),
+        ("[track]\nbatch = 0", "batch must be"),
+        ("[track]\nrate = nan", "rate must be finite and above 0, not nan"),
+        ("[track]\nrate = 0.0", "rate must be"),
+        ("[track]\nclip = inf", "clip must be"),
+        ("[track]\nwarmup = 1.5", "warmup must be at least 0 and at most 1, not 1.5"),
+        ("[distill]\nforced = -0.1", "forced must be"),
+        ("[distill]\nsizes = [127, 3]", "sizes must be"),
+        ("[distill]\nsizes = []", "sizes must name"),
+        ("[distill.phase]\nmomentum = 2", "distill: phase: momentum must be"),
+        ("[pairs]\nreach = -1", "reach must be"),
+        ("[pairs]\nnegatives = 2", "negatives must be"),
+        ("[pairs]\nsearch_shift = 128", "search_shift leaves the search region"),
+        ("[pairs.color]\nblur_cells = 1", "blur_cells must be"),
+        ("[targets]\npositives = 0", "positives must be"),
+        ("[loss]\nloc_weight = -1", "loc_weight must be"),
+        ("[[data]]\npath = 'b'\nformat = 'voc'\nstride = 0", "stride must be"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, more: str, said: str) -> None:
@@ -51,6 +70,13 @@ def test_mistakes_are_named(tmp_path: Path, more: str, said: str) -> None:
     with pytest.raises(InputError, match=said) as caught:
         load_config(str(path))
     assert caught.value.hint
+
+
+def test_an_output_without_a_name_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINIMAL.replace('"out"', '""'))
+    with pytest.raises(InputError, match="output must name a folder"):
+        load_config(str(path))
 
 
 def test_unknown_model_and_missing_file(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def damaged(path: Path, error: object) -> WeightsError:
 def _from_plain(kind: type[T], plain: object, where: str, implied: Mapping[str, object]) -> T:
     """The `kind` whose `asdict` is `plain`, or the rest of it beside what is `implied`.
 
-    Raises WeightsError for any field that is unknown, missing or of another type.
+    Raises WeightsError for any field that is unknown, missing, of another type or out of range.
     """
     if not isinstance(plain, Mapping):
         raise WeightsError(f"{where} is not a table", hint=HINT)
@@ -103,16 +103,20 @@ def _from_plain(kind: type[T], plain: object, where: str, implied: Mapping[str, 
     wrong += [f"missing {n!r}" for n in sorted(names - set(plain))]
     if wrong:
         raise WeightsError(f"{where}: {', '.join(wrong)}", hint=HINT)
-    return kind(**checked(kind, plain, where))
+    values = checked(kind, plain, where)
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise WeightsError(f"{where}: {error}", hint=HINT) from None
 
 
-def checked(kind: type[Any], plain: Mapping[str, Any], where: str) -> dict[str, Any]:
+def checked(kind: type[Any], plain: Mapping[str, Any], where: str, hint: str = HINT) -> dict[str, Any]:
     """`plain` with JSON's lists turned into tuples; WeightsError where a value does not fit the field."""
     hints = get_type_hints(kind)
     values = {name: _freeze(value) for name, value in plain.items()}
     for name, value in values.items():
         if name not in hints or not _fits(value, hints[name]):
-            raise WeightsError(f"{where}: {name} cannot be {value!r}", hint=HINT)
+            raise WeightsError(f"{where}: {name} cannot be {value!r}", hint=hint)
     return values
 
 

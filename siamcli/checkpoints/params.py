@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from siamcli.checkpoints.header import checked
@@ -17,6 +17,8 @@ else:
 
 __all__ = ["read_params"]
 
+HINT = "write lines such as penalty_k = 0.05; `siamtrack weights info` shows the names"
+
 
 def read_params(path: Path, defaults: TrackerParams) -> TrackerParams:
     """`defaults` with what the file names replaced; raises WeightsError for what it cannot mean."""
@@ -25,6 +27,14 @@ def read_params(path: Path, defaults: TrackerParams) -> TrackerParams:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise WeightsError(
             f"cannot read tracker parameters from {path}: {error}",
-            hint="write lines such as penalty_k = 0.05; `siamtrack weights info` shows the names",
+            hint=HINT,
         ) from None
-    return replace(defaults, **checked(TrackerParams, table, str(path)))
+    known = [f.name for f in fields(TrackerParams)]
+    for name in table:
+        if name not in known:
+            raise WeightsError(f"{path}: unknown parameter {name}; known: {', '.join(known)}", hint=HINT)
+    values = checked(TrackerParams, table, str(path), HINT)
+    try:
+        return replace(defaults, **values)
+    except ValueError as error:
+        raise WeightsError(f"{path}: {error}", hint="correct the value, or leave it out") from None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
+
+from siamcli.ranges import NotNegative, Positive, Range, Share, check_ranges
 
 __all__ = [
     "MMTRACKING_ANCHORS",
@@ -69,20 +71,25 @@ class TrackerParams:
 
     `scales` are the factors of the target's size that are tried on every frame beside 1, each with a
     search region of its own; their evidence counts `scale_penalty` times.  A network that refines
-    boxes needs none.
+    boxes needs none.  ValueError names a value that no tracker can work with.
     """
 
-    context: float = 0.5
-    penalty_k: float = 0.05
-    window_influence: float = 0.42
-    lr: float = 0.38
-    min_size: float = 10.0
-    lost_below: float = 0.5
-    found_above: float = 0.8
-    lost_search_size: int | None = None
-    lost_window_influence: float = 0.001
-    scales: tuple[float, ...] = ()
-    scale_penalty: float = 1.0
+    context: Annotated[float, Range(0, 2, "low")] = 0.5
+    penalty_k: NotNegative = 0.05
+    window_influence: Share = 0.42
+    lr: Annotated[float, Range(0, 1, "low")] = 0.38
+    min_size: Positive = 10.0
+    lost_below: Share = 0.5
+    found_above: Share = 0.8
+    lost_search_size: Annotated[int, Range(127, 2047)] | None = None
+    lost_window_influence: Share = 0.001
+    scales: tuple[Annotated[float, Range(0.5, 2, "both")], ...] = ()
+    scale_penalty: Annotated[float, Range(0, 1, "low")] = 1.0
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        if self.lost_below > self.found_above:
+            raise ValueError(f"lost_below {self.lost_below} must not exceed found_above {self.found_above}")
 
 
 def default_params(spec: ModelSpec) -> TrackerParams:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from siamcli.ranges import Range, Share, check_ranges
 from siamcli.train.draws import Draws
 
 __all__ = ["ColorConfig", "color"]
@@ -20,14 +22,17 @@ class ColorConfig:
     `blur` averages over a line of up to `blur_cells` pixels, along x or y, or over a small square.
     """
 
-    brightness: float = 0.3
-    contrast: float = 0.3
-    saturation: float = 0.4
-    channel: float = 0.1
-    grey: float = 0.1
-    blur: float = 0.15
-    blur_cells: int = 7
-    noise: float = 0.1
+    brightness: Share = 0.3
+    contrast: Share = 0.3
+    saturation: Share = 0.4
+    channel: Share = 0.1
+    grey: Share = 0.1
+    blur: Share = 0.15
+    blur_cells: Annotated[int, Range(2, 63)] = 7
+    noise: Share = 0.1
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 _LUMA = (0.114, 0.587, 0.299)  # BGR, ITU-R BT.601

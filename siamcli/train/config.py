@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from siamcli.errors import InputError
 from siamcli.model.spec import SPECS, ModelSpec
+from siamcli.ranges import Count, NotNegative, Range, Share, check_ranges
 from siamcli.train.losses import LossConfig
 from siamcli.train.pairs import PairConfig
 from siamcli.train.schedule import PhaseConfig
@@ -36,11 +38,14 @@ class DataConfig:
 
     path: str
     format: Literal["jsonl", "coco", "voc", "yolo", "folders", "videos"]
-    share: float = 1.0
+    share: NotNegative = 1.0
     include: str = "*"
-    stride: int = 1
-    min_side: float = 10.0
-    max_area: float = 0.3
+    stride: Count = 1
+    min_side: NotNegative = 10.0
+    max_area: Share = 0.3
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +54,16 @@ class DistillConfig:
     `forced` of the steps a student of the teacher's shape learns block by block, then as a whole."""
 
     teacher: str = ""
-    forced: float = 0.45
-    sizes: tuple[int, ...] = (127, 159, 191, 223)
+    forced: Share = 0.45
+    sizes: tuple[Annotated[int, Range(64, 1023)], ...] = (127, 159, 191, 223)
     phase: PhaseConfig = field(
         default_factory=lambda: PhaseConfig(steps=10_000, optimizer="adamw", rate=2e-3)
     )
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        if not self.sizes:
+            raise ValueError("sizes must name at least one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +73,23 @@ class TrainConfig:
     model: str
     output: str
     data: tuple[DataConfig, ...]
-    seed: int = 0
+    seed: Annotated[int, Range(0, 2**32 - 1)] = 0
     precision: Literal["bf16", "float32"] = "bf16"
-    save_every: int = 500
+    save_every: Count = 500
     export: Literal["float32", "float16", "int8"] = "int8"
     pairs: PairConfig = field(default_factory=PairConfig)
     targets: TargetConfig = field(default_factory=TargetConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     distill: DistillConfig = field(default_factory=DistillConfig)
     track: PhaseConfig = field(default_factory=PhaseConfig)
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        if not self.output:
+            raise ValueError("output must name a folder")
+        side = self.spec.search_size / 2 if self.model in SPECS else math.inf
+        if self.pairs.search_shift > side:
+            raise ValueError(f"pairs: search_shift leaves the search region: at most {side}")
 
     @property
     def spec(self) -> ModelSpec:
@@ -120,7 +138,11 @@ def _build(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - mirrors 
                     f"{where}: {item.name!r} is missing", hint="see siamtrack train --print-config"
                 )
         made: Any = kind
-        return made(**{k: _build(hints[k], v, f"{where}: {k}") for k, v in value.items()})
+        values = {k: _build(hints[k], v, f"{where}: {k}") for k, v in value.items()}
+        try:
+            return made(**values)
+        except ValueError as error:
+            raise InputError(f"{where}: {error}", hint="correct the value in the config") from None
     if origin is Literal:
         fits = value in arguments
     elif origin is tuple:

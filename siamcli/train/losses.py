@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from siamcli.model.anchors import anchor_grid
 from siamcli.model.neck import center_crop
 from siamcli.model.siamrpn import SiamRPN
+from siamcli.ranges import NotNegative, check_ranges
 from siamcli.train.draws import Draws
 from siamcli.train.pairs import PairBatch
 from siamcli.train.targets import TargetConfig, anchor_iou, make_targets
@@ -22,8 +23,11 @@ __all__ = ["LossConfig", "TrackerLoss"]
 class LossConfig:
     """`loc_weight` balances box against class; `beta` is where L1 turns quadratic, 0 for plain L1."""
 
-    loc_weight: float = 1.2
-    beta: float = 0.0
+    loc_weight: NotNegative = 1.2
+    beta: NotNegative = 0.0
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 class TrackerLoss(nn.Module):

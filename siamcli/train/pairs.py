@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from torch import Tensor
 
 from siamcli.errors import DatasetError
 from siamcli.model.spec import ModelSpec
+from siamcli.ranges import NotNegative, Range, Share, check_ranges
 from siamcli.train.augment import ColorConfig, color
 from siamcli.train.draws import Draws
 from siamcli.train.store import Footage
@@ -30,17 +31,20 @@ class PairConfig:
     to `occlusion` of it), `negatives` the share of extra pairs whose exemplar is another object.
     """
 
-    context: float = 0.5
-    exemplar_shift: float = 4.0
-    exemplar_scale: float = 0.05
-    search_shift: float = 64.0
-    search_scale: float = 0.18
-    mirror: float = 0.5
-    reach: int = 100
-    paste: float = 0.2
-    occlusion: float = 0.4
-    negatives: float = 0.2
+    context: Annotated[float, Range(0, 2, "low")] = 0.5
+    exemplar_shift: NotNegative = 4.0
+    exemplar_scale: Annotated[float, Range(0, 1, "high")] = 0.05
+    search_shift: NotNegative = 64.0
+    search_scale: Annotated[float, Range(0, 1, "high")] = 0.18
+    mirror: Share = 0.5
+    reach: Annotated[int, Range(0)] = 100
+    paste: Share = 0.2
+    occlusion: Share = 0.4
+    negatives: Share = 0.2
     color: ColorConfig = field(default_factory=ColorConfig)
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 class PairBatch(NamedTuple):

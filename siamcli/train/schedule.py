@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import nn
+
+from siamcli.ranges import Count, NotNegative, Positive, Range, Share, check_ranges
 
 __all__ = ["PhaseConfig", "backbone_trains", "make_optimizer", "rate_at"]
 
@@ -23,21 +25,24 @@ class PhaseConfig:
     in `resting` never learn: the first layers see edges and colours whatever the task, and cost most.
     """
 
-    steps: int = 100_000
-    batch: int = 128
+    steps: Annotated[int, Range(0)] = 100_000
+    batch: Count = 128
     optimizer: Literal["sgd", "adamw"] = "sgd"
-    rate: float = 0.005
-    final: float = 0.1
+    rate: Positive = 0.005
+    final: Share = 0.1
     decay: Literal["log", "cosine"] = "log"
-    warmup: float = 0.05
-    hold: float = 0.0
-    momentum: float = 0.9
-    weight_decay: float = 1e-4
-    clip: float = 10.0
-    frozen: float = 0.5
-    backbone_rate: float = 0.1
+    warmup: Share = 0.05
+    hold: Share = 0.0
+    momentum: Share = 0.9
+    weight_decay: NotNegative = 1e-4
+    clip: Positive = 10.0
+    frozen: Share = 0.5
+    backbone_rate: NotNegative = 0.1
     fixed_norm: bool = True
     resting: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 def rate_at(step: int, config: PhaseConfig) -> float:

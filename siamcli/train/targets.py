@@ -8,6 +8,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from siamcli.model.anchors import encode
+from siamcli.ranges import Count, Share, check_ranges
 from siamcli.train.draws import Draws
 
 __all__ = ["TargetConfig", "Targets", "anchor_iou", "make_targets"]
@@ -18,10 +19,13 @@ class TargetConfig:
     """Anchors above `positive` IoU are the object, below `negative` they are not, others are ignored.
     Of each region at most `positives` and `total` anchors are used (paper section 4.1)."""
 
-    positive: float = 0.6
-    negative: float = 0.3
-    positives: int = 16
-    total: int = 64
+    positive: Share = 0.6
+    negative: Share = 0.3
+    positives: Count = 16
+    total: Count = 64
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 class Targets(NamedTuple):
