@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import cv2
+
 from siamcli.errors import DatasetError
 from siamcli.train.config import DataConfig
 from siamcli.train.images import read_coco, read_jsonl, read_voc, read_yolo
@@ -20,7 +22,13 @@ _FILES = ("jsonl", "coco")
 
 def load_footage(data: Sequence[DataConfig]) -> Footage:
     """Every data set, decoded.  Raises DatasetError for a missing path, a wrong one or nothing usable."""
-    return collect([_read(d) for d in data])
+    # OpenCV complains on stderr about every damaged image; they are counted and named here.
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        return collect([_read(d) for d in data])
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 def _read(data: DataConfig) -> Iterator[Picture | Skip]:
