@@ -30,7 +30,7 @@ from siamcli.model.siamrpn import SiamRPN
 from siamcli.train.config import TrainConfig, load_config
 from siamcli.train.data import load_footage
 from siamcli.train.draws import Draws
-from siamcli.train.loop import train
+from siamcli.train.loop import prepare, train
 from siamcli.train.pairs import PairSampler, draw_pairs
 from siamcli.train.schedule import PhaseConfig
 from siamcli.train.store import Footage
@@ -100,7 +100,7 @@ def main() -> None:
         footage = footage or load_footage(config.data).to(device)
         shutil.rmtree(config.output, ignore_errors=True)
         Path(config.output).mkdir(parents=True)
-        for step in train(config, footage, device):
+        for step in train(prepare(config), footage, device):
             if step.step % 10 == 0:
                 say(f"shift {shift} step {step.step}", step.losses)
         mean, offset, score = responses(config, footage, options.pairs, device)

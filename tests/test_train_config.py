@@ -46,7 +46,7 @@ def test_twins_differ_in_a_name(twin: str, tmp_path: Path) -> None:
         ("seed = -1", "seed must be"),
         ("[track]\nsteps = -1", "track: steps must be"),
         ("[track]\nbatch = 0", "batch must be"),
-        ("[track]\nrate = nan", "rate must be finite and above 0, not nan"),
+        ("[track]\nrate = nan", "rate must be above 0 and at most 1e\\+06, not nan"),
         ("[track]\nrate = 0.0", "rate must be"),
         ("[track]\nclip = inf", "clip must be"),
         ("[track]\nwarmup = 1.5", "warmup must be at least 0 and at most 1, not 1.5"),

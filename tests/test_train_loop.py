@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,15 +17,16 @@ import torch
 from training_set import make_config
 
 from siamcli.boxes import Box, iou
-from siamcli.checkpoints.native import read_native
+from siamcli.checkpoints.header import sha256_of
+from siamcli.checkpoints.native import read_native, write_native
 from siamcli.errors import InputError
 from siamcli.frames import Frame
 from siamcli.load import build_model, load_tracker
 from siamcli.model.siamrpn import SiamRPN
-from siamcli.model.spec import SPECS
+from siamcli.model.spec import SPECS, TrackerParams
 from siamcli.train.config import load_config
 from siamcli.train.data import load_footage
-from siamcli.train.loop import CHECKPOINT, Step, train
+from siamcli.train.loop import CHECKPOINT, Step, prepare, train
 from siamcli.train.resume import read_progress
 
 TEACHER = Path(__file__).parents[2] / "shared" / "data" / "teacher"
@@ -33,13 +35,14 @@ CPU = torch.device("cpu")
 
 def run(config: Path, *, stop_after: int | None = None, resume: bool = False) -> list[Step]:
     wanted = load_config(str(config))
+    ready = prepare(wanted, resume=resume)
     Path(wanted.output).mkdir(exist_ok=True)
-    steps = train(wanted, load_footage(wanted.data), CPU, resume=resume)
+    steps = train(ready, load_footage(wanted.data), CPU)
     taken = []
     for step in steps:
         taken.append(step)
         if len(taken) == stop_after:
-            steps.close()  # type: ignore[attr-defined]
+            steps.close()
             break
     return taken
 
@@ -164,7 +167,8 @@ def command(config: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "siamcli", "train", str(config), "--device", "cpu", *more]
 
 
-def test_ctrl_c_keeps_a_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_keeps_a_checkpoint(tmp_path: Path, number: int, code: int) -> None:
     config = make_config(tmp_path, steps=1000)
     process = subprocess.Popen(command(config), stderr=subprocess.PIPE, text=True)
     log = tmp_path / "out" / "log.csv"
@@ -172,12 +176,14 @@ def test_ctrl_c_keeps_a_checkpoint(tmp_path: Path) -> None:
         if log.exists() and log.read_text().count("\n") >= 2:
             break
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
+    assert process.returncode == code, said
     assert "--resume" in said
     done = read_progress(tmp_path / "out" / CHECKPOINT)
-    assert done.step == log.read_text().count("\n") >= 2
+    lines = log.read_text().splitlines()
+    assert lines[0] == "phase,step,pairs,rate,seconds,data_seconds,losses"
+    assert done.step == len(lines) - 1 >= 1
     assert load_tracker(tmp_path / "out" / "siamrpnpp-r18.safetensors")
 
 
@@ -190,7 +196,8 @@ def test_full_disk_keeps_the_previous_checkpoint(tmp_path: Path) -> None:
     done = subprocess.run(limited, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
     assert done.returncode == 8, done.stderr
     assert "checkpoint.pt" in done.stderr
-    assert "hint:" in done.stderr
+    assert "the checkpoint from before is untouched" in done.stderr
+    assert "enforce" not in done.stderr
     assert (tmp_path / "out" / CHECKPOINT).read_bytes() == before
     assert not list((tmp_path / "out").glob("*.part"))
 
@@ -212,8 +219,17 @@ def test_fine_tuning_starts_from_weights_that_fit(tmp_path: Path) -> None:
     first = tmp_path / "first.safetensors"
     (tmp_path / "out" / "siamrpnpp-r18.safetensors").rename(first)
     (tmp_path / "out" / CHECKPOINT).unlink()
+    base = replace(read_native(first), params=TrackerParams(penalty_k=0.11), license="CC0-1.0", name="first")
+    write_native(base, first)
     done = subprocess.run(command(config, "--from", str(first)), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert "step 1 of 1 track: total" in done.stderr  # no terminal: a plain line
+    config.write_text(config.read_text().replace("steps = 1", "steps = 2"))
+    run(config, resume=True)
+    tuned = read_native(tmp_path / "out" / "siamrpnpp-r18.safetensors")
+    assert (tuned.params.penalty_k, tuned.license) == (0.11, "CC0-1.0")
+    assert tuned.provenance["base"] == {"name": "first", "sha256": sha256_of(first)}
+    assert tuned.provenance["pairs"] == 4
     before, after = (
         read_native(first).weights,
         read_native(tmp_path / "out" / "siamrpnpp-r18.safetensors").weights,
@@ -224,3 +240,80 @@ def test_fine_tuning_starts_from_weights_that_fit(tmp_path: Path) -> None:
     wrong = subprocess.run(command(config, "--from", str(first)), capture_output=True, text=True)
     assert wrong.returncode == 4
     assert "is no siamrpn_alex_dwxcorr" in wrong.stderr
+
+
+@pytest.mark.parametrize("rate", ["1e4", "1e6"])
+def test_a_diverged_run_ends_and_keeps_what_was_good(tmp_path: Path, rate: str) -> None:
+    config = make_config(tmp_path, steps=1, save_every=1)
+    run(config)
+    kept = {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()}
+    config.write_text(
+        config.read_text().replace("1e-3", rate).replace("steps = 1", "steps = 30").replace("adamw", "sgd")
+    )
+    with pytest.raises(InputError, match=r"track\.optimizer was 'adamw' and is now 'sgd'"):
+        run(config, resume=True)
+    config.write_text(config.read_text().replace("sgd", "adamw").replace("save_every = 1", "save_every = 90"))
+    with pytest.raises(InputError, match=r"track step \d+: .*diverged") as caught:
+        run(config, resume=True)
+    assert "lower track.rate" in str(caught.value.hint)
+    assert "--resume" in str(caught.value.hint)
+    assert {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()} == kept
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("siamrpnpp-r18", "siamrpnpp-alexnet", "model"),
+        ("batch = 2", "batch = 3", "track.batch"),
+        ("save_every", "seed = 1\nsave_every", "seed"),
+        ("float32", "bf16", "precision"),
+        ("[track]", "[pairs]\nmirror = 0.1\n[track]", "pairs.mirror"),
+        ("[track]", "[loss]\nbeta = 0.1\n[track]", "loss.beta"),
+    ],
+)
+def test_resume_refuses_another_run(tmp_path: Path, old: str, new: str, key: str) -> None:
+    config = make_config(tmp_path, steps=0)
+    run(config)
+    config.write_text(config.read_text().replace(old, new))
+    with pytest.raises(InputError, match=f"--resume: {key} was"):
+        prepare(load_config(str(config)), resume=True)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x80\x02garbage", b"hello there", b"\x00" * 99, b"PK\x03\x04"])
+def test_garbage_is_no_checkpoint(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / CHECKPOINT).write_bytes(data)
+    with pytest.raises(InputError, match="no training checkpoint"):
+        read_progress(tmp_path / CHECKPOINT)
+    torch.save({"phase": "track"}, tmp_path / CHECKPOINT)
+    with pytest.raises(InputError, match="no training checkpoint"):
+        read_progress(tmp_path / CHECKPOINT)
+
+
+def test_failed_starts_say_so_first_and_leave_no_folder(siamtrack, tmp_path: Path, weights: Path) -> None:
+    config = make_config(tmp_path, steps=1, more='resting = ["layer9"]')
+    deep = config.read_text().replace(str(tmp_path / "out"), str(tmp_path / "a" / "b"))
+    config.write_text(deep)
+    for more, said in (((), "layer9"), (("--resume",), "layer9")):
+        done = siamtrack("train", config, "--device", "cpu", *more)
+        assert (done.code, said in done.err) == (3, True)
+        assert "reading the training data" not in done.err
+    config.write_text(deep.replace('resting = ["layer9"]', ""))
+    done = siamtrack("train", config, "--device", "cpu", "--resume")
+    assert (done.code, "cannot read" in done.err) == (3, True)
+    assert "reading the training data" not in done.err
+    assert siamtrack("train", config, "--resume", "--from", weights).code == 2
+    for image in (tmp_path / "data").rglob("*.png"):
+        image.write_bytes(b"damaged")
+    done = siamtrack("train", config, "--device", "cpu")
+    assert (done.code, "WARN" in done.err) == (5, False)
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_full_disk_at_first_promises_no_checkpoint(tmp_path: Path) -> None:
+    config = make_config(tmp_path, steps=1)
+    limited = ["bash", "-c", 'ulimit -f 2000; exec "$@"', "-", *command(config)]
+    done = subprocess.run(limited, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
+    assert done.returncode == 8, done.stderr
+    assert "untouched" not in done.stderr
+    assert "enforce" not in done.stderr
+    assert "Traceback" not in done.stderr

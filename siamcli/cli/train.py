@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 import signal
+import time
 from collections import Counter
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,10 +17,11 @@ import typer
 from siamcli.cli import console
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator
 
     import torch
 
+    from siamcli.checkpoints.native import Checkpoint
     from siamcli.train.config import TrainConfig
     from siamcli.train.loop import Step
     from siamcli.train.store import Footage
@@ -26,6 +30,9 @@ __all__ = ["train"]
 
 SHOWN_OVER = 50
 """Steps over which the rate and the losses on the bar are averaged."""
+
+SAID_EVERY = 30.0
+"""Seconds between two lines where there is no terminal for a bar."""
 
 
 def train(
@@ -48,11 +55,13 @@ def train(
     """Train a tracker, or fine-tune one with --from.
 
     Writes checkpoint.pt (for --resume), log.csv and the weights into the config's output folder.
-    Ctrl-C stops after the current step and keeps everything.  Several GPUs: torchrun
+    Ctrl-C or SIGTERM stops after the current step and keeps everything.  Several GPUs: torchrun
     --nproc-per-node N -m siamcli train CONFIG.
     """
     from siamcli.train.config import dump_config, load_config
 
+    if resume and start is not None:
+        raise typer.BadParameter("--resume goes on with the weights of its checkpoint: leave --from away")
     wanted = load_config(config)
     if print_config:
         typer.echo(dump_config(wanted), nl=False)
@@ -60,28 +69,28 @@ def train(
     import torch
 
     from siamcli.engines.device import resolve_device
-    from siamcli.parts import make_folder
     from siamcli.train.data import load_footage
+    from siamcli.train.loop import prepare
     from siamcli.train.loop import train as run
 
-    where = _join_group(resolve_device(device))
-    weights = None if start is None else _weights(start, wanted)
+    where = resolve_device(device)
+    ready = prepare(wanted, start=None if start is None else _weights(start, wanted), resume=resume)
+    where = _join_group(where)
     output = Path(wanted.output)
-    make_folder(output)
-    console.say("reading the training data")
-    footage = load_footage(wanted.data)
-    _report(footage)
-    steps = run(wanted, footage.to(where), where, start=weights, resume=resume)
-    finished = _follow(steps, output)
+    with _folder(output):
+        console.say("reading the training data")
+        footage = load_footage(wanted.data)
+        _report(footage)
+        stopped = _follow(run(ready, footage.to(where), where), output)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
-    if not finished:
+    if stopped:
         console.say("stopped; --resume goes on from here")
-        raise typer.Exit(130)
+        raise typer.Exit(128 + stopped)
     console.say(f"weights: {output / (wanted.model + '.safetensors')}")
 
 
-def _weights(name: str, config: TrainConfig) -> Mapping[str, torch.Tensor]:
+def _weights(name: str, config: TrainConfig) -> Checkpoint:
     """What --from names, if it has the architecture that the config trains."""
     from siamcli.checkpoints.read import read_checkpoint
     from siamcli.checkpoints.store import find
@@ -90,7 +99,7 @@ def _weights(name: str, config: TrainConfig) -> Mapping[str, torch.Tensor]:
     checkpoint = read_checkpoint(find(name))
     if checkpoint.spec != config.spec:
         raise WeightsError(f"{name} is no {config.model}", hint=f'set model = "{checkpoint.spec.name}"')
-    return checkpoint.weights
+    return checkpoint
 
 
 def _join_group(device: torch.device) -> torch.device:
@@ -116,30 +125,59 @@ def _report(footage: Footage) -> None:
         console.say(f"skipped {count}: {reason} (first: {first})")
 
 
-def _follow(steps: Iterator[Step], output: Path) -> bool:
-    """Show and log every step; False when the user interrupted."""
-    interrupted = []
-    # A flag instead of KeyboardInterrupt: a step is never torn, so what follows stays exact.
-    before = signal.signal(signal.SIGINT, lambda *_: interrupted.append(True))
+@contextmanager
+def _folder(path: Path) -> Iterator[None]:
+    """The output folder, there from before the data are read; a start that fails leaves none behind."""
+    from siamcli.parts import make_folder
+
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    make_folder(path)
+    try:
+        yield
+    finally:
+        for folder in new:
+            with suppress(OSError):  # what is not empty stays
+                folder.rmdir()
+
+
+def _follow(steps: Generator[Step, None, None], output: Path) -> int:
+    """Show and log every step; the number of the signal that ended it, or 0."""
+    signals: list[int] = []
+    # A flag instead of an exception: a step is never torn, so what follows stays exact.
+    before = {s: signal.signal(s, lambda n, _: signals.append(n)) for s in (signal.SIGINT, signal.SIGTERM)}
     first_process = int(os.environ.get("RANK", "0")) == 0
     recent: list[Step] = []
+    said = -math.inf
     try:
-        with (output / "log.csv" if first_process else Path(os.devnull)).open("a", newline="") as file:
-            log = csv.writer(file)
-            with console.progress("training", None) as update:
-                for step in steps:
-                    recent = [*recent[1 - SHOWN_OVER :], step]
-                    losses = [f"{k}={v:.4f}" for k, v in step.losses.items()]
-                    clock = [f"{step.seconds:.4f}", f"{step.data_seconds:.4f}"]
-                    log.writerow([step.phase, step.step, step.pairs, f"{step.rate:.6g}", *clock, *losses])
-                    file.flush()
-                    update(step.step, _note(recent))
-                    if interrupted:
-                        steps.close()  # type: ignore[attr-defined]
-                        return False
+        with closing(steps), console.progress("training", None) as update:
+            for step in steps:
+                recent = [*recent[1 - SHOWN_OVER :], step]
+                update(step.step, _note(recent))
+                if first_process:
+                    _log(step, output / "log.csv")
+                    now = time.monotonic()
+                    if not console.err.is_terminal and (now - said >= SAID_EVERY or step.step == step.steps):
+                        console.say(f"step {step.step} {_note(recent)}, rate {step.rate:.3g}")
+                        said = now
+                if signals:
+                    break
     finally:
-        signal.signal(signal.SIGINT, before)
-    return True
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return signals[0] if signals else 0
+
+
+def _log(step: Step, path: Path) -> None:
+    """Add a line to the log, under a header where it is new; raises OutputError."""
+    from siamcli.parts import reporting
+
+    losses = " ".join(f"{k}={v:.4f}" for k, v in step.losses.items())
+    clock = [f"{step.seconds:.4f}", f"{step.data_seconds:.4f}"]
+    with reporting(path), path.open("a", newline="") as file:
+        lines = csv.writer(file)
+        if not file.tell():
+            lines.writerow(["phase", "step", "pairs", "rate", "seconds", "data_seconds", "losses"])
+        lines.writerow([step.phase, step.step, step.pairs, f"{step.rate:.6g}", *clock, losses])
 
 
 def _note(recent: list[Step]) -> str:

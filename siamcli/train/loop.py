@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,13 +22,14 @@ from siamcli.train.config import TrainConfig, dump_config
 from siamcli.train.distill import Distiller, load_teacher
 from siamcli.train.draws import Draws
 from siamcli.train.losses import TrackerLoss
+from siamcli.train.origin import Origin, read_origin
 from siamcli.train.pairs import PairSampler
 from siamcli.train.phases import DistillPhase, Phase, TrackPhase
-from siamcli.train.resume import Progress, read_progress, write_progress
+from siamcli.train.resume import Progress, check_same, read_progress, write_progress
 from siamcli.train.schedule import backbone_trains, make_optimizer, rate_at
 from siamcli.train.store import Footage
 
-__all__ = ["CHECKPOINT", "Step", "train"]
+__all__ = ["CHECKPOINT", "Run", "Step", "prepare", "train"]
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -49,46 +51,76 @@ class Step:
     losses: Mapping[str, float]
 
 
-def train(
-    config: TrainConfig,
-    footage: Footage,
-    device: torch.device,
-    *,
-    start: Mapping[str, Tensor] | None = None,
-    resume: bool = False,
-) -> Iterator[Step]:
-    """Run the phases of `config`, from `start` (weights of the same architecture) or from nothing.
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A run that may begin: its config, its networks before the first step, and where it stands.
 
-    Writes `checkpoint.pt` and the weights into the output folder every `save_every` steps, at the end
-    (also of no steps at all), and when the generator is closed between two steps.  With `resume` it
-    goes on from that checkpoint as if it had never stopped.  Under torchrun every process calls this.
+    `origin` is what the weights take over from those they began with.
     """
-    output = Path(config.output)
+
+    config: TrainConfig
+    model: SiamRPN
+    distiller: Distiller | None
+    before: Progress | None
+    origin: Origin
+
+
+def prepare(config: TrainConfig, *, start: Checkpoint | None = None, resume: bool = False) -> Run:
+    """All that can be said of a run before its data are read.  Writes nothing.
+
+    It begins with `start` (weights of the same architecture) or from nothing; with `resume` it goes on
+    from the checkpoint in the output folder as if it had never stopped.  Raises InputError.
+    """
+    file = Path(config.output) / CHECKPOINT
     torch.manual_seed(config.seed)
     model = SiamRPN(config.spec)
     unknown = set(config.track.resting) - dict(model.backbone.named_modules()).keys()
     if unknown:
         parts = ", ".join(name for name, _ in model.backbone.named_children())
         raise InputError(f"track.resting: {config.model} has no {min(unknown)!r}", hint=f"its parts: {parts}")
-    if start is not None:
-        model.load_state_dict(start)
-    _place(model, device)
-    before = read_progress(output / CHECKPOINT) if resume else None
-    if before is None and (output / CHECKPOINT).exists():
-        raise InputError(f"{output} holds a training already", hint="add --resume, or name another output")
+    before = read_progress(file) if resume else None
+    if before is None and file.exists():
+        raise InputError(
+            f"{config.output} holds a training already", hint="add --resume, or name another output"
+        )
+    origin = Origin(default_params(config.spec))
+    if before is not None:
+        check_same(before.config, dump_config(config))
+        if before.phase == "distill" and not config.distill.teacher:
+            raise InputError(f"{file} is in the middle of distilling", hint="set distill.teacher again")
+        origin = read_origin(before.origin, file) if before.origin else origin
+    elif start is not None:
+        model.load_state_dict(start.weights)
+        origin = Origin(start.params, start.license, {"name": start.name, "sha256": start.sha256})
+    distiller = None
     if config.distill.teacher and start is None and (before is None or before.phase == "distill"):
-        teacher = _place(load_teacher(Path(config.distill.teacher)), device)
-        distiller = _place(Distiller(config.spec, teacher), device)
-        yield from _run(DistillPhase(config, footage, distiller), config, before, None)
-        model.backbone.load_state_dict(distiller.student.state_dict())
+        distiller = Distiller(config.spec, load_teacher(Path(config.distill.teacher)))
+    return Run(config, model, distiller, before, origin)
+
+
+def train(run: Run, footage: Footage, device: torch.device) -> Generator[Step, None, None]:
+    """Run the phases that are left.
+
+    Writes `checkpoint.pt` and the weights into the output folder every `save_every` steps, at the end
+    (also of no steps at all), and when the generator is closed between two steps.  A loss that is not
+    finite ends the run with InputError; what was written before stays.  Under torchrun every process
+    calls this.
+    """
+    config, before, distiller = run.config, run.before, run.distiller
+    _place(run.model, device)
+    if distiller is not None:
+        _place(distiller.teacher, device)
+        _place(distiller, device)
+        yield from _run(DistillPhase(config, footage, distiller), run, before)
+        run.model.backbone.load_state_dict(distiller.student.state_dict())
         before = None
     shares = [d.share for d in config.data]
-    loss = TrackerLoss(model, config.loss, config.targets).to(device)
-    yield from _run(TrackPhase(config, footage, PairSampler(footage, shares), loss), config, before, model)
+    loss = TrackerLoss(run.model, config.loss, config.targets).to(device)
+    yield from _run(TrackPhase(config, footage, PairSampler(footage, shares), loss), run, before)
 
 
-def _run(phase: Phase, config: TrainConfig, before: Progress | None, model: SiamRPN | None) -> Iterator[Step]:
-    settings = phase.config
+def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, None, None]:
+    config, settings = run.config, phase.config
     rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     device = next(phase.module.parameters()).device
     draws = Draws(config.seed * 1000 + rank, device)
@@ -96,15 +128,16 @@ def _run(phase: Phase, config: TrainConfig, before: Progress | None, model: Siam
     first = 0
     if before is not None:
         first = before.step
-        phase.module.load_state_dict(before.module)
-        optimizer.load_state_dict(before.optimizer)
-        draws.set_state(before.random[rank])
+        _restore(before, phase.module, optimizer, draws, rank, world)
     batch = max(settings.batch // world, 1)
 
     def save(done: int) -> None:
+        for name, tensor in phase.module.state_dict().items():
+            if not tensor.isfinite().all():
+                raise _diverged(run, phase, done, f"{name} is no longer finite")
         states = _gather(draws.get_state())
         if rank == 0:
-            _save(phase, config, optimizer, states, done, done * batch * world, model)
+            _save(phase, run, optimizer, states, done, done * batch * world)
 
     done = first
     saved = -1
@@ -122,6 +155,8 @@ def _run(phase: Phase, config: TrainConfig, before: Progress | None, model: Siam
             rate = rate_at(step, settings)
             losses = _step(module, arguments, optimizer, rate, settings.clip, config.precision, device)
             values = {name: float(value) for name, value in losses.items()}
+            if not math.isfinite(values["total"] + values.pop("gradient")):
+                raise _diverged(run, phase, step + 1, "the loss or its gradient is not finite")
             now = time.perf_counter()
             done = step + 1
             if done % config.save_every == 0:
@@ -171,9 +206,42 @@ def _step(
         losses: dict[str, Tensor] = module(*arguments)
     optimizer.zero_grad(set_to_none=True)
     losses["total"].backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(module.parameters(), clip)
+    norm = nn.utils.clip_grad_norm_(module.parameters(), clip)
     optimizer.step()
-    return {name: value.detach() for name, value in losses.items()}
+    return {name: value.detach() for name, value in losses.items()} | {"gradient": norm}
+
+
+def _diverged(run: Run, phase: Phase, step: int, what: str) -> InputError:
+    key = "track" if phase.name == "track" else "distill.phase"
+    file = Path(run.config.output) / CHECKPOINT
+    kept = f"; --resume goes on from {file}" if file.exists() else ""
+    return InputError(
+        f"{phase.name} step {step}: {what}: the training diverged",
+        hint=f"lower {key}.rate, which is {phase.config.rate:g}{kept}",
+    )
+
+
+def _restore(
+    before: Progress,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    draws: Draws,
+    rank: int,
+    world: int,
+) -> None:
+    """Put everything back to where it was; InputError when it is of another run."""
+    if len(before.random) != world:
+        raise InputError(
+            f"--resume: the run had {len(before.random)} processes, not {world}", hint="start as many"
+        )
+    try:
+        module.load_state_dict(before.module)
+        optimizer.load_state_dict(before.optimizer)
+        draws.set_state(before.random[rank])
+    except (RuntimeError, TypeError, ValueError, LookupError) as error:
+        raise InputError(
+            f"the {CHECKPOINT} does not fit {module.__class__.__name__}", hint="delete it to begin anew"
+        ) from error
 
 
 def _gather(state: Tensor) -> list[Tensor]:
@@ -191,28 +259,26 @@ def _wait(device: torch.device) -> None:
 
 
 def _save(
-    phase: Phase,
-    config: TrainConfig,
-    optimizer: torch.optim.Optimizer,
-    random: list[Tensor],
-    step: int,
-    pairs: int,
-    model: SiamRPN | None,
+    phase: Phase, run: Run, optimizer: torch.optim.Optimizer, random: list[Tensor], step: int, pairs: int
 ) -> None:
+    config, origin = run.config, run.origin
     output = Path(config.output)
     text = dump_config(config)
     module = phase.module.state_dict()
     write_progress(
-        Progress(phase.name, step, pairs, text, module, optimizer.state_dict(), random), output / CHECKPOINT
+        Progress(phase.name, step, pairs, text, module, optimizer.state_dict(), random, asdict(origin)),
+        output / CHECKPOINT,
     )
-    if model is not None:
-        weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+    if isinstance(phase, TrackPhase):
+        weights = {name: tensor.cpu() for name, tensor in run.model.state_dict().items()}
         provenance = {"trained_by": "siamtrack train", "pairs": pairs, "config": text}
+        provenance |= {"base": dict(origin.base)} if origin.base else {}
         checkpoint = Checkpoint(
             config.spec,
-            replace(default_params(config.spec), context=config.pairs.context),
+            replace(origin.params, context=config.pairs.context),
             weights,
             config.model,
+            license=origin.license,
             provenance=provenance,
         )
         write_native(checkpoint, output / f"{config.model}.safetensors", config.export)

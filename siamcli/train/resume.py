@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+import struct
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +15,27 @@ import torch
 from siamcli.errors import InputError, OutputError
 from siamcli.parts import whole_file
 
-__all__ = ["Progress", "read_progress", "write_progress"]
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["Progress", "check_same", "read_progress", "write_progress"]
+
+_OPTIMIZER = ("optimizer", "batch", "momentum", "weight_decay", "backbone_rate")
+FIXED = (
+    *("model", "seed", "precision", "pairs", "targets", "loss"),
+    *(f"{phase}.{key}" for phase in ("track", "distill.phase") for key in _OPTIMIZER),
+)
+"""What a run keeps from its first step to its last: it gives the stored numbers their meaning."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Progress:
     """Where a run stands: `step` steps of `phase` are done and `pairs` pairs seen in all.
 
-    `module` and `optimizer` are state dicts, `random` one generator state per process.
+    `module` and `optimizer` are state dicts, `random` one generator state per process, `origin` what
+    the weights take over from those they began with, as plain values.
     """
 
     phase: str
@@ -29,6 +45,7 @@ class Progress:
     module: dict[str, Any]
     optimizer: dict[str, Any]
     random: list[torch.Tensor]
+    origin: dict[str, Any] = field(default_factory=dict)
 
 
 def write_progress(progress: Progress, path: Path) -> None:
@@ -37,20 +54,51 @@ def write_progress(progress: Progress, path: Path) -> None:
     try:
         with whole_file(path, overwrite=True) as part, part.open("wb") as file:
             torch.save(plain, file)
-    except RuntimeError as error:  # torch reports a failed write so
+    except RuntimeError as error:  # torch reports a failed write so, in words about its own source
+        kept = "; the checkpoint from before is untouched" if path.exists() else ""
         raise OutputError(
-            f"cannot write {path}: {error}", hint="the previous checkpoint is untouched; free some space"
+            f"cannot write {path}: the disk took only a part of it", hint=f"free some space{kept}"
         ) from error
 
 
 def read_progress(path: Path) -> Progress:
     """What `write_progress` wrote.  Raises InputError for anything else."""
     try:
-        plain = torch.load(path, map_location="cpu", weights_only=True)
-        return Progress(**plain)
+        with path.open("rb") as file:
+            if file.read(2) != b"PK":  # else torch would take it for one of its old formats
+                raise ValueError("no archive")
+        progress = Progress(**torch.load(path, map_location="cpu", weights_only=True))
+        tomllib.loads(progress.config)
+        if type(progress.step) is not int or progress.phase not in ("distill", "track"):
+            raise ValueError("no place to go on from")
     except OSError as error:
         raise InputError(
             f"cannot read {path}: {error.strerror}", hint="start without --resume to begin a run"
         ) from error
-    except (RuntimeError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except (
+        *(RuntimeError, TypeError, ValueError, LookupError, AttributeError, EOFError),
+        *(struct.error, pickle.UnpicklingError),
+    ) as error:
         raise InputError(f"{path} is no training checkpoint", hint="delete it to begin anew") from error
+    return progress
+
+
+def check_same(before: str, now: str) -> None:
+    """Raise InputError that names a setting of the TOML text `before` that `now` may not change."""
+    then, new = dict(_flat(tomllib.loads(before))), dict(_flat(tomllib.loads(now)))
+    for key in sorted(then.keys() & new.keys()):
+        fixed = any(key == name or key.startswith(f"{name}.") for name in FIXED)
+        if fixed and then[key] != new[key]:
+            raise InputError(
+                f"--resume: {key} was {then[key]!r} and is now {new[key]!r}",
+                hint="set it back, or begin a run in another output folder",
+            )
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """`track.steps` and so on; what is no table is a value."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -28,7 +28,7 @@ class PhaseConfig:
     steps: Annotated[int, Range(0)] = 100_000
     batch: Count = 128
     optimizer: Literal["sgd", "adamw"] = "sgd"
-    rate: Positive = 0.005
+    rate: Annotated[float, Range(0, 1e6, "low")] = 0.005
     final: Share = 0.1
     decay: Literal["log", "cosine"] = "log"
     warmup: Share = 0.05

@@ -1,0 +1,30 @@
+"""What trained weights take over from the weights that they began with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from siamcli.errors import InputError
+from siamcli.model.spec import TrackerParams
+
+__all__ = ["Origin", "read_origin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Tracker parameters and licence of the base weights; `base` their name and sha256, or nothing."""
+
+    params: TrackerParams
+    license: str = ""
+    base: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_origin(plain: Mapping[str, Any], file: Path) -> Origin:
+    """The inverse of `asdict`, for what lies in a checkpoint.  Raises InputError."""
+    try:
+        return Origin(TrackerParams(**plain["params"]), plain["license"], plain["base"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{file} is no training checkpoint", hint="delete it to begin anew") from error
