@@ -230,9 +230,10 @@ def _restore(
     world: int,
 ) -> None:
     """Put everything back to where it was; InputError when it is of another run."""
-    if len(before.random) != world:
+    if len(before.random) < world:
         raise InputError(
-            f"--resume: the run had {len(before.random)} processes, not {world}", hint="start as many"
+            f"--resume: the run had {len(before.random)} processes, not {world}",
+            hint="start no more than that",
         )
     try:
         module.load_state_dict(before.module)
