@@ -10,8 +10,8 @@
       PickError       9   selection cancelled, no display
       LostError      10   the target was lost, where the user asked for that to fail
 
-Exit codes 0 (done), 1 (a bug in siamtrack), 2 (wrong usage) and 130 (Ctrl-C)
-belong to Python, Typer and the shell.
+Exit codes 0 (done), 1 (a bug in siamtrack), 2 (wrong usage), 129, 130, 141 and 143
+(128 + the signal) belong to Python, Typer and the shell.
 """
 
 from __future__ import annotations

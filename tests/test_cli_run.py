@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -188,6 +189,43 @@ def test_results_that_nobody_can_take(start_siamtrack, weights):
     assert process.returncode == 8 and b"standard output" in err and b"Traceback" not in err
 
 
+@pytest.mark.parametrize("stderr", ["/dev/full", None])
+def test_messages_that_nobody_can_take_are_dropped(start_siamtrack, weights, tmp_path, stderr):
+    arguments = ("run", DEMO, "--weights", weights, "--box", BOX, "--end", "3f", "-o", "a.json", "--json")
+    if stderr is None:
+        process = start_siamtrack(*arguments)
+        process.stderr.close()
+        out = process.stdout.read()
+    else:
+        with open(stderr, "w") as full:  # noqa: PTH123 - a device
+            process = start_siamtrack(*arguments, stderr=full)
+            out, _ = process.communicate(timeout=60)
+    assert process.wait(60) == 0 and json.loads(out)["frames"] == 3
+    assert json.loads((tmp_path / "a.json").read_text())["complete"] is True
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--version",),
+        ("run", "--help"),
+        ("weights", "list"),
+        ("train", "siamrpnpp-r18", "--print-config"),
+    ],
+)
+def test_text_that_nobody_can_take(start_siamtrack, arguments):
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        process = start_siamtrack(*arguments, stdout=full)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 8 and err.startswith(b"error: cannot write standard output: No space"), err
+    assert b"Traceback" not in err and b"Exception" not in err
+    process = start_siamtrack(*arguments)
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait(60)) == (b"", 141)
+    process = start_siamtrack(*arguments, stdout=None, preexec_fn=lambda: os.close(1))
+    assert b"it is closed" in process.stderr.read() and process.wait(60) == 8
+
+
 def test_percent_corner_and_file_boxes(run, tmp_path):
     run("--box", "10%,25%,25%,50%", "-o", "a.json")
     run("--box", "64,90,224,270", "--box-format", "xyxy", "-o", "b.json")
@@ -229,7 +267,9 @@ def test_damaged_source_keeps_what_decodes(siamtrack, weights, tmp_path):
     assert count == len(document["points"])
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_interrupted_files_are_readable(start_siamtrack, weights, tmp_path, number, code):
     process = start_siamtrack(
         "run", DEMO, "--weights", weights, "--box", BOX, "-o", "a.json", "-o", "a.mp4", "--jsonl", "-"
@@ -237,13 +277,16 @@ def test_interrupted_files_are_readable(start_siamtrack, weights, tmp_path, numb
     for _ in range(3):  # the header and two points: it is tracking
         process.stdout.readline()
     process.send_signal(number)
+    while process.poll() is None:  # people press Ctrl-C more than once
+        process.send_signal(number)
+        time.sleep(0.01)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     document = json.loads((tmp_path / "a.json").read_text())
     assert document["complete"] is False
     count = cv2.VideoCapture(str(tmp_path / "a.mp4")).get(cv2.CAP_PROP_FRAME_COUNT)
     assert count == len(document["points"]) > 1
-    assert b"Traceback" not in err
+    assert b"Traceback" not in err and b"Exception ignored" not in err
 
 
 def test_a_closed_pipe_ends_quietly(start_siamtrack, weights):

@@ -6,10 +6,9 @@ import os
 import signal
 import sys
 import traceback
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from siamcli import __version__
 from siamcli.cli import batch, bench, console, doctor, report, run, score, train, tune, weights
@@ -23,19 +22,7 @@ from siamcli.errors import SiamtrackError
 __all__ = ["app", "main"]
 
 
-class _Group(TyperGroup):
-    """Ends quietly when the reader of a pipe went away; Typer itself would exit with 1."""
-
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as Typer has it
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            # Keep Python from flushing into the closed pipe; 141 is 128 + SIGPIPE.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(141)
-
-
-app = typer.Typer(cls=_Group, name="siamtrack", no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(name="siamtrack", no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 def _version(wanted: bool) -> None:
@@ -70,14 +57,26 @@ app.command("render")(render)
 app.add_typer(weights.app)
 
 
-def _terminate(number: int, frame: object) -> None:
-    # Like Ctrl-C it unwinds, so that every output is finished; 143 is 128 + SIGTERM.
+_ENDINGS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]  # Windows has no SIGHUP
+
+
+def _end(number: int, frame: object) -> None:
+    """Unwind, so that every output is finished; once, whatever else is sent meanwhile."""
+    for other in _ENDINGS:
+        signal.signal(other, signal.SIG_IGN)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     raise SystemExit(128 + number)
 
 
 def main() -> None:
     """Run the app; turn every SiamtrackError into one line and its exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in _ENDINGS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup, or in the background of a script
+            signal.signal(number, _end)
+    console.guard_streams()
     # Threads that wait by spinning starve the decoder, the encoder and each other on a busy machine (ten
     # times slower on two shared cores).  OpenMP reads this when torch is imported, which comes later.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")

@@ -1,12 +1,15 @@
-"""How siamtrack speaks to people: stderr only, colour and bars only where they are welcome."""
+"""How siamtrack speaks: on stderr to people, with colour and bars where they are welcome, results on stdout."""
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, TextIO, cast
 
 import typer
 from rich.console import Console
@@ -32,6 +35,7 @@ __all__ = [
     "ask",
     "debugging",
     "error",
+    "guard_streams",
     "listing",
     "progress",
     "result",
@@ -42,6 +46,55 @@ __all__ = [
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 _level = {"quiet": 0, "verbose": 0, "debug": 0}
+
+
+class _Guarded:
+    """A standard stream, None where it is closed; `refused` is told of every write that fails."""
+
+    def __init__(self, stream: TextIO | None, refused: Callable[[OSError], None]) -> None:
+        self._closed = stream is None
+        self._stream = stream or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - to the end
+        self._refused = refused
+
+    def write(self, text: str) -> int:
+        if text == "":  # typer probes a stream with it, and hides what that raises
+            return 0
+        if self._closed:
+            self._refused(OSError(errno.EBADF, "it is closed"))
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except OSError as failure:
+            self._refused(failure)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the stream has
+        return getattr(self._stream, name)
+
+
+def guard_streams() -> None:
+    """Decide once, for all that writes there, what it means that a standard stream takes nothing.
+
+    A message that cannot be delivered is dropped: the work goes on.  A result that cannot be is an
+    OutputError, and a reader who left ends the command quietly.
+    """
+    if not isinstance(sys.stderr, _Guarded):
+        sys.stderr = cast("TextIO", _Guarded(sys.stderr, lambda failure: None))
+    if not isinstance(sys.stdout, _Guarded):
+        sys.stdout = cast("TextIO", _Guarded(sys.stdout, _no_result))
+
+
+def _no_result(failure: OSError) -> None:
+    # What Python still holds for it goes nowhere, so that the end of the program does not fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if failure.errno == errno.EPIPE:
+        raise SystemExit(141) from None  # 128 + SIGPIPE
+    raise OutputError(f"cannot write standard output: {failure.strerror}", hint="send it elsewhere") from None
 
 
 def _remember(name: str) -> Callable[[int], int]:
@@ -88,13 +141,8 @@ def tell(message: str) -> None:
 
 def result(document: object) -> None:
     """A document for programs: JSON on stdout."""
-    try:
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except (OSError, AttributeError) as failure:  # a closed standard output is None
-        raise OutputError(f"cannot write standard output: {failure}", hint="send it elsewhere") from None
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    sys.stdout.flush()
 
 
 def listing(rows: Sequence[tuple[str, str]]) -> None:
