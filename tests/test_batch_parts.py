@@ -160,6 +160,17 @@ def test_an_unquoted_box_is_the_problem_of_its_clip(tmp_path):
     assert "in quotes" in next(iter(manifest.problems.values())).hint
 
 
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+@pytest.mark.parametrize("name", ["a\nb.mp4", "a\u2028b.mp4", "a\x85b.mp4"])
+def test_names_with_line_ends(tmp_path, name, suffix):
+    path = tmp_path / f"m.{suffix}"
+    row = {"clip": name, "box": "1,2,3,4"}
+    lines = f'clip,box\r\n"{name}","1,2,3,4"\r\n', json.dumps(row, ensure_ascii=False) + "\r\n"
+    path.write_bytes(lines[suffix == "jsonl"].encode())
+    manifest = read_manifest(path, "xywh")
+    assert manifest.clips == (str(tmp_path / name),) and not manifest.problems
+
+
 def test_where_boxes_come_from(tmp_path):
     """Manifest, then the file beside the clip, then the box for all."""
     for name in ("a", "b", "c", "d"):

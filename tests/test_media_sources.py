@@ -157,6 +157,16 @@ def test_variable_rate_keeps_its_times(made: dict[str, str]) -> None:
     assert [frame.time for frame in frames] == pytest.approx(expected, abs=0.002)
 
 
+def test_an_odd_rotation_leaves_the_times_alone(tmp_path: Path) -> None:
+    plain = clips.constant(tmp_path / "a.mp4")
+    clips.ffmpeg("-display_rotation", "45", "-i", str(plain), "-c", "copy", str(tmp_path / "b.mp4"))
+    (before, frames), (after, turned) = (
+        read(open_source(str(plain))),
+        read(open_source(str(tmp_path / "b.mp4"))),
+    )
+    assert after.fps == before.fps and [f.time for f in turned] == [f.time for f in frames]
+
+
 def test_rotation_is_applied_once(made: dict[str, str]) -> None:
     info, frames = read(open_source(made["portrait"]))
     assert info.size == (clips.SIZE[1], clips.SIZE[0])

@@ -109,7 +109,7 @@ def name_from(source: str, folder: Path) -> str:
 
 def read_names(text: str) -> list[str]:
     """The names of a list: one per line, or separated by NUL as `find -print0` writes them."""
-    names = text.split("\0") if "\0" in text else text.splitlines()
+    names = text.split("\0") if "\0" in text else [line.rstrip("\r") for line in text.split("\n")]
     return [name for name in names if name.strip()]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -100,12 +101,12 @@ def _target(row: Mapping[str, Any], format: BoxFormat) -> Target:
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every row with the words that say where it stands."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")  # line ends inside quotes belong to names
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the manifest {path}: {error}") from None
     suffix = path.suffix.lower()
     if suffix == ".csv":
-        table = csv.DictReader(text.splitlines(), skipinitialspace=True)
+        table = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
         if not {"clip", "box"} <= set(table.fieldnames or ()):
             raise InputError(f"{path}, line 1: columns clip and box are needed", hint=f"{','.join(COLUMNS)}")
         for row in table:
@@ -115,7 +116,7 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     elif suffix == ".json":
         yield from ((f"{path}, entry {n}", row) for n, row in enumerate(_objects(path, text), start=1))
     elif suffix == ".jsonl":
-        for n, line in enumerate(text.splitlines(), start=1):
+        for n, line in enumerate(text.split("\n"), start=1):
             if line.strip():
                 yield from ((f"{path}, line {n}", row) for row in _objects(path, f"[{line}]"))
     else:

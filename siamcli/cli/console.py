@@ -1,4 +1,4 @@
-"""How siamtrack speaks: on stderr to people, with colour and bars where they are welcome, results on stdout."""
+"""How siamtrack speaks: to people on stderr, colour and bars where they are welcome; results on stdout."""
 
 from __future__ import annotations
 

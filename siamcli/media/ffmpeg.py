@@ -20,7 +20,7 @@ LOG_OPTIONS = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+leve
 """The options under which ffmpeg's log has the form that DecodeLog reads."""
 
 _SHOWINFO = r"\[Parsed_showinfo_\S+ @ \w+\] \[info\] "
-_CONFIG = re.compile(_SHOWINFO + r"config in time_base: (\d+/\d+), frame_rate: (\d+)/(\d+)")
+_CONFIG = re.compile(r"config in time_base: (\d+/\d+), frame_rate: (\d+)/(\d+)")
 _FRAME = re.compile(_SHOWINFO + r"n: *\d+ pts: *(\S+) .* sar:(\d+)/(\d+) s:(\d+)x(\d+) ")
 _DURATION = re.compile(r"\[info\]   Duration: (\d+):(\d+):(\d+\.\d+),")
 _RATE = re.compile(r"\[info\]   Stream #0:\S+ Video: .*, ([\d.]+) fps,")
@@ -67,7 +67,7 @@ class DecodeLog:
         self.damage: str | None = None
         self._duration: float | None = None
         self._rate: float | None = None
-        self._time_base = Fraction(1)
+        self._time_base: Fraction | None = None
         self._started = False
 
     @property
@@ -84,9 +84,10 @@ class DecodeLog:
             if not self._started and int(match[2]):  # 0 is unknown
                 self.pixel_aspect = Fraction(int(match[2]), int(match[3]))
             self._started = True
-            time = float(int(match[1]) * self._time_base) if match[1] != "NOPTS" else None
+            base = self._time_base
+            time = float(int(match[1]) * base) if base is not None and match[1] != "NOPTS" else None
             return Stamp(time, (int(match[4]), int(match[5])))
-        if match := _CONFIG.match(line):
+        if match := _CONFIG.search(line):  # a warning without an end of line may stand before it
             self._time_base = Fraction(match[1])
             self.fps = Fraction(int(match[2]), int(match[3])) if int(match[3]) and int(match[2]) else None
         elif self.damage is None and (match := (_DAMAGE if self._started else _CUT).search(line)):
