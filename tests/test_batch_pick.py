@@ -117,3 +117,8 @@ def test_pick_without_a_display(start_siamtrack, tmp_path, monkeypatch):
     assert (
         process.returncode == 9 and "no display" in err and "--pick-browser" in err and "Traceback" not in err
     )
+
+
+def test_what_cannot_be_shown_opens_no_page(siamtrack):
+    done = siamtrack("pick", "nothere", "--pick-browser")
+    assert done.code == 3 and "nothere" in done.err and "open in a browser" not in done.err

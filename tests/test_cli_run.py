@@ -117,6 +117,12 @@ def test_impossible_boxes(run, tmp_path, box, code, says):
         (("--box", BOX, "--encoder", "h265"), 2, "h265"),
         (("--box", BOX, "--preset", "warp"), 2, "warp"),
         (("--box", BOX, "-y", "-n"), 2, "not both"),
+        (("--box", BOX, "--no-video", "-o", "a.mp4"), 2, "--no-video leaves out"),
+        (("--box-at", f"2f={BOX}", "--start", "3f"), 3, "before the first frame"),
+        (("--box-at", f"0.04={BOX}", "--start", "0.08"), 3, "before the first frame"),
+        (("--box-at", f"2f={BOX}", "--start", "0.12"), 3, "before the first frame"),
+        (("--pick-browser", "--engine", "steam"), 6, "steam"),
+        (("--pick-browser", "-o", "/proc/x.json"), 8, "/proc/x.json"),
         (("--box", BOX, "--jsonl", "a.txt"), 8, "a.txt does not end in .jsonl"),
         (("--box", BOX, "-o", ""), 8, "without a name"),
         (("--box", BOX, "-o", f"{'x' * 300}.csv"), 8, "too long"),
@@ -128,7 +134,7 @@ def test_impossible_boxes(run, tmp_path, box, code, says):
 )
 def test_refusals(run, arguments, code, says):
     done = run(*arguments)
-    assert done.code == code and says in done.err
+    assert done.code == code and says in done.err and "open in a browser" not in done.err
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
@@ -255,11 +261,21 @@ def test_lost_is_said_and_can_fail(run, tmp_path):
     assert document["complete"] is True and document["lost"] == {"1": [[1, 4]]}
 
 
+def test_nothing_tracked_replaces_nothing(run, tmp_path):
+    names = ("a.json", "a.csv", "a.mp4")
+    outputs = [word for name in names for word in ("-o", name)]
+    assert run("--box", BOX, *outputs, "--start", "4f").err.count("tracked 1 frame in") == 1
+    before = [(tmp_path / name).read_bytes() for name in names]
+    assert run("--box-at", f"99f={BOX}", *outputs, "-y").code == 3
+    assert before == [(tmp_path / name).read_bytes() for name in names]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
 def test_damaged_source_keeps_what_decodes(siamtrack, weights, tmp_path):
     whole = DEMO.read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])  # fast start: the index is in front
     done = siamtrack("run", "cut.mp4", "--weights", weights, "--box", BOX, "-o", "a.json", "-o", "a.mp4")
-    assert done.code == 3 and "frames decoded" in done.err
+    assert done.code == 3 and "frames decoded" in done.err and "cut.mp4 is damaged" in done.err
     assert "kept, marked incomplete: a.json, a.mp4" in done.err
     document = json.loads((tmp_path / "a.json").read_text())
     assert document["complete"] is False and 0 < len(document["points"]) < 119
@@ -348,3 +364,6 @@ def test_no_display_says_what_to_do(start_siamtrack, weights, monkeypatch):
     assert (
         process.returncode == 9 and b"--box" in err and b"--pick-browser" in err and b"Traceback" not in err
     )
+    process = start_siamtrack("run", DEMO, "--weights", weights, "--pick-browser", "--show")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 9 and b"leave out --show" in err and b"--pick-browser" not in err

@@ -18,7 +18,7 @@ from siamcli.media.names import target_paths
 from siamcli.media.sinks import Sinks
 from siamcli.parts import make_folder
 from siamcli.targets import Target
-from siamcli.times import Cut
+from siamcli.times import Cut, TimePoint
 from siamcli.tracker.follow import Start, track_points
 from siamcli.tracker.tracker import TrackerState
 from siamcli.trajectory import LostLog, TrackHeader, TrackPoint
@@ -52,9 +52,25 @@ class Job:
 
 
 def starts_in(job: Job, frame: Frame) -> list[Start]:
-    """The targets in pixels of the first frame; raises InputError for a box that does not fit."""
+    """The targets in pixels of the first frame; raises InputError for a box or a time that does not fit."""
     height, width = frame.image.shape[:2]
+    for target in job.targets:
+        if target.at is not None and _is_over(target.at, job.cut, frame):
+            raise InputError(
+                f"{job.source}: the time of {target.text!r} is before the first frame that is used",
+                hint="choose a later time for that box, or an earlier --start",
+            )
     return [Start(target.box((width, height)), target.at) for target in job.targets]
+
+
+def _is_over(at: TimePoint, cut: Cut, first: Frame) -> bool:
+    """True when the cut begins after that moment."""
+    if cut.start is None:
+        return False  # a source may begin later than at 0 s
+    if at.seconds is None:
+        return at.frame is not None and at.frame < first.index
+    begin = first.time if cut.start.seconds is None else cut.start.seconds
+    return begin is not None and at.seconds < begin
 
 
 def describe(

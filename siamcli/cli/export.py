@@ -44,6 +44,9 @@ def export(
     if (to == "int8") != bool(calibrate):
         raise typer.BadParameter("--calibrate VIDEO and --to int8 belong together")
 
+    if to == "int8" and output is not None:
+        raise typer.BadParameter("--to int8 keeps the network in the cache: leave out -o")
+
     from siamcli.cli.network import chosen_network
 
     network = chosen_network(model, weights, architecture)

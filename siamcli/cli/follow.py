@@ -31,7 +31,7 @@ def follow_source(
 ) -> dict[str, Any]:
     """Track, write every output, report to people; returns the summary document.
 
-    `picker` is opened for a job without targets.
+    `picker` is opened for a job without targets, once all else is ready.
 
     Whatever stops it (a damaged source, Ctrl-C, a full disk), outputs that were begun are finished
     and say that they are incomplete.
@@ -43,8 +43,7 @@ def follow_source(
         rest = iter(frames)
         first = next(rest)
         clock.lap("open the source and decode its first frame")
-        starts = _starts(job, first, picker)
-        window = stack.enter_context(_live_window(job.source)) if show else None
+        starts = _said(starts_in(job, first), job, first)
         loaded = load()
         clock.lap(f"load {loaded.model} for {loaded.tracker.engine.name}")
         console.tell(f"{loaded.model} on {loaded.tracker.engine.name}")
@@ -53,6 +52,9 @@ def follow_source(
         stack.push(run.report)
         stack.enter_context(recording)
         clock.lap("open the outputs")
+        if not starts:  # nobody draws a box for a run that cannot begin
+            starts = _said([Start(_picked(job, first, picker))], job, first)
+        window = stack.enter_context(_live_window(job.source)) if show else None
         run.track(follow(loaded.tracker, chain([first], rest), starts), window)
     clock.lap(f"track {recording.frames} frames and finish the outputs")
     return run.summary()
@@ -67,6 +69,7 @@ class _Run:
 
     def track(self, loop: Following, window: LiveWindow | None) -> None:
         """Record every frame that is followed.  Raises what tracking and recording raise."""
+        self._began = time.time()
         recording = self._recording
         header, job = recording.header, recording.job
         with console.progress(Path(job.source).name, expected_count(header.source, job.cut)) as update:
@@ -85,7 +88,11 @@ class _Run:
         """Tell people how it went, also when it was stopped."""
         recording = self._recording
         seconds, frames = time.time() - self._began, recording.frames
-        rate = f"{frames} frames in {seconds:.1f} s ({frames / max(seconds, 1e-9):.1f} fps)"
+        if not frames:
+            return
+        rate = (
+            f"{frames} frame{'s' * (frames > 1)} in {seconds:.1f} s ({frames / max(seconds, 1e-9):.1f} fps)"
+        )
         console.say(f"stopped: {rate}" if error else f"tracked {rate}")
         for target, intervals in recording.lost.items():
             if intervals:
@@ -118,20 +125,19 @@ class _Run:
         }
 
 
-def _starts(job: Job, first: Frame, picker: AbstractContextManager[Ask]) -> list[Start]:
+def _picked(job: Job, first: Frame, picker: AbstractContextManager[Ask]) -> Box:
+    """The box that the user draws in the first frame.  Raises PickError."""
+    with picker as ask:
+        box = ask(first.image, f"siamtrack: {job.source}")
+    if box is None:
+        raise PickError("no box was picked", hint="drag a box and confirm it, or give it with --box x,y,w,h")
+    return box
+
+
+def _said(starts: list[Start], job: Job, first: Frame) -> list[Start]:
     """The targets in pixels of the first frame, echoed to the user."""
     height, width = first.image.shape[:2]
-    if not job.targets:
-        with picker as ask:
-            box = ask(first.image, f"siamtrack: {job.source}")
-        if box is None:
-            raise PickError(
-                "no box was picked", hint="drag a box and confirm it, or give it with --box x,y,w,h"
-            )
-        starts = [Start(box)]
-    else:
-        starts = starts_in(job, first)
-    for number, (start, label) in enumerate(zip(starts, job.labels, strict=True), start=1):
+    for number, (start, label) in enumerate(zip(starts, job.labels, strict=False), start=1):
         x, y, w, h = (f"{v:g}" for v in start.box)
         console.say(f"{label or f'target {number}'}: box {x},{y},{w},{h} in a {width}x{height} frame")
     return starts

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from siamcli.cli import console
 from siamcli.cli.picking import PickBrowser, picker
 from siamcli.errors import PartialError
+
+if TYPE_CHECKING:
+    from siamcli.boxes import Box
+    from siamcli.frames import Image
+    from siamcli.media.pick import Ask
 
 __all__ = ["pick"]
 
@@ -36,8 +43,18 @@ def pick(
     if not left:
         return
     failures: list[tuple[str, str]] = []
-    with picker("siamtrack pick", browser=pick_browser) as ask:
+    with ExitStack() as stack:
+
+        @cache  # opened when there is something to show
+        def opened() -> Ask:
+            return stack.enter_context(picker("siamtrack pick", browser=pick_browser))
+
+        def ask(image: Image, title: str) -> Box | None:
+            return opened()(image, title)
+
         for number, picked in enumerate(pick_all(left, output, ask), start=1):
+            if picked.error is not None and len(left) == 1:
+                raise picked.error
             if picked.error is not None:
                 failures.append((picked.clip.source, str(picked.error)))
             elif picked.box is not None:

@@ -107,6 +107,8 @@ def run(
         raise typer.BadParameter(
             "where is the target? give --box x,y,w,h, or draw it with --pick or --pick-browser"
         )
+    if not video and any(Path(name).suffix.lower() in VIDEO_SUFFIXES for name in output or []):
+        raise typer.BadParameter("-o names a video that --no-video leaves out")
     if overwrite and skip_existing:
         raise typer.BadParameter("give -y or -n, not both")
     first, last = (None if text is None else parse_time(text) for text in (start, end))
@@ -127,7 +129,7 @@ def run(
     if show or pick:
         from siamcli.media.display import require_display
 
-        require_display()
+        require_display(*(() if pick else ("leave out --show",)))
 
     from siamcli.batch.job import Job
     from siamcli.cli.follow import follow_source

@@ -110,8 +110,13 @@ class Window:
             cv2.waitKey(1)  # the window system acts on it now
 
 
-def require_display() -> None:
-    """Raises PickError unless a window opens; in a child, because Qt aborts where it cannot."""
+def require_display(
+    instead: str = "draw it on a web page with --pick-browser, or give it with --box x,y,w,h",
+) -> None:
+    """Raises PickError, which hints at `instead`, unless a window opens.
+
+    It is tried in a child, because Qt aborts where it cannot.
+    """
     code = "import cv2; cv2.namedWindow('siamtrack')"
     command = [sys.executable, "-c", code]
     try:
@@ -121,7 +126,4 @@ def require_display() -> None:
     if done is None or done.returncode:
         headless = "GUI:                           NONE" in cv2.getBuildInformation()
         why = "this OpenCV is a headless build" if headless else "no display to open a window on"
-        raise PickError(
-            why,
-            hint="draw it on a web page with --pick-browser, or give it with --box x,y,w,h; leave out --show",
-        )
+        raise PickError(why, hint=instead)

@@ -30,6 +30,7 @@ class VideoFile(Source):
 
     def __init__(self, address: str, name: str, cut: Cut, options: Sequence[str] = ()) -> None:
         super().__init__(cut)
+        self._name = name
         self._log = DecodeLog()
         self._stamps: SimpleQueue[Stamp | None] = SimpleQueue()
         command = [ffmpeg_exe(), *LOG_OPTIONS, *options, "-i", address]
@@ -93,7 +94,7 @@ class VideoFile(Source):
         trouble = self._log.damage or (self._log.problem if code else None)
         if trouble:
             raise InputError(
-                f"{self.info.name} is damaged or cut short: {trouble} ({index} frames decoded)",
+                f"{self._name} is damaged or cut short: {trouble} ({index} frames decoded)",
                 hint="every frame that decodes was used; the rest of the file is lost",
             )
 

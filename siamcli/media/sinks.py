@@ -62,6 +62,7 @@ class Sinks:
                     self._open_writers(stack, path, header, overwrite=overwrite)
             self._stack = stack.pop_all()
         self._failure: BaseException | None = None
+        self._found = False
         self._queue: Queue[tuple[Frame, Sequence[TrackPoint]] | None] = Queue(DEPTH)
         self._thread = Thread(target=self._work, name="sinks", daemon=True)
         self._thread.start()
@@ -78,6 +79,7 @@ class Sinks:
         """Add one frame and what was found in it."""
         if self._failure is not None:
             raise self._failure
+        self._found = self._found or bool(points)
         self._queue.put((frame, points))
 
     def _work(self) -> None:
@@ -111,6 +113,9 @@ class Sinks:
         if failure is None:
             self._stack.__exit__(None, None, None)
             return
+        if not self._found:  # nothing is worth keeping, least of all in place of an older file
+            for output in (*(writer for writer, _ in self._writers), *self._videos):
+                output.discard()
         self._stack.__exit__(type(failure), failure, failure.__traceback__)
         if error is None:
             raise failure
