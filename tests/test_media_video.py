@@ -250,3 +250,17 @@ def test_the_last_frame_of_a_short_video_lasts(tmp_path, frames):
         [imageio_ffmpeg.get_ffmpeg_exe(), "-i", path], capture_output=True, text=True, check=False
     ).stderr
     assert f"Duration: 00:00:00.{4 * frames:02}" in said
+
+
+@pytest.mark.parametrize(
+    ("size", "box", "shown"),
+    [
+        ((640, 360), Box(300, 100, 50, 50), True),
+        ((640, 360), Box(20, 300, 50, 59), False),
+        ((64, 48), Box(40, 2, 10, 10), False),
+    ],
+)
+def test_the_frame_number_covers_neither_box_nor_picture(size, box, shown) -> None:
+    image = np.full((size[1], size[0], 3), 255, np.uint8)
+    drawn = draw(image, [TrackPoint(3, None, box, 0.9, "tracked")])
+    assert (drawn[-1, 0].max() < 30) == shown

@@ -67,3 +67,8 @@ def test_export_replaces_nothing(siamtrack, weights, tmp_path):
 def test_calibration_belongs_to_int8(siamtrack, weights, arguments):
     done = siamtrack("export", *arguments, "--weights", weights)
     assert done.code == 2 and "--calibrate" in done.err
+
+
+def test_int8_goes_to_the_cache(siamtrack, weights):
+    done = siamtrack("export", "--to", "int8", "--calibrate", "x.mp4", "--weights", weights, "-o", "foo")
+    assert done.code == 2 and "leave out -o" in done.err

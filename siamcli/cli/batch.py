@@ -55,7 +55,7 @@ def batch(
         typer.Option(
             "--format",
             "-f",
-            help="Suffix of an output: mp4 mov mkv json jsonl csv txt.  Repeatable.",
+            help="Suffix of an output: mp4 m4v mov mkv json jsonl csv txt.  Repeatable.",
             show_default="mp4, json, csv",
         ),
     ] = None,

@@ -33,6 +33,7 @@ __all__ = [
     "Quiet",
     "Verbose",
     "ask",
+    "bars",
     "debugging",
     "error",
     "guard_streams",
@@ -173,6 +174,11 @@ def error(message: str, hint: str | None = None) -> None:
         err.print(f"hint:  {hint}", markup=False)
 
 
+def bars() -> bool:
+    """True where bars are welcome: on a terminal, and not under --quiet."""
+    return err.is_terminal and not _level["quiet"]
+
+
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
     """A bar on stderr while stderr is a terminal, silence otherwise.
@@ -185,7 +191,6 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int, str], None
     else:
         columns += [BarColumn(), MofNCompleteColumn(), TaskProgressColumn(), TimeRemainingColumn()]
     columns.append(TextColumn("{task.fields[note]}"))
-    shown = err.is_terminal and not _level["quiet"]
-    with Progress(*columns, console=err, disable=not shown, transient=True) as bar:
+    with Progress(*columns, console=err, disable=not bars(), transient=True) as bar:
         task = bar.add_task(what, total=total, note="")
         yield lambda done, note: bar.update(task, completed=done, note=note)

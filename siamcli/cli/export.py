@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -56,7 +57,7 @@ def export(
         from siamcli.speed.calibrate import calibration_crops
 
         crops = calibration_crops(calibrate or [], network.model.spec, network.params)
-        with contextlib.redirect_stdout(sys.stderr):  # where NNCF's bars belong
+        with contextlib.redirect_stdout(sys.stderr if console.bars() else io.StringIO()):  # NNCF's own bars
             path = quantize(network.model, crops, engine_cache())
         typer.echo(path)
         return

@@ -48,8 +48,8 @@ def run(
         typer.Option(
             "--output",
             "-o",
-            help="Output by suffix: .mp4 .mov .mkv .json .jsonl .csv .txt (MOT); - is JSON Lines on stdout;"
-            "  {target} in the name gives every target a file of its own.  Repeatable."
+            help="Output by suffix: .mp4 .m4v .mov .mkv .json .jsonl .csv .txt (MOT); - is JSON Lines on"
+            " stdout; {target} in the name gives every target a file of its own.  Repeatable."
             "  Default: NAME.tracked.mp4, .json and .csv.",
         ),
     ] = None,
@@ -60,7 +60,9 @@ def run(
     video: Annotated[bool, typer.Option("--video/--no-video", help="Write the annotated video.")] = True,
     jsonl: Annotated[
         str | None,
-        typer.Option(help="Stream JSON Lines to this file while tracking; - is stdout."),
+        typer.Option(
+            help="Stream JSON Lines to this file while tracking; - is stdout.  Without -o, the only output."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace outputs that exist.")] = False,

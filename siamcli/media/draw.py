@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 
@@ -36,10 +37,12 @@ _LIGHT: Color = (245, 245, 245)
 def draw(image: Image, points: Sequence[TrackPoint], labels: Sequence[str | None] = ()) -> Image:
     """A copy of `image` with the box, score and state of every point, and the frame number.
 
+    The number is left out where it would cover a box, or much of a small picture.
     A lost target has a dashed, darker box; an absent one, or one whose box is not valid, has none.
     `labels` names targets in order.
     """
     canvas: Image = image.copy()
+    height, width = canvas.shape[:2]
     unit = _unit(canvas)
     for point in points:
         color = COLORS[(point.target - 1) % len(COLORS)]
@@ -50,7 +53,11 @@ def draw(image: Image, points: Sequence[TrackPoint], labels: Sequence[str | None
             corner = (point.box.x - unit, point.box.y - 2 * unit)
             write_text(canvas, _caption(point, labels, len(points)), corner, color)
     if points:
-        write_text(canvas, f"frame {points[0].index}", (0, canvas.shape[0]), _DARK)
+        number, corner = f"frame {points[0].index}", (0, canvas.shape[0])
+        plate = _lay(canvas, number, corner)
+        boxes = [point.box for point in points if point.state != "absent" and point.box.valid]
+        if 10 * plate.w * plate.h <= height * width and not any(map(plate.covers, boxes)):
+            write_text(canvas, number, corner, _DARK)
     return canvas
 
 
@@ -92,8 +99,24 @@ def _dashes(a: Point, b: Point, length: int) -> list[tuple[Point, Point]]:
     return [((p[0], p[1]), (q[0], q[1])) for p, q in zip(steps[::2], steps[1::2], strict=True)]
 
 
-def write_text(canvas: Image, text: str, corner: tuple[float, float], ground: Color) -> None:
-    """Write text on a filled ground into `canvas`: its lower left corner is `corner`, moved inside."""
+class _Plate(NamedTuple):
+    """Where a text and its ground go, in pixels."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+    pad: int
+    scale: float
+    thickness: int
+
+    def covers(self, box: Box) -> bool:
+        """True when they have a pixel in common."""
+        beside = box.x >= self.x + self.w or box.x + box.w <= self.x
+        return not (beside or box.y >= self.y + self.h or box.y + box.h <= self.y)
+
+
+def _lay(canvas: Image, text: str, corner: tuple[float, float]) -> _Plate:
     height, width = canvas.shape[:2]
     tall = max(9.0, 0.026 * min(height, width))  # of a capital letter, in pixels; Hershey's has 22
     scale = tall / 22
@@ -106,6 +129,12 @@ def write_text(canvas: Image, text: str, corner: tuple[float, float], ground: Co
     x, y = round(min(max(corner[0], -width), 2 * width)), round(min(max(corner[1], -height), 2 * height))
     x = min(max(x, 0), max(width - w, 0))
     y = min(max(y - h, 0), max(height - h, 0))
+    return _Plate(x, y, w, h, pad, scale, thickness)
+
+
+def write_text(canvas: Image, text: str, corner: tuple[float, float], ground: Color) -> None:
+    """Write text on a filled ground into `canvas`: its lower left corner is `corner`, moved inside."""
+    x, y, w, h, pad, scale, thickness = _lay(canvas, text, corner)
     canvas[y : y + h, x : x + w] = ground
     ink = _LIGHT if sum(ground) < 300 else _DARK
     cv2.putText(canvas, text, (x + pad, y + h - pad), _FONT, scale, ink, thickness, cv2.LINE_AA)
