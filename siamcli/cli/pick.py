@@ -53,7 +53,7 @@ def pick(
             return opened()(image, title)
 
         for number, picked in enumerate(pick_all(left, output, ask), start=1):
-            if picked.error is not None and len(left) == 1:
+            if picked.error is not None and len(found) == 1:
                 raise picked.error
             if picked.error is not None:
                 failures.append((picked.clip.source, str(picked.error)))
