@@ -7,7 +7,6 @@ import time
 from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -32,8 +31,6 @@ from siamcli.train.store import Footage
 __all__ = ["CHECKPOINT", "Run", "Step", "prepare", "train"]
 
 CHECKPOINT = "checkpoint.pt"
-
-M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +128,21 @@ def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, Non
         _restore(before, phase.module, optimizer, draws, rank, world)
     batch = max(settings.batch // world, 1)
 
+    saved = -1
+
     def save(done: int) -> None:
+        nonlocal saved
+        if done == saved:
+            return
         for name, tensor in phase.module.state_dict().items():
             if not tensor.isfinite().all():
                 raise _diverged(run, phase, done, f"{name} is no longer finite")
         states = _gather(draws.get_state())
         if rank == 0:
             _save(phase, run, optimizer, states, done, done * batch * world)
+        saved = done
 
     done = first
-    saved = -1
     module: nn.Module | None = None
     try:
         for step in range(first, settings.steps):
@@ -161,20 +163,17 @@ def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, Non
             done = step + 1
             if done % config.save_every == 0:
                 save(done)
-                saved = done
             pairs = done * batch * world
             yield Step(phase.name, done, settings.steps, pairs, rate, now - began, fetched - began, values)
     except GeneratorExit:  # closed between two steps: what comes next would be the same
-        if saved != done:
-            save(done)
-        raise
-    if saved != done:
         save(done)
+        raise
+    save(done)
 
 
-def _place(module: M, device: torch.device) -> M:
+def _place(module: nn.Module, device: torch.device) -> None:
     """On the device, in the memory format whose convolutions are fastest on CPUs and GPUs alike."""
-    return module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _prepare(phase: Phase, backbone_learns: bool, world: int) -> nn.Module:
