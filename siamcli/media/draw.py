@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import cv2
 
-from siamcli.boxes import Box
+from siamcli.boxes import Box, iou
 from siamcli.frames import Image
 from siamcli.trajectory import TrackPoint
 
@@ -56,7 +56,8 @@ def draw(image: Image, points: Sequence[TrackPoint], labels: Sequence[str | None
         number, corner = f"frame {points[0].index}", (0, canvas.shape[0])
         plate = _lay(canvas, number, corner)
         boxes = [point.box for point in points if point.state != "absent" and point.box.valid]
-        if 10 * plate.w * plate.h <= height * width and not any(map(plate.covers, boxes)):
+        ground = Box(plate.x, plate.y, plate.w, plate.h)
+        if 10 * ground.area <= height * width and not any(iou(ground, box) for box in boxes):
             write_text(canvas, number, corner, _DARK)
     return canvas
 
@@ -109,11 +110,6 @@ class _Plate(NamedTuple):
     pad: int
     scale: float
     thickness: int
-
-    def covers(self, box: Box) -> bool:
-        """True when they have a pixel in common."""
-        beside = box.x >= self.x + self.w or box.x + box.w <= self.x
-        return not (beside or box.y >= self.y + self.h or box.y + box.h <= self.y)
 
 
 def _lay(canvas: Image, text: str, corner: tuple[float, float]) -> _Plate:
