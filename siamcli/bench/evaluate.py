@@ -145,7 +145,8 @@ def _in_parallel(tasks: list[_Task], jobs: int) -> Iterator[Done]:
         pool.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():  # after an error or Ctrl-C: nobody waits for them
             child.terminate()
-            child.join()
+            while child.is_alive():  # join alone returns early while the pool's own thread reaps it
+                child.join(0.1)
 
 
 def _leave_interrupts_to_parent() -> None:
