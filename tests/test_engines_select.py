@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from siamcli import cores
 from siamcli.engines import cpu, cuda, precision, select
 from siamcli.engines.cuda import CudaEngine
 from siamcli.engines.eager import EagerEngine
 from siamcli.engines.select import make_engine
 from siamcli.errors import DeviceError
 from siamcli.model.siamrpn import SiamRPN
-from siamcli.model.spec import SPECS, TrackerParams
+from siamcli.model.spec import SPECS, ModelSpec, TrackerParams
 
 PARAMS = TrackerParams()
 CPU = torch.device("cpu")
@@ -139,10 +141,33 @@ def test_cpu_engine_without_its_operators(model, monkeypatch):
 def test_threads_stay_within_the_quota(monkeypatch):
     before = torch.get_num_threads()
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(cpu, "_cpu_quota", lambda: 1)
+    monkeypatch.setattr(cores, "_quota", lambda: 1)
     try:
         cpu.use_threads()
         assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "device", "said", "threads"),
+    [
+        ("resnet18", "cpu", None, 3),
+        ("resnet18", "cpu", "4", 4),
+        ("resnet18", "cuda", None, 4),
+        ("resnet50", "cpu", None, 4),
+    ],
+)
+def test_a_small_network_leaves_a_core_to_the_encoder(monkeypatch, backbone, device, said, threads):
+    before = torch.get_num_threads()
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if said:
+        monkeypatch.setenv("OMP_NUM_THREADS", said)
+    monkeypatch.setattr(cpu, "usable_cores", lambda: 4)
+    try:
+        torch.set_num_threads(4)
+        cpu.leave_room(SimpleNamespace(device=torch.device(device), spec=ModelSpec("x", backbone)))
+        assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from siamcli.batch.job import Job, Recording, describe, starts_in
+from siamcli.cores import usable_cores
 from siamcli.errors import InputError, SiamtrackError
 from siamcli.frames import Frame, FrameSource
 from siamcli.load import LoadedTracker
@@ -49,7 +50,7 @@ class Ended:
 
 def auto_width(on_gpu: bool) -> int:
     """How many clips to keep open: enough to fill the device, what cores and free memory carry."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     wanted = 2 * cores if on_gpu else cores + 1
     try:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

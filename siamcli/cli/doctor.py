@@ -14,6 +14,7 @@ import typer
 
 from siamcli import __version__
 from siamcli.cli import console
+from siamcli.cores import usable_cores
 from siamcli.errors import PartialError, SiamtrackError
 
 __all__ = ["doctor"]
@@ -57,7 +58,7 @@ def doctor(
 
 def _program() -> Iterator[Check]:
     where = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    yield Check("siamtrack", "ok", f"{__version__}, {where}, {os.cpu_count()} cores")
+    yield Check("siamtrack", "ok", f"{__version__}, {where}, {usable_cores()} cores")
 
 
 def _torch() -> Iterator[Check]:

@@ -68,11 +68,11 @@ class LoadTracker:
 def loaded(make: LoadTracker) -> LoadedTracker:
     """The tracker that `make` names; the last one is kept."""
     if make.jobs > 1:
-        import os
-
         import torch
 
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // make.jobs))
+        from siamcli.cores import usable_cores
+
+        torch.set_num_threads(max(1, usable_cores() // make.jobs))
     return make.options.load()
 
 

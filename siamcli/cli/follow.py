@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from siamcli.batch.job import Job, Recording, describe, starts_in
 from siamcli.boxes import Box
 from siamcli.cli import console
+from siamcli.engines.cpu import leave_room
 from siamcli.errors import PickError
 from siamcli.frames import Frame
 from siamcli.load import LoadedTracker
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import expected_count, open_source
+from siamcli.media.suffixes import is_video
 from siamcli.tracker.follow import Following, Start, follow
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ def follow_source(
         clock.lap("open the source and decode its first frame")
         starts = _said(starts_in(job, first), job, first)
         loaded = load()
+        if any(map(is_video, job.paths)):
+            leave_room(loaded.tracker.engine)
         clock.lap(f"load {loaded.model} for {loaded.tracker.engine.name}")
         console.tell(f"{loaded.model} on {loaded.tracker.engine.name}")
         recording = Recording(job, describe(frames.info, first, loaded, job.labels))

@@ -13,7 +13,7 @@ from siamcli.cli.outputs import existing, keep_apart, output_paths
 from siamcli.cli.picking import PickBrowser, picker
 from siamcli.errors import LostError, OutputError
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
-from siamcli.media.suffixes import VIDEO_SUFFIXES
+from siamcli.media.suffixes import is_video
 from siamcli.targets import BoxFormat, Target, parse_target, parse_timed_target, read_targets
 from siamcli.times import Cut, parse_time
 
@@ -109,7 +109,7 @@ def run(
         raise typer.BadParameter(
             "where is the target? give --box x,y,w,h, or draw it with --pick or --pick-browser"
         )
-    if not video and any(Path(name).suffix.lower() in VIDEO_SUFFIXES for name in output or []):
+    if not video and any(map(is_video, output or [])):
         raise typer.BadParameter("-o names a video that --no-video leaves out")
     if overwrite and skip_existing:
         raise typer.BadParameter("give -y or -n, not both")
@@ -126,7 +126,7 @@ def run(
     if there and not overwrite:
         raise OutputError(f"{there[0]} exists", hint="-y replaces it, -n skips it")
 
-    if any(Path(path).suffix.lower() in VIDEO_SUFFIXES for path in paths):
+    if any(map(is_video, paths)):
         encoder_named(encoder)
     if show or pick:
         from siamcli.media.display import require_display

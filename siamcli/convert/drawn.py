@@ -12,7 +12,7 @@ from siamcli.errors import InputError, OutputError
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sinks import Sinks
 from siamcli.media.sources import open_source
-from siamcli.media.suffixes import VIDEO_SUFFIXES
+from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
 from siamcli.parts import make_folder
 from siamcli.trajectory import Trajectory
 
@@ -25,7 +25,7 @@ def draw_video(source: str, trajectory: Trajectory, target: Path, *, overwrite: 
     Raises InputError when the trajectory is not one of this source: other frame size, or frames that
     the source does not have.
     """
-    if target.suffix.lower() not in VIDEO_SUFFIXES:
+    if not is_video(target):
         raise OutputError(f"{target} is no video", hint=f"known suffixes: {' '.join(VIDEO_SUFFIXES)}")
     ordered = sorted(trajectory.points, key=lambda point: (point.index, point.target))
     points = {index: tuple(found) for index, found in groupby(ordered, key=lambda point: point.index)}

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from siamcli.cores import usable_cores
 from siamcli.engines.eager import EagerEngine
 from siamcli.engines.fold import convert_parts, fold
 from siamcli.engines.pack import input_shapes, pack
 from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import TrackerParams
+from siamcli.tracker.engine import Engine
 
-__all__ = ["CpuEngine", "has_bfloat16", "use_threads"]
+__all__ = ["CpuEngine", "has_bfloat16", "leave_room", "use_threads"]
 
 
 class CpuEngine(EagerEngine):
@@ -62,15 +63,19 @@ def use_threads() -> None:
 
     PyTorch counts the machine's cores; a container is often allowed fewer of them.
     """
-    quota = _cpu_quota()
-    if quota is not None and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(min(torch.get_num_threads(), quota))
+    _use(usable_cores())
 
 
-def _cpu_quota() -> int | None:
-    """Cores that the control group allows, or None."""
-    limit = Path("/sys/fs/cgroup/cpu.max")
-    if not limit.is_file():
-        return None
-    share, period = limit.read_text().split()
-    return None if share == "max" else max(1, int(share) // int(period))
+def leave_room(engine: Engine) -> None:
+    """Leave a core to the encoder that works beside the network.
+
+    A small network gains less from the last core than both lose by sharing it; a ResNet-50 gains more.
+    """
+    if engine.device.type == "cpu" and engine.spec.backbone != "resnet50":
+        _use(max(1, usable_cores() - 1))
+
+
+def _use(threads: int) -> None:
+    """At most so many, unless the user has said how many."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(min(torch.get_num_threads(), threads))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from queue import Queue
 from threading import Thread
 from types import TracebackType
@@ -15,7 +14,7 @@ from siamcli.frames import Frame
 from siamcli.media.draw import draw
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.names import target_paths
-from siamcli.media.suffixes import VIDEO_SUFFIXES
+from siamcli.media.suffixes import is_video
 from siamcli.media.video import VideoWriter
 from siamcli.media.writers import TrackWriter, open_writer
 from siamcli.trajectory import TrackHeader, TrackPoint
@@ -51,7 +50,7 @@ class Sinks:
         self._videos: list[VideoWriter] = []
         with ExitStack() as stack:
             for path in paths:
-                if Path(path).suffix.lower() in VIDEO_SUFFIXES:
+                if is_video(path):
                     if "{target}" in path:
                         raise OutputError(f"{path}: a video shows all targets", hint="leave {target} out")
                     video = VideoWriter(

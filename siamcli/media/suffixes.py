@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["TRACK_SUFFIXES", "VIDEO_SUFFIXES"]
+from pathlib import Path
+
+__all__ = ["TRACK_SUFFIXES", "VIDEO_SUFFIXES", "is_video"]
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 TRACK_SUFFIXES = (".json", ".jsonl", ".csv", ".txt")
+
+
+def is_video(path: str | Path) -> bool:
+    """Whether an output of that name is an annotated video."""
+    return Path(path).suffix.lower() in VIDEO_SUFFIXES

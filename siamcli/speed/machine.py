@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 import siamcli
+from siamcli.cores import usable_cores
 
 __all__ = ["Machine", "describe_machine", "matrix_rate"]
 
@@ -37,7 +38,7 @@ def describe_machine(device: torch.device) -> Machine:
     return Machine(
         date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         cpu=_cpu_name(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=usable_cores(),
         threads=torch.get_num_threads(),
         instructions=_instructions(),
         load=round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else 0.0,

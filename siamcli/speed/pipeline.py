@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 import siamcli
 from siamcli.boxes import Box
+from siamcli.engines.cpu import leave_room
 from siamcli.frames import Frame, FrameSource, Image, SourceInfo
 from siamcli.media.draw import draw
 from siamcli.media.prefetch import prefetch
@@ -33,6 +34,8 @@ from siamcli.trajectory import TrackHeader
 __all__ = ["PipelineTimes", "time_pipeline"]
 
 T = TypeVar("T")
+
+_MEMORY = 2**28  # bytes of decoded frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,13 @@ class PipelineTimes:
     fps: float
 
 
-def time_pipeline(engine: Engine, source: str, limit: int = 120) -> PipelineTimes:
-    """Time the first `limit` frames of a video, with a quarter of the picture as the target.
+def time_pipeline(engine: Engine, source: str) -> PipelineTimes:
+    """Time the first frames of a video, with a quarter of the picture as the target.
 
     Raises InputError, OutputError.
     """
+    leave_room(engine)
+    limit = _frames_in_memory(source)
     opened = _open(source, limit)
     decode, frames = _timed(lambda: _read(opened))
     height, width = frames[0].image.shape[:2]
@@ -126,6 +131,13 @@ class _WatchedEngine:
         seconds, found = _timed(lambda: self._engine.locate(templates, searches, sizes))
         self.seconds.append(seconds)
         return found
+
+
+def _frames_in_memory(source: str) -> int:
+    """How many frames to time: the more, the less starting and ending the encoder counts."""
+    with _open(source, 1) as opened:
+        (frame,) = opened
+    return max(30, _MEMORY // frame.image.nbytes)
 
 
 def _open(source: str, limit: int) -> FrameSource:
