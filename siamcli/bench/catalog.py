@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import csv
-import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, get_args
 
+from siamcli import toml
 from siamcli.errors import DatasetError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 __all__ = ["DATA", "Anchor", "DatasetSpec", "Entry", "Protocol", "anchors", "entries", "find_spec", "specs"]
 
@@ -75,7 +70,7 @@ class Anchor:
 @cache
 def specs() -> dict[str, DatasetSpec]:
     """All benchmarks by key, in the order of the data file."""
-    raw = tomllib.loads((DATA / "datasets.toml").read_text(encoding="utf-8"))
+    raw = toml.loads((DATA / "datasets.toml").read_text(encoding="utf-8"))
     found = {}
     for key, own in raw.items():
         fields: dict[str, Any] = {**raw.get(own.pop("like", ""), {}), **own}

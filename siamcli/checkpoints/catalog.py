@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from siamcli import toml
 from siamcli.checkpoints.header import checked
 from siamcli.errors import WeightsError
 from siamcli.model.spec import TrackerParams
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 __all__ = ["Entry", "catalog", "entry_named"]
 
@@ -47,7 +42,7 @@ class Entry:
 
 def catalog() -> tuple[Entry, ...]:
     """Every entry of catalog.toml, in its order."""
-    return tuple(_entry(table) for table in tomllib.loads(CATALOG.read_text(encoding="utf-8"))["checkpoint"])
+    return tuple(_entry(table) for table in toml.loads(CATALOG.read_text(encoding="utf-8"))["checkpoint"])
 
 
 def entry_named(name: str) -> Entry:

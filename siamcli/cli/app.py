@@ -13,6 +13,7 @@ import typer
 from siamcli import __version__
 from siamcli.cli import batch, bench, console, doctor, report, run, score, train, tune, weights
 from siamcli.cli.convert import convert
+from siamcli.cli.endings import heed, ignore
 from siamcli.cli.eval import eval_
 from siamcli.cli.export import export
 from siamcli.cli.pick import pick
@@ -57,15 +58,9 @@ app.command("render")(render)
 app.add_typer(weights.app)
 
 
-_ENDINGS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]  # Windows has no SIGHUP
-
-
 def _end(number: int, frame: object) -> None:
     """Unwind, so that every output is finished; once, whatever else is sent meanwhile."""
-    for other in _ENDINGS:
-        signal.signal(other, signal.SIG_IGN)
+    ignore()
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise SystemExit(128 + number)
@@ -73,9 +68,7 @@ def _end(number: int, frame: object) -> None:
 
 def main() -> None:
     """Run the app; turn every SiamtrackError into one line and its exit code."""
-    for number in _ENDINGS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup, or in the background of a script
-            signal.signal(number, _end)
+    heed(_end)
     console.guard_streams()
     # Threads that wait by spinning starve the decoder, the encoder and each other on a busy machine (ten
     # times slower on two shared cores).  OpenMP reads this when torch is imported, which comes later.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from siamcli.cli import console
+from siamcli.cli.endings import heed
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -55,7 +56,7 @@ def train(
     """Train a tracker, or fine-tune one with --from.
 
     Writes checkpoint.pt (for --resume), log.csv and the weights into the config's output folder.
-    Ctrl-C or SIGTERM stops after the current step and keeps everything.  Several GPUs: torchrun
+    Ctrl-C, SIGTERM or a hang-up stops after the current step and keeps everything.  Several GPUs: torchrun
     --nproc-per-node N -m siamcli train CONFIG.
     """
     from siamcli.train.config import dump_config, load_config
@@ -144,7 +145,7 @@ def _follow(steps: Generator[Step, None, None], output: Path) -> int:
     """Show and log every step; the number of the signal that ended it, or 0."""
     signals: list[int] = []
     # A flag instead of an exception: a step is never torn, so what follows stays exact.
-    before = {s: signal.signal(s, lambda n, _: signals.append(n)) for s in (signal.SIGINT, signal.SIGTERM)}
+    before = heed(lambda number, _: signals.append(number))
     first_process = int(os.environ.get("RANK", "0")) == 0
     recent: list[Step] = []
     said = -math.inf

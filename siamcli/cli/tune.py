@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from siamcli import toml
 from siamcli.cli import console
 from siamcli.cli.eval import DatasetName, Jobs, LoadTracker, Partial, Root, identity, loaded, run_dataset
 from siamcli.cli.options import TrackerOptions, takes_tracker
@@ -60,7 +61,7 @@ def tune(
     best: tuple[float, str] | None = None
     for number, point in enumerate([{}, *points]):
         folder = output / f"trial_{number:04d}"
-        chosen = _toml({**base, **point})
+        chosen = toml.dumps({**base, **point})
         write_text(folder / "params.toml", chosen)
         trial = replace(make, options=replace(tracker, params=folder / "params.toml"))
         begun = time.perf_counter()
@@ -75,9 +76,3 @@ def tune(
             write_text(output / "best.toml", f"# {metric} {value:.4f} on {opened.spec.title}\n{chosen}")
     assert best is not None
     typer.echo(best[1], nl=False)
-
-
-def _toml(values: dict[str, object]) -> str:
-    """A flat parameter file; what is None is left to its default."""
-    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items() if v is not None}
-    return "".join(f"{key} = {value!r}\n" for key, value in plain.items())

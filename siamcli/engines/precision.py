@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from siamcli import toml
 
 __all__ = ["LIMIT", "fails"]
 
@@ -29,5 +25,5 @@ def fails(model: str, engine: str) -> bool:
 @cache
 def _record() -> list[dict[str, Any]]:
     path = Path(__file__).with_name("precision.toml")
-    checked: list[dict[str, Any]] = tomllib.loads(path.read_text())["checked"]
+    checked: list[dict[str, Any]] = toml.loads(path.read_text())["checked"]
     return checked

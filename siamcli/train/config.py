@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import sys
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from siamcli import toml
 from siamcli.errors import InputError
 from siamcli.model.spec import SPECS, ModelSpec
 from siamcli.ranges import Count, NotNegative, Range, Share, check_ranges
@@ -18,11 +18,6 @@ from siamcli.train.losses import LossConfig
 from siamcli.train.pairs import PairConfig
 from siamcli.train.schedule import PhaseConfig
 from siamcli.train.targets import TargetConfig
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 __all__ = ["DataConfig", "DistillConfig", "TrainConfig", "dump_config", "load_config"]
 
@@ -106,13 +101,13 @@ def load_config(name: str) -> TrainConfig:
     if not path.is_file():
         path = Path(name)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = toml.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
         raise InputError(
             f"cannot read {path}: {error.strerror}", hint=f"name a config file, or one of: {known}"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not TOML: {error}", hint="see siamtrack train --print-config") from error
     config: TrainConfig = _build(TrainConfig, values, str(path))
     if config.model not in SPECS:
@@ -165,32 +160,4 @@ def _build(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - mirrors 
 
 def dump_config(config: TrainConfig) -> str:
     """The config as TOML, complete with every default."""
-    lines: list[str] = []
-    _dump(dataclasses.asdict(config), "", lines)
-    return "\n".join(lines).strip() + "\n"
-
-
-def _dump(table: Mapping[str, Any], prefix: str, lines: list[str]) -> None:
-    nested: list[tuple[str, Any]] = []
-    for key, value in table.items():
-        if isinstance(value, Mapping) or (
-            isinstance(value, tuple) and value and isinstance(value[0], Mapping)
-        ):
-            nested.append((key, value))
-        else:
-            lines.append(f"{key} = {_literal(value)}")
-    for key, value in nested:
-        name = f"{prefix}{key}"
-        for entry in (value,) if isinstance(value, Mapping) else value:
-            lines.append(f"\n[{name}]" if isinstance(value, Mapping) else f"\n[[{name}]]")
-            _dump(entry, f"{name}.", lines)
-
-
-def _literal(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    if isinstance(value, tuple):
-        return "[" + ", ".join(map(_literal, value)) + "]"
-    return repr(value)
+    return toml.dumps(dataclasses.asdict(config))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import struct
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +11,9 @@ from typing import Any
 
 import torch
 
+from siamcli import toml
 from siamcli.errors import InputError, OutputError
 from siamcli.parts import whole_file
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 __all__ = ["Progress", "check_same", "read_progress", "write_progress"]
 
@@ -68,7 +63,7 @@ def read_progress(path: Path) -> Progress:
             if file.read(2) != b"PK":  # else torch would take it for one of its old formats
                 raise ValueError("no archive")
         progress = Progress(**torch.load(path, map_location="cpu", weights_only=True))
-        tomllib.loads(progress.config)
+        toml.loads(progress.config)
         if type(progress.step) is not int or progress.phase not in ("distill", "track"):
             raise ValueError("no place to go on from")
     except OSError as error:
@@ -85,7 +80,7 @@ def read_progress(path: Path) -> Progress:
 
 def check_same(before: str, now: str) -> None:
     """Raise InputError that names a setting of the TOML text `before` that `now` may not change."""
-    then, new = dict(_flat(tomllib.loads(before))), dict(_flat(tomllib.loads(now)))
+    then, new = dict(_flat(toml.loads(before))), dict(_flat(toml.loads(now)))
     for key in sorted(then.keys() & new.keys()):
         fixed = any(key == name or key.startswith(f"{name}.") for name in FIXED)
         if fixed and then[key] != new[key]:
