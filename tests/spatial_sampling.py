@@ -7,6 +7,9 @@ Twins that differ in `pairs.search_shift` alone train from nothing for the same 
 with a pasted distractor, so that it pays to know where targets use to be.  Then all see the same pairs,
 whose targets lie anywhere on the score map, and the mean response of each over the search positions is
 drawn (paper, section 3.1, figure of heat maps), with its score on the target by the target's offset.
+
+Padding is what tells a network where it looks.  In the ResNet-50 it reaches every cell, in the small model
+only the rim; the twins for a CPU therefore are the small model with its fourth stage, and use that alone.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from matplotlib import pyplot
 from siamcli.checkpoints.read import read_checkpoint
 from siamcli.engines.device import resolve_device
 from siamcli.model.siamrpn import SiamRPN
+from siamcli.model.spec import SPECS
 from siamcli.train.config import TrainConfig, load_config
 from siamcli.train.data import load_footage
 from siamcli.train.draws import Draws
@@ -35,12 +39,17 @@ from siamcli.train.pairs import PairSampler, draw_pairs
 from siamcli.train.schedule import PhaseConfig
 from siamcli.train.store import Footage
 
+DEEP = replace(
+    SPECS["siamrpnpp-r18"], name="siamrpnpp-r18-stage4", levels=(4,), channels=(128,), weighted=False
+)
+SPECS[DEEP.name] = DEEP
+
 OFFSETS = (0, 24, 48, 72, 96)
 """Limits, in px, of the classes of how far a target lies from the middle of the region."""
 
 
 def twin_config(model: str, shift: int, steps: int, output: Path) -> TrainConfig:
-    whole = load_config(model)
+    whole = load_config("siamrpnpp-r18" if model == DEEP.name else model)
     sequences = replace(whole.data[1], include="[du]*", stride=5, share=1.0)
     track = PhaseConfig(
         steps=steps,
@@ -55,7 +64,15 @@ def twin_config(model: str, shift: int, steps: int, output: Path) -> TrainConfig
     )
     pairs = replace(whole.pairs, search_shift=float(shift), paste=1.0, negatives=0.5)
     distill = replace(whole.distill, teacher="")
-    return replace(whole, output=str(output), data=(sequences,), pairs=pairs, distill=distill, track=track)
+    return replace(
+        whole,
+        model=model,
+        output=str(output),
+        data=(sequences,),
+        pairs=pairs,
+        distill=distill,
+        track=track,
+    )
 
 
 @torch.no_grad()
@@ -86,7 +103,7 @@ def responses(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("picture", type=Path)
-    parser.add_argument("--model", default="siamrpnpp-r18")
+    parser.add_argument("--model", default=DEEP.name)
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--pairs", type=int, default=400)
     parser.add_argument("--work", type=Path, default=Path("work/twins"))
@@ -117,8 +134,8 @@ def say(what: str, numbers: Mapping[str, float]) -> None:
 
 
 def plot(results: Mapping[int, tuple[np.ndarray, list[float]]], picture: Path) -> None:
-    figure, axes = pyplot.subplots(1, len(results), figsize=(2.4 * len(results), 2.9))
-    for axis, (shift, (mean, scores)) in zip(axes, results.items(), strict=True):
+    figure, axes = pyplot.subplots(1, len(results), figsize=(2.4 * len(results), 2.9), squeeze=False)
+    for axis, (shift, (mean, scores)) in zip(axes[0], results.items(), strict=True):
         axis.imshow(mean / mean.max(), vmin=0, vmax=1, cmap="viridis", extent=(-100, 100, 100, -100))
         axis.set_title(f"shift ±{shift} px\n{' '.join(f'{s:.2f}' for s in scores)}", fontsize=9)
         axis.tick_params(labelsize=7)

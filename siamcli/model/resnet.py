@@ -151,5 +151,5 @@ def resnet50(levels: Sequence[int], downsample: int) -> ResNet:
 
 
 def resnet18(levels: Sequence[int], downsample: int) -> ResNet:
-    """A light backbone: the first three stages, of 64, 128 and 256 channels."""
-    return ResNet(BasicBlock, (2, 2, 2), levels, downsample)
+    """A light backbone: stages of 64, 128, 256 and 512 channels, no more of them than `levels` need."""
+    return ResNet(BasicBlock, (2, 2, 2, 2)[: max(levels)], levels, downsample)
