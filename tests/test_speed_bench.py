@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from siamcli.bench.sequence import Sequence
 from siamcli.boxes import Box
 from siamcli.checkpoints.read import read_checkpoint
 from siamcli.engines.eager import EagerEngine
@@ -22,6 +23,7 @@ from siamcli.speed.baseline import BaselineEngine
 from siamcli.speed.calibrate import calibration_crops
 from siamcli.speed.cost import search_gflop
 from siamcli.speed.pipeline import time_pipeline
+from siamcli.speed.precision import starts
 from siamcli.tracker.tracker import Tracker
 
 DEMO = Path(__file__).parent / "data" / "demo.mp4"
@@ -138,9 +140,19 @@ def test_precision(siamtrack, weights, tmp_path):
     done = siamtrack("bench", "--precision", folder, "--weights", weights, "--engine", "cpu", "--json")
     assert done.code == 0, done.err
     (found,) = json.loads(done.out)["precision"]
-    assert found["sequences"] == 1 and found["frames"] == 8
+    assert found["sequences"] == 1 and found["runs"] == 4 and found["frames"] == 8 + 6 + 4 + 2
     assert found["auc"] - found["reference_auc"] == pytest.approx(found["auc_difference"], abs=1e-3)
     assert found["reference_auc"] > 0 and 0 <= found["differs"] <= 1
+
+
+def test_starts_have_a_target():
+    """Four places, moved on to where something is visible; none where nothing comes any more."""
+    truth = np.full((40, 4), 20.0)
+    truth[10:13] = np.nan
+    truth[20, 2] = 0
+    assert starts(Sequence("x", truth)) == [0, 13, 21, 30]
+    truth[25:] = np.nan
+    assert starts(Sequence("x", truth)) == [0, 13, 21]
 
 
 @pytest.mark.parametrize(

@@ -138,13 +138,14 @@ def _precision(network: Network, device: str, engine: str, root: Path, dataset: 
     from siamcli.bench.catalog import find_spec
     from siamcli.bench.datasets import open_dataset
     from siamcli.engines.device import resolve_device
-    from siamcli.speed.precision import SequenceAgreement, agreement, measure
+    from siamcli.speed.precision import SequenceAgreement, agreement, measure, starts
 
     sequences = open_dataset(find_spec(dataset), root, partial=True).sequences
     reference = network.engine(device, "eager")
     engines = [e for e in network.engines(resolve_device(device), engine) if e.name != reference.name]
     parts: list[SequenceAgreement] = []
-    with console.progress(f"{len(engines)} engines", len(sequences) * len(engines)) as update:
+    runs = sum(len(starts(sequence)) for sequence in sequences)
+    with console.progress(f"{len(engines)} engines", runs * len(engines)) as update:
         for part in measure(reference, engines, sequences):
             parts.append(part)
             update(len(parts), part.name)
@@ -188,7 +189,7 @@ def _show(document: dict[str, Any]) -> None:
         lines.append(f"{found['fps']:.1f} frames per second")
     else:
         lines.append(document["model"])
-        head = ["engine", "sequences", "float32 AUC", "AUC", "difference", "boxes that differ"]
+        head = ["engine", "sequences", "runs", "float32 AUC", "AUC", "difference", "boxes that differ"]
         lines += _table(head, [_precision_row(found) for found in document["precision"]])
     typer.echo("\n".join(lines))
 
@@ -228,6 +229,7 @@ def _precision_row(found: dict[str, Any]) -> list[str]:
     return [
         found["engine"],
         str(found["sequences"]),
+        str(found["runs"]),
         f"{found['reference_auc']:.4f}",
         f"{found['auc']:.4f}",
         f"{found['auc_difference']:+.4f}",
