@@ -138,15 +138,21 @@ def test_cpu_engine_without_its_operators(model, monkeypatch):
     assert np.allclose(answers(cpu.CpuEngine(model, PARAMS, torch.float32)), expected, rtol=1e-3, atol=1e-3)
 
 
-def test_threads_stay_within_the_quota(monkeypatch):
+@pytest.fixture
+def free_threads(monkeypatch):
+    """Four threads, and nobody has said how many; afterwards it is as before."""
     before = torch.get_num_threads()
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("free_threads")
+def test_threads_stay_within_the_quota(monkeypatch):
     monkeypatch.setattr(cores, "_quota", lambda: 1)
-    try:
-        cpu.use_threads()
-        assert torch.get_num_threads() == 1
-    finally:
-        torch.set_num_threads(before)
+    cpu.use_threads()
+    assert torch.get_num_threads() == 1
 
 
 @pytest.mark.parametrize(
@@ -158,18 +164,13 @@ def test_threads_stay_within_the_quota(monkeypatch):
         ("resnet50", "cpu", None, 4),
     ],
 )
+@pytest.mark.usefixtures("free_threads")
 def test_a_small_network_leaves_a_core_to_the_encoder(monkeypatch, backbone, device, said, threads):
-    before = torch.get_num_threads()
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     if said:
         monkeypatch.setenv("OMP_NUM_THREADS", said)
     monkeypatch.setattr(cpu, "usable_cores", lambda: 4)
-    try:
-        torch.set_num_threads(4)
-        cpu.leave_room(SimpleNamespace(device=torch.device(device), spec=ModelSpec("x", backbone)))
-        assert torch.get_num_threads() == threads
-    finally:
-        torch.set_num_threads(before)
+    cpu.leave_room(SimpleNamespace(device=torch.device(device), spec=ModelSpec("x", backbone)))
+    assert torch.get_num_threads() == threads
 
 
 def test_cuda_engine_takes_large_batches_in_turns(model, monkeypatch):

@@ -187,17 +187,22 @@ def test_a_stop_keeps_a_checkpoint(tmp_path: Path, number: int) -> None:
     assert load_tracker(tmp_path / "out" / "siamrpnpp-r18.safetensors")
 
 
-def test_full_disk_keeps_the_previous_checkpoint(tmp_path: Path) -> None:
+def said_on_a_full_disk(config: Path, *more: str) -> str:
     """A file size limit stands in for the full disk: the write fails in the same place."""
+    limited = ["bash", "-c", 'ulimit -f 2000; exec "$@"', "-", *command(config, *more)]
+    done = subprocess.run(limited, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
+    assert done.returncode == 8, done.stderr
+    assert "enforce" not in done.stderr
+    return done.stderr
+
+
+def test_full_disk_keeps_the_previous_checkpoint(tmp_path: Path) -> None:
     config = make_config(tmp_path, steps=2, save_every=1)
     run(config, stop_after=1)
     before = (tmp_path / "out" / CHECKPOINT).read_bytes()
-    limited = ["bash", "-c", 'ulimit -f 2000; exec "$@"', "-", *command(config, "--resume")]
-    done = subprocess.run(limited, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
-    assert done.returncode == 8, done.stderr
-    assert "checkpoint.pt" in done.stderr
-    assert "the checkpoint from before is untouched" in done.stderr
-    assert "enforce" not in done.stderr
+    said = said_on_a_full_disk(config, "--resume")
+    assert "checkpoint.pt" in said
+    assert "the checkpoint from before is untouched" in said
     assert (tmp_path / "out" / CHECKPOINT).read_bytes() == before
     assert not list((tmp_path / "out").glob("*.part"))
 
@@ -311,9 +316,6 @@ def test_failed_starts_say_so_first_and_leave_no_folder(siamtrack, tmp_path: Pat
 
 def test_a_full_disk_at_first_promises_no_checkpoint(tmp_path: Path) -> None:
     config = make_config(tmp_path, steps=1)
-    limited = ["bash", "-c", 'ulimit -f 2000; exec "$@"', "-", *command(config)]
-    done = subprocess.run(limited, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
-    assert done.returncode == 8, done.stderr
-    assert "untouched" not in done.stderr
-    assert "enforce" not in done.stderr
-    assert "Traceback" not in done.stderr
+    said = said_on_a_full_disk(config)
+    assert "untouched" not in said
+    assert "Traceback" not in said

@@ -111,11 +111,15 @@ def _from_plain(kind: type[T], plain: object, where: str, implied: Mapping[str, 
 
 
 def checked(kind: type[Any], plain: Mapping[str, Any], where: str, hint: str = HINT) -> dict[str, Any]:
-    """`plain` with JSON's lists turned into tuples; WeightsError where a value does not fit the field."""
+    """`plain` with JSON's lists turned into tuples; WeightsError for an unknown field or a value that does
+    not fit its own."""
     hints = get_type_hints(kind)
+    for name in plain:
+        if name not in hints:
+            raise WeightsError(f"{where}: unknown parameter {name}; known: {', '.join(hints)}", hint=hint)
     values = {name: _freeze(value) for name, value in plain.items()}
     for name, value in values.items():
-        if name not in hints or not _fits(value, hints[name]):
+        if not _fits(value, hints[name]):
             raise WeightsError(f"{where}: {name} cannot be {value!r}", hint=hint)
     return values
 

@@ -131,7 +131,10 @@ def run(
     if show or pick:
         from siamcli.media.display import require_display
 
-        require_display(*(() if pick else ("leave out --show",)))
+        if pick:
+            require_display()
+        else:
+            require_display("leave out --show")
 
     from siamcli.batch.job import Job
     from siamcli.cli.follow import follow_source

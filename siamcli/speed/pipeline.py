@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -61,8 +62,7 @@ def time_pipeline(engine: Engine, source: str) -> PipelineTimes:
     Raises InputError, OutputError.
     """
     leave_room(engine)
-    limit = _frames_in_memory(source)
-    opened = _open(source, limit)
+    opened = open_source(source)
     decode, frames = _timed(lambda: _read(opened))
     height, width = frames[0].image.shape[:2]
     start = Start(Box.from_center(width / 2, height / 2, width / 4, height / 4))
@@ -73,7 +73,10 @@ def time_pipeline(engine: Engine, source: str) -> PipelineTimes:
     drawing, pictures = _timed(lambda: [draw(f.image, p) for f, p in zip(frames, points, strict=True)])
     with TemporaryDirectory() as folder:
         encode, _ = _timed(lambda: _encode(Path(folder) / "alone.mp4", opened.info, frames, pictures))
-        whole, _ = _timed(lambda: _run(tracker, _open(source, limit), start, Path(folder) / "all.mp4"))
+        end = TimePoint(frame=len(frames))
+        whole, _ = _timed(
+            lambda: _run(tracker, open_source(source, end=end), start, Path(folder) / "all.mp4")
+        )
     inside = sum(watched.seconds)
     post = _post_processing(engine) * (len(frames) - 1)
     stages = {
@@ -133,20 +136,12 @@ class _WatchedEngine:
         return found
 
 
-def _frames_in_memory(source: str) -> int:
-    """How many frames to time: the more, the less starting and ending the encoder counts."""
-    with _open(source, 1) as opened:
-        (frame,) = opened
-    return max(30, _MEMORY // frame.image.nbytes)
-
-
-def _open(source: str, limit: int) -> FrameSource:
-    return open_source(source, end=TimePoint(frame=limit))
-
-
 def _read(source: FrameSource) -> list[Frame]:
+    """As many frames as memory takes: the more, the less starting and ending the encoder counts."""
     with source:
-        return list(source)
+        frames = iter(source)
+        first = next(frames)
+        return [first, *islice(frames, max(30, _MEMORY // first.image.nbytes) - 1)]
 
 
 def _encode(path: Path, info: SourceInfo, frames: Sequence[Frame], pictures: Sequence[Image]) -> None:
