@@ -1,11 +1,12 @@
-"""How many processor cores this process may use at once."""
+"""The processor cores: how many this process may use at once, and who goes first on them."""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["usable_cores"]
+__all__ = ["give_way", "usable_cores"]
 
 
 def usable_cores() -> int:
@@ -22,3 +23,15 @@ def _quota() -> int | None:
         return None
     share, period = limit.read_text().split()
     return None if share == "max" else max(1, int(share) // int(period))
+
+
+def give_way(process: int = 0) -> None:
+    """From now on this thread (or that process), and what it starts, pushes nobody off a core.
+
+    Work beside the network still gets its share, only not at the moment it wakes.  Linux alone has such
+    a policy, and a sandbox may forbid it; whoever was started with another one keeps that.
+    """
+    if hasattr(os, "SCHED_BATCH"):
+        with suppress(OSError):
+            if os.sched_getscheduler(process) == os.SCHED_OTHER:
+                os.sched_setscheduler(process, os.SCHED_BATCH, os.sched_param(0))

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "tracker": "errors boxes frames times model trajectory",
     "engines": "errors parts toml cores frames model tracker",
     "checkpoints": "errors parts toml model",
-    "media": "errors parts boxes frames times trajectory",
+    "media": "errors parts cores boxes frames times trajectory",
     "load": "errors model tracker engines checkpoints",
     "bench": "errors parts toml boxes frames times trajectory tracker media",
     "convert": "errors parts boxes frames times trajectory media bench",

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from siamcli.boxes import Box
 from siamcli.errors import InputError, OutputError
 from siamcli.frames import Frame, SourceInfo
+from siamcli.media import encoders
 from siamcli.media.draw import COLORS, draw
 from siamcli.media.sources import open_source
 from siamcli.media.video import VideoWriter
@@ -264,3 +265,19 @@ def test_the_frame_number_covers_neither_box_nor_picture(size, box, shown) -> No
     image = np.full((size[1], size[0], 3), 255, np.uint8)
     drawn = draw(image, [TrackPoint(3, None, box, 0.9, "tracked")])
     assert (drawn[-1, 0].max() < 30) == shown
+
+
+@pytest.mark.parametrize(
+    ("cores", "size", "threads"),
+    [
+        (1, (640, 360), "1"),
+        (2, (640, 360), "1"),
+        (2, (1280, 720), "2"),
+        (1, (4096, 2160), "1"),
+        (8, (64, 48), "7"),
+    ],
+)
+def test_x264_leaves_a_core_to_the_network_of_small_pictures(monkeypatch, cores, size, threads) -> None:
+    monkeypatch.setattr(encoders, "usable_cores", lambda: cores)
+    options = encoders.X264.options("veryfast", 20, size)
+    assert options[options.index("-threads") + 1] == threads

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from siamcli.cores import usable_cores
 from siamcli.errors import OutputError
 from siamcli.media.ffmpeg import ffmpeg_exe
 
@@ -28,6 +29,10 @@ EncoderName = Literal["auto", "h264_nvenc", "h264_videotoolbox", "h264_vaapi", "
 Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
 ]
+
+
+_SMALL = 1280 * 720
+"""Pixels below which x264 on one core keeps ahead of the networks, which need the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +64,14 @@ class Encoder:
     quality: str = "-crf"
     preset: bool = False
 
-    def options(self, preset: str, quality: int) -> list[str]:
-        """The output options for a quality on x264's scale, where lower is better."""
+    def options(self, preset: str, quality: int, size: tuple[int, int]) -> list[str]:
+        """The output options for pictures of `size` and a quality on x264's scale, where lower is better."""
         chosen = ["-c:v", self.name]
         if self.preset:
-            chosen += ["-preset", preset]
+            # of itself x264 starts half as many threads again as the machine has cores, and they push
+            # the network aside
+            threads = usable_cores() - (size[0] * size[1] < _SMALL)
+            chosen += ["-preset", preset, "-threads", str(max(1, threads))]
         if self.filter is None:
             chosen += ["-pix_fmt", "yuv420p"]
         # VideoToolbox counts from 1 (worst) to 100 (best)
@@ -114,5 +122,5 @@ def _works(encoder: Encoder) -> bool:
         return False
     filters = ["-vf", encoder.filter] if encoder.filter else []
     command = [ffmpeg_exe(), "-v", "error", *encoder.before, "-f", "lavfi", "-i", "color=s=256x256:d=0.1"]
-    command += [*filters, *encoder.options("veryfast", 23), "-f", "null", "-"]
+    command += [*filters, *encoder.options("veryfast", 23, (256, 256)), "-f", "null", "-"]
     return subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL).returncode == 0

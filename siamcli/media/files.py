@@ -12,6 +12,7 @@ from typing import IO, cast
 
 import numpy as np
 
+from siamcli.cores import give_way
 from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Source
@@ -44,6 +45,7 @@ class VideoFile(Source):
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for us, who close the child in order
         )
+        give_way(self._child.pid)
         assert self._child.stdout and self._child.stderr
         self._pixels = cast("io.BufferedReader", self._child.stdout)
         self._reading = Lock()

@@ -8,6 +8,7 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from siamcli.cores import give_way
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.cameras import LiveSource
 
@@ -41,6 +42,7 @@ class Prefetch:
         return not self._queue.empty()
 
     def _read(self) -> None:
+        give_way()
         try:
             for frame in self._source:
                 if not self._put(frame):

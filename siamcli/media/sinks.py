@@ -9,6 +9,7 @@ from threading import Thread
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from siamcli.cores import give_way
 from siamcli.errors import OutputError
 from siamcli.frames import Frame
 from siamcli.media.draw import draw
@@ -82,6 +83,7 @@ class Sinks:
         self._queue.put((frame, points))
 
     def _work(self) -> None:
+        give_way()
         while (item := self._queue.get()) is not None:
             if self._failure is None:
                 try:

@@ -119,7 +119,7 @@ class VideoWriter(Output):
             *encoder.before,
             *("-f", "ivf", "-c:v", "rawvideo", "-i", "pipe:0"),
             *("-vf", ",".join([*filters, *([encoder.filter] if encoder.filter else [])])),
-            *encoder.options(self._options.preset, self._options.crf),
+            *encoder.options(self._options.preset, self._options.crf, self._size),
             # without B-frames the last frame keeps its full duration when the rate varies
             *("-bf", "0"),
             *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),

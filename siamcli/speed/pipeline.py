@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -30,13 +31,13 @@ from siamcli.tracker.engine import Candidate, Engine
 from siamcli.tracker.follow import Start, follow, track_points
 from siamcli.tracker.locate import locate, search_grid
 from siamcli.tracker.tracker import Tracker
-from siamcli.trajectory import TrackHeader
+from siamcli.trajectory import TrackHeader, TrackPoint
 
 __all__ = ["PipelineTimes", "time_pipeline"]
 
 T = TypeVar("T")
 
-_MEMORY = 2**28  # bytes of decoded frames
+_MEMORY = 2**29  # bytes of decoded frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +65,22 @@ def time_pipeline(engine: Engine, source: str) -> PipelineTimes:
     leave_room(engine)
     opened = open_source(source)
     decode, frames = _timed(lambda: _read(opened))
+    count = len(frames)
     height, width = frames[0].image.shape[:2]
     start = Start(Box.from_center(width / 2, height / 2, width / 4, height / 4))
     tracker = Tracker(engine)
     list(follow(tracker, frames[:2], [start]))  # compilation, capture, caches
     watched = _WatchedEngine(engine)
     track, points = _timed(lambda: [track_points(f, s) for f, s in follow(Tracker(watched), frames, [start])])
-    drawing, pictures = _timed(lambda: [draw(f.image, p) for f, p in zip(frames, points, strict=True)])
+    inside = sum(watched.seconds)
+    post = _post_processing(engine) * (count - 1)
     with TemporaryDirectory() as folder:
-        encode, _ = _timed(lambda: _encode(Path(folder) / "alone.mp4", opened.info, frames, pictures))
-        end = TimePoint(frame=len(frames))
+        drawing, encode = _draw_and_encode(Path(folder) / "alone.mp4", opened.info, frames, points)
+        frames.clear()  # a run does not hold them either
+        end = TimePoint(frame=count)
         whole, _ = _timed(
             lambda: _run(tracker, open_source(source, end=end), start, Path(folder) / "all.mp4")
         )
-    inside = sum(watched.seconds)
-    post = _post_processing(engine) * (len(frames) - 1)
     stages = {
         "decode": decode,
         "crop and update": track - inside,
@@ -90,12 +92,12 @@ def time_pipeline(engine: Engine, source: str) -> PipelineTimes:
     return PipelineTimes(
         source=source,
         engine=engine.name,
-        frames=len(frames),
+        frames=count,
         size=(width, height),
-        stages={name: _per_frame(seconds, frames) for name, seconds in stages.items()},
-        slowest=_per_frame(max(decode, track, drawing + encode), frames),
-        end_to_end=_per_frame(whole, frames),
-        fps=round(len(frames) / whole, 2),
+        stages={name: _milliseconds(seconds / count) for name, seconds in stages.items()},
+        slowest=_milliseconds(max(decode, track, drawing + encode) / count),
+        end_to_end=_milliseconds(whole / count),
+        fps=round(count / whole, 2),
     )
 
 
@@ -144,10 +146,18 @@ def _read(source: FrameSource) -> list[Frame]:
         return [first, *islice(frames, max(30, _MEMORY // first.image.nbytes) - 1)]
 
 
-def _encode(path: Path, info: SourceInfo, frames: Sequence[Frame], pictures: Sequence[Image]) -> None:
+def _draw_and_encode(
+    path: Path, info: SourceInfo, frames: Sequence[Frame], points: Sequence[Sequence[TrackPoint]]
+) -> tuple[float, float]:
+    """The seconds of each; one picture at a time, as in `run`."""
+    drawing = 0.0
+    begun = time.perf_counter()
     with VideoWriter(str(path), info, overwrite=True) as video:
-        for frame, picture in zip(frames, pictures, strict=True):
+        for frame, found in zip(frames, points, strict=True):
+            seconds, picture = _timed(partial(draw, frame.image, found))
+            drawing += seconds
             video.write(picture, frame.time)
+    return drawing, time.perf_counter() - begun - drawing
 
 
 def _run(tracker: Tracker, source: FrameSource, start: Start, path: Path) -> None:
@@ -158,8 +168,8 @@ def _run(tracker: Tracker, source: FrameSource, start: Start, path: Path) -> Non
             sinks.write(frame, track_points(frame, states))
 
 
-def _per_frame(seconds: float, frames: Sequence[Frame]) -> float:
-    return round(1000 * seconds / len(frames), 2)
+def _milliseconds(seconds: float) -> float:
+    return round(1000 * seconds, 2)
 
 
 def _timed(work: Callable[[], T]) -> tuple[float, T]:
