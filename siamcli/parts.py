@@ -5,14 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from siamcli.errors import OutputError
 
+if sys.platform != "win32":
+    import fcntl
+
 __all__ = [
     "PartFile",
+    "lock",
     "make_folder",
     "part_path",
     "reporting",
@@ -60,22 +66,58 @@ def part_path(target: Path, *, own: bool = False) -> Path:
     return target.with_name(f"{target.name}{process}.siamtrack.part")
 
 
+def lock(file: int) -> bool:
+    """Whether this process alone has the open file until it closes it; the kernel sees to that, also
+    after kill -9.
+
+    True as well where the file system or the system has no locks.
+    """
+    if sys.platform != "win32":
+        with suppress(OSError):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+    return True
+
+
 class PartFile:
     """The name under which an output grows, and its two ends: `commit` and `discard`.
 
-    Raises OutputError when `target` exists and may not be replaced, or cannot be written.
+    Raises OutputError when `target` exists and may not be replaced, when another run is writing it, or
+    when the system refuses.
     """
 
     def __init__(self, target: Path, *, overwrite: bool) -> None:
         self.target = target
-        if target.is_dir():
-            raise OutputError(f"{target} is a folder", hint="name a file")
-        if target.exists() and not overwrite:
-            raise OutputError(f"{target} exists", hint="-y replaces it, -n skips it")
         self.path = part_path(target)
+        if target.exists() and not target.is_file():
+            what = "a folder" if target.is_dir() else "no file but a pipe or a device"
+            raise OutputError(f"{target} is {what}", hint="name a file")
         with reporting(target):
-            self.path.unlink(missing_ok=True)
-            self.path.touch(exist_ok=False)
+            self._held: BinaryIO | None = self._hold()
+        if target.exists() and not overwrite:
+            self.discard()
+            raise OutputError(f"{target} exists", hint="-y replaces it, -n skips it")
+
+    def _hold(self) -> BinaryIO:
+        """The part, empty, and nobody else's."""
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        while True:
+            file = os.fdopen(os.open(self.path, flags, 0o666), "rb+")
+            if not lock(file.fileno()):
+                file.close()
+                raise OutputError(
+                    f"another run is writing {self.target}", hint="wait for it, or choose another name"
+                )
+            # who held it before may just have given it its final name
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
+                    file.truncate()
+                    if sys.platform == "win32":
+                        file.close()  # an open file could not be renamed
+                    return file
+            file.close()
 
     def commit(self) -> None:
         """Give the finished file its name, once its bytes are on the disk."""
@@ -83,10 +125,18 @@ class PartFile:
             with self.path.open("rb+") as file:
                 os.fsync(file.fileno())
             self.path.replace(self.target)
+        self._let_go()
 
     def discard(self) -> None:
-        """Leave nothing behind."""
-        self.path.unlink(missing_ok=True)
+        """Leave nothing behind, unless it has its name."""
+        if self._held is not None:
+            self.path.unlink(missing_ok=True)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
 
 @contextmanager

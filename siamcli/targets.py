@@ -12,7 +12,7 @@ from siamcli.boxes import Box, misfit
 from siamcli.errors import InputError
 from siamcli.times import TimePoint, parse_time
 
-__all__ = ["BoxFormat", "Target", "parse_target", "parse_timed_target", "read_targets"]
+__all__ = ["BoxFormat", "Target", "check_label", "parse_target", "parse_timed_target", "read_targets"]
 
 BoxFormat = Literal["xywh", "xyxy", "cxcywh"]
 _NUMBER = re.compile(r"([^\s,;%]+)(%?)")
@@ -65,6 +65,7 @@ def parse_target(text: str, format: BoxFormat = "xywh") -> Target:
     Raises InputError.
     """
     label, _, numbers = text.rpartition("=")
+    check_label(label)
     found = _NUMBER.findall(numbers)
     try:
         values = tuple(float(number) for number, _ in found)
@@ -75,6 +76,17 @@ def parse_target(text: str, format: BoxFormat = "xywh") -> Target:
     a, b, c, d = values
     pa, pb, pc, pd = (bool(mark) for _, mark in found)
     return Target(text.strip(), (a, b, c, d), (pa, pb, pc, pd), format, label.strip() or None)
+
+
+def check_label(label: str) -> None:
+    """Raises InputError for a label that is no text: bytes that are not UTF-8, on a command line.
+
+    JSON, video and file names could not hold it.
+    """
+    try:
+        label.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"not a label: {label!r} is not UTF-8", hint="write it in UTF-8") from None
 
 
 def parse_timed_target(text: str, format: BoxFormat = "xywh") -> Target:

@@ -254,12 +254,22 @@ def test_names_from_stdin_and_a_list(batch, clips, monkeypatch):
     assert summary(batch("-a", "list.txt", "--json")) == (1, 1, 0, 0)
 
 
+def test_names_need_not_be_utf_8(batch, clips, short, tmp_path):
+    folder = clips("a.mp4")
+    shutil.copy(short, folder / os.fsdecode(b"x\xff.mp4"))
+    (tmp_path / "m.jsonl").write_text('{"clip": "clips/a.mp4", "box": "1,2,30,40", "label": "x\\udcff"}')
+    done = batch("clips", "--boxes", "m.jsonl", "--json", "-f", "json")
+    assert summary(done) == (1, 0, 1, 0) and "is not UTF-8" in done.err
+    assert summary(batch("clips", "--json")) == (1, 1, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
         ((), 2, "which clips?"),
         (("x.mp4", "--jobs", "many"), 2, "--jobs"),
         (("x.mp4", "--jobs", "0"), 2, "--jobs"),
+        (("x.mp4", "-f", "gif"), 2, "not .gif"),
         (("x.mp4", "--shard", "9/8"), 3, "not a shard"),
         (("x.mp4", "--boxes", "gone.csv"), 3, "gone.csv"),
         (("-a", "gone.txt"), 3, "gone.txt"),

@@ -114,6 +114,8 @@ def test_impossible_boxes(run, tmp_path, box, code, says):
         (("--box-at", BOX, "-o", "a.csv"), 3, "not a timed box"),
         (("--box", BOX, "-o", "a.xyz"), 8, "unknown format"),
         (("--box", BOX, "-o", "a.csv", "-o", "a.csv"), 8, "named twice"),
+        (("--box", f"a={BOX}", "-o", "{target}.csv", "-o", "a.csv"), 8, "named twice"),
+        (("--box", f"l\udcff={BOX}"), 3, "is not UTF-8"),
         (("--box", BOX, "--encoder", "h265"), 2, "h265"),
         (("--box", BOX, "--preset", "warp"), 2, "warp"),
         (("--box", BOX, "-y", "-n"), 2, "not both"),
@@ -146,6 +148,8 @@ def test_a_named_device_is_never_replaced(run):
 def test_missing_source_and_weights(siamtrack, weights):
     done = siamtrack("run", "nowhere.mp4", "--box", BOX, "--weights", weights)
     assert done.code == 3 and "nowhere.mp4" in done.err
+    done = siamtrack("run", "", "--box", BOX, "--weights", weights)
+    assert done.code == 3 and "without a name" in done.err
     done = siamtrack("run", DEMO, "--box", BOX, "--model", "nobody")
     assert done.code == 4 and "nobody" in done.err and "weights list" in done.err
     done = siamtrack("run", DEMO, "--box", BOX, "--weights", "nowhere.pth")
@@ -173,6 +177,12 @@ def test_files_of_others_are_left_alone(run, tmp_path):
     (tmp_path / "boxes.txt").write_text(BOX)
     done = run("--box-file", "boxes.txt", "-o", tmp_path / "boxes.txt", "-y")
     assert done.code == 8 and (tmp_path / "boxes.txt").read_text() == BOX
+    (tmp_path / "bug.txt").write_text(f"bug={BOX}")
+    done = run("--box-file", "bug.txt", "-o", "{target}.txt", "-y")
+    assert done.code == 8 and (tmp_path / "bug.txt").read_text() == f"bug={BOX}"
+    os.mkfifo(tmp_path / "pipe.csv")
+    done = run("--box", BOX, "-o", "pipe.csv", "-y")
+    assert done.code == 8 and "pipe.csv is no file" in done.err and (tmp_path / "pipe.csv").is_fifo()
     assert run("--box", BOX, "-o", "b.csv", "-o", tmp_path / "b.csv").code == 8
 
 
@@ -324,6 +334,22 @@ def test_reads_a_container_from_stdin(start_siamtrack, weights, tmp_path):
         _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 4
+
+
+def test_reads_a_named_pipe(run, tmp_path):
+    os.mkfifo(tmp_path / "clip")
+    with subprocess.Popen(["/bin/sh", "-c", f"cat '{DEMO}' > clip 2>/dev/null"], cwd=tmp_path) as writer:
+        done = run("--box", BOX, "-o", "a.csv", source="clip")
+        writer.terminate()
+    assert done.code == 0, done.err
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 6
+
+
+def test_a_file_per_target_in_folders_of_their_own(run, tmp_path):
+    done = run("--box", f"bug={BOX}", "--box", f"..={BOX}", "-o", "by/{target}/x.csv")
+    assert done.code == 0, done.err
+    assert sorted(p.name for p in (tmp_path / "by").iterdir()) == ["__", "bug"]
+    assert [p.name for p in tmp_path.rglob("*.csv")] == ["x.csv", "x.csv"]
 
 
 def test_help_is_quick_and_light():

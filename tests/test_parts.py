@@ -14,7 +14,7 @@ from siamcli.convert.formats import write_files
 from siamcli.errors import OutputError
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS, TrackerParams
-from siamcli.parts import part_path, whole_file, whole_folder, write_text
+from siamcli.parts import PartFile, part_path, whole_file, whole_folder, write_text
 from siamcli.train.resume import Progress, write_progress
 
 THEIRS = "a download of somebody else's"
@@ -102,3 +102,28 @@ def test_what_fails_leaves_what_was_there(
     assert (target / "old" if target.is_dir() else target).read_text() == "old"
     with pytest.raises(OutputError, match="exists"), whole(target, overwrite=False):
         pytest.fail("must not begin")
+
+
+def test_one_run_at_a_time_writes_a_file(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    first = PartFile(target, overwrite=False)
+    first.path.write_text("first")
+    with pytest.raises(OutputError, match="another run is writing"):
+        PartFile(target, overwrite=True)
+    first.commit()
+    assert target.read_text() == "first"
+    with pytest.raises(OutputError, match="exists"):
+        PartFile(target, overwrite=False)
+    second = PartFile(target, overwrite=True)
+    first.discard()  # has its name: nothing of anybody is removed
+    second.path.write_text("second")
+    second.commit()
+    assert [(path, path.read_text()) for path in tmp_path.iterdir()] == [(target, "second")]
+
+
+def test_a_part_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "theirs").write_text(THEIRS)
+    part_path(tmp_path / "out").symlink_to(tmp_path / "theirs")
+    with pytest.raises(OutputError, match="cannot write"):
+        PartFile(tmp_path / "out", overwrite=True)
+    assert (tmp_path / "theirs").read_text() == THEIRS

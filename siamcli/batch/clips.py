@@ -84,7 +84,11 @@ class Shard:
 
     def holds(self, id: str) -> bool:
         """True when the clip with this id is ours: a hash decides, so that new clips move no others."""
-        return int(hashlib.sha256(id.encode()).hexdigest()[:12], 16) % self.count == self.number - 1
+        return int(_digest(id)[:12], 16) % self.count == self.number - 1
+
+
+def _digest(id: str) -> str:
+    return hashlib.sha256(id.encode(errors="surrogatepass")).hexdigest()  # names need not be UTF-8
 
 
 def is_address(source: str) -> bool:
@@ -170,7 +174,7 @@ def output_names(clips: Sequence[Clip], ids: Sequence[str], taken: Mapping[str, 
     names = []
     for clip, id in zip(clips, ids, strict=True):
         alone = count[clip.stem.casefold()] == 1 and taken.get(clip.stem.casefold(), id) == id
-        mark = "" if alone else f"-{hashlib.sha256(id.encode()).hexdigest()[:8]}"
+        mark = "" if alone else f"-{hashlib.sha256(id.encode(errors='surrogatepass')).hexdigest()[:8]}"
         names.append(f"{clip.stem}{mark}")
     return names
 

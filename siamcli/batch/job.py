@@ -129,9 +129,8 @@ class Recording:
 
     def __enter__(self) -> Self:
         job = self.job
-        for path in job.paths:
-            if path != "-":
-                make_folder(Path(path).parent)
+        for name in job.files:
+            make_folder(Path(name).parent)
         audio = job.source if Path(job.source).is_file() else None
         sinks = Sinks(job.paths, self.header, overwrite=job.overwrite, audio=audio, options=job.encoding)
         self._sinks = self._stack.enter_context(sinks)

@@ -12,7 +12,7 @@ from typing import Any
 
 from siamcli.batch.clips import is_address, same_file
 from siamcli.errors import InputError
-from siamcli.targets import BoxFormat, Target, parse_target, read_targets
+from siamcli.targets import BoxFormat, Target, check_label, parse_target, read_targets
 from siamcli.times import parse_time
 
 __all__ = ["COLUMNS", "Boxes", "Manifest", "read_manifest"]
@@ -94,6 +94,7 @@ def _target(row: Mapping[str, Any], format: BoxFormat) -> Target:
     if not box:
         raise InputError("no box", hint='write x,y,w,h in quotes, for example "10,20,30,40"')
     target = parse_target(str(box), format)
+    check_label(str(label))
     at = None if time in (None, "") else parse_time(str(time))
     return replace(target, label=str(label).strip() if label else target.label, at=at)
 

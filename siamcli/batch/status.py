@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from siamcli.errors import InputError, OutputError
-from siamcli.parts import make_folder, reporting, write_text
-
-if sys.platform != "win32":
-    import fcntl
+from siamcli.parts import lock, make_folder, reporting, write_text
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -112,15 +108,10 @@ class StatusFile:
             os.fsync(self._file)
 
     def _lock(self) -> None:
-        if sys.platform != "win32":
-            try:
-                fcntl.flock(
-                    self._file, fcntl.LOCK_EX | fcntl.LOCK_NB
-                )  # the kernel frees it, also after kill -9
-            except BlockingIOError:
-                raise OutputError(
-                    f"another batch is writing {self.path}", hint="wait for it, or use another --output-dir"
-                ) from None
+        if not lock(self._file):
+            raise OutputError(
+                f"another batch is writing {self.path}", hint="wait for it, or use another --output-dir"
+            )
 
     def __enter__(self) -> Self:
         return self

@@ -13,7 +13,9 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import TrackerOptions, takes_tracker
+from siamcli.cli.outputs import DEFAULT_SUFFIXES
 from siamcli.errors import InputError, PartialError
+from siamcli.media.suffixes import TRACK_SUFFIXES, VIDEO_SUFFIXES
 from siamcli.targets import BoxFormat, parse_target
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ def batch(
             "--format",
             "-f",
             help="Suffix of an output: mp4 m4v mov mkv json jsonl csv txt.  Repeatable.",
-            show_default="mp4, json, csv",
+            show_default=" ".join(DEFAULT_SUFFIXES),
         ),
     ] = None,
     retry_failed: Annotated[
@@ -86,6 +88,11 @@ def batch(
     """
     if jobs != "auto" and not (jobs.isdecimal() and int(jobs)):
         raise typer.BadParameter(f"--jobs takes a number from 1 or auto, not {jobs!r}")
+    suffixes = tuple(dict.fromkeys(f".{name.lstrip('.')}" for name in format or DEFAULT_SUFFIXES))
+    known = (*VIDEO_SUFFIXES, *TRACK_SUFFIXES)
+    for suffix in suffixes:
+        if Path(f"clip{suffix}").suffix.lower() not in known:
+            raise typer.BadParameter(f"--format takes one of {' '.join(known)}, not {suffix}")
     for_all = tuple(parse_target(text, box_format) for text in box or [])
     named = _named(clips, from_file)
     if not named and boxes is None:
@@ -112,7 +119,6 @@ def batch(
         # only for what the status file records: the workers have their own device and engine
         loaded = replace(tracker, device="cpu", engine="eager").load()
         track = _on_ray(ray, jobs, tracker)
-    suffixes = tuple(f".{name.lstrip('.')}" for name in format or ["mp4", "json", "csv"])
     settings = Settings(suffixes, loaded.sha256, asdict(loaded.tracker.engine.params))
     policy = Policy(retry_failed, stop_on_error, overwrite)
     with StatusFile(output_dir / part.status_name) as status:
@@ -228,5 +234,5 @@ def _fail(failures: list[tuple[str, str]], total: int, status: Path) -> None:
         )
         raise PartialError(
             f"{len(failures)} of {total} clips are not done",
-            hint="--retry-failed tries those that failed again",
+            hint="mend what is said above; --retry-failed tries again what nothing has changed for",
         )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from siamcli.errors import OutputError
-from siamcli.media.names import target_paths
 from siamcli.media.suffixes import TRACK_SUFFIXES, VIDEO_SUFFIXES
 from siamcli.parts import reporting
 
@@ -87,12 +86,11 @@ def _same(place: Path, name: Path) -> bool:
     return name.exists() and place.samefile(name)
 
 
-def existing(paths: Sequence[str], labels: Sequence[str | None]) -> list[str]:
-    """Those of `paths` that are already there, with {target} replaced by each of `labels`."""
+def existing(paths: Sequence[str]) -> list[str]:
+    """Those of `paths` that are already there."""
     there = []
-    for path in paths:
-        for name in target_paths(path, labels) if path != "-" else []:
-            with reporting(Path(name)):
-                if Path(name).exists():
-                    there.append(name)
+    for name in paths:
+        with reporting(Path(name)):
+            if name != "-" and Path(name).exists():
+                there.append(name)
     return there

@@ -13,6 +13,7 @@ from siamcli.cli.outputs import existing, keep_apart, output_paths
 from siamcli.cli.picking import PickBrowser, picker
 from siamcli.errors import LostError, OutputError
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
+from siamcli.media.names import target_paths
 from siamcli.media.suffixes import is_video
 from siamcli.targets import BoxFormat, Target, parse_target, parse_timed_target, read_targets
 from siamcli.times import Cut, parse_time
@@ -116,10 +117,12 @@ def run(
     first, last = (None if text is None else parse_time(text) for text in (start, end))
     model = tracker.wanted()
     paths = output_paths(source, output or [], folder=output_dir, jsonl=jsonl, video=video)
-    keep_apart(paths, [source, *(str(p) for p in (box_file, model, tracker.params) if isinstance(p, Path))])
+    labels = [target.label for target in targets] or [None]
+    files = [name for path in paths for name in target_paths(path, labels)]
+    keep_apart(files, [source, *(str(p) for p in (box_file, model, tracker.params) if isinstance(p, Path))])
     if as_json and "-" in paths:
         raise typer.BadParameter("--json and JSON Lines cannot both go to stdout")
-    there = existing(paths, [target.label for target in targets] or [None])
+    there = existing(files)
     if there and skip_existing:
         console.say(f"{there[0]} exists: nothing to do")
         return

@@ -47,7 +47,10 @@ def matching(pattern: str) -> list[Path]:
     """The images that match a pattern, in natural order; raises InputError when there are none."""
     paths = [path for path in map(Path, glob.glob(pattern, recursive=True)) if is_image(path)]  # noqa: PTH207
     if not paths:
-        raise InputError(f"no image matches {pattern}", hint="quote the pattern, so that the shell leaves it")
+        raise InputError(
+            f"no image matches {pattern}",
+            hint="a pattern is for images, in quotes; `siamtrack batch` takes one for videos",
+        )
     return sorted(paths, key=lambda path: natural_key(str(path)))
 
 

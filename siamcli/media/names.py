@@ -12,8 +12,11 @@ def file_stem(text: str) -> str:
 
     >>> file_stem("player 7/left")
     'player_7_left'
+    >>> file_stem("..")  # that would be a folder
+    '__'
     """
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in text)
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in text)
+    return name if name.strip(".") else "_" * len(name)
 
 
 def target_paths(path: str, labels: Sequence[str | None]) -> list[str]:

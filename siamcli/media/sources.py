@@ -35,13 +35,15 @@ def open_source(
     """
     cut = Cut(start, end, stride)
     path = Path(source)
+    if not source:
+        raise InputError("a source without a name", hint="is the shell variable set?")
     if source == "-":
         return VideoFile("pipe:0", "stdin", cut)
     if _ADDRESS.match(source):
         return _open_address(source, cut)
     if path.is_dir():
         return ImageSequence(path.resolve().name, images_in(path), cut)
-    if path.is_file():
+    if path.is_file() or path.is_fifo():
         if is_image(path):
             return ImageSequence(path.stem, [path], cut)
         return VideoFile(f"file:{source}", source, cut)
