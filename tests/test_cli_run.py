@@ -288,7 +288,7 @@ def test_damaged_source_keeps_what_decodes(siamtrack, weights, tmp_path):
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])  # fast start: the index is in front
     done = siamtrack("run", "cut.mp4", "--weights", weights, "--box", BOX, "-o", "a.json", "-o", "a.mp4")
     assert done.code == 3 and "frames decoded" in done.err and "cut.mp4 is damaged" in done.err
-    assert "kept, marked incomplete: a.json, a.mp4" in done.err
+    assert "kept, incomplete: a.json, a.mp4" in done.err
     document = json.loads((tmp_path / "a.json").read_text())
     assert document["complete"] is False and 0 < len(document["points"]) < 119
     count = cv2.VideoCapture(str(tmp_path / "a.mp4")).get(cv2.CAP_PROP_FRAME_COUNT)

@@ -254,7 +254,7 @@ def test_unreadable_image_is_left_out_and_reported(tmp_path: Path) -> None:
         ("empty.mp4", b"", "cannot read"),
         ("empty folder", "folder", "no images"),
         ("*.png", None, "no image matches"),
-        ("sound.wav", "sound", "cannot read"),
+        ("sound.wav", "sound", "it has no video"),
     ],
 )
 def test_what_cannot_be_opened(tmp_path: Path, name: str, content: bytes | str | None, message: str) -> None:

@@ -106,7 +106,7 @@ class _Run:
                 console.say(f"{name}: lost in frames {shown}{more}", style="yellow")
         written = [name for name in recording.job.files if self._is_new(Path(name))]
         if written:
-            console.say(("kept, marked incomplete: " if error else "wrote ") + ", ".join(written))
+            console.say(("kept, incomplete: " if error else "wrote ") + ", ".join(written))
 
     def _is_new(self, path: Path) -> bool:
         # A full disk may have left nothing under the name, or the file that was there before.

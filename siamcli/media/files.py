@@ -59,8 +59,11 @@ class VideoFile(Source):
         if self._first is None:
             self.close()
             hint = "the container must be readable from its start" if address == "pipe:0" else None
+            problem = self._log.problem or "it has no frames"
+            if "matches no streams" in problem:  # ffmpeg speaks of -map
+                problem = "it has no video, only sound or text"
             raise InputError(
-                f"cannot read {name}: {(self._log.problem or 'it has no frames').replace(address, name)}",
+                f"cannot read {name}: {problem.replace(address, name)}",
                 hint=hint or "is it a whole video file that ffmpeg can read?",
             )
         log = self._log
