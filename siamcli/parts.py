@@ -98,7 +98,7 @@ class PartFile:
             self._held: BinaryIO | None = self._hold()
         if target.exists() and not overwrite:
             self.discard()
-            raise OutputError(f"{target} exists", hint="-y replaces it, -n skips it")
+            raise OutputError(f"{target} exists", hint="-y replaces it")
 
     def _hold(self) -> BinaryIO:
         """The part, empty, and nobody else's."""

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
+from pathlib import Path
 
+import clips
 import cv2
 import pytest
 from conftest import DEMO
+
+from siamcli.boxes import Box
+from siamcli.frames import SourceInfo
+from siamcli.media.writers import open_writer
+from siamcli.trajectory import TrackHeader, TrackPoint
 
 BOX = "43.3,150.4,73.4,79.2"
 
@@ -19,6 +28,15 @@ def tracked(siamtrack, weights, tmp_path):
     done = siamtrack("run", DEMO, "--weights", weights, *boxes, "--end", "6f", *outputs)
     assert done.code == 0, done.err
     return tmp_path / "a.json"
+
+
+def trajectory(path: Path, frames: int = 4, name: str = "demo", label: str = "bug") -> Path:
+    """A trajectory of DEMO that nobody tracked."""
+    header = TrackHeader(SourceInfo(name, (640, 360)), "m", "", "1", labels=(label,))
+    with open_writer(str(path), header, overwrite=True) as writer:
+        for index in range(frames):
+            writer.write([TrackPoint(index, index / 25, Box(10, 20, 30, 40), 0.9, "tracked")])
+    return path
 
 
 def test_convert_to_every_format(siamtrack, tracked, tmp_path):
@@ -52,6 +70,43 @@ def test_render_draws_what_run_draws(siamtrack, tracked, tmp_path):
     assert mine[190, 43, 1] > 150 > mine[190, 43, 2]  # the first target's left edge, in green
     again = siamtrack("render", DEMO, tracked)
     assert again.code == 8 and "demo.rendered.mp4 exists" in again.err
+    assert "-y replaces it" in again.err and "-n" not in again.err
+
+
+def test_render_spares_what_it_reads(siamtrack, tmp_path):
+    path = trajectory(tmp_path / "j.json")
+    (tmp_path / "in.mp4").write_bytes(DEMO.read_bytes())
+    (tmp_path / "link.mp4").symlink_to("in.mp4")
+    for source, output in (("in.mp4", "in.mp4"), ("in.mp4", "link.mp4"), ("link.mp4", "in.mp4")):
+        done = siamtrack("render", source, path, "-o", output, "-y")
+        assert done.code == 8 and f"{output} is read in this run" in done.err
+    assert (tmp_path / "in.mp4").read_bytes() == DEMO.read_bytes()
+    assert (tmp_path / "link.mp4").is_symlink()
+
+
+@pytest.mark.parametrize("earlier", [b"an earlier video", None])
+def test_a_render_that_fails_leaves_what_was_there(siamtrack, tmp_path, earlier):
+    if earlier:
+        (tmp_path / "b.mp4").write_bytes(earlier)
+    done = siamtrack("render", DEMO, trajectory(tmp_path / "j.json", 121), "-o", "b.mp4", "-y")
+    assert done.code == 3 and "goes on to frame 120, " in done.err and "ends with frame 119" in done.err
+    there = {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.name != "j.json"}
+    assert there == ({"b.mp4": earlier} if earlier else {})
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_render_that_is_stopped_leaves_what_was_there(start_siamtrack, tmp_path, number, code):
+    clips.ffmpeg("-stream_loop", "40", "-i", str(DEMO), "-c", "copy", str(tmp_path / "long.mp4"))
+    (tmp_path / "b.mp4").write_bytes(b"an earlier video")
+    process = start_siamtrack("render", "long.mp4", trajectory(tmp_path / "j.json"), "-o", "b.mp4", "-y")
+    part = tmp_path / "b.mp4.siamtrack.part"
+    while process.poll() is None and not (part.exists() and part.stat().st_size):
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code and b"Traceback" not in err
+    assert (tmp_path / "b.mp4").read_bytes() == b"an earlier video"
+    assert {p.name for p in tmp_path.iterdir()} == {"b.mp4", "j.json", "long.mp4"}
 
 
 def test_render_refuses_another_video(siamtrack, tracked, tmp_path):

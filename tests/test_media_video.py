@@ -161,6 +161,37 @@ def test_an_interrupted_video_plays(tmp_path: Path, stop: BaseException) -> None
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_disk_that_is_full_when_the_sound_comes(tmp_path: Path, whole: bool) -> None:
+    path, source = tmp_path / "out.mp4", clips.constant(tmp_path / "a.mp4", sound=True)
+    path.write_text("precious")
+    (tmp_path / "out.mp4.siamtrack.part.audio").symlink_to("/dev/full")
+    with (
+        pytest.raises(OutputError, match="cannot write" if whole else "has no sound") as caught,
+        VideoWriter(str(path), INFO, overwrite=True, audio=str(source), whole=whole) as video,
+    ):
+        video.write(clips.image(0), None)
+    assert "No space left" in str(caught.value)
+    assert (path.read_bytes() == b"precious") == whole
+    assert {p.name for p in tmp_path.iterdir()} == {"out.mp4", "a.mp4"}
+
+
+def test_a_video_that_must_be_whole_is_stopped_at_its_end(tmp_path: Path, monkeypatch) -> None:
+    def ctrl_c(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "out.mp4"
+    path.write_text("precious")
+    monkeypatch.setattr(VideoWriter, "_add_audio", ctrl_c)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        VideoWriter(str(path), INFO, overwrite=True, audio="a.mp4", whole=True) as video,
+    ):
+        video.write(clips.image(0), None)
+    assert path.read_text() == "precious"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_nothing_is_left_of_a_video_without_a_frame(tmp_path: Path) -> None:
     with pytest.raises(InputError), VideoWriter(str(tmp_path / "out.mp4"), INFO, overwrite=False):
         raise InputError("no such box")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.outputs import source_stem
+from siamcli.cli.outputs import keep_apart, source_stem
 
 __all__ = ["render"]
 
@@ -33,6 +33,7 @@ def render(
     from siamcli.media.readers import read_trajectory
 
     target = output or Path(f"{source_stem(video)}.rendered.mp4")
+    keep_apart([str(target)], [video, str(trajectory)])
     drawn = read_trajectory(trajectory)
     with console.progress(Path(video).name, drawn.header.source.count) as update:
         for done in draw_video(video, drawn, target, overwrite=overwrite):

@@ -22,6 +22,7 @@ __all__ = ["draw_video"]
 def draw_video(source: str, trajectory: Trajectory, target: Path, *, overwrite: bool) -> Iterator[int]:
     """Draw every point into its frame of `source` and write `target`; yields the frames written so far.
 
+    What fails or is stopped can be drawn again, so it leaves nothing, and an earlier `target` stays.
     Raises InputError when the trajectory is not one of this source: other frame size, or frames that
     the source does not have.
     """
@@ -41,7 +42,8 @@ def draw_video(source: str, trajectory: Trajectory, target: Path, *, overwrite: 
             )
         header = replace(trajectory.header, source=info)
         audio = source if Path(source).is_file() else None
-        sinks = stack.enter_context(Sinks([str(target)], header, overwrite=overwrite, audio=audio))
+        video = Sinks([str(target)], header, overwrite=overwrite, audio=audio, whole=True)
+        sinks = stack.enter_context(video)
         last = -1
         for number, frame in enumerate(frames, start=1):
             sinks.write(frame, points.get(frame.index, ()))

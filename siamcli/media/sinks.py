@@ -34,7 +34,8 @@ class Sinks:
     `{target}` in the path of a trajectory stands for each target's label or number in turn.
 
     Used as a context manager: when an exception ends the block the outputs are finished and
-    readable, and say that they are incomplete.  Raises OutputError, at the latest when it ends.
+    readable, and say that they are incomplete; with `whole` nothing is left of a video then, and an
+    earlier one stays.  Raises OutputError, at the latest when it ends.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Sinks:
         overwrite: bool,
         audio: str | None = None,
         options: VideoOptions | None = None,
+        whole: bool = False,
     ) -> None:
         self._labels = header.labels
         self._writers: list[tuple[TrackWriter, int | None]] = []  # and the target that it is for
@@ -55,7 +57,7 @@ class Sinks:
                     if "{target}" in path:
                         raise OutputError(f"{path}: a video shows all targets", hint="leave {target} out")
                     video = VideoWriter(
-                        path, header.source, overwrite=overwrite, audio=audio, options=options
+                        path, header.source, overwrite=overwrite, audio=audio, options=options, whole=whole
                     )
                     self._videos.append(stack.enter_context(video))
                 else:

@@ -31,7 +31,7 @@ class VideoWriter(Output):
 
     Images of odd size are padded by one row or column, never rescaled; pixels that are not square stay
     so.  The first frame has time 0.  The sound of the file `audio` is cut to the same stretch.
-    Raises OutputError.
+    With `whole` an exception leaves nothing of it, and an earlier file stays.  Raises OutputError.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class VideoWriter(Output):
         overwrite: bool,
         audio: str | None = None,
         options: VideoOptions | None = None,
+        whole: bool = False,
     ) -> None:
         self._options = options or VideoOptions()
         self._rate = info.fps or self._options.fps
@@ -51,6 +52,7 @@ class VideoWriter(Output):
         while self._rate.numerator * self._ticks < 90_000:
             self._ticks *= 2
         self._audio = audio
+        self._whole = whole
         suffix = Path(path).suffix.lower()
         if suffix not in MUXERS:
             raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(MUXERS)}")
@@ -92,16 +94,27 @@ class VideoWriter(Output):
         return max(pts, self._pts + 1)  # a player needs times that rise
 
     def close(self, complete: bool) -> None:
-        """End the video, also one that is not `complete`: it plays up to its last frame."""
+        """End the video, also one that is not `complete`, unless it must be `whole`."""
         if not self._open:
             return
         if self._child is None:
             self.discard()
             raise OutputError(f"no frame for {self._part.target}")
+        if self._whole and not complete:
+            self.discard()
+            return
+        try:
+            self._finish(self._child)
+        except BaseException:
+            if self._whole:
+                self.discard()
+            raise
+
+    def _finish(self, child: subprocess.Popen[bytes]) -> None:
         self._send(self._rest)
-        assert self._child.stdin
-        self._child.stdin.close()
-        if self._child.wait():
+        assert child.stdin
+        child.stdin.close()
+        if child.wait():
             self._fail()
         self._open = False
         if self._audio:
@@ -182,9 +195,11 @@ class VideoWriter(Output):
             "copy" if codec in MP4_AUDIO else "aac",
         ]
         output = ["-movflags", "+faststart", "-f", self._muxer, f"file:{mixed}"]
-        child = self._run(subprocess.DEVNULL, *inputs, *streams, *output)
+        self._child = self._run(subprocess.DEVNULL, *inputs, *streams, *output)
         try:
-            if child.wait():
+            if self._child.wait():
+                if self._whole:
+                    self._fail()
                 self._part.commit()
                 raise OutputError(
                     f"{self._part.target} has no sound: {self._reason()}",
