@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -58,6 +60,57 @@ def test_convert_refusals(siamtrack, tracked, tmp_path):
     done = siamtrack("convert", tracked, "--to", "webvtt")
     assert done.code == 8 and "demo.vtt exists" in done.err
     assert siamtrack("convert", tracked, "--to", "webvtt", "-y").code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "output"),
+    [
+        ("j.json", ("-o", "j.json"), "j.json"),
+        ("j.json", ("-o", "link.json"), "link.json"),
+        ("demo.coco.json", (), "demo.coco.json"),
+        ("demo.coco.json", ("-o", "./"), "demo.coco.json"),
+    ],
+)
+def test_convert_spares_its_trajectory(siamtrack, tmp_path, name, more, output):
+    path = trajectory(tmp_path / name)
+    (tmp_path / "link.json").symlink_to(name)
+    before = path.read_bytes()
+    done = siamtrack("convert", name, "--to", "coco", "-y", *more)
+    assert done.code == 8 and f"{output} is read in this run" in done.err
+    assert path.read_bytes() == before
+
+
+def test_convert_names_every_file(siamtrack, tmp_path):
+    done = siamtrack("convert", trajectory(tmp_path / "j.json", frames=9), "--to", "yolo", "-o", "yy/")
+    assert done.code == 0 and done.err == ""
+    assert len(done.out.splitlines()) == 10 and all((tmp_path / name).exists() for name in done.out.split())
+
+
+def test_convert_to_stdout(siamtrack, start_siamtrack, tmp_path):
+    path = trajectory(tmp_path / "j.json", label="läufer")
+    assert siamtrack("convert", path, "--to", "cvat", "-o", "file.xml").code == 0
+    latin = {**os.environ, "PYTHONIOENCODING": "latin-1"}  # the text says that it is UTF-8
+    process = start_siamtrack("convert", path, "--to", "cvat", "-o", "-", env=latin)
+    assert process.communicate(timeout=60) == ((tmp_path / "file.xml").read_bytes(), b"")
+    done = siamtrack("convert", path, "--to", "yolo", "-o", "-")
+    assert done.code == 3 and done.out == "" and "5 files do not fit into -" in done.err
+    assert not (tmp_path / "-").exists()
+
+
+def test_a_label_that_is_no_text(siamtrack, tmp_path):
+    path = trajectory(tmp_path / "j.json", label="dog\udcff")
+    for command in (("convert", path, "--to", "cvat"), ("render", DEMO, path)):
+        done = siamtrack(*command)
+        assert done.code == 3 and "j.json, line 1: label 'dog\\udcff' is not valid UTF-8" in done.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text here")
+def test_a_file_name_that_is_no_text(start_siamtrack, tmp_path):
+    path = trajectory(tmp_path / "j.json", name="a\udcff")
+    strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}  # as in every locale but C
+    process = start_siamtrack("convert", path, "--to", "cvat", env=strict)
+    assert process.communicate(timeout=60) == (b"a\xff.cvat.xml\n", b"")
+    assert b"<name>a?</name>" in (tmp_path / "a\udcff.cvat.xml").read_bytes()
 
 
 def test_render_draws_what_run_draws(siamtrack, tracked, tmp_path):

@@ -16,7 +16,7 @@ from siamcli.bench.catalog import find_spec
 from siamcli.bench.results import read_runs, read_track
 from siamcli.bench.sequence import Sequence
 from siamcli.boxes import Box
-from siamcli.convert.formats import FORMATS, write_files
+from siamcli.convert.formats import FORMATS, placed, write_files
 from siamcli.errors import InputError, OutputError
 from siamcli.frames import SourceInfo
 from siamcli.media.writers import open_writer
@@ -163,7 +163,7 @@ def test_yolo_is_the_visible_part(trajectory):
 @given(trajectories(targets=[1]), st.sampled_from(["otb", "got10k", "lasot", "trackingnet"]))
 def test_benchmark_files_come_back(tmp_path_factory, trajectory, format):
     folder = tmp_path_factory.mktemp(format)
-    write_files(FORMATS[format](trajectory), file=None, folder=folder, overwrite=False)
+    write_files(placed(FORMATS[format](trajectory), file=None, folder=folder), overwrite=False)
     key = {"otb": "otb2015", "got10k": "got10k-val"}.get(format, format)
     truth = np.array([p.box for p in trajectory.points])
     track = read_track(folder, find_spec(key), Sequence("clip", truth))
@@ -182,7 +182,7 @@ def test_where_pixels_count_from():
 @given(trajectories(targets=[1]))
 def test_vot_run_comes_back(tmp_path_factory, trajectory):
     folder = tmp_path_factory.mktemp("vot")
-    write_files(FORMATS["vot"](trajectory), file=None, folder=folder, overwrite=False)
+    write_files(placed(FORMATS["vot"](trajectory), file=None, folder=folder), overwrite=False)
     truth = np.array([p.box for p in trajectory.points])
     (run,) = read_runs(folder, find_spec("vot2018"), Sequence("clip", truth))
     assert run.codes.tolist()[0] == 1
@@ -243,10 +243,11 @@ def test_run_writes_the_same_mot_lines(tmp_path_factory, trajectory):
 
 def test_files_are_not_replaced_unasked(tmp_path):
     files = {"a/b.txt": "1", "c.txt": "2"}
-    write_files(files, file=None, folder=tmp_path, overwrite=False)
+    texts = placed(files, file=None, folder=tmp_path)
+    write_files(texts, overwrite=False)
     (tmp_path / "a/b.txt").unlink()
     with pytest.raises(OutputError, match=r"c\.txt exists"):
-        write_files(files, file=None, folder=tmp_path, overwrite=False)
+        write_files(texts, overwrite=False)
     assert not (tmp_path / "a/b.txt").exists()
     with pytest.raises(InputError, match="2 files"):
-        write_files(files, file=tmp_path / "one", folder=Path(), overwrite=False)
+        placed(files, file=tmp_path / "one", folder=Path())

@@ -9,6 +9,7 @@ import os
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -251,6 +252,18 @@ def test_a_wrong_point_is_named_by_its_line(tmp_path: Path) -> None:
     path.write_text("\n".join(lines))
     with pytest.raises(InputError, match=f"line {number + 1}"):
         read_trajectory(path)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+def test_a_label_that_no_text_file_can_hold(tmp_path: Path, suffix: str) -> None:
+    """Where the bytes of an argument are no UTF-8, Python hands over half a character."""
+    path = tmp_path / f"a{suffix}"
+    named = replace(header(), labels=("dog\udcff",))
+    with open_writer(str(path), named, overwrite=False) as writer:
+        writer.write([point(0)])
+    with pytest.raises(InputError, match=r"line 1: label 'dog\\udcff' is not valid UTF-8") as caught:
+        read_trajectory(path)
+    assert str(path) in str(caught.value)
 
 
 def test_killed_json_lines_count_as_incomplete(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def progress(path: Path) -> None:
 
 
 def converted(path: Path) -> None:
-    write_files({"a": "1"}, file=path, folder=Path(), overwrite=True)
+    write_files({path: "1"}, overwrite=True)
 
 
 def merged(path: Path) -> None:

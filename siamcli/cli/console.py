@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import Any, TextIO, cast
 
 import typer
@@ -42,6 +43,7 @@ __all__ = [
     "result",
     "say",
     "tell",
+    "text",
     "verbose",
 ]
 
@@ -82,8 +84,11 @@ def guard_streams() -> None:
     """Decide once, for all that writes there, what it means that a standard stream takes nothing.
 
     A message that cannot be delivered is dropped: the work goes on.  A result that cannot be is an
-    OutputError, and a reader who left ends the command quietly.
+    OutputError, and a reader who left ends the command quietly.  The name of a file goes out as the
+    bytes that it has, also where they are no text.
     """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
     if not isinstance(sys.stderr, _Guarded):
         sys.stderr = cast("TextIO", _Guarded(sys.stderr, lambda failure: None))
     if not isinstance(sys.stdout, _Guarded):
@@ -143,6 +148,13 @@ def tell(message: str) -> None:
 def result(document: object) -> None:
     """A document for programs: JSON on stdout."""
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def text(content: str) -> None:
+    """A document for programs on stdout: the bytes that a file would have, whatever the locale."""
+    cast("TextIOWrapper", sys.stdout).reconfigure(encoding="utf-8", newline="\n")
+    sys.stdout.write(content)
     sys.stdout.flush()
 
 

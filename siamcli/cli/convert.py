@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from siamcli.cli import console
+from siamcli.cli.outputs import keep_apart
 
 __all__ = ["convert"]
 
@@ -21,7 +22,9 @@ def convert(
     to: Annotated[Format, typer.Option("--to", help="The format to write.")],
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", help="File, or folder with a / at its end, for the result."),
+        typer.Option(
+            "--output", "-o", help="File, or folder with a / at its end, for the result; - is stdout."
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that exist.")] = False,
     quiet: Annotated[bool, console.Quiet] = False,
@@ -30,18 +33,17 @@ def convert(
 
     For example: siamtrack convert video.tracked.json --to coco
     """
-    from siamcli.convert.formats import FORMATS, write_files
+    from siamcli.convert.formats import FORMATS, placed, write_files
     from siamcli.media.readers import read_trajectory
 
     files = FORMATS[to](read_trajectory(trajectory))
-    is_folder = output is None or output.endswith("/") or Path(output).is_dir()
-    written = write_files(
-        files,
-        file=None if is_folder else Path(output or ""),
-        folder=Path(output or "") if is_folder else Path(),
-        overwrite=overwrite,
-    )
-    for path in written[:3]:
+    place = Path(output or "")
+    is_folder = output is None or output.endswith("/") or (output != "-" and place.is_dir())
+    texts = placed(files, file=None if is_folder else place, folder=place)
+    if output == "-":
+        console.text(texts[place])
+        return
+    keep_apart([str(path) for path in texts], [str(trajectory)])
+    write_files(texts, overwrite=overwrite)
+    for path in texts:
         typer.echo(path)
-    if len(written) > 3:
-        console.say(f"... {len(written)} files in all")

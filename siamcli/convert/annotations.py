@@ -79,7 +79,7 @@ def cvat(trajectory: Trajectory) -> dict[str, str]:
     root = ElementTree.Element("annotations")
     _text(root, "version", "1.1")
     task = ElementTree.SubElement(ElementTree.SubElement(root, "meta"), "task")
-    _text(task, "name", name)
+    _text(task, "name", name.encode(errors="replace").decode())  # a file's name may be no UTF-8
     _text(task, "size", str(last + 1))
     _text(task, "mode", "interpolation")
     _text(task, "start_frame", "0")

@@ -12,7 +12,7 @@ from siamcli.errors import InputError, OutputError
 from siamcli.parts import write_text
 from siamcli.trajectory import Trajectory
 
-__all__ = ["FORMATS", "Converter", "write_files"]
+__all__ = ["FORMATS", "Converter", "placed", "write_files"]
 
 Converter = Callable[[Trajectory], dict[str, str]]
 """Trajectory -> file name (with / for folders) -> text.  Raises InputError for what it cannot say."""
@@ -32,18 +32,17 @@ FORMATS: dict[str, Converter] = {
 }
 
 
-def write_files(files: dict[str, str], *, file: Path | None, folder: Path, overwrite: bool) -> list[Path]:
-    """Write every text below `folder`, or the only one as `file`; returns the paths.
-
-    Raises OutputError before the first file is written when one exists, InputError when `file` is
-    asked to hold several.
-    """
+def placed(files: dict[str, str], *, file: Path | None, folder: Path) -> dict[Path, str]:
+    """Path -> text, below `folder`, or as `file`, which holds one: else raises InputError."""
     if file is not None and len(files) > 1:
         raise InputError(f"{len(files)} files do not fit into {file}", hint="name a folder: -o FOLDER/")
-    paths = {folder / name if file is None else file: content for name, content in files.items()}
-    there = next((path for path in paths if path.exists()), None)
+    return {folder / name if file is None else file: content for name, content in files.items()}
+
+
+def write_files(texts: dict[Path, str], *, overwrite: bool) -> None:
+    """Write every text to its path; raises OutputError before the first one when a file exists."""
+    there = next((path for path in texts if path.exists()), None)
     if there is not None and not overwrite:
         raise OutputError(f"{there} exists", hint="-y replaces it")
-    for path, content in paths.items():
+    for path, content in texts.items():
         write_text(path, content, overwrite=overwrite)
-    return list(paths)

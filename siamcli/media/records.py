@@ -94,6 +94,13 @@ def header_record(header: TrackHeader) -> Record:
     }
 
 
+def _label(value: str | None) -> str | None:
+    """`value`; raises ValueError for half a character, which no UTF-8 file can hold."""
+    if any("\ud800" <= c <= "\udfff" for c in value or ""):
+        raise ValueError(f"label {value!a} is not valid UTF-8")
+    return value
+
+
 def parse_header(record: Mapping[str, Any]) -> TrackHeader:
     """The inverse of `header_record`; raises ValueError, TypeError or KeyError."""
     if record["schema"] != SCHEMA:
@@ -112,5 +119,5 @@ def parse_header(record: Mapping[str, Any]) -> TrackHeader:
         weights_sha256=record["weights_sha256"],
         version=record["version"],
         params=record["params"],
-        labels=tuple(record["labels"]),
+        labels=tuple(_label(label) for label in record["labels"]),
     )
