@@ -19,15 +19,16 @@ from training_set import make_config
 from siamcli.boxes import Box, iou
 from siamcli.checkpoints.header import sha256_of
 from siamcli.checkpoints.native import read_native, write_native
-from siamcli.errors import InputError
+from siamcli.errors import InputError, OutputError
 from siamcli.frames import Frame
 from siamcli.load import build_model, load_tracker
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS, TrackerParams
 from siamcli.train.config import load_config
 from siamcli.train.data import load_footage
+from siamcli.train.log import add_step, begin_log
 from siamcli.train.loop import CHECKPOINT, Step, prepare, train
-from siamcli.train.resume import read_progress
+from siamcli.train.resume import Progress, read_progress
 
 TEACHER = Path(__file__).parents[2] / "shared" / "data" / "teacher"
 CPU = torch.device("cpu")
@@ -185,6 +186,74 @@ def test_a_stop_keeps_a_checkpoint(tmp_path: Path, number: int) -> None:
     assert lines[0] == "phase,step,pairs,rate,seconds,data_seconds,losses"
     assert done.step == len(lines) - 1 >= 1
     assert load_tracker(tmp_path / "out" / "siamrpnpp-r18.safetensors")
+
+
+def logged(path: Path) -> list[list[str]]:
+    """Phase and step of every line, the header's names first."""
+    return [line.split(",")[:2] for line in path.read_text().splitlines()]
+
+
+def test_no_checkpoint_is_ahead_of_the_log(tmp_path: Path) -> None:
+    config = load_config(str(make_config(tmp_path, steps=2, save_every=1)))
+    (tmp_path / "out").mkdir()
+    steps = train(prepare(config), load_footage(config.data), CPU)
+    next(steps)
+    assert not (tmp_path / "out" / CHECKPOINT).exists()  # its line is not yet written
+    next(steps)
+    assert read_progress(tmp_path / "out" / CHECKPOINT).step == 1
+
+
+def test_a_killed_run_leaves_no_step_in_the_log_twice(tmp_path: Path) -> None:
+    config = make_config(tmp_path, steps=1000, save_every=2)
+    process = subprocess.Popen(command(config), stderr=subprocess.PIPE, text=True)
+    log, checkpoint = tmp_path / "out" / "log.csv", tmp_path / "out" / CHECKPOINT
+    for _ in range(600):  # until a step is logged that no checkpoint has
+        if checkpoint.exists() and len(logged(log)) % 2 == 0:
+            break
+        time.sleep(0.02)
+    process.kill()
+    process.communicate(timeout=60)
+    last = read_progress(checkpoint).step + 2
+    with log.open("a") as file:
+        file.write(f"track,{last},4,0.001,1.0,0.5,total=1.0\ntrack,1")  # as if it had been killed later
+    config.write_text(config.read_text().replace("steps = 1000", f"steps = {last}"))
+    subprocess.run(command(config, "--resume"), check=True, capture_output=True)
+    assert logged(log) == [["phase", "step"], *(["track", str(n)] for n in range(1, last + 1))]
+    checkpoint.unlink()
+    config.write_text(config.read_text().replace(f"steps = {last}", "steps = 1"))
+    subprocess.run(command(config), check=True, capture_output=True)
+    assert logged(log) == [["phase", "step"], ["track", "1"]]
+    assert {p.name for p in log.parent.iterdir()} == {"log.csv", CHECKPOINT, "siamrpnpp-r18.safetensors"}
+
+
+@pytest.mark.parametrize(("phase", "step", "left"), [("distill", 1, 1), ("distill", 2, 2), ("track", 1, 4)])
+def test_the_log_is_cut_in_its_phase(tmp_path: Path, phase: str, step: int, left: int) -> None:
+    log = tmp_path / "log.csv"
+    steps = [*(("distill", n) for n in (1, 2, 3)), *(("track", n) for n in (1, 2))]
+    begin_log(log, None)
+    for name, number in steps:
+        add_step(log, Step(name, number, 9, 2 * number, 1e-3, 1.0, 0.5, {"total": 0.1, "cls": 0.2}))
+    before = log.read_text()
+    assert before.splitlines()[-1] == "track,2,4,0.001,1.0000,0.5000,total=0.1000 cls=0.2000"
+    begin_log(log, Progress(phase, step, 0, "", {}, {}, []))
+    assert log.read_text() == "".join(before.splitlines(keepends=True)[: 1 + left])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits on file sizes on Windows")
+def test_a_full_disk_keeps_the_log(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    log = tmp_path / "log.csv"
+    begin_log(log, None)
+    add_step(log, Step("track", 1, 9, 2, 1e-3, 1.0, 0.5, {"total": 0.1}))
+    kept = log.read_text()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, hard))
+    try:
+        with pytest.raises(OutputError, match=r"cannot write .*log\.csv"):
+            begin_log(log, None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [p.read_text() for p in tmp_path.iterdir()] == [kept]
 
 
 def said_on_a_full_disk(config: Path, *more: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 import signal
@@ -71,6 +70,7 @@ def train(
 
     from siamcli.engines.device import resolve_device
     from siamcli.train.data import load_footage
+    from siamcli.train.log import begin_log
     from siamcli.train.loop import prepare
     from siamcli.train.loop import train as run
 
@@ -82,7 +82,10 @@ def train(
         console.say("reading the training data")
         footage = load_footage(wanted.data)
         _report(footage)
-        stopped = _follow(run(ready, footage.to(where), where), output)
+        log = output / "log.csv" if int(os.environ.get("RANK", "0")) == 0 else None
+        if log is not None:
+            begin_log(log, ready.before)
+        stopped = _follow(run(ready, footage.to(where), where), log)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
     if stopped:
@@ -141,12 +144,13 @@ def _folder(path: Path) -> Iterator[None]:
                 folder.rmdir()
 
 
-def _follow(steps: Generator[Step, None, None], output: Path) -> int:
-    """Show and log every step; the number of the signal that ended it, or 0."""
+def _follow(steps: Generator[Step, None, None], log: Path | None) -> int:
+    """Show every step, add it to the log where this process keeps it; the signal that ended it, or 0."""
+    from siamcli.train.log import add_step
+
     signals: list[int] = []
     # A flag instead of an exception: a step is never torn, so what follows stays exact.
     before = heed(lambda number, _: signals.append(number))
-    first_process = int(os.environ.get("RANK", "0")) == 0
     recent: list[Step] = []
     said = -math.inf
     try:
@@ -154,8 +158,8 @@ def _follow(steps: Generator[Step, None, None], output: Path) -> int:
             for step in steps:
                 recent = [*recent[1 - SHOWN_OVER :], step]
                 update(step.step, _note(recent))
-                if first_process:
-                    _log(step, output / "log.csv")
+                if log is not None:
+                    add_step(log, step)
                     now = time.monotonic()
                     if not console.err.is_terminal and (now - said >= SAID_EVERY or step.step == step.steps):
                         console.say(f"step {step.step} {_note(recent)}, rate {step.rate:.3g}")
@@ -166,19 +170,6 @@ def _follow(steps: Generator[Step, None, None], output: Path) -> int:
         for number, handler in before.items():
             signal.signal(number, handler)
     return signals[0] if signals else 0
-
-
-def _log(step: Step, path: Path) -> None:
-    """Add a line to the log, under a header where it is new; raises OutputError."""
-    from siamcli.parts import reporting
-
-    losses = " ".join(f"{k}={v:.4f}" for k, v in step.losses.items())
-    clock = [f"{step.seconds:.4f}", f"{step.data_seconds:.4f}"]
-    with reporting(path), path.open("a", newline="") as file:
-        lines = csv.writer(file)
-        if not file.tell():
-            lines.writerow(["phase", "step", "pairs", "rate", "seconds", "data_seconds", "losses"])
-        lines.writerow([step.phase, step.step, step.pairs, f"{step.rate:.6g}", *clock, losses])
 
 
 def _note(recent: list[Step]) -> str:

@@ -161,10 +161,10 @@ def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, Non
                 raise _diverged(run, phase, step + 1, "the loss or its gradient is not finite")
             now = time.perf_counter()
             done = step + 1
-            if done % config.save_every == 0:
-                save(done)
             pairs = done * batch * world
             yield Step(phase.name, done, settings.steps, pairs, rate, now - began, fetched - began, values)
+            if done % config.save_every == 0:  # after the step is logged: a kill leaves no gap in the log
+                save(done)
     except GeneratorExit:  # closed between two steps: what comes next would be the same
         save(done)
         raise

@@ -15,7 +15,10 @@ from siamcli import toml
 from siamcli.errors import InputError, OutputError
 from siamcli.parts import whole_file
 
-__all__ = ["Progress", "check_same", "read_progress", "write_progress"]
+__all__ = ["PHASES", "Progress", "check_same", "read_progress", "write_progress"]
+
+PHASES = ("distill", "track")
+"""In the order in which a run goes through them."""
 
 _OPTIMIZER = ("optimizer", "batch", "momentum", "weight_decay", "backbone_rate")
 FIXED = (
@@ -64,7 +67,7 @@ def read_progress(path: Path) -> Progress:
                 raise ValueError("no archive")
         progress = Progress(**torch.load(path, map_location="cpu", weights_only=True))
         toml.loads(progress.config)
-        if type(progress.step) is not int or progress.phase not in ("distill", "track"):
+        if type(progress.step) is not int or progress.phase not in PHASES:
             raise ValueError("no place to go on from")
     except OSError as error:
         raise InputError(
