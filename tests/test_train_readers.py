@@ -109,6 +109,9 @@ def test_folders(tmp_path: Path) -> None:
     assert len(read(tmp_path, "folders", include="*1").tracks) == 1
     (tmp_path / "seq0" / "groundtruth.txt").write_text("1,2,3,4\n")
     assert [s.reason for s in read(tmp_path, "folders").skipped] == ["not one box per image"]
+    (tmp_path / "seq0" / "groundtruth.txt").write_text("x y w h\n")
+    (skip,) = read(tmp_path, "folders").skipped
+    assert skip.where.endswith("groundtruth.txt, line 1: not numbers: 'x y w h'")
 
 
 def test_otb_folders_count_from_one(tmp_path: Path) -> None:
@@ -120,21 +123,48 @@ def test_otb_folders_count_from_one(tmp_path: Path) -> None:
     assert read(tmp_path / "set", "folders").tracks[0].boxes[0] == Box(39, 49, 36, 30)
 
 
-def test_videos(tmp_path: Path) -> None:
+def make_video(path: Path) -> None:
+    """Four frames."""
     rng = np.random.default_rng(0)
-    writer = cv2.VideoWriter(str(tmp_path / "dog.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 25, SIZE)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, SIZE)
     for _ in range(4):
         writer.write(draw([BOX], rng))
     writer.release()
+
+
+def test_videos(tmp_path: Path) -> None:
+    make_video(tmp_path / "dog.avi")
     row = ",".join(map(str, BOX))
     (tmp_path / "dog.txt").write_text("\n".join([row, "nan,nan,nan,nan", row, row, row]))
     footage = read(tmp_path, "videos")
     assert [len(t.boxes) for t in footage.tracks] == [3]
     assert [s.reason for s in footage.skipped] == ["fewer frames than boxes"]
     assert len(read(tmp_path / "dog.avi", "videos").tracks) == 1
-    (tmp_path / "dog.txt").write_text("one two")
-    with pytest.raises(DatasetError, match="no usable image"):
-        read(tmp_path, "videos")
+    (tmp_path / "dog.txt").write_text("\n".join([row] * 3))
+    footage = read(tmp_path, "videos")
+    assert len(footage.tracks[0].boxes) == 3
+    (skip,) = footage.skipped
+    assert (skip.where, skip.reason) == (f"{tmp_path / 'dog.avi'}: frame 3", "fewer boxes than frames")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("x,y,w,h\n1,2,30,40\n", "dog.txt, line 1: not numbers: 'x,y,w,h': unusable box file"),
+        ("1,2,30,40\n1,2,3\n", "dog.txt, line 2: 3 numbers where 1 or 4 belong: unusable box file"),
+        ("\n\n", "dog.txt, line 1: 0 numbers where 1 or 4 belong: unusable box file"),
+        ("nan,nan,nan,nan\nNaN\n0,0,0,0\n", "dog.txt: every box is empty or NaN"),
+        ("nan\n1,2,30,40\n", "dog.txt: every box is empty or NaN"),  # the second frame is not taken
+        (None, "dog.txt: No such file or directory: unusable box file"),
+    ],
+)
+def test_box_files_of_videos_are_named(tmp_path: Path, text: str | None, says: str) -> None:
+    make_video(tmp_path / "dog.avi")
+    if text is not None:
+        (tmp_path / "dog.txt").write_text(text)
+    with pytest.raises(DatasetError, match=r"no usable image .* \(1 skipped\)") as caught:
+        read(tmp_path, "videos", stride=4)
+    assert str(caught.value.hint).endswith(says)
 
 
 @pytest.mark.parametrize("form", ["jsonl", "coco", "voc", "yolo", "folders", "videos"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from siamcli.bench.textfiles import read_rows
 from siamcli.boxes import Box
 from siamcli.errors import DatasetError
 from siamcli.train.pictures import IMAGES, Entry, Limits, picture
@@ -34,8 +34,11 @@ def read_folders(path: Path, include: str, stride: int) -> Iterator[Entry | Skip
         origin = 1 if inner.is_dir() else 0
         folder = inner if origin else truth.parent
         files = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGES)
-        boxes = _read_boxes(truth)
-        if boxes is None or len(boxes) != len(files):
+        boxes = _read_boxes(truth, stride)
+        if isinstance(boxes, Skip):
+            yield boxes
+            continue
+        if len(boxes) != len(files):
             yield Skip(str(truth), "not one box per image")
             continue
         name = str(truth.parent.relative_to(path))
@@ -53,9 +56,9 @@ def read_videos(path: Path, include: str, stride: int, limits: Limits) -> Iterat
             f"{path} holds no videos that match {include!r}", hint="expected NAME.mp4 and NAME.txt"
         )
     for video in videos:
-        boxes = _read_boxes(video.with_suffix(".txt"))
-        if boxes is None:
-            yield Skip(str(video), "no readable box file of the same name")
+        boxes = _read_boxes(video.with_suffix(".txt"), stride)
+        if isinstance(boxes, Skip):
+            yield boxes
             continue
         yield from _decode(video, boxes, stride, limits)
 
@@ -75,15 +78,19 @@ def _decode(video: Path, boxes: list[Box], stride: int, limits: Limits) -> Itera
                 yield from picture(np.asarray(image, np.uint8), named, f"{video}: frame {index}", limits)
             else:
                 yield Skip(f"{video}: frame {index}", "unreadable image")
+        if capture.grab():
+            yield Skip(f"{video}: frame {len(boxes)}", "fewer boxes than frames")
     finally:
         capture.release()
 
 
-def _read_boxes(path: Path) -> list[Box] | None:
-    """None when the file is missing or holds anything but rows of four numbers or NaN."""
+def _read_boxes(path: Path, stride: int) -> list[Box] | Skip:
+    """One box per line, an invalid one for NaN; a skip where nothing is left to take every `stride`-th of."""
+    absent = [float("nan")] * 4
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        rows = [[float(v) for v in re.split(r"[,;\s]+", line.strip())] for line in lines if line.strip()]
-        return [Box(*row) if len(row) == 4 else Box(*[float("nan")] * 4) for row in rows]
-    except (OSError, ValueError):
-        return None
+        boxes = [Box(*(row if len(row) == 4 else absent)) for row in read_rows(path, {1, 4})]
+    except DatasetError as error:  # which names the file and the line
+        return Skip(str(error), "unusable box file")
+    if not any(box.valid for box in boxes[::stride]):
+        return Skip(str(path), "every box is empty or NaN")
+    return boxes
