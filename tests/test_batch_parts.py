@@ -153,11 +153,14 @@ def test_manifests_that_are_none(tmp_path, name, text, says):
         read_manifest(tmp_path / name, "xywh")
 
 
-def test_an_unquoted_box_is_the_problem_of_its_clip(tmp_path):
-    (tmp_path / "a.csv").write_text('clip,box\na.mp4,1,2,3,4\nb.mp4,"1,2,3,4"\n')
+@pytest.mark.parametrize("columns", ["clip,box", "clip,time,box,label"])
+def test_an_unquoted_box_is_the_problem_of_its_clip(tmp_path, columns):
+    quoted = 'b.mp4,"1,2,3,4"' if columns == "clip,box" else 'b.mp4,,"1,2,3,4",'
+    (tmp_path / "a.csv").write_text(f"{columns}\na.mp4,40,60,40,30\n{quoted}\n")
     manifest = read_manifest(tmp_path / "a.csv", "xywh")
     assert len(manifest.problems) == 1 and len(manifest.targets) == 1
-    assert "in quotes" in next(iter(manifest.problems.values())).hint
+    (problem,) = manifest.problems.values()
+    assert 'line 2: more values than columns: the box must be in quotes, as "40,60,40,30"' in str(problem)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl"])
@@ -248,8 +251,14 @@ def test_merging(tmp_path):
     assert [e.at for e in read_status(tmp_path / "all.jsonl")] == ["1", "3", "4"]
     with pytest.raises(OutputError, match="exists"):
         merge([one], tmp_path / "all.jsonl", overwrite=False)
-    with pytest.raises(InputError, match="different folders"):
+    with pytest.raises(InputError, match=r"in/all\.jsonl must lie beside .*1\.jsonl") as caught:
         merge([one], tmp_path / "in" / "all.jsonl", overwrite=False)
+    assert caught.value.hint == f"-o {tmp_path / 'all.jsonl'}"
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "1.jsonl").write_text(one.read_text())
+    with pytest.raises(InputError, match="different folders"):
+        merge([one, tmp_path / "in" / "1.jsonl"], tmp_path / "x.jsonl", overwrite=False)
     (tmp_path / "3.jsonl").write_text("not\nours\n")
-    with pytest.raises(InputError, match="no status file"):
-        merge([tmp_path / "3.jsonl"], tmp_path / "x.jsonl", overwrite=False)
+    for target in (tmp_path / "x.jsonl", tmp_path / "in" / "x.jsonl"):
+        with pytest.raises(InputError, match=r"3\.jsonl is no status file"):
+            merge([tmp_path / "3.jsonl"], target, overwrite=False)

@@ -79,7 +79,11 @@ def test_errors_say_what_to_do(siamtrack, weights, data, tmp_path):
     wrong = siamtrack("eval", "otb2015", "--root", data, "--weights", weights)
     assert wrong.code == 5
     assert "this folder is not OTB-2015: no annotation of Basketball" in wrong.err
-    assert siamtrack("eval", "otb", "--root", tmp_path / "no", "--weights", weights).code == 5
+    for command in (("eval", "folder", "--root", "no"), ("bench", "--precision", "no")):
+        done = siamtrack(*command, "--weights", weights, "--device", "cpu")
+        assert (done.code, "--root" in done.err) == (5, False)
+        assert "no such folder: no" in done.err
+        assert "expected below it: {name}/groundtruth.txt, {name}/img" in done.err
     unknown = siamtrack("score", "coco", "r", "--root", data)
     assert "known: otb2015" in unknown.err
     empty = siamtrack("report", tmp_path / "plain")
@@ -94,3 +98,10 @@ def test_report_reads_nothing_but_scores(siamtrack, tmp_path):
     done = siamtrack("report", tmp_path)
     assert done.code == 5
     assert "is not a score file" in done.err
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "a/b", "a/", "../other", "/tmp/other"])
+def test_results_stay_in_the_folder_of_their_data_set(siamtrack, weights, data, tmp_path, name):
+    done = siamtrack("eval", "folder", "--root", tmp_path / "plain", "--weights", weights, "--name", name)
+    assert (done.code, "a plain name" in done.err) == (2, True)
+    assert not (tmp_path / "results").exists()

@@ -151,7 +151,20 @@ def test_verify_tells_which(siamtrack: Callable[..., Said], ours: Path, cache: P
     assert said.code == 7
     assert "worn: " in said.out
     assert "hash" in said.out
-    assert siamtrack("verify", "worn").code == 4
+    said = siamtrack("verify", "worn", "worn")
+    assert (said.code, said.out.count("worn: ")) == (4, 1)
+    assert f"remove {cache / 'worn.safetensors'}, then fetch" in said.err
+
+
+def test_verify_leaves_files_of_the_user_alone(siamtrack: Callable[..., Said], tmp_path: Path) -> None:
+    video, gone = tmp_path / "dog.mp4", tmp_path / "gone.mp4"
+    shutil.copy(Path(__file__).parent / "data" / "demo.mp4", video)
+    for file in (video, gone):
+        said = siamtrack("verify", file)
+        assert said.code == 4
+        assert said.out.count(str(file)) == 1
+        assert "remove" not in said.err
+        assert "hint: " in said.err
 
 
 def test_verify_compares_with_the_published_hash(siamtrack: Callable[..., Said], cache: Path) -> None:

@@ -91,6 +91,11 @@ def _target(row: Mapping[str, Any], format: BoxFormat) -> Target:
     box, time, label = row.get("box"), row.get("time"), row.get("label")
     if isinstance(box, Sequence) and not isinstance(box, str):
         box = ",".join(map(str, box))
+    if None in row:  # where csv.DictReader puts what has spilled over the columns
+        raise InputError(
+            'more values than columns: the box must be in quotes, as "40,60,40,30"',
+            hint=f"columns: {','.join(COLUMNS)}",
+        )
     if not box:
         raise InputError("no box", hint='write x,y,w,h in quotes, for example "10,20,30,40"')
     target = parse_target(str(box), format)
@@ -111,8 +116,6 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if not {"clip", "box"} <= set(table.fieldnames or ()):
             raise InputError(f"{path}, line 1: columns clip and box are needed", hint=f"{','.join(COLUMNS)}")
         for row in table:
-            if None in row:
-                row["box"] = ""  # an unquoted box has spilled over the columns
             yield f"{path}, line {table.line_num}", row
     elif suffix == ".json":
         yield from ((f"{path}, entry {n}", row) for n, row in enumerate(_objects(path, text), start=1))

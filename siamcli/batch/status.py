@@ -133,13 +133,18 @@ def merge(paths: Iterable[Path], target: Path, *, overwrite: bool) -> dict[str, 
     """Join status files, the lines in the order of their time; returns the latest of every clip.
 
     Paths in the lines are from the folder of their own file; `target` lies in the same folder.
-    Raises InputError for files of different folders.
+    Raises InputError for files that are none, or of different folders.
     """
     paths = list(paths)
-    if len({path.resolve().parent for path in [*paths, target]}) > 1:
+    entries = sorted((entry for path in paths for entry in read_status(path)), key=lambda entry: entry.at)
+    if len({path.resolve().parent for path in paths}) > 1:
         raise InputError(
             "status files of different folders", hint="shards of one batch share their --output-dir"
         )
-    entries = sorted((entry for path in paths for entry in read_status(path)), key=lambda entry: entry.at)
+    if target.resolve().parent != paths[0].resolve().parent:
+        raise InputError(
+            f"{target} must lie beside {paths[0]}: the lines name their outputs from there",
+            hint=f"-o {paths[0].with_name(target.name)}",
+        )
     write_text(target, "".join(entry.line() for entry in entries), overwrite=overwrite)
     return latest(entries)

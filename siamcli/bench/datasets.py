@@ -42,7 +42,7 @@ def open_dataset(
         sequences = _from_json(root)
         return _checked(spec, [s for s in sequences if not wanted or s.name in wanted], [], wanted, partial)
     if not root.is_dir():
-        raise DatasetError(f"no such folder: {root}", hint=f"--root is the folder that holds {spec.title}")
+        raise DatasetError(f"no such folder: {root}", hint=_layout(spec))
     table = entries(spec) or tuple(Entry(name, name) for name in _names(spec, root))
     unknown = wanted - {entry.name for entry in table}
     if unknown:
@@ -69,7 +69,7 @@ def _checked(
         first = f": no {missing[0]}" if missing else ""
         raise DatasetError(
             f"this folder is not {spec.title}{first}",
-            hint=f"expected below it: {spec.truth[0]}, {spec.frames[0]}",
+            hint=_layout(spec),
         )
     if missing and not partial:
         shown = "; ".join(missing[:3]) + (f"; and {len(missing) - 3} more" if len(missing) > 3 else "")
@@ -84,6 +84,11 @@ def _checked(
     elif partial and note is None and spec.table:
         note = "possibly cut sequences"
     return Dataset(spec, tuple(found), note)
+
+
+def _layout(spec: DatasetSpec) -> str:
+    """What the folder of the benchmark holds, as a hint."""
+    return f"expected below it: {spec.truth[0]}, {spec.frames[0]}"
 
 
 def _fill(template: str, entry: Entry) -> str:

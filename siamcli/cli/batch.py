@@ -152,8 +152,8 @@ def _on_ray(address: str, jobs: str, tracker: TrackerOptions) -> TrackAll:
 
 
 def merge(
-    statuses: Annotated[list[Path], typer.Argument(help="Status files of one folder.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file that has the lines of all.")],
+    statuses: Annotated[list[Path], typer.Argument(help="Status files, all in one folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A file beside them for the lines of all.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace a file that exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
     quiet: Annotated[bool, console.Quiet] = False,

@@ -136,6 +136,9 @@ def eval_(
     A second run keeps every sequence whose weights, parameters and files are unchanged.  Results go to
     OUTPUT/DATASET/NAME.  For example: siamtrack eval otb2015 --root data/OTB
     """
+    if name is not None and (name in ("", "..") or Path(name).name != name):
+        raise typer.BadParameter(f"--name is a folder in OUTPUT/DATASET: a plain name, not {name!r}")
+
     from siamcli.bench.catalog import find_spec
     from siamcli.bench.datasets import open_dataset
     from siamcli.bench.results import pack
@@ -146,7 +149,7 @@ def eval_(
     opened = open_dataset(find_spec(dataset), root, partial=partial, only=sequence or ())
     make = LoadTracker(tracker, jobs)
     found = loaded(make)
-    title = name or found.model
+    title = found.model if name is None else name
     folder = output / opened.spec.key / title
     run_dataset(opened, make, folder, identity(found), repetitions)
     if opened.spec.server:

@@ -154,23 +154,26 @@ def verify(
     debug: Debug = False,
 ) -> None:
     """Check weights: whole, as published, and fitting their architecture."""
-    from siamcli.checkpoints.store import available
+    from siamcli.checkpoints.store import available, cache_folder
 
-    wanted = names or list(available())
-    failed = []
+    here = available()
+    wanted = dict.fromkeys(names or here)
+    failed: dict[str, WeightsError] = {}
     for name in wanted:
         try:
             typer.echo(f"{name}: ok, {_verified(name)}")
         except WeightsError as error:
-            failed.append(name)
-            typer.echo(f"{name}: {error}")
+            failed[name] = error
+            typer.echo(f"{name}: {error}" if name in here else str(error))  # which names it already
     if not wanted:
         console.say("no weights are here; `siamtrack weights list` shows what can be fetched")
     if failed:
         kind = WeightsError if len(failed) == len(wanted) else PartialError
-        raise kind(
-            f"not in order: {', '.join(failed)}", hint="remove the file, then fetch or import it again"
-        )
+        # Only what lies in the cache came from elsewhere; any other file may be the only one of its kind.
+        cached = [str(here[name]) for name in failed if name in here and here[name].parent == cache_folder()]
+        hint = f"remove {', '.join(cached)}, then fetch or import it again" if cached else None
+        first = next(iter(failed.values()))
+        raise kind(f"not in order: {', '.join(failed)}", hint=hint or first.hint)
 
 
 def _verified(name: str) -> str:
