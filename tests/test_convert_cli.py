@@ -147,6 +147,14 @@ def test_a_render_that_fails_leaves_what_was_there(siamtrack, tmp_path, earlier)
     assert there == ({"b.mp4": earlier} if earlier else {})
 
 
+def test_a_damaged_video_is_drawn_as_far_as_it_goes(siamtrack, tmp_path):
+    (tmp_path / "clip.mp4").write_bytes(DEMO.read_bytes())
+    clips.damaged(tmp_path / "clip.mp4", keep=0.7)
+    done = siamtrack("render", "cut_clip.mp4", trajectory(tmp_path / "j.json", 3), "-o", "b.mp4")
+    assert done.code == 3 and "damaged" in done.err
+    assert cv2.VideoCapture(str(tmp_path / "b.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) > 3
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_render_that_is_stopped_leaves_what_was_there(start_siamtrack, tmp_path, number, code):
     clips.ffmpeg("-stream_loop", "40", "-i", str(DEMO), "-c", "copy", str(tmp_path / "long.mp4"))

@@ -174,7 +174,7 @@ def output_names(clips: Sequence[Clip], ids: Sequence[str], taken: Mapping[str, 
     names = []
     for clip, id in zip(clips, ids, strict=True):
         alone = count[clip.stem.casefold()] == 1 and taken.get(clip.stem.casefold(), id) == id
-        mark = "" if alone else f"-{hashlib.sha256(id.encode(errors='surrogatepass')).hexdigest()[:8]}"
+        mark = "" if alone else f"-{_digest(id)[:8]}"
         names.append(f"{clip.stem}{mark}")
     return names
 

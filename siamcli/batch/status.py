@@ -141,7 +141,7 @@ def merge(paths: Iterable[Path], target: Path, *, overwrite: bool) -> dict[str, 
         raise InputError(
             "status files of different folders", hint="shards of one batch share their --output-dir"
         )
-    if target.resolve().parent != paths[0].resolve().parent:
+    if paths and target.resolve().parent != paths[0].resolve().parent:
         raise InputError(
             f"{target} must lie beside {paths[0]}: the lines name their outputs from there",
             hint=f"-o {paths[0].with_name(target.name)}",

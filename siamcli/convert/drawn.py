@@ -24,7 +24,7 @@ def draw_video(source: str, trajectory: Trajectory, target: Path, *, overwrite: 
 
     What fails or is stopped can be drawn again, so it leaves nothing, and an earlier `target` stays.
     Raises InputError when the trajectory is not one of this source: other frame size, or frames that
-    the source does not have.
+    the source does not have; for a damaged source once all that decodes is drawn, which stays.
     """
     if not is_video(target):
         raise OutputError(f"{target} is no video", hint=f"known suffixes: {' '.join(VIDEO_SUFFIXES)}")
@@ -45,12 +45,18 @@ def draw_video(source: str, trajectory: Trajectory, target: Path, *, overwrite: 
         video = Sinks([str(target)], header, overwrite=overwrite, audio=audio, whole=True)
         sinks = stack.enter_context(video)
         last = -1
-        for number, frame in enumerate(frames, start=1):
-            sinks.write(frame, points.get(frame.index, ()))
-            last = frame.index
-            yield number
+        damage: InputError | None = None
+        try:
+            for number, frame in enumerate(frames, start=1):
+                sinks.write(frame, points.get(frame.index, ()))
+                last = frame.index
+                yield number
+        except InputError as error:
+            damage = error
         if points and max(points) > last:
             raise InputError(
                 f"the trajectory goes on to frame {max(points)}, {source} ends with frame {last}",
                 hint="draw it into the video that was tracked",
             )
+    if damage is not None:
+        raise damage
