@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import resource
+import signal
 import subprocess
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,10 +23,11 @@ from siamcli.errors import InputError, OutputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media import encoders
 from siamcli.media.draw import COLORS, draw
+from siamcli.media.sinks import Sinks
 from siamcli.media.sources import open_source
 from siamcli.media.video import VideoWriter
 from siamcli.times import TimePoint
-from siamcli.trajectory import TrackPoint
+from siamcli.trajectory import TrackHeader, TrackPoint
 
 INFO = SourceInfo("made", clips.SIZE, Fraction(30000, 1001))
 
@@ -190,6 +194,30 @@ def test_a_video_that_must_be_whole_is_stopped_at_its_end(tmp_path: Path, monkey
         video.write(clips.image(0), None)
     assert path.read_text() == "precious"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_interrupt_at_the_last_moment_costs_nothing(tmp_path: Path, monkeypatch) -> None:
+    """Ctrl-C while the files are finished is heard, after they are."""
+    close = VideoWriter.close
+
+    def interrupted(video: VideoWriter, complete: bool) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+        close(video, complete)
+
+    monkeypatch.setattr(VideoWriter, "close", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with (
+            pytest.raises(KeyboardInterrupt),
+            Sinks([str(tmp_path / "a.mp4")], TrackHeader(INFO, "", "", ""), overwrite=False) as sinks,
+        ):
+            for index in range(7):
+                sinks.write(Frame(index, None, clips.image(index)), ())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+    assert len(read(tmp_path / "a.mp4")[1]) == 7
 
 
 def test_nothing_is_left_of_a_video_without_a_frame(tmp_path: Path) -> None:

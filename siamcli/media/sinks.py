@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from queue import Queue
-from threading import Thread
+from threading import Event, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -64,7 +64,9 @@ class Sinks:
                     self._open_writers(stack, path, header, overwrite=overwrite)
             self._stack = stack.pop_all()
         self._failure: BaseException | None = None
+        self._stopped: BaseException | None = None  # what ended the block
         self._found = False
+        self._done = Event()
         self._queue: Queue[tuple[Frame, Sequence[TrackPoint]] | None] = Queue(DEPTH)
         self._thread = Thread(target=self._work, name="sinks", daemon=True)
         self._thread.start()
@@ -92,6 +94,21 @@ class Sinks:
                     self._write(*item)
                 except BaseException as failure:  # noqa: BLE001 - it crosses to the thread that writes
                     self._failure = failure
+        # finished here, as no signal reaches this thread: Ctrl-C at the last moment must not cost the files
+        try:
+            self._finish(self._stopped or self._failure)
+        except BaseException as failure:  # noqa: BLE001 - as above
+            self._failure, self._stopped = failure, None
+        self._done.set()
+
+    def _finish(self, failure: BaseException | None) -> None:
+        if failure is None:
+            self._stack.__exit__(None, None, None)
+            return
+        if not self._found:  # nothing is worth keeping, least of all in place of an older file
+            for output in (*(writer for writer, _ in self._writers), *self._videos):
+                output.discard()
+        self._stack.__exit__(type(failure), failure, failure.__traceback__)
 
     def _write(self, frame: Frame, points: Sequence[TrackPoint]) -> None:
         for writer, target in self._writers:
@@ -110,15 +127,15 @@ class Sinks:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._queue.put(None)
-        self._thread.join()
-        failure = self._failure if error is None else error
-        if failure is None:
-            self._stack.__exit__(None, None, None)
-            return
-        if not self._found:  # nothing is worth keeping, least of all in place of an older file
-            for output in (*(writer for writer, _ in self._writers), *self._videos):
-                output.discard()
-        self._stack.__exit__(type(failure), failure, failure.__traceback__)
-        if error is None:
-            raise failure
+        self._stopped = error
+        late: BaseException | None = None
+        while not self._done.is_set():
+            try:
+                self._queue.put(None)
+                self._done.wait()  # not join(): interrupted, it takes the thread for ended (Python 3.11)
+            except (KeyboardInterrupt, SystemExit) as signal:
+                late = signal
+        if self._failure is not None and self._stopped is None:
+            raise self._failure
+        if late is not None:
+            raise late
