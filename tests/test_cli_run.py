@@ -118,6 +118,7 @@ def test_impossible_boxes(run, tmp_path, box, code, says):
         (("--box", f"l\udcff={BOX}"), 3, "is not UTF-8"),
         (("--box", BOX, "--encoder", "h265"), 2, "h265"),
         (("--box", BOX, "--preset", "warp"), 2, "warp"),
+        (("--box", BOX, "--crf", "0"), 2, "crf"),  # lossless H.264 does not play everywhere
         (("--box", BOX, "-y", "-n"), 2, "not both"),
         (("--box", BOX, "--no-video", "-o", "a.mp4"), 2, "--no-video leaves out"),
         (("--box-at", f"2f={BOX}", "--start", "3f"), 3, "before the first frame"),

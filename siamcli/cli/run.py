@@ -90,7 +90,7 @@ def run(
     ] = ENCODING.encoder,
     preset: Annotated[Preset, typer.Option(help="Speed preset of libx264.")] = ENCODING.preset,
     crf: Annotated[
-        int, typer.Option(help="Video quality on x264's scale; lower is better.", min=0, max=51)
+        int, typer.Option(help="Video quality on x264's scale; lower is better.", min=1, max=51)
     ] = ENCODING.crf,
     *,
     tracker: TrackerOptions,
