@@ -15,7 +15,7 @@ from siamcli.cli import console
 from siamcli.cli.options import TrackerOptions, takes_tracker
 from siamcli.cli.outputs import DEFAULT_SUFFIXES
 from siamcli.errors import InputError, PartialError
-from siamcli.media.suffixes import TRACK_SUFFIXES, VIDEO_SUFFIXES
+from siamcli.media.suffixes import OUTPUT_SUFFIXES
 from siamcli.targets import BoxFormat, parse_target
 
 if TYPE_CHECKING:
@@ -89,10 +89,9 @@ def batch(
     if jobs != "auto" and not (jobs.isdecimal() and int(jobs)):
         raise typer.BadParameter(f"--jobs takes a number from 1 or auto, not {jobs!r}")
     suffixes = tuple(dict.fromkeys(f".{name.lstrip('.')}" for name in format or DEFAULT_SUFFIXES))
-    known = (*VIDEO_SUFFIXES, *TRACK_SUFFIXES)
     for suffix in suffixes:
-        if Path(f"clip{suffix}").suffix.lower() not in known:
-            raise typer.BadParameter(f"--format takes one of {' '.join(known)}, not {suffix}")
+        if Path(f"clip{suffix}").suffix.lower() not in OUTPUT_SUFFIXES:
+            raise typer.BadParameter(f"--format takes one of {' '.join(OUTPUT_SUFFIXES)}, not {suffix}")
     for_all = tuple(parse_target(text, box_format) for text in box or [])
     named = _named(clips, from_file)
     if not named and boxes is None:

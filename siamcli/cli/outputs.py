@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from siamcli.errors import OutputError
-from siamcli.media.suffixes import TRACK_SUFFIXES, VIDEO_SUFFIXES
+from siamcli.media.suffixes import OUTPUT_SUFFIXES, VIDEO_SUFFIXES
 from siamcli.parts import reporting
 
 __all__ = ["DEFAULT_SUFFIXES", "existing", "keep_apart", "output_paths", "source_stem"]
@@ -60,8 +60,8 @@ def output_paths(
         paths = [str(base / f"{source_stem(source)}.tracked{s}") for s in suffixes]
     for path in paths:
         suffix = Path(path).suffix.lower()
-        if path != "-" and suffix not in (*VIDEO_SUFFIXES, *TRACK_SUFFIXES):
-            known = " ".join((*VIDEO_SUFFIXES, *TRACK_SUFFIXES))
+        if path != "-" and suffix not in OUTPUT_SUFFIXES:
+            known = " ".join(OUTPUT_SUFFIXES)
             raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {known}; - is stdout")
     return paths
 
