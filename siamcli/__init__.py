@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from siamcli.version import __version__
+
 if TYPE_CHECKING:
     from siamcli.boxes import Box
     from siamcli.frames import Frame, SourceInfo
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from siamcli.media.sources import open_source
     from siamcli.tracker.follow import Start, follow
     from siamcli.tracker.tracker import Tracker, TrackerState
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Box",
@@ -31,6 +31,7 @@ __all__ = [
     "Start",
     "Tracker",
     "TrackerState",
+    "__version__",
     "follow",
     "load_tracker",
     "open_source",

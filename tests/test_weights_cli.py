@@ -16,8 +16,8 @@ from typing import NamedTuple
 import pytest
 import torch
 
-import siamcli
 import siamcli.checkpoints.catalog as catalog_module
+from siamcli.checkpoints import store
 from siamcli.checkpoints.catalog import catalog
 from siamcli.checkpoints.header import read_header, sha256_of
 from siamcli.checkpoints.native import Checkpoint, write_native
@@ -240,7 +240,7 @@ def test_bundled_weights_are_found_installed_and_in_a_checkout(
     for folder in (package / "weights", tmp_path / "site" / "weights"):
         folder.mkdir(parents=True)
         shutil.copy(native, folder)
-    monkeypatch.setattr(siamcli, "__file__", str(package / "__init__.py"))
+    monkeypatch.setattr(store, "__file__", str(package / "checkpoints" / "store.py"))
     assert bundled_folder() == package / "weights"
     assert find("ours") == available()["ours"] == package / "weights" / "ours.safetensors"
     (tmp_path / "site" / "pyproject.toml").touch()

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from siamcli import __version__
 from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.load import LoadedTracker
@@ -22,6 +21,7 @@ from siamcli.times import Cut, TimePoint
 from siamcli.tracker.follow import Start, track_points
 from siamcli.tracker.tracker import TrackerState
 from siamcli.trajectory import LostLog, TrackHeader, TrackPoint
+from siamcli.version import __version__
 
 if TYPE_CHECKING:
     from typing_extensions import Self

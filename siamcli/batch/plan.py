@@ -10,7 +10,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from siamcli import __version__
 from siamcli.batch.clips import Clip, Shard, identity, name_from, output_names
 from siamcli.batch.interleave import Ended
 from siamcli.batch.job import Job
@@ -19,6 +18,7 @@ from siamcli.batch.status import Entry
 from siamcli.errors import InputError, OutputError, SiamtrackError
 from siamcli.media.encoders import VideoOptions
 from siamcli.targets import Target
+from siamcli.version import __version__
 
 __all__ = ["Settings", "Task", "begun", "decide", "ended", "plan", "refused"]
 

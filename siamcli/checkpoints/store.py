@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import siamcli
 from siamcli.checkpoints.catalog import catalog
 from siamcli.errors import WeightsError
 
@@ -17,7 +16,7 @@ SUFFIX = ".safetensors"
 
 def bundled_folder() -> Path:
     """The weights that came with siamtrack: in an installed package, else beside it in a checkout."""
-    package = Path(siamcli.__file__).parent
+    package = Path(__file__).parents[1]
     checkout = package.parent
     return checkout / "weights" if (checkout / "pyproject.toml").is_file() else package / "weights"
 

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from siamcli import __version__
 from siamcli.cli import batch, bench, console, doctor, report, run, score, train, tune, weights
 from siamcli.cli.convert import convert
 from siamcli.cli.endings import heed, ignore
@@ -19,6 +18,7 @@ from siamcli.cli.export import export
 from siamcli.cli.pick import pick
 from siamcli.cli.render import render
 from siamcli.errors import SiamtrackError
+from siamcli.version import __version__
 
 __all__ = ["app", "main"]
 

@@ -12,10 +12,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from siamcli import __version__
 from siamcli.cli import console
 from siamcli.cores import usable_cores
 from siamcli.errors import PartialError, SiamtrackError
+from siamcli.version import __version__
 
 __all__ = ["doctor"]
 

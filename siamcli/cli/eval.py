@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from siamcli import __version__
 from siamcli.cli import console
 from siamcli.cli.options import TrackerOptions, takes_tracker
+from siamcli.version import __version__
 
 if TYPE_CHECKING:
     from siamcli.bench.sequence import Dataset

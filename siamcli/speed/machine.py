@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
-import siamcli
 from siamcli.cores import usable_cores
+from siamcli.version import __version__
 
 __all__ = ["Machine", "describe_machine", "matrix_rate"]
 
@@ -34,7 +34,7 @@ class Machine:
 
 def describe_machine(device: torch.device) -> Machine:
     """This machine, now."""
-    versions = {"siamtrack": siamcli.__version__, "torch": str(torch.__version__)}
+    versions = {"siamtrack": __version__, "torch": str(torch.__version__)}
     return Machine(
         date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         cpu=_cpu_name(),

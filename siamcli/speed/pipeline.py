@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import siamcli
 from siamcli.boxes import Box
 from siamcli.engines.cpu import leave_room
 from siamcli.frames import Frame, FrameSource, Image, SourceInfo
@@ -32,6 +31,7 @@ from siamcli.tracker.follow import Start, follow, track_points
 from siamcli.tracker.locate import locate, search_grid
 from siamcli.tracker.tracker import Tracker
 from siamcli.trajectory import TrackHeader, TrackPoint
+from siamcli.version import __version__
 
 __all__ = ["PipelineTimes", "time_pipeline"]
 
@@ -162,7 +162,7 @@ def _draw_and_encode(
 
 def _run(tracker: Tracker, source: FrameSource, start: Start, path: Path) -> None:
     """What `siamtrack run` does: decode ahead, track here, draw and encode behind."""
-    header = TrackHeader(source.info, "", "", siamcli.__version__)
+    header = TrackHeader(source.info, "", "", __version__)
     with prefetch(source) as frames, Sinks([str(path)], header, overwrite=True) as sinks:
         for frame, states in follow(tracker, frames, [start]):
             sinks.write(frame, track_points(frame, states))
