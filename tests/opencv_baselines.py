@@ -19,11 +19,11 @@ from typing import Any
 
 import cv2
 
-from siamcli.bench.catalog import find_spec
-from siamcli.bench.datasets import open_dataset
-from siamcli.bench.evaluate import evaluate
-from siamcli.bench.scoring import score
 from siamcli.boxes import Box
+from siamcli.evaluation.catalog import find_spec
+from siamcli.evaluation.datasets import open_dataset
+from siamcli.evaluation.evaluate import evaluate
+from siamcli.evaluation.scoring import score
 from siamcli.frames import Frame
 from siamcli.parts import write_text
 

@@ -30,14 +30,15 @@ MAY_IMPORT = {
     "checkpoints": "errors toml parts model",
     "media": "errors cores parts boxes frames times trajectory",
     "load": "model tracker engines checkpoints",
-    "bench": "errors toml parts boxes frames times media",
-    "convert": "errors parts boxes trajectory media bench",
-    "train": "errors toml parts boxes frames ranges model checkpoints bench",
+    "evaluation": "errors toml parts boxes frames times media",
+    "convert": "errors parts boxes trajectory media evaluation",
+    "train": "errors toml parts boxes frames ranges model checkpoints evaluation",
     "batch": "errors version cores parts boxes frames times targets trajectory tracker media load",
-    "speed": "errors version cores parts boxes frames times trajectory model tracker engines media bench",
+    "speed": "errors version cores parts boxes frames times trajectory model tracker engines media"
+    " evaluation",
     "__init__": "version boxes frames tracker media load",
     "cli": "errors version toml cores parts boxes frames times targets model tracker engines"
-    " checkpoints media load bench convert train batch speed",
+    " checkpoints media load evaluation convert train batch speed",
     "__main__": "cli",
 }
 ONLY_IN = {

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siamcli.bench.catalog import find_spec
-from siamcli.bench.results import read_runs, read_track
-from siamcli.bench.sequence import Sequence
 from siamcli.boxes import Box
 from siamcli.convert.formats import FORMATS, placed, write_files
 from siamcli.errors import InputError, OutputError
+from siamcli.evaluation.catalog import find_spec
+from siamcli.evaluation.results import read_runs, read_track
+from siamcli.evaluation.sequence import Sequence
 from siamcli.frames import SourceInfo
 from siamcli.media.writers import open_writer
 from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from siamcli.bench.sequence import Sequence
 from siamcli.boxes import Box
 from siamcli.checkpoints.read import read_checkpoint
 from siamcli.engines.eager import EagerEngine
+from siamcli.evaluation.sequence import Sequence
 from siamcli.frames import Frame
 from siamcli.load import build_model
 from siamcli.media.ffmpeg import ffmpeg_exe

@@ -135,9 +135,9 @@ def _pipeline(engine: Engine, video: str) -> dict[str, Any]:
 
 
 def _precision(network: Network, device: str, engine: str, root: Path, dataset: str) -> list[dict[str, Any]]:
-    from siamcli.bench.catalog import find_spec
-    from siamcli.bench.datasets import open_dataset
     from siamcli.engines.device import resolve_device
+    from siamcli.evaluation.catalog import find_spec
+    from siamcli.evaluation.datasets import open_dataset
     from siamcli.speed.precision import SequenceAgreement, agreement, measure, starts
 
     sequences = open_dataset(find_spec(dataset), root, partial=True).sequences

@@ -15,7 +15,7 @@ from siamcli.cli.options import TrackerOptions, takes_tracker
 from siamcli.version import __version__
 
 if TYPE_CHECKING:
-    from siamcli.bench.sequence import Dataset
+    from siamcli.evaluation.sequence import Dataset
     from siamcli.load import LoadedTracker
     from siamcli.tracker.tracker import Tracker
 
@@ -92,7 +92,7 @@ def run_dataset(
     dataset: Dataset, make: LoadTracker, folder: Path, facts: Mapping[str, object], repetitions: int
 ) -> None:
     """Run what is missing, with a bar and the time left."""
-    from siamcli.bench.evaluate import evaluate, kept
+    from siamcli.evaluation.evaluate import evaluate, kept
 
     before = kept(dataset, folder, facts, repetitions=repetitions)
     if before:
@@ -139,11 +139,11 @@ def eval_(
     if name is not None and (name in ("", "..") or Path(name).name != name):
         raise typer.BadParameter(f"--name is a folder in OUTPUT/DATASET: a plain name, not {name!r}")
 
-    from siamcli.bench.catalog import find_spec
-    from siamcli.bench.datasets import open_dataset
-    from siamcli.bench.results import pack
-    from siamcli.bench.scoring import score
-    from siamcli.bench.tables import compare, render
+    from siamcli.evaluation.catalog import find_spec
+    from siamcli.evaluation.datasets import open_dataset
+    from siamcli.evaluation.results import pack
+    from siamcli.evaluation.scoring import score
+    from siamcli.evaluation.tables import compare, render
     from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, only=sequence or ())

@@ -37,8 +37,8 @@ def report(
 
     For example: siamtrack report results --format markdown
     """
-    from siamcli.bench.scoring import read_scores
-    from siamcli.bench.tables import compare, render
+    from siamcli.evaluation.scoring import read_scores
+    from siamcli.evaluation.tables import compare, render
 
     files = [f for path in results for f in (sorted(path.rglob("scores.json")) if path.is_dir() else [path])]
     if not files:
@@ -50,7 +50,7 @@ def report(
     typer.echo(render(compare(scores, per=per), form), nl=False)
     if plots is not None:
         try:
-            from siamcli.bench.plots import draw
+            from siamcli.evaluation.plots import draw
         except ModuleNotFoundError:
             raise InputError("plots need matplotlib", hint='pip install "siamtrack[plots]"') from None
 

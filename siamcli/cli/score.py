@@ -34,10 +34,10 @@ def score(
     ROOT needs annotations only: the benchmark's folder, a folder of NAME.txt, or PySOT's .json.
     For example: siamtrack score otb2015 results/SiamFC-3s --root data/OTB
     """
-    from siamcli.bench.catalog import find_spec
-    from siamcli.bench.datasets import open_dataset
-    from siamcli.bench.scoring import score as score_folder
-    from siamcli.bench.tables import compare, render
+    from siamcli.evaluation.catalog import find_spec
+    from siamcli.evaluation.datasets import open_dataset
+    from siamcli.evaluation.scoring import score as score_folder
+    from siamcli.evaluation.tables import compare, render
     from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, frames=False)

@@ -45,10 +45,10 @@ def tune(
     OUTPUT/best.toml, for --params.  Tune on videos of your own or a validation set: figures on a set
     that was tuned on are not comparable with anybody's.
     """
-    from siamcli.bench.catalog import find_spec
-    from siamcli.bench.datasets import open_dataset
-    from siamcli.bench.scoring import score
-    from siamcli.bench.search import SearchSpace, grid_points, random_points
+    from siamcli.evaluation.catalog import find_spec
+    from siamcli.evaluation.datasets import open_dataset
+    from siamcli.evaluation.scoring import score
+    from siamcli.evaluation.search import SearchSpace, grid_points, random_points
     from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial)

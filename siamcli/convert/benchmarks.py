@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from siamcli.bench.catalog import find_spec
-from siamcli.bench.results import Track, run_text, track_texts
-from siamcli.bench.vot import STARTED, TRACKED, VotRun
 from siamcli.convert.select import target_name, targets
 from siamcli.errors import InputError
+from siamcli.evaluation.catalog import find_spec
+from siamcli.evaluation.results import Track, run_text, track_texts
+from siamcli.evaluation.vot import STARTED, TRACKED, VotRun
 from siamcli.media.names import file_stem
 from siamcli.trajectory import TrackPoint, Trajectory
 

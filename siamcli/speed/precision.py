@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from siamcli.bench.metrics import area, success_curve
-from siamcli.bench.overlap import Array, box_overlap
-from siamcli.bench.protocols import read_frames, run_once
-from siamcli.bench.sequence import Sequence
+from siamcli.evaluation.metrics import area, success_curve
+from siamcli.evaluation.overlap import Array, box_overlap
+from siamcli.evaluation.protocols import read_frames, run_once
+from siamcli.evaluation.sequence import Sequence
 from siamcli.tracker.engine import Engine
 from siamcli.tracker.tracker import Tracker
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from siamcli.bench.textfiles import read_rows
 from siamcli.boxes import Box
 from siamcli.errors import DatasetError
+from siamcli.evaluation.textfiles import read_rows
 from siamcli.train.pictures import IMAGES, Entry, Limits, picture
 from siamcli.train.store import Picture, Skip
 

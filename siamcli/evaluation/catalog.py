@@ -13,7 +13,7 @@ from siamcli.errors import DatasetError
 
 __all__ = ["DATA", "Anchor", "DatasetSpec", "Entry", "Protocol", "anchors", "entries", "find_spec", "specs"]
 
-DATA = files("siamcli.bench") / "data"
+DATA = files("siamcli.evaluation") / "data"
 Protocol = Literal["ope", "got10k", "trackingnet", "supervised", "longterm"]
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from siamcli.bench.overlap import Array, region_overlap
+from siamcli.evaluation.overlap import Array, region_overlap
 
 __all__ = [
     "FAILED",

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siamcli.bench.catalog import entries, find_spec, specs
-from siamcli.bench.datasets import open_dataset
-from siamcli.bench.results import Track, pack, read_runs, read_track, write_runs, write_track
-from siamcli.bench.sequence import Sequence
-from siamcli.bench.textfiles import read_boxes, read_rows
-from siamcli.bench.vot import VotRun
 from siamcli.errors import DatasetError
+from siamcli.evaluation.catalog import entries, find_spec, specs
+from siamcli.evaluation.datasets import open_dataset
+from siamcli.evaluation.results import Track, pack, read_runs, read_track, write_runs, write_track
+from siamcli.evaluation.sequence import Sequence
+from siamcli.evaluation.textfiles import read_boxes, read_rows
+from siamcli.evaluation.vot import VotRun
 
 DECIMALS = {"otb2015": 5e-5, "got10k-val": 5e-4, "vot2018-lt": 5e-5}
 ROWS = "10,20,30,40\n11,21,30,40\n12,22,30,40\n"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from siamcli.bench.overlap import Array, Mask
+from siamcli.evaluation.overlap import Array, Mask
 
 __all__ = [
     "NORMALISED",

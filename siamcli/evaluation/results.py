@@ -22,12 +22,12 @@ from pathlib import Path
 
 import numpy as np
 
-from siamcli.bench.catalog import DatasetSpec
-from siamcli.bench.overlap import Array, box_corners
-from siamcli.bench.sequence import Sequence
-from siamcli.bench.textfiles import read_flat, read_rows
-from siamcli.bench.vot import STARTED, TRACKED, VotRun
 from siamcli.errors import DatasetError
+from siamcli.evaluation.catalog import DatasetSpec
+from siamcli.evaluation.overlap import Array, box_corners
+from siamcli.evaluation.sequence import Sequence
+from siamcli.evaluation.textfiles import read_flat, read_rows
+from siamcli.evaluation.vot import STARTED, TRACKED, VotRun
 from siamcli.parts import whole_file, write_text
 
 __all__ = [

@@ -14,11 +14,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from siamcli.bench.catalog import DatasetSpec
-from siamcli.bench.protocols import Follower, read_frames, repeat_supervised, run_once
-from siamcli.bench.results import write_runs, write_track
-from siamcli.bench.sequence import Dataset, Sequence
 from siamcli.errors import DatasetError, DeviceError
+from siamcli.evaluation.catalog import DatasetSpec
+from siamcli.evaluation.protocols import Follower, read_frames, repeat_supervised, run_once
+from siamcli.evaluation.results import write_runs, write_track
+from siamcli.evaluation.sequence import Dataset, Sequence
 from siamcli.parts import reporting
 
 __all__ = ["Done", "evaluate", "finished", "kept"]

@@ -1,6 +1,6 @@
 """Published raw results in a form small enough to keep: every number, to 4 decimals, as deltas of integers.
 
-    python tests/bench_golden.py FOLDER
+    python tests/evaluation_golden.py FOLDER
 
 makes tests/golden/bench_otb2015.npz and bench_vot2018.npz from the unpacked benchmark files;
 `unpack_otb` and `unpack_vot` write them out again in the official layouts.

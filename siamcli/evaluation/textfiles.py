@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from siamcli.bench.overlap import Array
 from siamcli.errors import DatasetError
+from siamcli.evaluation.overlap import Array
 
 __all__ = ["read_boxes", "read_flat", "read_rows"]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from siamcli.bench.catalog import DatasetSpec, Entry, entries
-from siamcli.bench.overlap import Array, Mask, box_corners, upright_boxes
-from siamcli.bench.sequence import Dataset, Sequence
-from siamcli.bench.textfiles import read_flat, read_rows
 from siamcli.errors import DatasetError
+from siamcli.evaluation.catalog import DatasetSpec, Entry, entries
+from siamcli.evaluation.overlap import Array, Mask, box_corners, upright_boxes
+from siamcli.evaluation.sequence import Dataset, Sequence
+from siamcli.evaluation.textfiles import read_flat, read_rows
 
 __all__ = ["open_dataset"]
 

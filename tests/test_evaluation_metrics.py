@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siamcli.bench import metrics, vot
-from siamcli.bench.catalog import find_spec
-from siamcli.bench.overlap import box_corners, box_overlap, center_error, region_overlap, upright_boxes
-from siamcli.bench.results import Track, write_runs, write_track
-from siamcli.bench.scoring import score
-from siamcli.bench.sequence import Dataset, Sequence
 from siamcli.boxes import Box, iou
+from siamcli.evaluation import metrics, vot
+from siamcli.evaluation.catalog import find_spec
+from siamcli.evaluation.overlap import box_corners, box_overlap, center_error, region_overlap, upright_boxes
+from siamcli.evaluation.results import Track, write_runs, write_track
+from siamcli.evaluation.scoring import score
+from siamcli.evaluation.sequence import Dataset, Sequence
 
 sides = st.floats(1, 300, width=32)
 corners = st.floats(-100, 400, width=32)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench_golden import OTB, TRACKERS, VOT, pack_otb, pack_vot, unpack_otb, unpack_vot
+from evaluation_golden import OTB, TRACKERS, VOT, pack_otb, pack_vot, unpack_otb, unpack_vot
 from typer.testing import CliRunner
 
-from siamcli.bench.catalog import find_spec
-from siamcli.bench.datasets import open_dataset
-from siamcli.bench.scoring import Scores, score
-from siamcli.bench.sequence import Dataset
 from siamcli.cli.app import app
+from siamcli.evaluation.catalog import find_spec
+from siamcli.evaluation.datasets import open_dataset
+from siamcli.evaluation.scoring import Scores, score
+from siamcli.evaluation.sequence import Dataset
 
 PAIRS = list(csv.DictReader((Path(__file__).parent / "golden" / "bench_published.csv").open()))
 ARCHIVE = Path(__file__).parents[2] / "shared" / "data" / "benchmark_files.tar.gz"

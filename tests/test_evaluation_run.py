@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from siamcli.bench.catalog import find_spec
-from siamcli.bench.datasets import open_dataset
-from siamcli.bench.evaluate import Done, evaluate
-from siamcli.bench.protocols import read_frames, repeat_supervised, run_once
-from siamcli.bench.scoring import read_scores, score
-from siamcli.bench.search import SearchSpace, grid_points, random_points
-from siamcli.bench.sequence import Dataset, Sequence
 from siamcli.boxes import Box
 from siamcli.cli.app import app
 from siamcli.errors import DatasetError, DeviceError
+from siamcli.evaluation.catalog import find_spec
+from siamcli.evaluation.datasets import open_dataset
+from siamcli.evaluation.evaluate import Done, evaluate
+from siamcli.evaluation.protocols import read_frames, repeat_supervised, run_once
+from siamcli.evaluation.scoring import read_scores, score
+from siamcli.evaluation.search import SearchSpace, grid_points, random_points
+from siamcli.evaluation.sequence import Dataset, Sequence
 from siamcli.frames import Frame
 
 COUNT = 12

@@ -10,11 +10,11 @@ from typing import Literal
 
 import numpy as np
 
-from siamcli.bench import metrics, vot
-from siamcli.bench.overlap import Array, box_corners, box_overlap, center_error, region_overlap
-from siamcli.bench.results import Track, read_runs, read_track
-from siamcli.bench.sequence import Dataset, Sequence
 from siamcli.errors import DatasetError
+from siamcli.evaluation import metrics, vot
+from siamcli.evaluation.overlap import Array, box_corners, box_overlap, center_error, region_overlap
+from siamcli.evaluation.results import Track, read_runs, read_track
+from siamcli.evaluation.sequence import Dataset, Sequence
 
 __all__ = ["METRICS", "Rules", "Scores", "read_scores", "score"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from siamcli.bench import metrics
-from siamcli.bench.scoring import Scores
+from siamcli.evaluation import metrics
+from siamcli.evaluation.scoring import Scores
 from siamcli.parts import make_folder, whole_file
 
 __all__ = ["draw"]

@@ -8,12 +8,12 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from siamcli.bench.overlap import box_corners, region_overlap
-from siamcli.bench.results import Track
-from siamcli.bench.sequence import Sequence
-from siamcli.bench.vot import FAILED, SKIPPED, STARTED, TRACKED, VotRun
 from siamcli.boxes import Box
 from siamcli.errors import DatasetError
+from siamcli.evaluation.overlap import box_corners, region_overlap
+from siamcli.evaluation.results import Track
+from siamcli.evaluation.sequence import Sequence
+from siamcli.evaluation.vot import FAILED, SKIPPED, STARTED, TRACKED, VotRun
 from siamcli.frames import Frame
 from siamcli.media.folders import ImageSequence
 from siamcli.media.sources import open_source

@@ -11,8 +11,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from siamcli.bench.catalog import anchors
-from siamcli.bench.scoring import METRICS, Scores
+from siamcli.evaluation.catalog import anchors
+from siamcli.evaluation.scoring import METRICS, Scores
 
 __all__ = ["FORMATS", "Table", "TableFormat", "compare", "render"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from siamcli.bench.catalog import DatasetSpec
-from siamcli.bench.overlap import Array, Mask
 from siamcli.boxes import Box
+from siamcli.evaluation.catalog import DatasetSpec
+from siamcli.evaluation.overlap import Array, Mask
 
 __all__ = ["Dataset", "Sequence"]
 
