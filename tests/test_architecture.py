@@ -34,18 +34,18 @@ MAY_IMPORT = {
     "convert": "errors parts boxes trajectory media evaluation",
     "train": "errors toml parts boxes frames ranges model checkpoints evaluation",
     "batch": "errors version cores parts boxes frames times targets trajectory tracker media load",
-    "speed": "errors version cores parts boxes frames times trajectory model tracker engines media"
+    "bench": "errors version cores parts boxes frames times trajectory model tracker engines media"
     " evaluation",
     "__init__": "version boxes frames tracker media load",
     "cli": "errors version toml cores parts boxes frames times targets model tracker engines"
-    " checkpoints media load evaluation convert train batch speed",
+    " checkpoints media load evaluation convert train batch bench",
     "__main__": "cli",
 }
 ONLY_IN = {
     "typer": {"cli"},
     "rich": {"cli"},
     "cv2": {"media", "tracker", "train"},
-    "torch": {"model", "tracker", "engines", "checkpoints", "train", "load", "speed", "cli"},
+    "torch": {"model", "tracker", "engines", "checkpoints", "train", "load", "bench", "cli"},
 }
 MODULES = sorted((ROOT / "siamcli").rglob("*.py"))
 

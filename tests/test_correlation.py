@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from training_set import make_config, make_sequences
 
+from siamcli.bench.cost import kernel_numbers
 from siamcli.boxes import Box, iou
 from siamcli.checkpoints.native import Checkpoint, read_native, write_native
 from siamcli.engines.eager import EagerEngine
@@ -22,7 +23,6 @@ from siamcli.frames import Frame
 from siamcli.model.head import Head, depthwise_xcorr, xcorr
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS, ModelSpec, default_params
-from siamcli.speed.cost import kernel_numbers
 from siamcli.tracker.tracker import Tracker
 from siamcli.train.config import DataConfig
 from siamcli.train.data import load_footage

@@ -12,6 +12,7 @@ import pytest
 import torch
 from recipe import recipe_state
 
+from siamcli.bench.calibrate import calibration_crops
 from siamcli.checkpoints.pysot import pysot_name
 from siamcli.engines.cpu import has_bfloat16
 from siamcli.engines.cuda import CudaEngine
@@ -21,7 +22,6 @@ from siamcli.engines.select import make_engine
 from siamcli.model.resnet import BasicBlock
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS, TrackerParams
-from siamcli.speed.calibrate import calibration_crops
 from siamcli.tracker.engine import Candidate
 from siamcli.tracker.locate import locate, rank, search_grid
 

@@ -66,9 +66,9 @@ def bench(
         raise typer.BadParameter("choose one of --compare, --pipeline and --precision")
     counts = _counts(targets)
 
+    from siamcli.bench.machine import describe_machine
     from siamcli.cli.network import chosen_network
     from siamcli.engines.device import resolve_device
-    from siamcli.speed.machine import describe_machine
 
     place = resolve_device(device)
     network = chosen_network(model, weights, architecture)
@@ -95,12 +95,12 @@ def _counts(text: str) -> list[int]:
 def _compare(network: Network, device: str, engine: str, counts: list[int], rounds: int) -> dict[str, Any]:
     import torch
 
+    from siamcli.bench.baseline import BaselineEngine
+    from siamcli.bench.cost import kernel_numbers, parts, search_gflop
+    from siamcli.bench.machine import matrix_rate
+    from siamcli.bench.timing import compare
     from siamcli.engines.device import resolve_device
     from siamcli.errors import DeviceError
-    from siamcli.speed.baseline import BaselineEngine
-    from siamcli.speed.cost import kernel_numbers, parts, search_gflop
-    from siamcli.speed.machine import matrix_rate
-    from siamcli.speed.timing import compare
 
     place = resolve_device(device)
     engines: list[Engine] = []
@@ -129,16 +129,16 @@ def _compare(network: Network, device: str, engine: str, counts: list[int], roun
 
 
 def _pipeline(engine: Engine, video: str) -> dict[str, Any]:
-    from siamcli.speed.pipeline import time_pipeline
+    from siamcli.bench.pipeline import time_pipeline
 
     return asdict(time_pipeline(engine, video))
 
 
 def _precision(network: Network, device: str, engine: str, root: Path, dataset: str) -> list[dict[str, Any]]:
+    from siamcli.bench.precision import SequenceAgreement, agreement, measure, starts
     from siamcli.engines.device import resolve_device
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.datasets import open_dataset
-    from siamcli.speed.precision import SequenceAgreement, agreement, measure, starts
 
     sequences = open_dataset(find_spec(dataset), root, partial=True).sequences
     reference = network.engine(device, "eager")

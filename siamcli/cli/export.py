@@ -52,9 +52,9 @@ def export(
 
     network = chosen_network(model, weights, architecture)
     if to == "int8":
+        from siamcli.bench.calibrate import calibration_crops
         from siamcli.engines.openvino import quantize
         from siamcli.load import engine_cache
-        from siamcli.speed.calibrate import calibration_crops
 
         crops = calibration_crops(calibrate or [], network.model.spec, network.params)
         with contextlib.redirect_stdout(sys.stderr if console.bars() else io.StringIO()):  # NNCF's own bars
@@ -62,7 +62,7 @@ def export(
         typer.echo(path)
         return
 
-    from siamcli.speed.export import export as write
+    from siamcli.bench.export import export as write
 
     target = output or Path(f"{network.model.spec.name}-{to}")
     for graph, difference in write(network.model, network.params, target, to).items():

@@ -11,6 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from siamcli.bench.baseline import BaselineEngine
+from siamcli.bench.calibrate import calibration_crops
+from siamcli.bench.cost import search_gflop
+from siamcli.bench.pipeline import time_pipeline
+from siamcli.bench.precision import starts
 from siamcli.boxes import Box
 from siamcli.checkpoints.read import read_checkpoint
 from siamcli.engines.eager import EagerEngine
@@ -19,11 +24,6 @@ from siamcli.frames import Frame
 from siamcli.load import build_model
 from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.model.spec import SPECS
-from siamcli.speed.baseline import BaselineEngine
-from siamcli.speed.calibrate import calibration_crops
-from siamcli.speed.cost import search_gflop
-from siamcli.speed.pipeline import time_pipeline
-from siamcli.speed.precision import starts
 from siamcli.tracker.tracker import Tracker
 
 DEMO = Path(__file__).parent / "data" / "demo.mp4"
