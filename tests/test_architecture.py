@@ -28,14 +28,15 @@ MAY_IMPORT = {
     "tracker": "errors boxes frames times trajectory model",
     "engines": "errors toml cores parts frames model tracker",
     "checkpoints": "errors toml parts model",
-    "media": "errors cores parts boxes frames times trajectory",
+    "drawing": "boxes frames trajectory",
+    "media": "errors cores parts boxes frames times trajectory drawing",
     "load": "model tracker engines checkpoints",
     "evaluation": "errors toml parts boxes frames times media",
     "convert": "errors parts boxes trajectory media evaluation",
     "train": "errors toml parts boxes frames ranges model checkpoints evaluation",
     "batch": "errors version cores parts boxes frames times targets trajectory tracker media load",
-    "bench": "errors version cores parts boxes frames times trajectory model tracker engines media"
-    " evaluation",
+    "bench": "errors version cores parts boxes frames times trajectory model tracker engines"
+    " drawing media evaluation",
     "__init__": "version boxes frames tracker media load",
     "cli": "errors version toml cores parts boxes frames times targets model tracker engines"
     " checkpoints media load evaluation convert train batch bench",
@@ -44,7 +45,7 @@ MAY_IMPORT = {
 ONLY_IN = {
     "typer": {"cli"},
     "rich": {"cli"},
-    "cv2": {"media", "tracker", "train"},
+    "cv2": {"media", "drawing", "tracker", "train"},
     "torch": {"model", "tracker", "engines", "checkpoints", "train", "load", "bench", "cli"},
 }
 MODULES = sorted((ROOT / "siamcli").rglob("*.py"))

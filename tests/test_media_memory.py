@@ -16,7 +16,7 @@ WAY = """
 import sys
 from pathlib import Path
 from siamcli.boxes import Box
-from siamcli.media.draw import draw
+from siamcli.drawing.draw import draw
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import open_source
 from siamcli.media.video import VideoWriter

@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siamcli.boxes import Box
+from siamcli.drawing.draw import COLORS, draw
 from siamcli.errors import InputError, OutputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media import encoders
-from siamcli.media.draw import COLORS, draw
 from siamcli.media.sinks import Sinks
 from siamcli.media.sources import open_source
 from siamcli.media.video import VideoWriter

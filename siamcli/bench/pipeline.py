@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 
 from siamcli.boxes import Box
+from siamcli.drawing.draw import draw
 from siamcli.engines.cpu import leave_room
 from siamcli.frames import Frame, FrameSource, Image, SourceInfo
-from siamcli.media.draw import draw
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sinks import Sinks
 from siamcli.media.sources import open_source

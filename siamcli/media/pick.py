@@ -9,9 +9,9 @@ from functools import partial
 import cv2
 
 from siamcli.boxes import Box, clip_box
+from siamcli.drawing.draw import COLORS, outline, write_text
 from siamcli.frames import Image
 from siamcli.media.display import ESCAPE, RETURN, Window
-from siamcli.media.draw import COLORS, outline, write_text
 
 __all__ = ["SMALLEST", "Ask", "pick_in", "window_picker"]
 

@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from siamcli.cores import give_way
+from siamcli.drawing.draw import draw
 from siamcli.errors import OutputError
 from siamcli.frames import Frame
-from siamcli.media.draw import draw
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.names import target_paths
 from siamcli.media.suffixes import is_video

@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from siamcli.boxes import Box
+from siamcli.drawing.draw import draw
 from siamcli.frames import Frame
 from siamcli.media.display import ESCAPE, Window
-from siamcli.media.draw import draw
 from siamcli.media.pick import pick_in
 from siamcli.trajectory import TrackPoint
 
