@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import clips
 
-from siamcli.media.browser import BrowserPicker
+from siamcli.ui.browser import BrowserPicker
 
 __all__ = ["JSON", "Asking", "fetch"]
 

@@ -34,18 +34,19 @@ MAY_IMPORT = {
     "evaluation": "errors toml parts boxes frames times media",
     "convert": "errors parts boxes trajectory media evaluation",
     "train": "errors toml parts boxes frames ranges model checkpoints evaluation",
-    "batch": "errors version cores parts boxes frames times targets trajectory tracker media load",
+    "batch": "errors version cores parts frames times targets trajectory tracker media load",
     "bench": "errors version cores parts boxes frames times trajectory model tracker engines"
     " drawing media evaluation",
     "__init__": "version boxes frames tracker media load",
+    "ui": "errors parts boxes frames trajectory drawing media batch",
     "cli": "errors version toml cores parts boxes frames times targets model tracker engines"
-    " checkpoints media load evaluation convert train batch bench",
+    " checkpoints media load evaluation convert train batch bench ui",
     "__main__": "cli",
 }
 ONLY_IN = {
     "typer": {"cli"},
     "rich": {"cli"},
-    "cv2": {"media", "drawing", "tracker", "train"},
+    "cv2": {"media", "drawing", "tracker", "train", "ui"},
     "torch": {"model", "tracker", "engines", "checkpoints", "train", "load", "bench", "cli"},
 }
 MODULES = sorted((ROOT / "siamcli").rglob("*.py"))

@@ -79,7 +79,7 @@ def _torch() -> Iterator[Check]:
 
 def _opencv() -> Iterator[Check]:
     from siamcli.errors import PickError
-    from siamcli.media.display import require_display
+    from siamcli.ui.display import require_display
 
     installed = sorted(set(packages_distributions()["cv2"]))
     yield Check("opencv", "ok", ", ".join(f"{name} {version(name)}" for name in installed))

@@ -22,8 +22,8 @@ from siamcli.media.suffixes import is_video
 from siamcli.tracker.follow import Following, Start, follow
 
 if TYPE_CHECKING:
-    from siamcli.media.pick import Ask
-    from siamcli.media.window import LiveWindow
+    from siamcli.ui.pick import Ask
+    from siamcli.ui.window import LiveWindow
 
 __all__ = ["follow_source"]
 
@@ -148,6 +148,6 @@ def _said(starts: list[Start], job: Job, first: Frame) -> list[Start]:
 
 
 def _live_window(title: str) -> LiveWindow:
-    from siamcli.media.window import LiveWindow
+    from siamcli.ui.window import LiveWindow
 
     return LiveWindow(title)

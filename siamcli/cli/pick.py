@@ -16,7 +16,7 @@ from siamcli.errors import PartialError
 if TYPE_CHECKING:
     from siamcli.boxes import Box
     from siamcli.frames import Image
-    from siamcli.media.pick import Ask
+    from siamcli.ui.pick import Ask
 
 __all__ = ["pick"]
 
@@ -35,7 +35,7 @@ def pick(
     For example: siamtrack pick clips/ -o boxes.csv && siamtrack batch --boxes boxes.csv
     """
     from siamcli.batch.clips import find_clips
-    from siamcli.batch.collect import pick_all, without_box
+    from siamcli.ui.collect import pick_all, without_box
 
     found, _ = find_clips(clips, recursive=recursive)
     left = without_box(found, output)

@@ -11,7 +11,7 @@ import typer
 from siamcli.cli import console
 
 if TYPE_CHECKING:
-    from siamcli.media.pick import Ask
+    from siamcli.ui.pick import Ask
 
 __all__ = ["PickBrowser", "picker"]
 
@@ -27,12 +27,12 @@ def picker(title: str, *, browser: bool) -> Iterator[Ask]:
     Raises PickError without a display, unless it is for a `browser`, whose address people are told.
     """
     if not browser:
-        from siamcli.media.pick import window_picker
+        from siamcli.ui.pick import window_picker
 
         with window_picker(title) as ask:
             yield ask
         return
-    from siamcli.media.browser import BrowserPicker
+    from siamcli.ui.browser import BrowserPicker
 
     with closing(BrowserPicker()) as page:
         console.ask(f"open in a browser: {page.address}")

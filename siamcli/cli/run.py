@@ -132,7 +132,7 @@ def run(
     if any(map(is_video, paths)):
         encoder_named(encoder)
     if show or pick:
-        from siamcli.media.display import require_display
+        from siamcli.ui.display import require_display
 
         if pick:
             require_display()

@@ -11,7 +11,7 @@ import cv2
 from siamcli.boxes import Box, clip_box
 from siamcli.drawing.draw import COLORS, outline, write_text
 from siamcli.frames import Image
-from siamcli.media.display import ESCAPE, RETURN, Window
+from siamcli.ui.display import ESCAPE, RETURN, Window
 
 __all__ = ["SMALLEST", "Ask", "pick_in", "window_picker"]
 

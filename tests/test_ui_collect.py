@@ -12,8 +12,8 @@ import pytest
 from conftest import DEMO
 
 from siamcli.batch.clips import Clip
-from siamcli.batch.collect import without_box
 from siamcli.batch.manifest import read_manifest
+from siamcli.ui.collect import without_box
 
 missing = [tool for tool in ("Xvfb", "xdotool") if shutil.which(tool) is None]
 

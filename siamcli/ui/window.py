@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from siamcli.boxes import Box
 from siamcli.drawing.draw import draw
 from siamcli.frames import Frame
-from siamcli.media.display import ESCAPE, Window
-from siamcli.media.pick import pick_in
 from siamcli.trajectory import TrackPoint
+from siamcli.ui.display import ESCAPE, Window
+from siamcli.ui.pick import pick_in
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -18,7 +18,7 @@ missing = [tool for tool in TOOLS if shutil.which(tool) is None]
 needs_x = pytest.mark.skipif(bool(missing), reason=f"not installed: {' '.join(missing)}")
 
 PICK = """
-from siamcli.media.pick import window_picker
+from siamcli.ui.pick import window_picker
 from siamcli.errors import PickError
 import clips
 try:
@@ -30,7 +30,7 @@ except PickError as error:
 LIVE = """
 from siamcli.boxes import Box
 from siamcli.frames import Frame
-from siamcli.media.window import LiveWindow
+from siamcli.ui.window import LiveWindow
 from siamcli.trajectory import TrackPoint
 import clips
 try:

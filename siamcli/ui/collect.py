@@ -13,9 +13,9 @@ from siamcli.batch.clips import Clip, name_from, same_file
 from siamcli.batch.manifest import COLUMNS, read_manifest
 from siamcli.boxes import Box
 from siamcli.errors import InputError, PickError
-from siamcli.media.pick import Ask
 from siamcli.media.sources import open_source
 from siamcli.parts import make_folder, reporting
+from siamcli.ui.pick import Ask
 
 __all__ = ["Picked", "pick_all", "without_box"]
 

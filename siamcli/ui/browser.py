@@ -15,7 +15,7 @@ import cv2
 
 from siamcli.boxes import Box, clip_box, misfit
 from siamcli.frames import Image
-from siamcli.media.pick import SMALLEST
+from siamcli.ui.pick import SMALLEST
 
 __all__ = ["BrowserPicker"]
 

@@ -1,0 +1,1 @@
+"""Windows and web pages in which people point at a target."""
