@@ -10,13 +10,14 @@ from typing import Annotated
 
 import typer
 
-from siamcli.cli import batch, bench, console, doctor, report, run, score, train, tune, weights
-from siamcli.cli.convert import convert
+from siamcli.cli import console
+from siamcli.cli.commands import batch, bench, doctor, report, run, score, train, tune, weights
+from siamcli.cli.commands.convert import convert
+from siamcli.cli.commands.eval import eval_
+from siamcli.cli.commands.export import export
+from siamcli.cli.commands.pick import pick
+from siamcli.cli.commands.render import render
 from siamcli.cli.endings import heed, ignore
-from siamcli.cli.eval import eval_
-from siamcli.cli.export import export
-from siamcli.cli.pick import pick
-from siamcli.cli.render import render
 from siamcli.errors import SiamtrackError
 from siamcli.version import __version__
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.bench import Architecture
+from siamcli.cli.commands.bench import Architecture
 from siamcli.cli.options import Model, Weights
 
 __all__ = ["export"]

@@ -13,7 +13,16 @@ import typer
 
 from siamcli import toml
 from siamcli.cli import console
-from siamcli.cli.eval import DatasetName, Jobs, LoadTracker, Partial, Root, identity, loaded, run_dataset
+from siamcli.cli.commands.eval import (
+    DatasetName,
+    Jobs,
+    LoadTracker,
+    Partial,
+    Root,
+    identity,
+    loaded,
+    run_dataset,
+)
 from siamcli.cli.options import TrackerOptions, takes_tracker
 
 __all__ = ["tune"]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.eval import TableFormat
+from siamcli.cli.commands.eval import TableFormat
 from siamcli.errors import InputError
 
 __all__ = ["Per", "report"]

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.eval import DatasetName, Partial, Root, Rules, TableFormat
-from siamcli.cli.report import Per
+from siamcli.cli.commands.eval import DatasetName, Partial, Root, Rules, TableFormat
+from siamcli.cli.commands.report import Per
 
 __all__ = ["score"]
 
