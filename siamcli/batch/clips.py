@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,45 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from siamcli.errors import InputError
-from siamcli.media.folders import is_image, natural_key
+from siamcli.media.folders import natural_key
+from siamcli.media.kinds import is_image, source_name
+from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
 
 __all__ = [
     "Clip",
     "Shard",
     "find_clips",
-    "identity",
-    "is_address",
-    "name_from",
     "output_names",
     "read_names",
-    "same_file",
 ]
 
-SUFFIXES = frozenset(
-    {
-        ".3gp",
-        ".asf",
-        ".avi",
-        ".flv",
-        ".m2ts",
-        ".m4v",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".mpeg",
-        ".mpg",
-        ".mts",
-        ".mxf",
-        ".ogv",
-        ".ts",
-        ".vob",
-        ".webm",
-        ".wmv",
-        ".y4m",
-    }
-)
 OWN = ".tracked."  # part of every output's name: a folder that holds them too is not tracked twice
-_ADDRESS = re.compile(r"[a-z][a-z0-9+]+://", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,26 +64,6 @@ def _digest(id: str) -> str:
     return hashlib.sha256(id.encode(errors="surrogatepass")).hexdigest()  # names need not be UTF-8
 
 
-def is_address(source: str) -> bool:
-    """True for http://, rtsp:// and their like."""
-    return _ADDRESS.match(source) is not None
-
-
-def same_file(source: str) -> str:
-    """A name that is equal for two spellings of one path."""
-    return source if is_address(source) else os.path.abspath(source)  # noqa: PTH100 - links stay links
-
-
-def name_from(source: str, folder: Path) -> str:
-    """The path of a source as seen from `folder`: the same in every working directory."""
-    if is_address(source):
-        return source
-    try:
-        return Path(os.path.relpath(source, folder)).as_posix()
-    except ValueError:  # another drive
-        return Path(source).absolute().as_posix()
-
-
 def read_names(text: str) -> list[str]:
     """The names of a list: one per line, or separated by NUL as `find -print0` writes them."""
     names = text.split("\0") if "\0" in text else [line.rstrip("\r") for line in text.split("\n")]
@@ -127,27 +80,25 @@ def find_clips(named: Iterable[str], *, recursive: bool) -> tuple[list[Clip], li
     again: list[str] = []
     for name in named:
         for clip in _expand(name, recursive=recursive):
-            if found.setdefault(same_file(clip.source), clip) is not clip:
+            if found.setdefault(source_name(clip.source).key, clip) is not clip:
                 again.append(clip.source)
     return list(found.values()), again
 
 
-def _expand(name: str, *, recursive: bool) -> Iterator[Clip]:
-    path = Path(name)
-    if is_address(name):
-        yield Clip(name, Path(name.split("?")[0].rstrip("/")).stem or "stream")
-    elif path.is_dir():
-        below = list(_in_folder(path, path, recursive=recursive))
-        yield from below or [Clip(name, path.resolve().name)]
-    elif not path.exists() and any(mark in name for mark in "*?["):
-        matches = sorted(glob.glob(name, recursive=True), key=natural_key)  # noqa: PTH207 - absolute too
+def _expand(text: str, *, recursive: bool) -> Iterator[Clip]:
+    name = source_name(text)
+    if name.kind == "folder":
+        below = list(_in_folder(name.path, name.path, recursive=recursive))
+        yield from below or [Clip(text, name.stem)]
+    elif name.kind == "pattern":
+        matches = sorted(glob.glob(text, recursive=True), key=natural_key)  # noqa: PTH207 - absolute too
         for match in matches:
             if OWN not in match:
                 yield from _expand(match, recursive=recursive)
         if not matches:
-            yield Clip(name, path.stem)
+            yield Clip(text, name.path.stem)
     else:
-        yield Clip(name, path.stem)
+        yield Clip(text, name.stem)
 
 
 def _in_folder(folder: Path, root: Path, *, recursive: bool) -> Iterator[Clip]:
@@ -160,7 +111,7 @@ def _in_folder(folder: Path, root: Path, *, recursive: bool) -> Iterator[Clip]:
             if not below and any(map(is_image, path.iterdir())):
                 below = [Clip(str(path), str(path.relative_to(root)))]
             yield from below
-        elif path.suffix.lower() in SUFFIXES and OWN not in path.name and path.is_file():
+        elif path.suffix.lower() in VIDEO_INPUT_SUFFIXES and OWN not in path.name and path.is_file():
             yield Clip(str(path), str(path.relative_to(root).with_suffix("")))
 
 
@@ -177,16 +128,3 @@ def output_names(clips: Sequence[Clip], ids: Sequence[str], taken: Mapping[str, 
         mark = "" if alone else f"-{_digest(id)[:8]}"
         names.append(f"{clip.stem}{mark}")
     return names
-
-
-def identity(source: str) -> object:
-    """What changes when the content of a source changes: size and time of its files.
-
-    As `make` and `rsync` do: it costs one look per file and never takes a changed file for the
-    old one; a file that was only touched is tracked again.
-    """
-    if is_address(source):
-        return source
-    path = Path(source)
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]

@@ -11,11 +11,11 @@ from queue import Empty, Queue, SimpleQueue
 from threading import Thread
 from typing import Any
 
-from siamcli.batch.clips import is_address
 from siamcli.batch.interleave import Begun, Ended, track_all
 from siamcli.batch.job import Job
 from siamcli.errors import DeviceError, SiamtrackError
 from siamcli.load import load_tracker
+from siamcli.media.kinds import source_name
 
 __all__ = ["ClipWorker", "Recipe", "track_on_ray"]
 
@@ -136,7 +136,7 @@ def _workers(ray: Any, recipe: Recipe, width: int | None) -> list[Any]:  # noqa:
 
 def _everywhere(job: Job) -> Job:
     """The job with paths that mean the same in every working directory."""
-    source = job.source if is_address(job.source) else str(Path(job.source).absolute())
+    source = source_name(job.source).absolute().text
     return replace(job, source=source, paths=tuple(str(Path(path).absolute()) for path in job.paths))
 
 

@@ -13,6 +13,7 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.load import LoadedTracker
 from siamcli.media.encoders import VideoOptions
+from siamcli.media.kinds import source_name
 from siamcli.media.names import target_paths
 from siamcli.media.sinks import Sinks
 from siamcli.parts import make_folder
@@ -131,7 +132,7 @@ class Recording:
         job = self.job
         for name in job.files:
             make_folder(Path(name).parent)
-        audio = job.source if Path(job.source).is_file() else None
+        audio = job.source if source_name(job.source).has_sound else None
         sinks = Sinks(job.paths, self.header, overwrite=job.overwrite, audio=audio, options=job.encoding)
         self._sinks = self._stack.enter_context(sinks)
         return self

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from siamcli.batch.clips import is_address, same_file
 from siamcli.errors import InputError
+from siamcli.media.kinds import source_name
 from siamcli.targets import BoxFormat, Target, check_label, parse_target, read_targets
 from siamcli.times import parse_time
 
@@ -22,7 +22,7 @@ COLUMNS = ("clip", "time", "box", "label")
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Targets and troubles by clip (`same_file`), `clips` as they were named, and repeated rows."""
+    """Targets and troubles by clip (the key of its source), `clips` as they were named, and repeated rows."""
 
     clips: tuple[str, ...] = ()
     targets: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
@@ -40,13 +40,14 @@ class Boxes:
 
     def of(self, source: str) -> tuple[Target, ...]:
         """The targets of a clip; raises InputError when there are none or they cannot be read."""
-        key = same_file(source)
+        name = source_name(source)
+        key = name.key
         if key in self.manifest.problems:
             raise self.manifest.problems[key]
         if key in self.manifest.targets:
             return self.manifest.targets[key]
-        if not is_address(source):
-            path = Path(source)
+        if name.is_path:
+            path = name.path
             for sidecar in (path.with_name(f"{path.name}.box"), path.with_suffix(".box")):
                 if sidecar.is_file():
                     return tuple(read_targets(sidecar, self.format))
@@ -72,9 +73,9 @@ def read_manifest(path: Path, format: BoxFormat) -> Manifest:
         name = str(row.get("clip") or "").strip()
         if not name:
             raise InputError(f"{place}: no clip", hint=f"columns: {','.join(COLUMNS)}")
-        source = name if is_address(name) else str(path.parent / name)
-        key = same_file(source)
-        clips.setdefault(key, source)
+        source = source_name(name).within(path.parent)
+        key = source.key
+        clips.setdefault(key, source.text)
         try:
             target = _target(row, format)
         except InputError as error:

@@ -9,14 +9,16 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
-from siamcli.batch.clips import Clip, Shard, identity, name_from, output_names
+from siamcli.batch.clips import Clip, Shard, output_names
 from siamcli.batch.interleave import Ended
 from siamcli.batch.job import Job
 from siamcli.batch.manifest import Boxes
 from siamcli.batch.status import Entry
 from siamcli.errors import InputError, OutputError, SiamtrackError
 from siamcli.media.encoders import VideoOptions
+from siamcli.media.kinds import path_from, source_name
 from siamcli.targets import Target
 from siamcli.version import __version__
 
@@ -63,7 +65,7 @@ def plan(
         problem: InputError | None = None
         try:
             targets = boxes.of(clip.source)
-            key = _key(identity(clip.source), targets, settings)
+            key = _key(source_name(clip.source).fingerprint(), targets, settings)
         except InputError as error:
             key, problem = "", error
         except OSError as error:
@@ -78,7 +80,9 @@ def _stems(entry: Entry) -> list[str]:
 
 
 def _key(content: object, targets: Sequence[Target], settings: Settings) -> str:
-    """One hash of everything that the result depends on."""
+    """One hash of everything that the result depends on; of what never comes twice, such as a camera's
+    pictures (`content` None), a new one every time."""
+    content = uuid4().hex if content is None else content
     everything: list[Any] = [content, [asdict(target) for target in targets], asdict(settings)]
     return hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
@@ -100,20 +104,20 @@ def decide(
             return "failed"
     ours = set(entry.outputs) if entry else set()
     for file in task.job.files:
-        if not overwrite and name_from(file, folder) not in ours and Path(file).exists():
+        if not overwrite and path_from(file, folder) not in ours and Path(file).exists():
             return OutputError(f"{file} exists, and this batch did not write it", hint="-y replaces it")
     return "track"
 
 
 def begun(task: Task, folder: Path) -> Entry:
     """The line before the outputs are touched: from here on they are this batch's."""
-    outputs = tuple(name_from(file, folder) for file in task.job.files)
+    outputs = tuple(path_from(file, folder) for file in task.job.files)
     return Entry(task.id, task.job.source, task.key, "started", _now(), outputs)
 
 
 def ended(task: Task, end: Ended, folder: Path) -> Entry:
     """The line when a clip is over; the outputs of one that failed are those that are there."""
-    outputs = tuple(name_from(file, folder) for file in task.job.files if Path(file).exists())
+    outputs = tuple(path_from(file, folder) for file in task.job.files if Path(file).exists())
     done = Entry(
         id=task.id,
         clip=task.job.source,

@@ -6,31 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from siamcli.errors import OutputError
+from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import OUTPUT_SUFFIXES, VIDEO_SUFFIXES
 from siamcli.parts import reporting
 
-__all__ = ["DEFAULT_SUFFIXES", "existing", "keep_apart", "output_paths", "source_stem"]
+__all__ = ["DEFAULT_SUFFIXES", "existing", "keep_apart", "output_paths"]
 
 DEFAULT_SUFFIXES = (".mp4", ".json", ".csv")
-
-
-def source_stem(source: str) -> str:
-    """A file name for the results of a source that may be a path, a pattern, a camera or an address.
-
-    >>> source_stem("clips/day one.mov"), source_stem("0"), source_stem("-"), source_stem("img/*.jpg")
-    ('day one', 'camera0', 'stdin', 'img')
-    """
-    if source == "-":
-        return "stdin"
-    if source.isdigit() and not Path(source).exists():
-        return f"camera{source}"
-    if "://" in source:
-        last = source.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
-        return Path(last).stem.replace(":", "_") or "stream"
-    path = Path(source)
-    if any(mark in source for mark in "*?[") and not path.exists():
-        return path.parent.resolve().name
-    return path.resolve().name if path.is_dir() else path.stem
 
 
 def output_paths(
@@ -49,7 +31,7 @@ def output_paths(
         with reporting(Path(name)):
             folder_named = name != "-" and (name.endswith("/") or Path(name).is_dir())
         if folder_named:
-            paths += [str(Path(name) / f"{source_stem(source)}.tracked{s}") for s in suffixes]
+            paths += [str(Path(name) / f"{source_name(source).stem}.tracked{s}") for s in suffixes]
         else:
             paths.append(name if name == "-" else str(base / name))
     if jsonl is not None and jsonl != "-" and Path(jsonl).suffix.lower() != ".jsonl":
@@ -57,7 +39,7 @@ def output_paths(
     if jsonl is not None:
         paths.append(jsonl if jsonl == "-" else str(base / jsonl))
     if not paths:
-        paths = [str(base / f"{source_stem(source)}.tracked{s}") for s in suffixes]
+        paths = [str(base / f"{source_name(source).stem}.tracked{s}") for s in suffixes]
     for path in paths:
         suffix = Path(path).suffix.lower()
         if path != "-" and suffix not in OUTPUT_SUFFIXES:

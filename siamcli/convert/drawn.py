@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from siamcli.errors import InputError, OutputError
+from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sinks import Sinks
 from siamcli.media.sources import open_source
@@ -41,7 +42,7 @@ def draw_video(source: str, trajectory: Trajectory, target: Path, *, overwrite: 
                 hint="draw it into the video that was tracked",
             )
         header = replace(trajectory.header, source=info)
-        audio = source if Path(source).is_file() else None
+        audio = source if source_name(source).has_sound else None
         video = Sinks([str(target)], header, overwrite=overwrite, audio=audio, whole=True)
         sinks = stack.enter_context(video)
         last = -1

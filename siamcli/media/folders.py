@@ -13,11 +13,11 @@ import numpy as np
 from siamcli.errors import InputError
 from siamcli.frames import Frame, Image, SourceInfo
 from siamcli.media.base import Source
+from siamcli.media.kinds import is_image
+from siamcli.media.suffixes import IMAGE_SUFFIXES
 from siamcli.times import Cut, Cutter
 
-__all__ = ["ImageSequence", "images_in", "is_image", "matching", "natural_key"]
-
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".jp2", ".png", ".tif", ".tiff", ".webp"})
+__all__ = ["ImageSequence", "images_in", "matching", "natural_key"]
 
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
@@ -30,16 +30,11 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(p), p) if p[0].isdecimal() else (1, 0, p) for p in parts)
 
 
-def is_image(path: Path) -> bool:
-    """True for a file that is an image by its suffix; hidden files are not."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-
-
 def images_in(folder: Path) -> list[Path]:
     """The images of a folder in natural order; raises InputError when there are none."""
     paths = [path for path in folder.iterdir() if is_image(path)]
     if not paths:
-        raise InputError(f"no images in {folder}", hint=f"known suffixes: {' '.join(sorted(IMAGE_SUFFIXES))}")
+        raise InputError(f"no images in {folder}", hint=f"known suffixes: {' '.join(IMAGE_SUFFIXES)}")
     return sorted(paths, key=lambda path: natural_key(path.name))
 
 

@@ -1,21 +1,20 @@
-"""The one door for pixels: from what the user named to a FrameSource."""
+"""Opens any source."""
 
 from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
 
 from siamcli.errors import InputError
 from siamcli.frames import FrameSource, SourceInfo
 from siamcli.media.cameras import Camera, LiveSource
 from siamcli.media.files import VideoFile
-from siamcli.media.folders import ImageSequence, images_in, is_image, matching
+from siamcli.media.folders import ImageSequence, images_in, matching
+from siamcli.media.kinds import source_name
 from siamcli.times import Cut, TimePoint
 
 __all__ = ["expected_count", "open_source"]
 
-_ADDRESS = re.compile(r"([a-z][a-z0-9+]+)://", re.IGNORECASE)
 _SECRET = re.compile(r"//[^/@]*@")  # user:password@ is not for logs and trajectories
 _SILENCE = "10000000"  # microseconds without a byte after which an address counts as gone
 _OPTIONS = {
@@ -34,22 +33,22 @@ def open_source(
     whole source.  Raises InputError.
     """
     cut = Cut(start, end, stride)
-    path = Path(source)
     if not source:
         raise InputError("a source without a name", hint="is the shell variable set?")
-    if source == "-":
+    name = source_name(source)
+    if name.kind == "stdin":
         return VideoFile("pipe:0", "stdin", cut)
-    if _ADDRESS.match(source):
+    if name.kind == "address":
         return _open_address(source, cut)
-    if path.is_dir():
-        return ImageSequence(path.resolve().name, images_in(path), cut)
-    if path.is_file() or path.is_fifo():
-        if is_image(path):
-            return ImageSequence(path.stem, [path], cut)
+    if name.kind == "folder":
+        return ImageSequence(name.stem, images_in(name.path), cut)
+    if name.kind == "image":
+        return ImageSequence(name.stem, [name.path], cut)
+    if name.kind == "file":
         return VideoFile(f"file:{source}", source, cut)
-    if any(mark in source for mark in "*?["):
-        return ImageSequence(path.parent.resolve().name, matching(source), cut)
-    if source.isdecimal():
+    if name.kind == "pattern":
+        return ImageSequence(name.stem, matching(source), cut)
+    if name.kind == "camera":
         return LiveSource(Camera(int(source)), lambda: Camera(int(source)), cut)
     raise InputError(
         f"no such file or folder: {source}",

@@ -1,13 +1,33 @@
-"""The suffixes that name an output's format."""
+"""Suffixes of the files that are read and written."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["OUTPUT_SUFFIXES", "TRACK_SUFFIXES", "VIDEO_SUFFIXES", "is_video"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "OUTPUT_SUFFIXES",
+    "TRACK_SUFFIXES",
+    "VIDEO_INPUT_SUFFIXES",
+    "VIDEO_SUFFIXES",
+    "is_video",
+]
+
+IMAGE_SUFFIXES = (".bmp", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+"""Images that are read."""
+
+VIDEO_INPUT_SUFFIXES = (
+    *(".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"),
+    *(".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m"),
+)
+"""Videos that are looked for in a folder; one that is named may be called anything."""
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
+"""Videos that are written."""
+
 TRACK_SUFFIXES = (".json", ".jsonl", ".csv", ".txt")
+"""Trajectories that are written."""
+
 OUTPUT_SUFFIXES = (*VIDEO_SUFFIXES, *TRACK_SUFFIXES)
 
 

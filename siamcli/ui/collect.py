@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from siamcli.batch.clips import Clip, name_from, same_file
+from siamcli.batch.clips import Clip
 from siamcli.batch.manifest import COLUMNS, read_manifest
 from siamcli.boxes import Box
 from siamcli.errors import InputError, PickError
+from siamcli.media.kinds import source_name
 from siamcli.media.sources import open_source
 from siamcli.parts import make_folder, reporting
 from siamcli.ui.pick import Ask
@@ -37,8 +38,8 @@ def without_box(clips: Sequence[Clip], manifest: Path) -> list[Clip]:
         file.truncate(file.read().rfind(b"\n") + 1)
         if not file.tell() or not os.fstat(file.fileno()).st_size:
             return list(clips)
-    known = set(map(same_file, read_manifest(manifest, "xywh").clips))
-    return [clip for clip in clips if same_file(clip.source) not in known]
+    known = {source_name(clip).key for clip in read_manifest(manifest, "xywh").clips}
+    return [clip for clip in clips if source_name(clip.source).key not in known]
 
 
 def pick_all(clips: Sequence[Clip], manifest: Path, ask: Ask) -> Iterator[Picked]:
@@ -70,7 +71,7 @@ def _append(manifest: Path, clip: Clip, box: Box) -> None:
     if not manifest.exists() or not manifest.stat().st_size:
         rows.writerow(COLUMNS)
     numbers = ",".join(f"{value:.1f}" for value in box)
-    rows.writerow((name_from(clip.source, manifest.parent), "", numbers, ""))
+    rows.writerow((source_name(clip.source).relative_to(manifest.parent), "", numbers, ""))
     with reporting(manifest), manifest.open("ab") as file:
         file.write(text.getvalue().encode())
         file.flush()

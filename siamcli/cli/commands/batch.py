@@ -15,6 +15,7 @@ from siamcli.cli import console
 from siamcli.cli.options import TrackerOptions, takes_tracker
 from siamcli.cli.outputs import DEFAULT_SUFFIXES
 from siamcli.errors import InputError, PartialError
+from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import OUTPUT_SUFFIXES
 from siamcli.targets import BoxFormat, parse_target
 
@@ -99,7 +100,7 @@ def batch(
 
     from dataclasses import asdict, replace
 
-    from siamcli.batch.clips import Shard, find_clips, name_from
+    from siamcli.batch.clips import Shard, find_clips
     from siamcli.batch.manifest import Boxes, Manifest, read_manifest
     from siamcli.batch.plan import Settings, plan
     from siamcli.batch.run import Policy, run_batch
@@ -110,7 +111,7 @@ def batch(
     found, again = find_clips(named or manifest.clips, recursive=recursive)
     for line in [*manifest.repeated, *(f"{name} is named more than once" for name in again)]:
         console.say(f"{line}: used once", style="yellow")
-    ids = [name_from(clip.source, output_dir) for clip in found]
+    ids = [source_name(clip.source).relative_to(output_dir) for clip in found]
     if ray is None:
         loaded = tracker.load()
         track = _here(loaded, jobs)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.outputs import keep_apart, source_stem
+from siamcli.cli.outputs import keep_apart
+from siamcli.media.kinds import source_name
 
 __all__ = ["render"]
 
@@ -32,7 +33,7 @@ def render(
     from siamcli.convert.drawn import draw_video
     from siamcli.media.readers import read_trajectory
 
-    target = output or Path(f"{source_stem(video)}.rendered.mp4")
+    target = output or Path(f"{source_name(video).stem}.rendered.mp4")
     keep_apart([str(target)], [video, str(trajectory)])
     drawn = read_trajectory(trajectory)
     with console.progress(Path(video).name, drawn.header.source.count) as update:

@@ -1,0 +1,124 @@
+"""The kinds of sources, and which of them a text names."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from siamcli.media.suffixes import IMAGE_SUFFIXES
+
+__all__ = ["SourceKind", "SourceName", "is_image", "path_from", "source_name"]
+
+SourceKind = Literal["stdin", "address", "folder", "image", "file", "pattern", "camera", "missing"]
+"""stdin: `-`. address: `scheme://`. folder: of images. file: a video, or a named pipe. pattern: of image
+names, with `*`, `?` or `[`. camera: its number. missing: the path of nothing."""
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+]+://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceName:
+    """A source as the user wrote it.  No other code inspects the text."""
+
+    text: str
+    kind: SourceKind
+
+    @property
+    def path(self) -> Path:
+        """The text as a path; of the kinds that have none it makes no sense."""
+        return Path(self.text)
+
+    @property
+    def is_path(self) -> bool:
+        """True when the text names a place in the file system, whether or not something is there."""
+        return self.kind not in ("stdin", "address", "camera")
+
+    @property
+    def has_sound(self) -> bool:
+        """True when it can be read a second time, for its sound."""
+        return self.kind == "file" and self.path.is_file()
+
+    @property
+    def stem(self) -> str:
+        """What the results of the source are called.
+
+        >>> [source_name(text).stem for text in ("clips/day one.mov", "0", "-", "img/*.jpg")]
+        ['day one', 'camera0', 'stdin', 'img']
+        """
+        if self.kind == "stdin":
+            return "stdin"
+        if self.kind == "camera":
+            return f"camera{self.text}"
+        if self.kind == "address":
+            last = self.text.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
+            return Path(last).stem.replace(":", "_") or "stream"
+        if self.kind == "pattern":
+            return self.path.parent.resolve().name
+        return self.path.resolve().name if self.kind == "folder" else self.path.stem
+
+    @property
+    def key(self) -> str:
+        """Equal for two spellings of one source."""
+        return self.absolute().text
+
+    def absolute(self) -> SourceName:
+        """The same source in every working directory.  Links stay links."""
+        return SourceName(os.path.abspath(self.text), self.kind) if self.is_path else self  # noqa: PTH100
+
+    def relative_to(self, folder: Path) -> str:
+        """The source as seen from `folder`."""
+        return path_from(self.text, folder) if self.is_path else self.text
+
+    def within(self, folder: Path) -> SourceName:
+        """The source that the text means in a list that lies in `folder`."""
+        inside = source_name(str(folder / self.text))
+        return inside if self.is_path or inside.kind != "missing" else self
+
+    def fingerprint(self) -> object:
+        """What changes when the content changes: size and time of the files; None where nothing tells.
+
+        As `make` and `rsync` do: it costs one look per file and never takes a changed file for the
+        old one; a file that was only touched counts as changed.  Raises OSError.
+        """
+        if self.kind == "address":
+            return self.text
+        if not self.is_path:
+            return None
+        files = sorted(self.path.iterdir()) if self.kind == "folder" else [self.path]
+        return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
+
+
+def source_name(text: str) -> SourceName:
+    """What `text` names: what exists goes before what the text looks like."""
+    return SourceName(text, _kind(text))
+
+
+def _kind(text: str) -> SourceKind:
+    path = Path(text)
+    if text == "-":
+        return "stdin"
+    if _ADDRESS.match(text):
+        return "address"
+    if path.is_dir():
+        return "folder"
+    if path.is_file() or path.is_fifo():
+        return "image" if is_image(path) else "file"
+    if any(mark in text for mark in "*?["):
+        return "pattern"
+    return "camera" if text.isdecimal() else "missing"
+
+
+def path_from(path: str, folder: Path) -> str:
+    """A path as seen from `folder`: the same in every working directory."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # another drive
+        return Path(path).absolute().as_posix()
+
+
+def is_image(path: Path) -> bool:
+    """True for the file of an image that is read, by its suffix; hidden ones do not count."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
