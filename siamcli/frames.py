@@ -1,4 +1,4 @@
-"""Frames in: what a tracker eats, wherever it came from."""
+"""Frames and sources."""
 
 from __future__ import annotations
 
@@ -59,6 +59,19 @@ class FrameSource(Protocol):
 
     @property
     def info(self) -> SourceInfo: ...
+
+    @property
+    def live(self) -> bool:
+        """True when it does not wait for its reader: a camera, a stream."""
+
+    @property
+    def dropped(self) -> int:
+        """Frames of a live source that its reader was too slow for."""
+
+    @property
+    def ready(self) -> bool:
+        """True when the next frame, or the end, needs no waiting."""
+
     def __iter__(self) -> Iterator[Frame]: ...
     def __enter__(self) -> Self: ...
     def __exit__(

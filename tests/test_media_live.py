@@ -89,6 +89,15 @@ def test_a_slow_reader_gets_the_newest_frame() -> None:
     assert live.dropped > 10
 
 
+def test_a_live_source_is_ready_when_a_frame_or_its_end_is_there() -> None:
+    with LiveSource(Stream(1, hang=True), lambda: Stream(1), Cut()) as live:
+        frames = iter(live)
+        assert live.live and not live.ready
+        next(frames)
+        assert not live.ready
+    assert live.ready
+
+
 def test_reconnects_and_counts_on() -> None:
     streams = iter([Stream(3, 0.01), Stream(3, 0.01)])
 

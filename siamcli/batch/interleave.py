@@ -17,7 +17,7 @@ from siamcli.cores import usable_cores
 from siamcli.errors import InputError, SiamtrackError
 from siamcli.frames import Frame, FrameSource
 from siamcli.load import LoadedTracker
-from siamcli.media.prefetch import Prefetch, prefetch
+from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import open_source
 from siamcli.tracker.follow import Start, States, advance
 from siamcli.tracker.tracker import Tracker
@@ -93,7 +93,7 @@ class _Lane:
     @property
     def ready(self) -> bool:
         """True when the next frame needs no waiting."""
-        return not isinstance(self.source, Prefetch) or self.source.ready or not self.recording.frames
+        return self.source.ready or not self.recording.frames
 
     def end(self, error: BaseException | None) -> None:
         """Finish the outputs, as complete or not; raises what then goes wrong, else `error`."""

@@ -21,9 +21,16 @@ class Source(ABC):
     """A FrameSource that knows its Cut.  `close` may be called twice, and from another thread."""
 
     info: SourceInfo
+    live = False
+    dropped = 0
 
     def __init__(self, cut: Cut) -> None:
         self._cut = cut
+
+    @property
+    def ready(self) -> bool:
+        """True when the next frame, or the end, needs no waiting; what reads on demand makes it at once."""
+        return True
 
     @abstractmethod
     def frames(self, cutter: Cutter) -> Iterator[Frame]:

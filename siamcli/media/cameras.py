@@ -85,12 +85,13 @@ class LiveSource(Source):
     ends or fails is opened again with `reopen`; raises InputError when that fails too often.
     """
 
+    live = True
+
     def __init__(
         self, stream: Source, reopen: Callable[[], Source], cut: Cut, policy: Reconnect | None = None
     ) -> None:
         super().__init__(cut)
         self.info = replace(stream.info, count=None)
-        self.dropped = 0
         self._stream = stream
         self._reopen = reopen
         self._policy = policy or Reconnect()
@@ -100,6 +101,10 @@ class LiveSource(Source):
         self._end: InputError | None = None
         self._stop = Event()
         self._thread: Thread | None = None
+
+    @property
+    def ready(self) -> bool:
+        return self._newest is not None or self._stop.is_set()
 
     def frames(self, cutter: Cutter) -> Iterator[Frame]:
         self._thread = Thread(target=self._read, args=(cutter,), daemon=True)

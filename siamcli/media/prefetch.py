@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from siamcli.cores import give_way
 from siamcli.frames import Frame, FrameSource, SourceInfo
-from siamcli.media.cameras import LiveSource
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -37,8 +36,15 @@ class Prefetch:
         return self._source.info
 
     @property
+    def live(self) -> bool:
+        return self._source.live
+
+    @property
+    def dropped(self) -> int:
+        return self._source.dropped
+
+    @property
     def ready(self) -> bool:
-        """True when the next frame, or the end, needs no waiting."""
         return not self._queue.empty()
 
     def _read(self) -> None:
@@ -90,4 +96,4 @@ def prefetch(source: FrameSource, depth: int = 8) -> FrameSource:
 
     A live source stays as it is: it has a thread already, and old frames are what it avoids.
     """
-    return source if isinstance(source, LiveSource) else Prefetch(source, depth)
+    return source if source.live else Prefetch(source, depth)
