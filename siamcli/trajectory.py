@@ -9,18 +9,22 @@ from typing import Literal
 from siamcli.boxes import Box
 from siamcli.frames import SourceInfo
 
-__all__ = ["LostLog", "TrackHeader", "TrackPoint", "TrackState", "Trajectory"]
+__all__ = ["LostLog", "PointSource", "TrackHeader", "TrackPoint", "TrackState", "Trajectory"]
 
 TrackState = Literal["init", "tracked", "lost", "found", "absent"]
 """init: the given box. tracked: believed. lost: not believed. found: the first believed frame after
 lost. absent: known not to be there (annotations only)."""
+
+PointSource = Literal["human", "forward", "backward", "interpolated"]
+"""human: a given box. forward, backward: tracked in that direction. interpolated: between two others."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrackPoint:
     """Where one target is in one frame.
 
-    `score` is in [0, 1]; the given box scores 1.  `target` counts from 1.
+    `score` is the overlap (IoU) to expect between `box` and the target, in [0, 1]; the given box scores 1.
+    `raw_score` is what the network says, None where it is not known.  `target` counts from 1.
     """
 
     index: int
@@ -29,6 +33,8 @@ class TrackPoint:
     score: float
     state: TrackState
     target: int = 1
+    raw_score: float | None = None
+    source: PointSource = "forward"
 
 
 @dataclass(frozen=True, slots=True)

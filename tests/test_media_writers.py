@@ -33,6 +33,8 @@ points = st.builds(
     box=st.builds(Box, numbers, numbers, numbers, numbers),
     score=st.floats(0, 1).map(lambda v: round(v, 4)),
     state=st.sampled_from(["init", "tracked", "lost", "found"]),
+    raw_score=st.none() | st.floats(0, 1).map(lambda v: round(v, 4)),
+    source=st.sampled_from(["human", "forward", "backward", "interpolated"]),
 )
 headers = st.builds(
     TrackHeader,
@@ -48,7 +50,7 @@ headers = st.builds(
     weights_sha256=st.text("0123456789abcdef", max_size=64),
     version=st.just("1.2.3"),
     params=st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5), max_size=3),
-    labels=st.just((None, 'a "name", with a comma')),
+    labels=st.just((None, 'a "name", with a comma\nand a line')),
 )
 
 
@@ -76,10 +78,10 @@ def test_round_trip(
     rows: list[tuple[TrackPoint, TrackPoint]],
     complete: bool,
 ) -> None:
-    """What was written is read again, value by value; CSV carries the points only."""
+    """What was written is read again, value by value; CSV carries the points and their labels."""
     path = tmp_path_factory.mktemp("trip") / f"a{suffix}"
     frames = [
-        [TrackPoint(i, a.time, a.box, a.score, a.state, 1), TrackPoint(i, a.time, b.box, b.score, b.state, 2)]
+        [replace(a, index=i, target=1), replace(b, index=i, time=a.time, target=2)]
         for i, (a, b) in enumerate(rows)
     ]
     writer = open_writer(str(path), head, overwrite=False)
@@ -90,8 +92,33 @@ def test_round_trip(
     flat = tuple(p for frame in frames for p in frame)
     if suffix == ".csv":
         assert back.points == flat
+        assert not rows or back.header.labels == head.labels
     else:
         assert back == Trajectory(head, flat, complete)
+
+
+def test_version_1_is_read(tmp_path: Path) -> None:
+    """Its score was the raw one; only the given boxes did not come from tracking forward."""
+    point = {"frame": 0, "time": None, "target": 1, "x": 1.0, "y": 2.0, "w": 3.0, "h": 4.0, "score": 1.0}
+    rows = [{**point, "state": "init"}, {**point, "frame": 1, "score": 0.5, "state": "lost"}]
+    source = {"name": "clip", "width": 96, "height": 64, "fps": "25/1", "count": 2, "rotation": 0}
+    head = {"model": "m", "weights_sha256": "", "version": "0.1.0", "params": {}, "labels": ["cat"]}
+    document = {
+        "schema": "siamtrack-trajectory/1",
+        "source": source,
+        **head,
+        "points": rows,
+        "complete": True,
+    }
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    table = [list(rows[0]), *(["" if v is None else str(v) for v in row.values()] for row in rows)]
+    (tmp_path / "a.csv").write_text("".join(",".join(row) + "\n" for row in table))
+    expected = tuple(
+        TrackPoint(i, None, Box(1, 2, 3, 4), score, state, raw_score=score, source=source)  # type: ignore[arg-type]
+        for i, score, state, source in ((0, 1.0, "init", "human"), (1, 0.5, "lost", "forward"))
+    )
+    assert read_trajectory(tmp_path / "a.json").points == expected
+    assert read_trajectory(tmp_path / "a.csv").points == expected
 
 
 def test_what_is_not_a_number_stays_so(path: Path) -> None:
@@ -110,7 +137,7 @@ def test_documents_are_plain(tmp_path: Path) -> None:
             for i, state in enumerate(["init", "tracked", "lost", "lost", "found", "lost"]):
                 writer.write([point(i, state), point(i, target=2)])
     document = json.loads((tmp_path / "a.json").read_text())
-    assert document["schema"] == "siamtrack-trajectory/1"
+    assert document["schema"] == "siamtrack-trajectory/2"
     assert document["source"]["fps"] == "30000/1001"
     assert document["lost"] == {"1": [[2, 3], [5, 5]], "2": []}
     assert document["complete"] is True
@@ -120,10 +147,11 @@ def test_documents_are_plain(tmp_path: Path) -> None:
     assert lines[-1]["lost"] == document["lost"]
     with (tmp_path / "a.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["frame", "time", "target", "x", "y", "w", "h", "score", "state"]
+    first = ["frame", "time", "target", "x", "y", "w", "h", "score", "state"]
+    assert list(rows[0]) == [*first, "label", "raw_score", "source"]
     assert rows[4] == {
         **{"frame": "2", "time": "0.08", "target": "1", "x": "2.0", "y": "2.5", "w": "10.0", "h": "20.0"},
-        **{"score": "0.75", "state": "lost"},
+        **{"score": "0.75", "state": "lost", "label": "", "raw_score": "", "source": "forward"},
     }
 
 

@@ -71,7 +71,8 @@ def _unit(canvas: Image) -> int:
 def _caption(point: TrackPoint, labels: Sequence[str | None], targets: int) -> str:
     label = labels[point.target - 1] if point.target <= len(labels) else None
     name = label or (f"#{point.target}" if targets > 1 else "")
-    return f"{name} {point.score:.2f} {point.state}".strip()
+    score = "" if point.state in ("lost", "absent") else f"{point.score:.2f}"
+    return " ".join(filter(None, (name, score, point.state)))
 
 
 def outline(canvas: Image, box: Box, color: Color, *, dashed: bool = False) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 from siamcli.errors import InputError
 from siamcli.frames import SourceInfo
-from siamcli.media.records import COLUMNS, parse_header, parse_point
+from siamcli.media.records import COLUMNS_1, parse_header, parse_label, parse_point
 from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
 
 __all__ = ["read_trajectory"]
@@ -82,16 +83,18 @@ def _read_jsonl(path: Path, text: str) -> Trajectory:
 
 
 def _read_csv(path: Path, text: str) -> Trajectory:
-    rows = csv.DictReader(text.splitlines())
-    if rows.fieldnames is None or set(COLUMNS) - set(rows.fieldnames):
-        raise _bad(path, 1, ValueError(f"the first line must name {','.join(COLUMNS)}"))
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    if rows.fieldnames is None or set(COLUMNS_1) - set(rows.fieldnames):
+        raise _bad(path, 1, ValueError(f"the first line must name {','.join(COLUMNS_1)}"))
     points: list[TrackPoint] = []
+    names: dict[int, str | None] = {}
     for row in rows:
         try:
             points.append(parse_point(row))
+            names[points[-1].target] = parse_label(row.get("label") or None)
         except (KeyError, TypeError, ValueError) as error:
             raise _bad(path, rows.line_num, error) from error
-    labels = (None,) * max((point.target for point in points), default=1)
+    labels = tuple(names.get(target) for target in range(1, max(names, default=1) + 1))
     header = TrackHeader(SourceInfo(path.stem), model="", weights_sha256="", version="", labels=labels)
     return Trajectory(header, tuple(points), complete=True)
 

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, cast, get_args
 
 from siamcli.boxes import Box
 from siamcli.frames import SourceInfo
-from siamcli.trajectory import TrackHeader, TrackPoint, TrackState
+from siamcli.trajectory import PointSource, TrackHeader, TrackPoint, TrackState
 
-__all__ = ["COLUMNS", "SCHEMA", "header_record", "mot_line", "parse_header", "parse_point", "point_record"]
+__all__ = [
+    "COLUMNS",
+    "COLUMNS_1",
+    "SCHEMA",
+    "header_record",
+    "mot_line",
+    "parse_header",
+    "parse_label",
+    "parse_point",
+    "point_record",
+]
 
-SCHEMA = "siamtrack-trajectory/1"
+SCHEMA = "siamtrack-trajectory/2"
+READ = ("siamtrack-trajectory/1", SCHEMA)
 BOXES = "x, y, w, h in pixels after rotation, 0-based and continuous: (x, y) is the top-left corner"
-COLUMNS = ("frame", "time", "target", "x", "y", "w", "h", "score", "state")
+COLUMNS_1 = ("frame", "time", "target", "x", "y", "w", "h", "score", "state")
+COLUMNS = (*COLUMNS_1, "label", "raw_score", "source")
 STATES = frozenset(get_args(TrackState))
+POINT_SOURCES = frozenset(get_args(PointSource))
 
 Record = dict[str, Any]
 
@@ -26,8 +39,8 @@ def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None or not math.isfinite(value) else round(float(value), digits)
 
 
-def point_record(point: TrackPoint) -> Record:
-    """One point under the names of COLUMNS."""
+def point_record(point: TrackPoint, labels: Sequence[str | None] = ()) -> Record:
+    """One point under the names of COLUMNS; `labels` of the targets in order."""
     x, y, w, h = (_rounded(v, 3) for v in point.box)
     return {
         "frame": point.index,
@@ -36,6 +49,9 @@ def point_record(point: TrackPoint) -> Record:
         **{"x": x, "y": y, "w": w, "h": h},
         "score": _rounded(point.score, 4),
         "state": point.state,
+        "label": labels[point.target - 1] if point.target <= len(labels) else None,
+        "raw_score": _rounded(point.raw_score, 4),
+        "source": point.source,
     }
 
 
@@ -52,7 +68,11 @@ def mot_line(record: Mapping[str, Any]) -> str:
 
 
 def parse_point(record: Mapping[str, Any]) -> TrackPoint:
-    """The inverse of `point_record`, also for text values; raises ValueError or KeyError."""
+    """The inverse of `point_record`, also for text values; raises ValueError or KeyError.
+
+    A record of version 1 has no `raw_score`, as its `score` was that, and no `source`: only the given
+    boxes were not tracked forward.
+    """
 
     def number(key: str) -> float:
         value = record[key]
@@ -61,7 +81,11 @@ def parse_point(record: Mapping[str, Any]) -> TrackPoint:
     state = record["state"]
     if state not in STATES:
         raise ValueError(f"state {state!r}")
+    source = record.get("source") or ("human" if state == "init" else "forward")
+    if source not in POINT_SOURCES:
+        raise ValueError(f"source {source!r}")
     time = number("time")
+    raw_score = number("raw_score" if "raw_score" in record else "score")
     return TrackPoint(
         index=int(record["frame"]),
         time=None if math.isnan(time) else time,
@@ -69,6 +93,8 @@ def parse_point(record: Mapping[str, Any]) -> TrackPoint:
         score=number("score"),
         state=cast("TrackState", state),
         target=int(record["target"]),
+        raw_score=None if math.isnan(raw_score) else raw_score,
+        source=cast("PointSource", source),
     )
 
 
@@ -94,7 +120,7 @@ def header_record(header: TrackHeader) -> Record:
     }
 
 
-def _label(value: str | None) -> str | None:
+def parse_label(value: str | None) -> str | None:
     """`value`; raises ValueError for half a character, which no UTF-8 file can hold."""
     if any("\ud800" <= c <= "\udfff" for c in value or ""):
         raise ValueError(f"label {value!a} is not valid UTF-8")
@@ -103,8 +129,8 @@ def _label(value: str | None) -> str | None:
 
 def parse_header(record: Mapping[str, Any]) -> TrackHeader:
     """The inverse of `header_record`; raises ValueError, TypeError or KeyError."""
-    if record["schema"] != SCHEMA:
-        raise ValueError(f"schema {record['schema']!r}, not {SCHEMA!r}")
+    if record["schema"] not in READ:
+        raise ValueError(f"schema {record['schema']!r}, not {' or '.join(READ)}")
     source = record["source"]
     size = (source["width"], source["height"])
     return TrackHeader(
@@ -119,5 +145,5 @@ def parse_header(record: Mapping[str, Any]) -> TrackHeader:
         weights_sha256=record["weights_sha256"],
         version=record["version"],
         params=record["params"],
-        labels=tuple(_label(label) for label in record["labels"]),
+        labels=tuple(parse_label(label) for label in record["labels"]),
     )

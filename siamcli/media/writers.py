@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import json
 import sys
 from abc import abstractmethod
@@ -33,6 +35,7 @@ class TrackWriter(Output):
         self._frames = 0
         self._points = 0
         self._open = True
+        self._labels = header.labels
         self._emit(self.head(header_record(header)))
 
     @abstractmethod
@@ -50,7 +53,8 @@ class TrackWriter(Output):
     def write(self, points: Sequence[TrackPoint]) -> None:
         """The points of all targets in one frame."""
         start = self._points
-        self._emit("".join(self.body(point_record(p), not n) for n, p in enumerate(points, start)))
+        records = (point_record(point, self._labels) for point in points)
+        self._emit("".join(self.body(record, not n) for n, record in enumerate(records, start)))
         self._frames += 1
         self._points += len(points)
         for point in points:
@@ -129,7 +133,9 @@ class CsvWriter(TrackWriter):
         return ",".join(COLUMNS) + "\n"
 
     def body(self, point: dict[str, Any], first: bool) -> str:
-        return ",".join("" if point[name] is None else str(point[name]) for name in COLUMNS) + "\n"
+        row = io.StringIO()
+        csv.writer(row, lineterminator="\n").writerow(point[name] for name in COLUMNS)
+        return row.getvalue()
 
     def tail(self, summary: dict[str, Any]) -> str:
         return ""
