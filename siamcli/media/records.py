@@ -39,13 +39,14 @@ def point_record(point: TrackPoint) -> Record:
     }
 
 
-def mot_line(record: Mapping[str, Any]) -> str:
-    """A `point_record` as a line of MOTChallenge results, empty where the target is lost or absent.
+def mot_line(record: Mapping[str, Any], *, drop_lost: bool) -> str:
+    """A `point_record` as a line of MOTChallenge results, empty where the target is absent or dropped.
 
     frame,id,left,top,width,height,confidence,-1,-1,-1; frames, ids and pixels count from 1.
     """
     left, top, w, h = (record[key] for key in "xywh")
-    if record["state"] in ("lost", "absent") or None in (left, top, w, h):
+    left_out = ("lost", "absent") if drop_lost else ("absent",)
+    if record["state"] in left_out or None in (left, top, w, h):
         return ""
     place = f"{left + 1:.3f},{top + 1:.3f},{w:.3f},{h:.3f}"
     return f"{record['frame'] + 1},{record['target']},{place},{record['score']},-1,-1,-1\n"
