@@ -279,3 +279,40 @@ def test_files_are_not_replaced_unasked(tmp_path):
     assert not (tmp_path / "a/b.txt").exists()
     with pytest.raises(InputError, match="2 files"):
         placed(files, file=tmp_path / "one", folder=Path())
+
+
+def images(files, indices):
+    """A trajectory of one target in some of the images of a folder."""
+    source = SourceInfo("gap", (WIDTH, HEIGHT), count=len(files), files=files)
+    points = tuple(TrackPoint(i, None, Box(10 + i, 20, 30, 40), 0.5, "tracked") for i in indices)
+    return Trajectory(TrackHeader(source, "m", "", "1"), points, complete=True)
+
+
+GAP = ("img_1000.png", "img_1001.png", "img_1004.png", "sub/img 1005.JPG")
+
+
+def test_exports_name_the_images_themselves():
+    trajectory = images(GAP, (0, 2, 3))
+    document = json.loads(only(FORMATS["coco"](trajectory)))
+    assert [image["file_name"] for image in document["images"]] == [GAP[0], GAP[2], GAP[3]]
+    assert set(FORMATS["yolo"](trajectory)) == {
+        "labels/img_1000.txt",
+        "labels/img_1004.txt",
+        "labels/sub/img 1005.txt",
+        "classes.txt",
+    }
+    root = ElementTree.fromstring(only(FORMATS["cvat"](trajectory)))
+    assert root.findtext("meta/task/mode") == "annotation" and root.find("track") is None
+    found = {image.get("name"): image.find("box").get("xtl") for image in root.iterfind("image")}
+    assert found == {GAP[0]: "10.000", GAP[2]: "12.000", GAP[3]: "13.000"}
+    assert [image.get("id") for image in root.iterfind("image")] == ["0", "2", "3"]
+
+
+def test_yolo_cannot_label_two_images_of_one_stem():
+    with pytest.raises(InputError, match="two images have one name but for the suffix"):
+        FORMATS["yolo"](images(("a.png", "a.jpg"), (0, 1)))
+
+
+def test_more_frames_than_images_are_refused():
+    with pytest.raises(InputError, match="gap: frame 4 of 4 images"):
+        FORMATS["coco"](images(GAP, (4,)))

@@ -7,7 +7,7 @@ where the format has a switch.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from siamcli.boxes import clip_box
@@ -16,11 +16,13 @@ from siamcli.convert.select import (
     frame_indices,
     frame_size,
     frame_times,
+    image_name,
     is_visible,
     target_name,
     targets,
     visible_points,
 )
+from siamcli.errors import InputError
 from siamcli.media.names import file_stem
 from siamcli.trajectory import Trajectory
 
@@ -31,7 +33,7 @@ def coco(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
     """COCO JSON with track_id, as in COCO-VID: an image per frame, a category per target's label.
 
     Boxes are x, y, w, h, 0-based; `score` and `attributes` (the state) go beyond COCO, as datumaro and
-    CVAT write them.  Images are called NAME/000000.jpg by frame index.
+    CVAT write them.  Images have their own names; frames of a video are called NAME/000000.jpg.
     Source: https://cocodataset.org/#format-data,
     https://openvinotoolkit.github.io/datumaro/stable/docs/data-formats/formats/coco.html
     """
@@ -45,7 +47,7 @@ def coco(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
         "images": [
             {
                 "id": index + 1,
-                "file_name": f"{name}/{index:06d}.jpg",
+                "file_name": image_name(trajectory, index) or f"{name}/{index:06d}.jpg",
                 "width": width,
                 "height": height,
                 "video_id": 1,
@@ -114,7 +116,7 @@ def labelstudio(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str,
 
 
 def yolo(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
-    """YOLO: labels/NAME_000000.txt per frame index and classes.txt.
+    """YOLO: labels/IMAGE.txt per image, for a video labels/NAME_000000.txt per frame, and classes.txt.
 
     `class cx cy w h` as fractions of the frame, clipped to it; there is no score, as Ultralytics refuses
     labels of six columns.  A frame without a target has an empty file, which the format reads as
@@ -123,16 +125,24 @@ def yolo(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
     width, height = frame_size(trajectory)
     name = trajectory.header.source.name
     classes = class_names(trajectory)
-    lines: dict[int, list[str]] = {index: [] for index in frame_indices(trajectory, drop_lost=drop_lost)}
+    indices = frame_indices(trajectory, drop_lost=drop_lost)
+    paths = {index: _label_path(trajectory, index) for index in indices}
+    texts = dict.fromkeys(paths.values(), "")
+    if len(texts) < len(paths):
+        raise InputError(
+            f"{name}: two images have one name but for the suffix",
+            hint="YOLO has one label file for both: rename one of them",
+        )
     for point in visible_points(trajectory, drop_lost=drop_lost):
         box = clip_box(point.box, (width, height))
         if box.valid:
             (cx, cy), label = box.center, target_name(trajectory, point.target)
             values = (cx / width, cy / height, box.w / width, box.h / height)
-            lines[point.index].append(" ".join([str(classes.index(label)), *(f"{v:.6f}" for v in values)]))
-    files = {f"labels/{file_stem(name)}_{index:06d}.txt": _lines(rows) for index, rows in lines.items()}
-    return {**files, "classes.txt": _lines(classes)}
+            row = " ".join([str(classes.index(label)), *(f"{v:.6f}" for v in values)])
+            texts[paths[point.index]] += f"{row}\n"
+    return {**texts, "classes.txt": "".join(f"{label}\n" for label in classes)}
 
 
-def _lines(rows: Sequence[str]) -> str:
-    return "".join(f"{row}\n" for row in rows)
+def _label_path(trajectory: Trajectory, index: int) -> str:
+    image = image_name(trajectory, index) or f"{file_stem(trajectory.header.source.name)}_{index:06d}.jpg"
+    return f"labels/{PurePosixPath(image).with_suffix('.txt')}"

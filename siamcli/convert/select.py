@@ -15,6 +15,7 @@ __all__ = [
     "frame_indices",
     "frame_size",
     "frame_times",
+    "image_name",
     "is_visible",
     "target_name",
     "targets",
@@ -62,6 +63,17 @@ def target_name(trajectory: Trajectory, target: int) -> str:
     """The label that the user gave, else `target N`."""
     labels = trajectory.header.labels
     return (labels[target - 1] if target <= len(labels) else None) or f"target {target}"
+
+
+def image_name(trajectory: Trajectory, index: int) -> str | None:
+    """What the image of a frame is called, None where the source is no image source.
+
+    Raises InputError when the trajectory names fewer images than it has frames.
+    """
+    files = trajectory.header.source.files
+    if files and index >= len(files):
+        raise InputError(f"{trajectory.header.source.name}: frame {index} of {len(files)} images")
+    return files[index] if files else None
 
 
 def class_names(trajectory: Trajectory) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -82,7 +83,7 @@ def _read_jsonl(path: Path, text: str) -> Trajectory:
 
 
 def _read_csv(path: Path, text: str) -> Trajectory:
-    rows = csv.DictReader(text.splitlines())
+    rows = csv.DictReader(io.StringIO(text))  # line ends inside quotes belong to names
     if rows.fieldnames is None or set(COLUMNS) - set(rows.fieldnames):
         raise _bad(path, 1, ValueError(f"the first line must name {','.join(COLUMNS)}"))
     points: list[TrackPoint] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from fractions import Fraction
+from pathlib import PurePosixPath
 from typing import Any, cast, get_args
 
 from siamcli.boxes import Box
@@ -85,6 +86,7 @@ def header_record(header: TrackHeader) -> Record:
             "fps": f"{source.fps.numerator}/{source.fps.denominator}" if source.fps else None,
             "count": source.count,
             "rotation": source.rotation,
+            **({"files": list(source.files)} if source.files else {}),
         },
         "model": header.model,
         "weights_sha256": header.weights_sha256,
@@ -102,6 +104,14 @@ def _label(value: str | None) -> str | None:
     return value
 
 
+def _file(value: str) -> str:
+    """`value`; raises ValueError for what is no path below a folder: outputs are named after it."""
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts or not path.name or "\0" in value:
+        raise ValueError(f"{value!a} is no name of a file in a folder")
+    return value
+
+
 def parse_header(record: Mapping[str, Any]) -> TrackHeader:
     """The inverse of `header_record`; raises ValueError, TypeError or KeyError."""
     if record["schema"] != SCHEMA:
@@ -115,6 +125,7 @@ def parse_header(record: Mapping[str, Any]) -> TrackHeader:
             fps=Fraction(source["fps"]) if source["fps"] else None,
             count=source["count"],
             rotation=source["rotation"],
+            files=tuple(map(_file, source.get("files", ()))),
         ),
         model=record["model"],
         weights_sha256=record["weights_sha256"],

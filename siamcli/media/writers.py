@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import json
 import sys
 from abc import abstractmethod
@@ -127,16 +129,27 @@ class JsonLinesWriter(TrackWriter):
 
 
 class CsvWriter(TrackWriter):
-    """The points as a table; empty cells where a value is not known."""
+    """The points as a table; empty cells where a value is not known.
+
+    For an image source the last column is the name of the frame's file.
+    """
 
     def head(self, header: dict[str, Any]) -> str:
-        return ",".join(COLUMNS) + "\n"
+        self._files = header["source"].get("files")
+        return _row([*COLUMNS, *(["file"] if self._files else [])])
 
     def body(self, point: dict[str, Any], first: bool) -> str:
-        return ",".join("" if point[name] is None else str(point[name]) for name in COLUMNS) + "\n"
+        file = [self._files[point["frame"]].encode(errors="replace").decode()] if self._files else []
+        return _row([*(point[name] for name in COLUMNS), *file])
 
     def tail(self, summary: dict[str, Any]) -> str:
         return ""
+
+
+def _row(cells: Sequence[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
 
 
 class MotWriter(TrackWriter):
