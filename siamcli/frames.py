@@ -40,6 +40,7 @@ class SourceInfo:
     `size` is (width, height) after rotation.  `count` is what the container announces: an
     estimate.  `rotation` is the clockwise turn in degrees that has already been applied.
     `pixel_aspect` is a pixel's width by its height where it is shown; nothing is scaled by it.
+    `files` are the names of an image source's files by frame index, below the folder that holds them all.
     """
 
     name: str
@@ -48,6 +49,7 @@ class SourceInfo:
     count: int | None = None
     rotation: int = 0
     pixel_aspect: Fraction = Fraction(1)
+    files: tuple[str, ...] = ()
 
 
 class FrameSource(Protocol):

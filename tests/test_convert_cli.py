@@ -32,12 +32,15 @@ def tracked(siamtrack, weights, tmp_path):
     return tmp_path / "a.json"
 
 
-def trajectory(path: Path, frames: int = 4, name: str = "demo", label: str = "bug") -> Path:
+def trajectory(
+    path: Path, frames: int = 4, name: str = "demo", label: str = "bug", lost: tuple[int, ...] = ()
+) -> Path:
     """A trajectory of DEMO that nobody tracked."""
     header = TrackHeader(SourceInfo(name, (640, 360)), "m", "", "1", labels=(label,))
     with open_writer(str(path), header, overwrite=True) as writer:
         for index in range(frames):
-            writer.write([TrackPoint(index, index / 25, Box(10, 20, 30, 40), 0.9, "tracked")])
+            state = "lost" if index in lost else "tracked"
+            writer.write([TrackPoint(index, index / 25, Box(10, 20, 30, 40), 0.9, state)])
     return path
 
 
@@ -84,6 +87,34 @@ def test_convert_names_every_file(siamtrack, tmp_path):
     done = siamtrack("convert", trajectory(tmp_path / "j.json", frames=9), "--to", "yolo", "-o", "yy/")
     assert done.code == 0 and done.err == ""
     assert len(done.out.splitlines()) == 10 and all((tmp_path / name).exists() for name in done.out.split())
+
+
+def test_convert_keeps_lost_frames_unless_they_are_dropped(siamtrack, tmp_path):
+    path = trajectory(tmp_path / "j.json", frames=5, lost=(1, 2))
+    assert siamtrack("convert", path, "--to", "mot", "-o", "all.txt").err == ""
+    assert len((tmp_path / "all.txt").read_text().splitlines()) == 5
+    done = siamtrack("convert", path, "--to", "webvtt", "-o", "some.vtt", "--drop-lost")
+    assert (done.code, done.out, done.err) == (0, "some.vtt\n", "2 of 5 frames left out as lost\n")
+    cues = [line for line in (tmp_path / "some.vtt").read_text().splitlines() if "-->" in line]
+    assert cues[0] == "00:00:00.000 --> 00:00:00.040"  # not on through the lost frames
+    assert cues[1] == "00:00:00.120 --> 00:00:00.160"
+    done = siamtrack("convert", path, "--to", "yolo", "-o", "y/", "--drop-lost")
+    assert done.code == 0 and len(list((tmp_path / "y/labels").iterdir())) == 3
+
+
+def test_run_keeps_lost_frames_in_mot_lines_unless_they_are_dropped(siamtrack, tmp_path):
+    params = tmp_path / "params.toml"
+    params.write_text("lost_below = 1.0\nfound_above = 1.0\n")
+    command = ("run", DEMO, "--params", params, "--box", BOX, "--end", "6f")
+    done = siamtrack(*command, "-o", "all.txt", "-o", "all.json")
+    states = [point["state"] for point in json.loads((tmp_path / "all.json").read_text())["points"]]
+    assert states == ["init", *["lost"] * 5], done.err
+    assert len((tmp_path / "all.txt").read_text().splitlines()) == 6
+    done = siamtrack(*command, "-o", "some.txt", "--drop-lost")
+    assert done.code == 0 and "5 of 6 frames left out as lost" in done.err
+    assert len((tmp_path / "some.txt").read_text().splitlines()) == 1
+    done = siamtrack(*command, "-o", "some.json", "--drop-lost")
+    assert done.code == 2 and "--drop-lost is for .txt (MOT)" in done.err
 
 
 def test_convert_to_stdout(siamtrack, start_siamtrack, tmp_path):

@@ -50,9 +50,10 @@ def trajectories(draw, targets=range(1, 4)):
     return Trajectory(TrackHeader(source, "m", "", "1", labels=labels), points, complete=True)
 
 
-def seen(trajectory):
-    """(frame, target) -> believed point."""
-    return {(p.index, p.target): p for p in trajectory.points if p.state not in ("lost", "absent")}
+def seen(trajectory, drop_lost=False):
+    """(frame, target) -> the point of every box that belongs into an export."""
+    left_out = ("lost", "absent") if drop_lost else ("absent",)
+    return {(p.index, p.target): p for p in trajectory.points if p.state not in left_out}
 
 
 def only(files):
@@ -65,20 +66,22 @@ def near(a, b, tolerance=2e-3):
 
 
 @relaxed
-@given(trajectories())
-def test_mot(trajectory):
-    rows = [list(map(float, line.split(","))) for line in only(FORMATS["mot"](trajectory)).splitlines()]
+@given(trajectories(), st.booleans())
+def test_mot(trajectory, drop_lost):
+    text = only(FORMATS["mot"](trajectory, drop_lost=drop_lost))
+    rows = [list(map(float, line.split(","))) for line in text.splitlines()]
     found = {(int(f) - 1, int(t)): (x - 1, y - 1, w, h, s) for f, t, x, y, w, h, s, *_ in rows}
-    assert found.keys() == seen(trajectory).keys() and all(len(row) == 10 for row in rows)
-    assert all(near(found[key], (*p.box, p.score)) for key, p in seen(trajectory).items())
+    expected = seen(trajectory, drop_lost)
+    assert found.keys() == expected.keys() and all(len(row) == 10 for row in rows)
+    assert all(near(found[key], (*p.box, p.score)) for key, p in expected.items())
 
 
 @relaxed
-@given(trajectories())
-def test_coco_with_its_own_reader(tmp_path_factory, trajectory):
+@given(trajectories(), st.booleans())
+def test_coco_with_its_own_reader(tmp_path_factory, trajectory, drop_lost):
     reader = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
     path = tmp_path_factory.mktemp("coco") / "a.json"
-    path.write_text(only(FORMATS["coco"](trajectory)))
+    path.write_text(only(FORMATS["coco"](trajectory, drop_lost=drop_lost)))
     data = reader.COCO(path)
     names = [trajectory.header.labels[t] or f"target {t + 1}" for t in range(len(trajectory.header.labels))]
     found = {}
@@ -87,16 +90,20 @@ def test_coco_with_its_own_reader(tmp_path_factory, trajectory):
         (category,) = data.loadCats(annotation["category_id"])
         assert category["name"] == names[annotation["track_id"] - 1]
         assert image["file_name"] == f"clip/{image['frame_id']:06d}.jpg"
-        found[image["frame_id"], annotation["track_id"]] = annotation["bbox"]
-    assert len(data.getImgIds()) == len({p.index for p in trajectory.points})
-    assert found.keys() == seen(trajectory).keys()
-    assert all(near(found[key], p.box) for key, p in seen(trajectory).items())
+        found[image["frame_id"], annotation["track_id"]] = annotation
+    kept = {p.index for p in trajectory.points if not (drop_lost and p.state == "lost")}
+    assert {image["frame_id"] for image in data.loadImgs(data.getImgIds())} == kept
+    expected = seen(trajectory, drop_lost)
+    assert found.keys() == expected.keys()
+    for key, point in expected.items():
+        assert near(found[key]["bbox"], point.box) and found[key]["score"] == point.score
+        assert found[key]["attributes"] == {"state": point.state}
 
 
 @relaxed
-@given(trajectories())
-def test_cvat(trajectory):
-    root = ElementTree.fromstring(only(FORMATS["cvat"](trajectory)))
+@given(trajectories(), st.booleans())
+def test_cvat(trajectory, drop_lost):
+    root = ElementTree.fromstring(only(FORMATS["cvat"](trajectory, drop_lost=drop_lost)))
     assert root.findtext("version") == "1.1" and root.findtext("meta/task/mode") == "interpolation"
     assert root.findtext("meta/task/original_size/width") == str(WIDTH)
     labels = {label.findtext("name") for label in root.iterfind("meta/task/labels/label")}
@@ -108,9 +115,17 @@ def test_cvat(trajectory):
         for box in track:
             a, b, c, d = (float(box.get(side)) for side in ("xtl", "ytl", "xbr", "ybr"))
             if box.get("outside") == "0":
-                found[int(box.get("frame")), int(track.get("id")) + 1] = (a, b, c - a, d - b)
-    assert found.keys() == seen(trajectory).keys()
-    assert all(near(found[key], p.box) for key, p in seen(trajectory).items())
+                values = {attribute.get("name"): attribute.text for attribute in box}
+                place = (a, b, c - a, d - b)
+                found[int(box.get("frame")), int(track.get("id")) + 1] = (place, values)
+    expected = seen(trajectory, drop_lost)
+    assert found.keys() == expected.keys()
+    for key, point in expected.items():
+        place, values = found[key]
+        assert near(place, point.box)
+        assert values == {"state": point.state, "score": f"{point.score:.4f}"}
+    declared = root.findall("meta/task/labels/label/attributes/attribute/name")
+    assert {name.text for name in declared} == {"state", "score"}
 
 
 def test_cvat_track_that_ends_early_goes_outside():
@@ -122,9 +137,9 @@ def test_cvat_track_that_ends_early_goes_outside():
 
 
 @relaxed
-@given(trajectories())
-def test_labelstudio(trajectory):
-    (task,) = json.loads(only(FORMATS["labelstudio"](trajectory)))
+@given(trajectories(), st.booleans())
+def test_labelstudio(trajectory, drop_lost):
+    (task,) = json.loads(only(FORMATS["labelstudio"](trajectory, drop_lost=drop_lost)))
     assert task["data"] == {"video": "clip"}
     found = {}
     for number, region in enumerate(task["predictions"][0]["result"], start=1):
@@ -134,23 +149,25 @@ def test_labelstudio(trajectory):
             assert step["time"] == pytest.approx((step["frame"] - 1) / 25)
             if step["enabled"]:
                 found[step["frame"] - 1, number] = [step[side] for side in ("x", "y", "width", "height")]
-    assert found.keys() == seen(trajectory).keys()
+    expected = seen(trajectory, drop_lost)
+    assert found.keys() == expected.keys()
     scale = np.array([WIDTH, HEIGHT, WIDTH, HEIGHT]) / 100
-    assert all(near(found[key] * scale, p.box) for key, p in seen(trajectory).items())
+    assert all(near(found[key] * scale, p.box) for key, p in expected.items())
 
 
 @relaxed
-@given(trajectories(targets=[1]))
-def test_yolo_is_the_visible_part(trajectory):
-    files = FORMATS["yolo"](trajectory)
+@given(trajectories(targets=[1]), st.booleans())
+def test_yolo_is_the_visible_part(trajectory, drop_lost):
+    files = FORMATS["yolo"](trajectory, drop_lost=drop_lost)
     (label,) = files.pop("classes.txt").splitlines()
     assert label == (trajectory.header.labels[0] or "target 1")
-    assert set(files) == {f"labels/clip_{p.index:06d}.txt" for p in trajectory.points}
-    for point in trajectory.points:
+    kept = [p for p in trajectory.points if not (drop_lost and p.state == "lost")]
+    assert set(files) == {f"labels/clip_{p.index:06d}.txt" for p in kept}
+    for point in kept:
         text = files[f"labels/clip_{point.index:06d}.txt"]
         x0, y0 = max(point.box.x, 0), max(point.box.y, 0)
         x1, y1 = min(point.box.x + point.box.w, WIDTH), min(point.box.y + point.box.h, HEIGHT)
-        if point.state in ("lost", "absent") or min(x1 - x0, y1 - y0) <= 0:
+        if point.state == "absent" or min(x1 - x0, y1 - y0) <= 0:
             assert text == ""
             continue
         number, *values = map(float, text.split())
@@ -192,19 +209,22 @@ def test_vot_run_comes_back(tmp_path_factory, trajectory):
 
 
 @relaxed
-@given(trajectories())
-def test_webvtt_with_a_reader(tmp_path_factory, trajectory):
+@given(trajectories(), st.booleans())
+def test_webvtt_with_a_reader(tmp_path_factory, trajectory, drop_lost):
     reader = pytest.importorskip("webvtt", reason="webvtt-py is not installed")
     path = tmp_path_factory.mktemp("vtt") / "a.vtt"
-    path.write_text(only(FORMATS["webvtt"](trajectory)))
+    path.write_text(only(FORMATS["webvtt"](trajectory, drop_lost=drop_lost)))
     found = {}
     for caption in reader.read(path):
         for box in json.loads(caption.text):
             assert caption.start_in_seconds == int(box["frame"] / 25)
             assert caption.end > caption.start
-            found[box["frame"], box["target"]] = [box[side] for side in "xywh"]
-    assert found.keys() == seen(trajectory).keys()
-    assert all(near(found[key], p.box) for key, p in seen(trajectory).items())
+            found[box["frame"], box["target"]] = box
+    expected = seen(trajectory, drop_lost)
+    assert found.keys() == expected.keys()
+    for key, point in expected.items():
+        assert near([found[key][side] for side in "xywh"], point.box)
+        assert (found[key]["score"], found[key]["state"]) == (point.score, point.state)
 
 
 def test_several_targets_are_several_sequences():
@@ -232,13 +252,21 @@ def test_what_cannot_be_said_is_refused(format, indices, says):
 
 
 @relaxed
-@given(trajectories())
-def test_run_writes_the_same_mot_lines(tmp_path_factory, trajectory):
+@given(trajectories(), st.booleans())
+def test_run_writes_the_same_mot_lines(tmp_path_factory, trajectory, drop_lost):
     path = tmp_path_factory.mktemp("mot") / "a.txt"
-    with open_writer(str(path), trajectory.header, overwrite=False) as writer:
+    with open_writer(str(path), trajectory.header, overwrite=False, drop_lost=drop_lost) as writer:
         for index in range(max(p.index for p in trajectory.points) + 1):
             writer.write([p for p in trajectory.points if p.index == index])
-    assert path.read_text() == only(FORMATS["mot"](trajectory))
+    assert path.read_text() == only(FORMATS["mot"](trajectory, drop_lost=drop_lost))
+
+
+def test_benchmark_files_drop_no_frame():
+    header = TrackHeader(SourceInfo("clip", (WIDTH, HEIGHT)), "", "", "")
+    points = tuple(TrackPoint(i, None, Box(1, 2, 3, 4), 1.0, "lost") for i in range(2))
+    with pytest.raises(InputError, match="a line for every frame") as refused:
+        FORMATS["otb"](Trajectory(header, points, True), drop_lost=True)
+    assert refused.value.hint == "leave out --drop-lost"
 
 
 def test_files_are_not_replaced_unasked(tmp_path):
@@ -251,3 +279,40 @@ def test_files_are_not_replaced_unasked(tmp_path):
     assert not (tmp_path / "a/b.txt").exists()
     with pytest.raises(InputError, match="2 files"):
         placed(files, file=tmp_path / "one", folder=Path())
+
+
+def images(files, indices):
+    """A trajectory of one target in some of the images of a folder."""
+    source = SourceInfo("gap", (WIDTH, HEIGHT), count=len(files), files=files)
+    points = tuple(TrackPoint(i, None, Box(10 + i, 20, 30, 40), 0.5, "tracked") for i in indices)
+    return Trajectory(TrackHeader(source, "m", "", "1"), points, complete=True)
+
+
+GAP = ("img_1000.png", "img_1001.png", "img_1004.png", "sub/img 1005.JPG")
+
+
+def test_exports_name_the_images_themselves():
+    trajectory = images(GAP, (0, 2, 3))
+    document = json.loads(only(FORMATS["coco"](trajectory)))
+    assert [image["file_name"] for image in document["images"]] == [GAP[0], GAP[2], GAP[3]]
+    assert set(FORMATS["yolo"](trajectory)) == {
+        "labels/img_1000.txt",
+        "labels/img_1004.txt",
+        "labels/sub/img 1005.txt",
+        "classes.txt",
+    }
+    root = ElementTree.fromstring(only(FORMATS["cvat"](trajectory)))
+    assert root.findtext("meta/task/mode") == "annotation" and root.find("track") is None
+    found = {image.get("name"): image.find("box").get("xtl") for image in root.iterfind("image")}
+    assert found == {GAP[0]: "10.000", GAP[2]: "12.000", GAP[3]: "13.000"}
+    assert [image.get("id") for image in root.iterfind("image")] == ["0", "2", "3"]
+
+
+def test_yolo_cannot_label_two_images_of_one_stem():
+    with pytest.raises(InputError, match="two images have one name but for the suffix"):
+        FORMATS["yolo"](images(("a.png", "a.jpg"), (0, 1)))
+
+
+def test_more_frames_than_images_are_refused():
+    with pytest.raises(InputError, match="gap: frame 4 of 4 images"):
+        FORMATS["coco"](images(GAP, (4,)))

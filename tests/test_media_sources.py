@@ -119,6 +119,18 @@ def test_contract(opened: tuple[str, Callable[..., FrameSource]]) -> None:
         assert kind == "stdin" or info.count == pytest.approx(30, abs=2) or kind == "variable"
 
 
+def test_images_keep_their_names(made: dict[str, str], tmp_path: Path) -> None:
+    for source in (made["folder"], made["pattern"]):
+        info, _ = read(open_source(source))
+        assert info.files == tuple(f"f{number}.png" for number in range(1, 31))
+    for place in ("b/1.png", "a/sub/2.png", "a/10.png"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / place), clips.image(0))
+    assert read(open_source(f"{tmp_path}/**/*.png"))[0].files == ("a/10.png", "a/sub/2.png", "b/1.png")
+    assert read(open_source(f"{tmp_path}/a/10.png"))[0].files == ("10.png",)
+    assert read(open_source(made["mp4"]))[0].files == ()
+
+
 def test_cut(opened: tuple[str, Callable[..., FrameSource]]) -> None:
     """A stretch keeps the indices and the pictures of the whole source."""
     kind, open_it = opened

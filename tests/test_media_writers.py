@@ -45,6 +45,9 @@ headers = st.builds(
         fps=st.none() | st.fractions(Fraction(1, 10), 1000),
         count=st.none() | st.integers(0, 10**6),
         rotation=st.sampled_from([0, 90, 180, 270]),
+        files=st.sampled_from(
+            [(), ("img_1000.png", 'a "b", c\n.png', "sub/x.png", "a\udcff.png", "..a.png", "ü.png")]
+        ),
     ),
     model=st.text(max_size=10),
     weights_sha256=st.text("0123456789abcdef", max_size=64),
@@ -280,6 +283,27 @@ def test_a_wrong_point_is_named_by_its_line(tmp_path: Path) -> None:
     path.write_text("\n".join(lines))
     with pytest.raises(InputError, match=f"line {number + 1}"):
         read_trajectory(path)
+
+
+@pytest.mark.parametrize("name", ["../a.png", "/a.png", "a/../../b.png", "", "a\0.png", 5])
+def test_a_file_name_that_leads_elsewhere(tmp_path: Path, name: object) -> None:
+    path = tmp_path / "a.json"
+    with open_writer(str(path), header(), overwrite=False) as writer:
+        writer.write([point(0)])
+    document = json.loads(path.read_text())
+    document["source"]["files"] = [name]
+    path.write_text(json.dumps(document))
+    with pytest.raises(InputError, match=r"a\.json, line 1"):
+        read_trajectory(path)
+
+
+def test_a_table_names_the_images(tmp_path: Path) -> None:
+    source = SourceInfo("gap", (96, 64), count=2, files=("img 1.png", 'img "2", b.png'))
+    with open_writer(str(tmp_path / "a.csv"), replace(header(), source=source), overwrite=False) as writer:
+        writer.write([point(1)])
+    with (tmp_path / "a.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["frame"], row["state"], row["file"]) == ("1", "tracked", 'img "2", b.png')
 
 
 @pytest.mark.parametrize("suffix", [".json", ".jsonl"])

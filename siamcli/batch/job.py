@@ -32,7 +32,10 @@ __all__ = ["Job", "Recording", "describe", "starts_in"]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be done with one source; no targets means that the user is asked for one."""
+    """What is to be done with one source; no targets means that the user is asked for one.
+
+    `drop_lost` leaves lost frames out of MOT lines.
+    """
 
     source: str
     targets: tuple[Target, ...]
@@ -40,6 +43,7 @@ class Job:
     cut: Cut = field(default_factory=Cut)
     overwrite: bool = False
     encoding: VideoOptions = field(default_factory=VideoOptions)
+    drop_lost: bool = False
 
     @property
     def labels(self) -> tuple[str | None, ...]:
@@ -133,7 +137,14 @@ class Recording:
         for name in job.files:
             make_folder(Path(name).parent)
         audio = job.source if source_name(job.source).has_sound else None
-        sinks = Sinks(job.paths, self.header, overwrite=job.overwrite, audio=audio, options=job.encoding)
+        sinks = Sinks(
+            job.paths,
+            self.header,
+            overwrite=job.overwrite,
+            audio=audio,
+            options=job.encoding,
+            drop_lost=job.drop_lost,
+        )
         self._sinks = self._stack.enter_context(sinks)
         return self
 

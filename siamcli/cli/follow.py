@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from siamcli.batch.job import Job, Recording, describe, starts_in
 from siamcli.boxes import Box
 from siamcli.cli import console
+from siamcli.cli.outputs import left_out
 from siamcli.engines.cpu import leave_room
 from siamcli.errors import PickError
 from siamcli.frames import Frame
@@ -70,6 +71,8 @@ class _Run:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
         self._began = time.time()
+        self._points = 0
+        self._lost = 0
 
     def track(self, loop: Following, window: LiveWindow | None) -> None:
         """Record every frame that is followed.  Raises what tracking and recording raise."""
@@ -84,6 +87,8 @@ class _Run:
                 except StopIteration:
                     break
                 points = recording.write(frame, states)
+                self._points += len(points)
+                self._lost += sum(point.state == "lost" for point in points)
                 update(recording.frames, " ".join(f"{p.score:.2f} {p.state}" for p in points[:4]))
                 again = window.show(frame, points, header.labels) if window else None
         recording.check_all_begun()
@@ -104,6 +109,8 @@ class _Run:
                 shown = ", ".join(f"{a}-{b}" for a, b in intervals[:8])
                 more = f" and {len(intervals) - 8} more" if len(intervals) > 8 else ""
                 console.say(f"{name}: lost in frames {shown}{more}", style="yellow")
+        if recording.job.drop_lost:
+            console.say(left_out(self._lost, self._points, len(recording.header.labels)))
         written = [name for name in recording.job.files if self._is_new(Path(name))]
         if written:
             console.say(("kept, incomplete: " if error else "wrote ") + ", ".join(written))

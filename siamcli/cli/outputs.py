@@ -10,7 +10,7 @@ from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import OUTPUT_SUFFIXES, VIDEO_SUFFIXES
 from siamcli.parts import reporting
 
-__all__ = ["DEFAULT_SUFFIXES", "existing", "keep_apart", "output_paths"]
+__all__ = ["DEFAULT_SUFFIXES", "existing", "keep_apart", "left_out", "output_paths"]
 
 DEFAULT_SUFFIXES = (".mp4", ".json", ".csv")
 
@@ -76,3 +76,12 @@ def existing(paths: Sequence[str]) -> list[str]:
             if name != "-" and Path(name).exists():
                 there.append(name)
     return there
+
+
+def left_out(lost: int, total: int, targets: int) -> str:
+    """What --drop-lost did: `lost` of `total` points are not in the output.
+
+    >>> left_out(64, 113, targets=1), left_out(3, 20, targets=2)
+    ('64 of 113 frames left out as lost', '3 of 20 boxes left out as lost')
+    """
+    return f"{lost} of {total} {'frames' if targets == 1 else 'boxes'} left out as lost"

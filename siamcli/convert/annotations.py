@@ -1,47 +1,53 @@
-"""Formats of annotation tools and data sets: COCO, CVAT, Label Studio, YOLO.
+"""Formats of annotation tools and data sets: COCO, Label Studio, YOLO.
 
-Lost and absent frames carry no box, or one that is switched off where the format has a switch.
+Lost frames keep their box unless they are dropped.  Absent ones carry no box, or one that is switched off
+where the format has a switch.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Any
-from xml.etree import ElementTree
 
 from siamcli.boxes import clip_box
 from siamcli.convert.select import (
-    believed,
+    class_names,
+    frame_indices,
     frame_size,
     frame_times,
-    is_believed,
+    image_name,
+    is_visible,
     target_name,
     targets,
+    visible_points,
 )
+from siamcli.errors import InputError
 from siamcli.media.names import file_stem
-from siamcli.trajectory import TrackPoint, Trajectory
+from siamcli.trajectory import Trajectory
 
-__all__ = ["coco", "cvat", "labelstudio", "yolo"]
+__all__ = ["coco", "labelstudio", "yolo"]
 
 
-def coco(trajectory: Trajectory) -> dict[str, str]:
+def coco(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
     """COCO JSON with track_id, as in COCO-VID: an image per frame, a category per target's label.
 
-    Boxes are x, y, w, h, 0-based.  Images are called NAME/000000.jpg by frame index.
-    Source: https://cocodataset.org/#format-data
+    Boxes are x, y, w, h, 0-based; `score` and `attributes` (the state) go beyond COCO, as datumaro and
+    CVAT write them.  Images have their own names; frames of a video are called NAME/000000.jpg.
+    Source: https://cocodataset.org/#format-data,
+    https://openvinotoolkit.github.io/datumaro/stable/docs/data-formats/formats/coco.html
     """
     width, height = frame_size(trajectory)
     name = trajectory.header.source.name
-    categories = _classes(trajectory)
-    indices = sorted({point.index for point in trajectory.points})
+    categories = class_names(trajectory)
+    indices = frame_indices(trajectory, drop_lost=drop_lost)
     document = {
         "info": {"description": f"{name}, tracked by siamtrack {trajectory.header.version}".strip()},
         "videos": [{"id": 1, "name": name, "width": width, "height": height}],
         "images": [
             {
                 "id": index + 1,
-                "file_name": f"{name}/{index:06d}.jpg",
+                "file_name": image_name(trajectory, index) or f"{name}/{index:06d}.jpg",
                 "width": width,
                 "height": height,
                 "video_id": 1,
@@ -61,67 +67,19 @@ def coco(trajectory: Trajectory) -> dict[str, str]:
                 "area": round(point.box.area, 3),
                 "iscrowd": 0,
                 "score": round(point.score, 4),
+                "attributes": {"state": point.state},
             }
-            for number, point in enumerate(believed(trajectory), start=1)
+            for number, point in enumerate(visible_points(trajectory, drop_lost=drop_lost), start=1)
         ],
     }
     return {f"{name}.coco.json": json.dumps(document, indent=1) + "\n"}
 
 
-def cvat(trajectory: Trajectory) -> dict[str, str]:
-    """CVAT for video 1.1: a track per target; `outside` where it is lost, absent or has ended.
-
-    Corners are 0-based.  Source: https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/
-    """
-    width, height = frame_size(trajectory)
-    name = trajectory.header.source.name
-    last = max(point.index for point in trajectory.points) if trajectory.points else 0
-    root = ElementTree.Element("annotations")
-    _text(root, "version", "1.1")
-    task = ElementTree.SubElement(ElementTree.SubElement(root, "meta"), "task")
-    _text(task, "name", name.encode(errors="replace").decode())  # a file's name may be no UTF-8
-    _text(task, "size", str(last + 1))
-    _text(task, "mode", "interpolation")
-    _text(task, "start_frame", "0")
-    _text(task, "stop_frame", str(last))
-    labels = ElementTree.SubElement(task, "labels")
-    for label in _classes(trajectory):
-        _text(ElementTree.SubElement(labels, "label"), "name", label)
-    size = ElementTree.SubElement(task, "original_size")
-    _text(size, "width", str(width))
-    _text(size, "height", str(height))
-    for number, (target, points) in enumerate(targets(trajectory).items()):
-        label = target_name(trajectory, target)
-        track = ElementTree.SubElement(root, "track", id=str(number), label=label, source="auto")
-        for point in points:
-            if point.box.valid:
-                track.append(_cvat_box(point.index, point, outside=not is_believed(point)))
-        final = points[-1]
-        if final.index < last and final.box.valid:
-            track.append(_cvat_box(final.index + 1, final, outside=True))
-    ElementTree.indent(root)
-    text = ElementTree.tostring(root, encoding="unicode")
-    return {f"{name}.cvat.xml": f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'}
-
-
-def _cvat_box(frame: int, point: TrackPoint, *, outside: bool) -> ElementTree.Element:
-    x, y, w, h = point.box
-    sides = {"xtl": x, "ytl": y, "xbr": x + w, "ybr": y + h}
-    corners = {key: f"{value:.3f}" for key, value in sides.items()}
-    box = ElementTree.Element("box", frame=str(frame), keyframe="1", outside=str(int(outside)))
-    for key, value in {"occluded": "0", "z_order": "0", **corners}.items():
-        box.set(key, value)
-    return box
-
-
-def _text(parent: ElementTree.Element, tag: str, text: str) -> None:
-    ElementTree.SubElement(parent, tag).text = text
-
-
-def labelstudio(trajectory: Trajectory) -> dict[str, str]:
+def labelstudio(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
     """Label Studio's video object tracking: a task whose prediction has a region per target.
 
-    Boxes are in percent of the frame, frames count from 1, `enabled` is false where the target is lost.
+    Boxes are in percent of the frame, frames count from 1, `enabled` is false where the target is absent
+    or dropped as lost.
     The labelling configuration names the tags `box` (VideoRectangle) and `video`.
     Source: https://labelstud.io/tags/videorectangle
     """
@@ -133,7 +91,7 @@ def labelstudio(trajectory: Trajectory) -> dict[str, str]:
         sequence = [
             {
                 "frame": point.index + 1,
-                "enabled": is_believed(point),
+                "enabled": is_visible(point, drop_lost=drop_lost),
                 "rotation": 0,
                 "x": round(100 * point.box.x / width, 5),
                 "y": round(100 * point.box.y / height, 5),
@@ -157,30 +115,34 @@ def labelstudio(trajectory: Trajectory) -> dict[str, str]:
     return {f"{name}.labelstudio.json": json.dumps([task], indent=1) + "\n"}
 
 
-def yolo(trajectory: Trajectory) -> dict[str, str]:
-    """YOLO: labels/NAME_000000.txt per frame index and classes.txt.
+def yolo(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
+    """YOLO: labels/IMAGE.txt per image, for a video labels/NAME_000000.txt per frame, and classes.txt.
 
-    `class cx cy w h` as fractions of the frame, clipped to it; a frame without a target has an empty
-    file, which the format reads as background.  Source: https://docs.ultralytics.com/datasets/detect/
+    `class cx cy w h` as fractions of the frame, clipped to it; there is no score, as Ultralytics refuses
+    labels of six columns.  A frame without a target has an empty file, which the format reads as
+    background.  Source: https://docs.ultralytics.com/datasets/detect/
     """
     width, height = frame_size(trajectory)
     name = trajectory.header.source.name
-    classes = _classes(trajectory)
-    lines: dict[int, list[str]] = {point.index: [] for point in trajectory.points}
-    for point in believed(trajectory):
+    classes = class_names(trajectory)
+    indices = frame_indices(trajectory, drop_lost=drop_lost)
+    paths = {index: _label_path(trajectory, index) for index in indices}
+    texts = dict.fromkeys(paths.values(), "")
+    if len(texts) < len(paths):
+        raise InputError(
+            f"{name}: two images have one name but for the suffix",
+            hint="YOLO has one label file for both: rename one of them",
+        )
+    for point in visible_points(trajectory, drop_lost=drop_lost):
         box = clip_box(point.box, (width, height))
         if box.valid:
             (cx, cy), label = box.center, target_name(trajectory, point.target)
             values = (cx / width, cy / height, box.w / width, box.h / height)
-            lines[point.index].append(" ".join([str(classes.index(label)), *(f"{v:.6f}" for v in values)]))
-    files = {f"labels/{file_stem(name)}_{index:06d}.txt": _lines(rows) for index, rows in lines.items()}
-    return {**files, "classes.txt": _lines(classes)}
+            row = " ".join([str(classes.index(label)), *(f"{v:.6f}" for v in values)])
+            texts[paths[point.index]] += f"{row}\n"
+    return {**texts, "classes.txt": "".join(f"{label}\n" for label in classes)}
 
 
-def _lines(rows: Sequence[str]) -> str:
-    return "".join(f"{row}\n" for row in rows)
-
-
-def _classes(trajectory: Trajectory) -> list[str]:
-    """The labels of all targets, each once, in the order of the targets."""
-    return list(dict.fromkeys(target_name(trajectory, target) for target in targets(trajectory)))
+def _label_path(trajectory: Trajectory, index: int) -> str:
+    image = image_name(trajectory, index) or f"{file_stem(trajectory.header.source.name)}_{index:06d}.jpg"
+    return f"labels/{PurePosixPath(image).with_suffix('.txt')}"

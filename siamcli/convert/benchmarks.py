@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 
-from siamcli.convert.select import target_name, targets
+from siamcli.convert.select import Converter, target_name, targets
 from siamcli.errors import InputError
 from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.results import Track, run_text, track_texts
@@ -18,26 +18,26 @@ from siamcli.trajectory import TrackPoint, Trajectory
 __all__ = ["results_of", "vot"]
 
 
-def results_of(benchmark: str) -> Callable[[Trajectory], dict[str, str]]:
+def results_of(benchmark: str) -> Converter:
     """The converter to the official result format of `benchmark`."""
 
-    def convert(trajectory: Trajectory) -> dict[str, str]:
+    def convert(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
         spec = find_spec(benchmark)
         files: dict[str, str] = {}
-        for name, points in _sequences(trajectory).items():
+        for name, points in _sequences(trajectory, drop_lost=drop_lost).items():
             files.update(track_texts(spec, name, _track(points)))
         return files
 
     return convert
 
 
-def vot(trajectory: Trajectory) -> dict[str, str]:
+def vot(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
     """VOT: baseline/NAME/NAME_001.txt, 1 for the given box, then x,y,w,h.
 
     Without truth nobody knows of failures, so the run has none.
     """
     files = {}
-    for name, points in _sequences(trajectory).items():
+    for name, points in _sequences(trajectory, drop_lost=drop_lost).items():
         codes = np.full(len(points), TRACKED)
         codes[0] = STARTED
         run = VotRun(codes, np.full((len(points), 8), np.nan))
@@ -49,8 +49,12 @@ def _track(points: Sequence[TrackPoint]) -> Track:
     return Track(np.array([point.box for point in points]), np.array([point.score for point in points]))
 
 
-def _sequences(trajectory: Trajectory) -> dict[str, Sequence[TrackPoint]]:
-    """Sequence name -> one target's points; raises InputError where a frame is missing."""
+def _sequences(trajectory: Trajectory, *, drop_lost: bool) -> dict[str, Sequence[TrackPoint]]:
+    """Sequence name -> one target's points; raises InputError where a frame is missing or to be dropped."""
+    if drop_lost:
+        raise InputError(
+            "benchmark files have a line for every frame, lost or not", hint="leave out --drop-lost"
+        )
     every = targets(trajectory)
     stem = trajectory.header.source.name
     found = {}

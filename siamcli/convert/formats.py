@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from siamcli.convert.annotations import coco, cvat, labelstudio, yolo
+from siamcli.convert.annotations import coco, labelstudio, yolo
 from siamcli.convert.benchmarks import results_of, vot
+from siamcli.convert.cvat import cvat
+from siamcli.convert.select import Converter
 from siamcli.convert.text import mot, webvtt
 from siamcli.errors import InputError, OutputError
 from siamcli.parts import write_text
-from siamcli.trajectory import Trajectory
 
-__all__ = ["FORMATS", "Converter", "placed", "write_files"]
+__all__ = ["FORMATS", "placed", "write_files"]
 
-Converter = Callable[[Trajectory], dict[str, str]]
-"""Trajectory -> file name (with / for folders) -> text.  Raises InputError for what it cannot say."""
 
 FORMATS: dict[str, Converter] = {
     "mot": mot,

@@ -4,21 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import Protocol
 
 from siamcli.errors import InputError
 from siamcli.trajectory import TrackPoint, Trajectory
 
-__all__ = ["believed", "frame_size", "frame_times", "is_believed", "target_name", "targets"]
+__all__ = [
+    "Converter",
+    "class_names",
+    "frame_indices",
+    "frame_size",
+    "frame_times",
+    "image_name",
+    "is_visible",
+    "target_name",
+    "targets",
+    "visible_points",
+]
 
 
-def is_believed(point: TrackPoint) -> bool:
-    """True for a box that the tracker stands by: not lost, not absent."""
-    return point.state not in ("lost", "absent") and point.box.valid
+class Converter(Protocol):
+    """Trajectory -> file name (with / for folders) -> text.  Raises InputError for what it cannot say.
+
+    With `drop_lost` the boxes of lost frames are left out.
+    """
+
+    def __call__(self, trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]: ...
 
 
-def believed(trajectory: Trajectory) -> list[TrackPoint]:
-    """The points whose box may be imported as the place of the target."""
-    return [point for point in trajectory.points if is_believed(point)]
+def is_visible(point: TrackPoint, *, drop_lost: bool) -> bool:
+    """True for a point whose box belongs into an export: not absent, and not lost with `drop_lost`."""
+    return point.box.valid and point.state != "absent" and not (drop_lost and point.state == "lost")
+
+
+def visible_points(trajectory: Trajectory, *, drop_lost: bool) -> list[TrackPoint]:
+    """The points for which `is_visible` holds, in their order."""
+    return [point for point in trajectory.points if is_visible(point, drop_lost=drop_lost)]
+
+
+def frame_indices(trajectory: Trajectory, *, drop_lost: bool) -> list[int]:
+    """The frames that belong into a data set, in order.
+
+    With `drop_lost` a frame in which every target is lost is none of them: without a box it would
+    claim to be background.
+    """
+    return sorted({p.index for p in trajectory.points if not (drop_lost and p.state == "lost")})
 
 
 def targets(trajectory: Trajectory) -> Mapping[int, Sequence[TrackPoint]]:
@@ -33,6 +63,22 @@ def target_name(trajectory: Trajectory, target: int) -> str:
     """The label that the user gave, else `target N`."""
     labels = trajectory.header.labels
     return (labels[target - 1] if target <= len(labels) else None) or f"target {target}"
+
+
+def image_name(trajectory: Trajectory, index: int) -> str | None:
+    """What the image of a frame is called, None where the source is no image source.
+
+    Raises InputError when the trajectory names fewer images than it has frames.
+    """
+    files = trajectory.header.source.files
+    if files and index >= len(files):
+        raise InputError(f"{trajectory.header.source.name}: frame {index} of {len(files)} images")
+    return files[index] if files else None
+
+
+def class_names(trajectory: Trajectory) -> list[str]:
+    """The labels of all targets, each once, in the order of the targets."""
+    return list(dict.fromkeys(target_name(trajectory, target) for target in targets(trajectory)))
 
 
 def frame_size(trajectory: Trajectory) -> tuple[int, int]:

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import json
 
-from siamcli.convert.select import believed, frame_times, target_name
+from siamcli.convert.select import frame_times, target_name, visible_points
 from siamcli.media.records import mot_line, point_record
 from siamcli.trajectory import Trajectory
 
 __all__ = ["mot", "webvtt"]
 
 
-def mot(trajectory: Trajectory) -> dict[str, str]:
+def mot(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
     """MOTChallenge results: the same lines that `siamtrack run -o NAME.txt` writes.
 
     Source: https://motchallenge.net/instructions/
     """
-    text = "".join(mot_line(point_record(point)) for point in trajectory.points)
+    text = "".join(mot_line(point_record(point), drop_lost=drop_lost) for point in trajectory.points)
     return {f"{trajectory.header.source.name}.mot.txt": text}
 
 
-def webvtt(trajectory: Trajectory) -> dict[str, str]:
+def webvtt(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
     """WebVTT for `<track kind="metadata">`: a cue per frame, its text a JSON list of boxes.
 
     Source: https://www.w3.org/TR/webvtt1/
     """
     times = frame_times(trajectory) if trajectory.points else {}
     boxes: dict[int, list[dict[str, object]]] = {}
-    for point in believed(trajectory):
+    for point in visible_points(trajectory, drop_lost=drop_lost):
         record = point_record(point)
-        entry = {key: record[key] for key in ("frame", "target", "x", "y", "w", "h", "score")}
+        entry = {key: record[key] for key in ("frame", "target", "x", "y", "w", "h", "score", "state")}
         entry["label"] = target_name(trajectory, point.target)
         boxes.setdefault(point.index, []).append(entry)
     cues = ["WEBVTT\n"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -58,7 +59,8 @@ class ImageSequence(Source):
         first = next((image for path in paths if (image := _read(path)) is not None), None)
         if first is None:
             raise InputError(f"cannot decode {paths[0]}, nor any other image of {name}")
-        self.info = SourceInfo(name, (first.shape[1], first.shape[0]), None, len(paths))
+        size = (first.shape[1], first.shape[0])
+        self.info = SourceInfo(name, size, count=len(paths), files=_names(paths))
 
     def frames(self, cutter: Cutter) -> Iterator[Frame]:
         bad: list[Path] = []
@@ -81,6 +83,16 @@ class ImageSequence(Source):
 
     def close(self) -> None:
         """Nothing stays open between two images."""
+
+
+def _names(paths: Sequence[Path]) -> tuple[str, ...]:
+    """The paths as seen from the folder that holds them all.
+
+    >>> _names([Path("a/1/x.png"), Path("a/2/x.png")])
+    ('1/x.png', '2/x.png')
+    """
+    folder = os.path.commonpath([path.parent for path in paths])
+    return tuple(path.relative_to(folder).as_posix() for path in paths)
 
 
 def _read(path: Path) -> Image | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from pathlib import PurePosixPath
 from typing import Any, cast, get_args
 
 from siamcli.boxes import Box
@@ -55,13 +56,14 @@ def point_record(point: TrackPoint, labels: Sequence[str | None] = ()) -> Record
     }
 
 
-def mot_line(record: Mapping[str, Any]) -> str:
-    """A `point_record` as a line of MOTChallenge results, empty where the target is lost or absent.
+def mot_line(record: Mapping[str, Any], *, drop_lost: bool) -> str:
+    """A `point_record` as a line of MOTChallenge results, empty where the target is absent or dropped.
 
     frame,id,left,top,width,height,confidence,-1,-1,-1; frames, ids and pixels count from 1.
     """
     left, top, w, h = (record[key] for key in "xywh")
-    if record["state"] in ("lost", "absent") or None in (left, top, w, h):
+    left_out = ("lost", "absent") if drop_lost else ("absent",)
+    if record["state"] in left_out or None in (left, top, w, h):
         return ""
     place = f"{left + 1:.3f},{top + 1:.3f},{w:.3f},{h:.3f}"
     return f"{record['frame'] + 1},{record['target']},{place},{record['score']},-1,-1,-1\n"
@@ -110,6 +112,7 @@ def header_record(header: TrackHeader) -> Record:
             "fps": f"{source.fps.numerator}/{source.fps.denominator}" if source.fps else None,
             "count": source.count,
             "rotation": source.rotation,
+            **({"files": list(source.files)} if source.files else {}),
         },
         "model": header.model,
         "weights_sha256": header.weights_sha256,
@@ -127,6 +130,14 @@ def parse_label(value: str | None) -> str | None:
     return value
 
 
+def _file(value: str) -> str:
+    """`value`; raises ValueError for what is no path below a folder: outputs are named after it."""
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts or not path.name or "\0" in value:
+        raise ValueError(f"{value!a} is no name of a file in a folder")
+    return value
+
+
 def parse_header(record: Mapping[str, Any]) -> TrackHeader:
     """The inverse of `header_record`; raises ValueError, TypeError or KeyError."""
     if record["schema"] not in READ:
@@ -140,6 +151,7 @@ def parse_header(record: Mapping[str, Any]) -> TrackHeader:
             fps=Fraction(source["fps"]) if source["fps"] else None,
             count=source["count"],
             rotation=source["rotation"],
+            files=tuple(map(_file, source.get("files", ()))),
         ),
         model=record["model"],
         weights_sha256=record["weights_sha256"],

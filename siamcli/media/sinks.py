@@ -32,6 +32,7 @@ class Sinks:
     """Opens every path by its suffix; `write` adds one frame to each, in a thread of its own.
 
     `{target}` in the path of a trajectory stands for each target's label or number in turn.
+    `drop_lost` leaves lost frames out of formats without states.
 
     Used as a context manager: when an exception ends the block the outputs are finished and
     readable, and say that they are incomplete; with `whole` nothing is left of a video then, and an
@@ -47,8 +48,10 @@ class Sinks:
         audio: str | None = None,
         options: VideoOptions | None = None,
         whole: bool = False,
+        drop_lost: bool = False,
     ) -> None:
         self._labels = header.labels
+        self._drop_lost = drop_lost
         self._writers: list[tuple[TrackWriter, int | None]] = []  # and the target that it is for
         self._videos: list[VideoWriter] = []
         with ExitStack() as stack:
@@ -75,7 +78,7 @@ class Sinks:
         names = target_paths(path, header.labels)
         for number, name in enumerate(names, start=1):
             format = ".jsonl" if name == "-" else None
-            writer = open_writer(name, header, overwrite=overwrite, format=format)
+            writer = open_writer(name, header, overwrite=overwrite, format=format, drop_lost=self._drop_lost)
             target = None if names == [path] else number
             self._writers.append((stack.enter_context(writer), target))
 

@@ -25,12 +25,16 @@ __all__ = ["WRITERS", "TrackWriter", "open_writer"]
 class TrackWriter(Output):
     """Takes the points of one frame after the other; `close` ends the file and gives it its name.
 
-    Raises OutputError when the system refuses to write.
+    With `drop_lost` a format without states has no lines for lost frames.  Raises OutputError when the
+    system refuses to write.
     """
 
-    def __init__(self, file: TextIO, part: PartFile | None, header: TrackHeader) -> None:
+    def __init__(
+        self, file: TextIO, part: PartFile | None, header: TrackHeader, *, drop_lost: bool = False
+    ) -> None:
         self._file = file
         self._part = part
+        self._drop_lost = drop_lost
         self._lost = LostLog()
         self._frames = 0
         self._points = 0
@@ -127,18 +131,27 @@ class JsonLinesWriter(TrackWriter):
 
 
 class CsvWriter(TrackWriter):
-    """The points as a table; empty cells where a value is not known."""
+    """The points as a table; empty cells where a value is not known.
+
+    For an image source the last column is the name of the frame's file.
+    """
 
     def head(self, header: dict[str, Any]) -> str:
-        return ",".join(COLUMNS) + "\n"
+        self._files = header["source"].get("files")
+        return _row([*COLUMNS, *(["file"] if self._files else [])])
 
     def body(self, point: dict[str, Any], first: bool) -> str:
-        row = io.StringIO()
-        csv.writer(row, lineterminator="\n").writerow(point[name] for name in COLUMNS)
-        return row.getvalue()
+        file = [self._files[point["frame"]].encode(errors="replace").decode()] if self._files else []
+        return _row([*(point[name] for name in COLUMNS), *file])
 
     def tail(self, summary: dict[str, Any]) -> str:
         return ""
+
+
+def _row(cells: Sequence[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
 
 
 class MotWriter(TrackWriter):
@@ -148,7 +161,7 @@ class MotWriter(TrackWriter):
         return ""
 
     def body(self, point: dict[str, Any], first: bool) -> str:
-        return mot_line(point)
+        return mot_line(point, drop_lost=self._drop_lost)
 
     def tail(self, summary: dict[str, Any]) -> str:
         return ""
@@ -159,10 +172,13 @@ WRITERS: dict[str, type[TrackWriter]] = dict(
 )
 
 
-def open_writer(path: str, header: TrackHeader, *, overwrite: bool, format: str | None = None) -> TrackWriter:
+def open_writer(
+    path: str, header: TrackHeader, *, overwrite: bool, format: str | None = None, drop_lost: bool = False
+) -> TrackWriter:
     """A writer by the suffix of `path`, or by `format` (such as `.jsonl`); `-` is standard output.
 
-    Raises OutputError when the file exists, cannot be written, or has a suffix that nobody knows.
+    `drop_lost` is for formats without states.  Raises OutputError when the file exists, cannot be written,
+    or has a suffix that nobody knows.
     """
     suffix = format or Path(path).suffix.lower()
     if suffix not in WRITERS:
@@ -172,8 +188,8 @@ def open_writer(path: str, header: TrackHeader, *, overwrite: bool, format: str 
     if path == "-":
         if sys.stdout is None:
             raise OutputError("standard output is closed", hint="name a file")
-        return WRITERS[suffix](sys.stdout, None, header)
+        return WRITERS[suffix](sys.stdout, None, header, drop_lost=drop_lost)
     part = PartFile(Path(path), overwrite=overwrite)
     with reporting(part.target):
         file = part.path.open("w", encoding="utf-8", newline="\n")
-    return WRITERS[suffix](file, part, header)
+    return WRITERS[suffix](file, part, header, drop_lost=drop_lost)

@@ -85,6 +85,9 @@ def run(
     fail_if_lost: Annotated[
         bool, typer.Option("--fail-if-lost", help="Exit with 10 if a target was lost in any frame.")
     ] = False,
+    drop_lost: Annotated[
+        bool, typer.Option("--drop-lost", help="Leave lost frames out of .txt (MOT).")
+    ] = False,
     encoder: Annotated[
         EncoderName, typer.Option(help="H.264 encoder; auto takes a hardware encoder where one works.")
     ] = ENCODING.encoder,
@@ -117,6 +120,10 @@ def run(
     first, last = (None if text is None else parse_time(text) for text in (start, end))
     model = tracker.wanted()
     paths = output_paths(source, output or [], folder=output_dir, jsonl=jsonl, video=video)
+    if drop_lost and not any(Path(path).suffix.lower() == ".txt" for path in paths):
+        raise typer.BadParameter(
+            "--drop-lost is for .txt (MOT); the other outputs say the state of every frame"
+        )
     labels = [target.label for target in targets] or [None]
     files = [name for path in paths for name in target_paths(path, labels)]
     keep_apart(files, [source, *(str(p) for p in (box_file, model, tracker.params) if isinstance(p, Path))])
@@ -149,6 +156,7 @@ def run(
         cut=Cut(first, last, stride),
         overwrite=overwrite,
         encoding=VideoOptions(encoder, preset, crf),
+        drop_lost=drop_lost,
     )
     ask = picker(f"siamtrack: {source}", browser=pick_browser)
     summary = follow_source(job, tracker.load, picker=ask, show=show)
