@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -15,6 +16,7 @@ __all__ = [
     "damaged",
     "ffmpeg",
     "folder",
+    "header",
     "image",
     "number",
     "odd",
@@ -30,6 +32,15 @@ _BITS = 8
 def ffmpeg(*arguments: str, data: bytes = b"") -> None:
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *arguments]
     subprocess.run(command, input=data, check=True, capture_output=True)
+
+
+def header(path: Path) -> dict[str, int]:
+    """The fields of the H.264 stream's header (sequence parameter set) as they stand in the file."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path), "-map", "0:v", "-c", "copy"]
+    command += ["-bsf:v", "trace_headers", "-f", "null", "-"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    sequence = said.partition("Sequence Parameter Set")[2].partition("Picture Parameter Set")[0]
+    return {name: int(value) for name, value in re.findall(r"\d +(\w+) +[01]+ = (-?\d+)", sequence)}
 
 
 def image(index: int, size: tuple[int, int] = SIZE) -> np.ndarray:

@@ -290,6 +290,16 @@ def test_names_that_look_like_something_else(tmp_path: Path, monkeypatch: pytest
         assert len(read(open_source(name))[1]) == 3, name
 
 
+def test_a_rate_that_nobody_states_is_unknown(tmp_path: Path) -> None:
+    """As browsers record calls: the clock ticks 1000 times a second, the frames do not."""
+    times = "settb=1/1000,setpts='floor(N*1000/30+mod(N*7\\,5)*3+mod(N*3\\,7))':strip_fps=1"
+    options = ("-vf", times, "-fps_mode", "passthrough", "-enc_time_base", "1/1000", "-c:v", "libvpx")
+    info, frames = read(open_source(str(clips.constant(tmp_path / "call.webm", *options))))
+    assert info.fps is None
+    assert len(frames) == 30
+    assert frames[6].time == pytest.approx(0.210)
+
+
 def test_expected_count() -> None:
     info = SourceInfo("a", fps=Fraction(25), count=100)
     assert expected_count(info, Cut()) == 100

@@ -25,7 +25,7 @@ from siamcli.frames import Frame, SourceInfo
 from siamcli.media import encoders
 from siamcli.media.sinks import Sinks
 from siamcli.media.sources import open_source
-from siamcli.media.video import VideoWriter
+from siamcli.media.video import VideoOptions, VideoWriter
 from siamcli.times import TimePoint
 from siamcli.trajectory import TrackHeader, TrackPoint
 
@@ -85,6 +85,34 @@ def test_variable_rate_keeps_its_times(tmp_path: Path) -> None:
     given, back = copy(clips.variable(tmp_path / "a.mp4"), tmp_path / "out.mp4")
     assert [frame.time for frame in back] == pytest.approx([frame.time for frame in given], abs=0.001)
     assert "Duration: 00:00:02.27" in described(tmp_path / "out.mp4")  # the last frame, at 2.233, is seen too
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (3840, 2160)])
+@pytest.mark.parametrize("rate", [Fraction(25), Fraction(30), Fraction(30000, 1001)])
+@pytest.mark.parametrize("times", ["constant", "variable", "one frame"])
+def test_level_and_rate_are_what_players_in_hardware_take(tmp_path, size, rate, times) -> None:
+    """Also of frames so large that ffmpeg cannot guess the rate, and in Matroska, which states it."""
+    level = {720: 31, 1080: 40, 2160: 51}[size[1]]
+    path = tmp_path / ("out.mkv" if times == "variable" else "out.mp4")
+    delays = {"constant": [0, 0, 0, 0], "variable": [0, 0.004, 0.011, 0.002], "one frame": [0]}[times]
+    picture = np.full((size[1], size[0], 3), 90, np.uint8)
+    with VideoWriter(str(path), SourceInfo("made", size, rate), overwrite=False) as video:
+        for index, delay in enumerate(delays):
+            video.write(picture, float(index / rate + delay))
+    assert clips.header(path)["level_idc"] == level
+    if times != "one frame":
+        assert f" {float(rate):.5g} fps," in described(path)
+
+
+@pytest.mark.parametrize("preset", ["slow", "veryslow"])
+def test_slow_presets_keep_to_the_level(tmp_path, preset) -> None:
+    picture = np.full((1080, 1920, 3), 90, np.uint8)
+    options = VideoOptions(encoder="libx264", preset=preset)
+    info = SourceInfo("made", (1920, 1080), Fraction(30))
+    with VideoWriter(str(tmp_path / "out.mp4"), info, overwrite=False, options=options) as video:
+        for index in range(3):
+            video.write(picture, index / 30)
+    assert clips.header(tmp_path / "out.mp4")["level_idc"] == 40
 
 
 def test_odd_sizes_are_padded(tmp_path: Path) -> None:

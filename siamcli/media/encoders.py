@@ -35,6 +35,10 @@ _SMALL = 1280 * 720
 """Pixels below which x264 on one core keeps ahead of the networks, which need the others."""
 
 
+_MANY_REFERENCES = ("slow", "slower", "veryslow")
+"""Presets that look back at 5 to 16 pictures; players in hardware hold 4 of 1920x1080 (level 4.0)."""
+
+
 @dataclass(frozen=True, slots=True)
 class VideoOptions:
     """How the video is encoded: encoder, x264's preset and quality, and the rate of sources without one.
@@ -72,6 +76,8 @@ class Encoder:
             # the network aside
             threads = usable_cores() - (size[0] * size[1] < _SMALL)
             chosen += ["-preset", preset, "-threads", str(max(1, threads))]
+            if preset in _MANY_REFERENCES:
+                chosen += ["-refs", "4"]
         if self.filter is None:
             chosen += ["-pix_fmt", "yuv420p"]
         # VideoToolbox counts from 1 (worst) to 100 (best)

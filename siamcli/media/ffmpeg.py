@@ -23,7 +23,7 @@ _SHOWINFO = r"\[Parsed_showinfo_\S+ @ \w+\] \[info\] "
 _CONFIG = re.compile(r"config in time_base: (\d+/\d+), frame_rate: (\d+)/(\d+)")
 _FRAME = re.compile(_SHOWINFO + r"n: *\d+ pts: *(\S+) .* sar:(\d+)/(\d+) s:(\d+)x(\d+) ")
 _DURATION = re.compile(r"\[info\]   Duration: (\d+):(\d+):(\d+\.\d+),")
-_RATE = re.compile(r"\[info\]   Stream #0:\S+ Video: .*, ([\d.]+) fps,")
+_RATE = re.compile(r"\[info\]   Stream #0:\S+ Video: .*, ([\d.]+)(k?) fps,")
 _AUDIO = re.compile(r"\[info\]   Stream #0:\S+ Audio: (\w+)")
 _ROTATION = re.compile(r"\[info\] +(?:displaymatrix|Display Matrix): rotation of (-?[\d.]+) degrees")
 _ERROR = re.compile(r"\[(?:error|fatal)\] (.+)")
@@ -89,7 +89,10 @@ class DecodeLog:
             return Stamp(time, (int(match[4]), int(match[5])))
         if match := _CONFIG.search(line):  # a warning without an end of line may stand before it
             self._time_base = Fraction(match[1])
-            self.fps = Fraction(int(match[2]), int(match[3])) if int(match[3]) and int(match[2]) else None
+            fps = Fraction(int(match[2]), int(match[3])) if int(match[3]) and int(match[2]) else None
+            # for a rate that it does not know ffmpeg puts the ticks of the clock
+            unknown = self._rate is None and fps is not None and fps * self._time_base == 1
+            self.fps = None if unknown else fps
         elif self.damage is None and (match := (_DAMAGE if self._started else _CUT).search(line)):
             self.damage = match.string.rpartition("] ")[2]
         elif match := _ERROR.search(line):
@@ -102,7 +105,7 @@ class DecodeLog:
         if match := _DURATION.match(line):
             self._duration = 3600 * int(match[1]) + 60 * int(match[2]) + float(match[3])
         elif self._rate is None and (match := _RATE.match(line)):
-            self._rate = float(match[1])
+            self._rate = float(match[1]) * (1000 if match[2] else 1)
         elif self.audio is None and (match := _AUDIO.match(line)):
             self.audio = match[1]
         elif match := _ROTATION.match(line):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import struct
 import subprocess
 import tempfile
+from fractions import Fraction
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +15,7 @@ from siamcli.frames import Image, SourceInfo
 from siamcli.media.base import Output
 from siamcli.media.encoders import VideoOptions, encoder_named
 from siamcli.media.ffmpeg import LOG_OPTIONS, DecodeLog, ffmpeg_exe
+from siamcli.media.rawvideo import INPUT_OPTIONS, frame_header, stream_header
 from siamcli.parts import PartFile, reporting
 
 __all__ = ["MUXERS", "VideoOptions", "VideoWriter"]
@@ -47,10 +48,10 @@ class VideoWriter(Output):
         self._options = options or VideoOptions()
         self._rate = info.fps or self._options.fps
         self._pixel_aspect = info.pixel_aspect
-        # ticks per frame: fine enough for variable rates, exact for constant ones
-        self._ticks = 1
-        while self._rate.numerator * self._ticks < 90_000:
-            self._ticks *= 2
+        # fine enough for variable rates, and a whole number for each frame of constant ones
+        self._ticks_per_second = self._rate.numerator
+        while self._ticks_per_second < 90_000:
+            self._ticks_per_second *= 2
         self._audio = audio
         self._whole = whole
         suffix = Path(path).suffix.lower()
@@ -80,17 +81,17 @@ class VideoWriter(Output):
             )
         self._pts = self._next_pts(time)
         pixels = np.ascontiguousarray(image)
-        self._send(struct.pack("<IQ", pixels.nbytes, self._pts))
+        self._send(frame_header(pixels.nbytes, Fraction(self._pts, self._ticks_per_second)))
         self._send(pixels.data.cast("B"))
 
     def _next_pts(self, time: float | None) -> int:
-        step = self._rate.denominator * self._ticks  # one frame, in ticks
+        step = round(self._ticks_per_second / self._rate)  # one frame, in ticks
         if time is None:
             return self._pts + step if self._pts >= 0 else 0
         since = time - self._origin
         frame = round(since * self._rate)
         on_grid = abs(since - frame / self._rate) < SNAP
-        pts = frame * step if on_grid else round(since * self._rate.numerator * self._ticks)
+        pts = frame * step if on_grid else round(since * self._ticks_per_second)
         return max(pts, self._pts + 1)  # a player needs times that rise
 
     def close(self, complete: bool) -> None:
@@ -122,28 +123,23 @@ class VideoWriter(Output):
         self._part.commit()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # IVF is the smallest container whose frames carry timestamps: a header, then size and time
-        # before the pixels of each frame.
         encoder = encoder_named(self._options.encoder)
         filters = ["pad=ceil(iw/2)*2:ceil(ih/2)*2", "scale=out_color_matrix=bt709:out_range=tv"]
         filters.append(f"setsar={self._pixel_aspect}:max=65535")  # as large as H.264 can say it
         child = self._run(
             subprocess.PIPE,
             *encoder.before,
-            *("-f", "ivf", "-c:v", "rawvideo", "-i", "pipe:0"),
+            *(*INPUT_OPTIONS, "-i", "pipe:0"),
             *("-vf", ",".join([*filters, *([encoder.filter] if encoder.filter else [])])),
             *encoder.options(self._options.preset, self._options.crf, self._size),
             # without B-frames the last frame keeps its full duration when the rate varies
             *("-bf", "0"),
             *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
-            *("-fps_mode", "passthrough", "-enc_time_base", "demux"),
-            # raw frames have no duration; the muxer takes the last one's from here
-            *("-bsf:v", f"setts=duration={self._rate.denominator * self._ticks}"),
+            *("-fps_mode", "passthrough", "-enc_time_base", f"1/{self._ticks_per_second}"),
             *("-movflags", "+faststart", "-f", self._muxer, f"file:{self._part.path}"),
         )
         self._child = child
-        rate = self._rate.numerator * self._ticks
-        self._send(struct.pack("<4sHH4sHHIIII", b"DKIF", 0, 32, b"BGR\x18", *self._size, rate, 1, 0, 0))
+        self._send(stream_header(self._size, self._rate))
         return child
 
     def _run(self, stdin: int, *arguments: str) -> subprocess.Popen[bytes]:
@@ -173,7 +169,7 @@ class VideoWriter(Output):
             return
         frames = self._part.path
         mixed = frames.with_name(frames.name + ".audio")
-        end = (self._pts / self._ticks + self._rate.denominator) / self._rate.numerator
+        end = float(Fraction(self._pts, self._ticks_per_second) + 1 / self._rate)
         inputs = [
             "-i",
             f"file:{frames}",
