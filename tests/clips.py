@@ -6,8 +6,9 @@ import subprocess
 from pathlib import Path
 
 import cv2
-import imageio_ffmpeg
 import numpy as np
+
+from siamcli.media.ffmpeg import ffmpeg_exe
 
 __all__ = [
     "SIZE",
@@ -28,7 +29,7 @@ _BITS = 8
 
 
 def ffmpeg(*arguments: str, data: bytes = b"") -> None:
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *arguments]
+    command = [ffmpeg_exe(), "-y", "-loglevel", "error", *arguments]
     subprocess.run(command, input=data, check=True, capture_output=True)
 
 
