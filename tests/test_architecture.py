@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "load": "errors model tracker engines checkpoints",
     "bench": "errors parts toml boxes frames times trajectory tracker media",
     "convert": "errors parts boxes frames times trajectory media bench",
-    "train": "errors parts toml boxes frames ranges trajectory model tracker engines checkpoints media"
+    "train": "errors parts toml cores boxes frames ranges trajectory model tracker engines checkpoints media"
     " bench load",
     "__init__": "errors boxes frames trajectory model tracker engines checkpoints media load",
     "batch": "errors parts cores boxes frames times targets trajectory tracker media load __init__",
