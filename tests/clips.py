@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 import cv2
-import imageio_ffmpeg
 import numpy as np
+
+from siamcli.media.ffmpeg import ffmpeg_exe
 
 __all__ = [
     "SIZE",
@@ -30,13 +31,13 @@ _BITS = 8
 
 
 def ffmpeg(*arguments: str, data: bytes = b"") -> None:
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *arguments]
+    command = [ffmpeg_exe(), "-y", "-loglevel", "error", *arguments]
     subprocess.run(command, input=data, check=True, capture_output=True)
 
 
 def header(path: Path) -> dict[str, int]:
     """The fields of the H.264 stream's header (sequence parameter set) as they stand in the file."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path), "-map", "0:v", "-c", "copy"]
+    command = [ffmpeg_exe(), "-i", str(path), "-map", "0:v", "-c", "copy"]
     command += ["-bsf:v", "trace_headers", "-f", "null", "-"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     sequence = said.partition("Sequence Parameter Set")[2].partition("Picture Parameter Set")[0]

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "load": "model tracker engines checkpoints",
     "evaluation": "errors toml parts boxes frames times media",
     "convert": "errors parts boxes trajectory media evaluation",
-    "train": "errors toml parts boxes frames ranges model checkpoints evaluation",
+    "train": "errors toml cores parts boxes frames ranges model checkpoints evaluation",
     "batch": "errors version cores parts frames times targets trajectory tracker media load",
     "bench": "errors version cores parts boxes frames times trajectory model tracker engines"
     " drawing media evaluation",

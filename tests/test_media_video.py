@@ -12,7 +12,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import clips
-import imageio_ffmpeg
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,6 +22,7 @@ from siamcli.drawing.draw import COLORS, draw
 from siamcli.errors import InputError, OutputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media import encoders
+from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.media.sinks import Sinks
 from siamcli.media.sources import open_source
 from siamcli.media.video import VideoOptions, VideoWriter
@@ -48,13 +48,13 @@ def copy(source: Path, target: Path, start: int = 0, stride: int = 1) -> tuple[l
 
 
 def described(path: Path) -> str:
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(path)]
+    command = [ffmpeg_exe(), "-hide_banner", "-i", str(path)]
     return subprocess.run(command, capture_output=True, text=True, check=False).stderr
 
 
 def sound_seconds(path: Path) -> float:
     command = [
-        imageio_ffmpeg.get_ffmpeg_exe(),
+        ffmpeg_exe(),
         "-i",
         str(path),
         "-map",
@@ -334,9 +334,7 @@ def test_the_last_frame_of_a_short_video_lasts(tmp_path, frames):
     with VideoWriter(str(path), SourceInfo("short", (64, 48), Fraction(25)), overwrite=False) as video:
         for i in range(frames):
             video.write(np.full((48, 64, 3), 40 * i, np.uint8), i / 25)
-    said = subprocess.run(
-        [imageio_ffmpeg.get_ffmpeg_exe(), "-i", path], capture_output=True, text=True, check=False
-    ).stderr
+    said = subprocess.run([ffmpeg_exe(), "-i", path], capture_output=True, text=True, check=False).stderr
     assert f"Duration: 00:00:00.{4 * frames:02}" in said
 
 

@@ -86,3 +86,22 @@ def test_the_papers_schedule() -> None:
     assert rates[0] == pytest.approx(0.001)
     assert rates[-1] == pytest.approx(0.0005, rel=0.01)
     assert [backbone_trains(s, paper) for s in (0, 499, 500, 999)] == [False, False, True, True]
+
+
+def test_all_is_drawn_before_the_network_is_asked() -> None:
+    """What is drawn is uploaded, and an upload may wait for everything that a GPU was given before it."""
+    model = SiamRPN(SPEC)
+    loss = TrackerLoss(model, LossConfig(), TargetConfig())
+    draws = Draws(0, CPU)
+    states = []
+    model.backbone.register_forward_pre_hook(lambda *_: states.append(draws.get_state().tolist()))
+    batch = PairBatch(
+        torch.rand(1, 3, 127, 127),
+        torch.rand(1, 3, 255, 255),
+        torch.tensor([[0.0, 0.0, 64.0, 64.0]]),
+        torch.zeros(0, 2, dtype=torch.int64),
+    )
+    before = draws.get_state().tolist()
+    loss(batch, draws)
+    assert states == [draws.get_state().tolist()] * 2
+    assert states[0] != before

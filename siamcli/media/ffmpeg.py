@@ -10,8 +10,6 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-import imageio_ffmpeg
-
 from siamcli.errors import OutputError
 
 __all__ = ["LOG_OPTIONS", "DecodeLog", "Stamp", "ffmpeg_exe"]
@@ -37,9 +35,11 @@ _DAMAGE = re.compile(
 def ffmpeg_exe() -> str:
     """Path of the ffmpeg program; raises OutputError where there is none."""
     try:
+        import imageio_ffmpeg  # noqa: PLC0415 - images, training and timing do without it
+
         return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as error:
-        raise OutputError("no ffmpeg found", hint="reinstall the package imageio-ffmpeg") from error
+    except (ImportError, RuntimeError) as error:
+        raise OutputError("no ffmpeg found", hint="pip install --force-reinstall imageio-ffmpeg") from error
 
 
 class Stamp(NamedTuple):

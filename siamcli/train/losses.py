@@ -52,6 +52,8 @@ class TrackerLoss(nn.Module):
         if model.loc is None:
             nominal = self.anchors[2:, 0].expand(len(batch.boxes), 2)
             batch = batch._replace(boxes=torch.cat([batch.boxes[:, :2], nominal], 1))
+        # before the features are queued: a number that is drawn must not wait for a GPU to compute them
+        targets = make_targets(batch.boxes, self.anchors, self.targets, draws)
         z = [center_crop(f, model.spec.template_cells) for f in model.features(batch.exemplar)]
         x = model.features(batch.search)
         # the expensive parts do not depend on the pairing: negatives re-use both sides' features
@@ -61,7 +63,6 @@ class TrackerLoss(nn.Module):
         kernel_rows = torch.cat([rows, batch.other[:, 1]])
         kernels = tuple(k[kernel_rows] for k in model.cls.kernels(z))
         cls = _paired(model.cls, kernels, x, search_rows).float()
-        targets = make_targets(batch.boxes, self.anchors, self.targets, draws)
         cls_loss = self._cls(cls, targets.positive, targets.negative, batch)
         if model.loc is None:
             return {"total": cls_loss, "cls": cls_loss}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import cv2
 import numpy as np
 
 from siamcli.boxes import Box, clip_box
+from siamcli.cores import usable_cores
 from siamcli.frames import Image
 from siamcli.train.store import Picture, Skip
 
@@ -36,20 +39,37 @@ class Entry:
 
 
 def load(entries: Iterable[Entry | Skip], limits: Limits) -> Iterator[Picture | Skip]:
-    """Decode the images of all entries; one that does not decode is skipped."""
-    for entry in entries:
-        if isinstance(entry, Skip):
-            yield entry
-            continue
-        image = cv2.imread(str(entry.file), cv2.IMREAD_COLOR)
-        if image is None:
-            yield Skip(str(entry.file), "unreadable image")
-            continue
+    """Decode the images of all entries, some ahead in threads; one that does not decode is skipped."""
+    cores = usable_cores()
+    waiting: deque[tuple[Entry | Skip, Future[Image | None]]] = deque()
+    with ThreadPoolExecutor(cores) as threads:  # OpenCV decodes outside the interpreter's lock
+        for entry in entries:
+            waiting.append((entry, threads.submit(_decoded, entry)))
+            if len(waiting) > 2 * cores:  # no more than that: decoded images are large
+                yield from _pictures(*waiting.popleft(), limits)
+        while waiting:
+            yield from _pictures(*waiting.popleft(), limits)
+
+
+def _decoded(entry: Entry | Skip) -> Image | None:
+    if isinstance(entry, Skip):
+        return None
+    image = cv2.imread(str(entry.file), cv2.IMREAD_COLOR)
+    return None if image is None else np.asarray(image, np.uint8)
+
+
+def _pictures(entry: Entry | Skip, decoded: Future[Image | None], limits: Limits) -> Iterator[Picture | Skip]:
+    image = decoded.result()
+    if isinstance(entry, Skip):
+        yield entry
+    elif image is None:
+        yield Skip(str(entry.file), "unreadable image")
+    else:
         objects = entry.objects
         if entry.relative:
             height, width = image.shape[:2]
             objects = [(n, Box(b.x * width, b.y * height, b.w * width, b.h * height)) for n, b in objects]
-        yield from picture(np.asarray(image, np.uint8), objects, str(entry.file), limits)
+        yield from picture(image, objects, str(entry.file), limits)
 
 
 def picture(

@@ -15,6 +15,9 @@ from siamcli.frames import Image
 
 __all__ = ["Footage", "Picture", "Skip", "Track", "collect"]
 
+_BLOCK = 2**24
+"""Pixels, 48 MiB: above what malloc keeps for later when it is freed."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
@@ -74,7 +77,7 @@ class Footage:
 
 def collect(sources: Iterable[Iterable[Picture | Skip]]) -> Footage:
     """Read every source to its end.  Raises DatasetError when nothing usable is left."""
-    images: list[Image | None] = []
+    pixels = _Pixels()
     skipped: list[Skip] = []
     means: list[tuple[float, ...]] = []
     tracks: list[Track] = []
@@ -85,8 +88,8 @@ def collect(sources: Iterable[Iterable[Picture | Skip]]) -> Footage:
                 skipped.append(item)
                 continue
             for name, box in item.objects:
-                seen.setdefault(name, []).append((len(images), box))
-            images.append(item.image)
+                seen.setdefault(name, []).append((len(means), box))
+            pixels.add(item.image)
             means.append(cv2.mean(item.image)[:3])
         tracks += [
             Track(name, number, tuple(i for i, _ in hits), tuple(b for _, b in hits))
@@ -97,12 +100,43 @@ def collect(sources: Iterable[Iterable[Picture | Skip]]) -> Footage:
             f"no usable image with a box in the training data ({len(skipped)} skipped)",
             hint=f"first reason: {skipped[0].where}: {skipped[0].reason}" if skipped else "check the paths",
         )
-    size = torch.tensor([i.shape[1::-1] for i in images if i is not None])
+    size = torch.tensor(pixels.sizes)
     count = size.prod(1)
     start = count.cumsum(0) - count
-    pixels = torch.empty((int(count.sum()), 3), dtype=torch.uint8)
-    for index, (first, length) in enumerate(zip(start.tolist(), count.tolist(), strict=True)):
-        image, images[index] = images[index], None  # freed one by one: the peak stays at one copy
-        assert image is not None
-        pixels[first : first + length] = torch.from_numpy(image.reshape(-1, 3))
-    return Footage(pixels, start, size, torch.tensor(means), tuple(tracks), tuple(skipped))
+    return Footage(pixels.joined(), start, size, torch.tensor(means), tuple(tracks), tuple(skipped))
+
+
+class _Pixels:
+    """The pixels of images as they come, kept in blocks until it is known how many there are.
+
+    An image of its own would be freed in small pieces, of which the system gets few back; blocks are so
+    large that it gets each back at once.  So never much more than one copy is in memory.
+    """
+
+    def __init__(self) -> None:
+        self.sizes: list[tuple[int, int]] = []  # width, height
+        self._blocks: list[Tensor] = []
+        self._free = 0  # pixels at the end of the last block
+
+    def add(self, image: Image) -> None:
+        """Copy an image."""
+        height, width = image.shape[:2]
+        self.sizes.append((width, height))
+        left = torch.from_numpy(image.reshape(-1, 3))
+        while len(left):
+            if not self._free:
+                self._blocks.append(torch.empty((_BLOCK, 3), dtype=torch.uint8))
+                self._free = _BLOCK
+            first = _BLOCK - self._free
+            taken = min(self._free, len(left))
+            self._blocks[-1][first : first + taken] = left[:taken]
+            self._free -= taken
+            left = left[taken:]
+
+    def joined(self) -> Tensor:
+        """All of them, (P, 3); nothing is left here."""
+        count = len(self._blocks) * _BLOCK - self._free
+        whole = torch.empty((count, 3), dtype=torch.uint8)
+        for part in torch.split(whole, _BLOCK):
+            part.copy_(self._blocks.pop(0)[: len(part)])
+        return whole
