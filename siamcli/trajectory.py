@@ -9,7 +9,7 @@ from typing import Literal
 from siamcli.boxes import Box
 from siamcli.frames import SourceInfo
 
-__all__ = ["LostLog", "PointSource", "TrackHeader", "TrackPoint", "TrackState", "Trajectory"]
+__all__ = ["LostIntervals", "PointSource", "TrackHeader", "TrackPoint", "TrackState", "Trajectory"]
 
 TrackState = Literal["init", "tracked", "lost", "found", "absent"]
 """init: the given box. tracked: believed. lost: not believed. found: the first believed frame after
@@ -62,7 +62,7 @@ class Trajectory:
     complete: bool
 
 
-class LostLog:
+class LostIntervals:
     """First and last frame index of every stretch in which a target was lost, as points arrive."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class LostLog:
     def intervals(self) -> dict[int, tuple[tuple[int, int], ...]]:
         """Target -> its lost stretches so far; targets that were never lost have none.
 
-        >>> log = LostLog()
+        >>> log = LostIntervals()
         >>> for i, state in enumerate(["init", "lost", "lost", "found", "lost"]):
         ...     log.add(TrackPoint(i, None, Box(0, 0, 1, 1), 0.5, state))
         >>> log.intervals()

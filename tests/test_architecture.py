@@ -28,19 +28,20 @@ MAY_IMPORT = {
     "tracker": "errors boxes frames times trajectory model",
     "engines": "errors toml cores parts frames model tracker",
     "checkpoints": "errors toml parts model",
-    "drawing": "boxes frames trajectory",
-    "media": "errors cores parts boxes frames times trajectory drawing",
     "load": "model tracker engines checkpoints",
+    "drawing": "boxes frames trajectory",
+    "media": "errors cores parts boxes frames times trajectory",
+    "session": "errors version cores parts boxes frames times targets trajectory tracker load drawing media",
     "evaluation": "errors toml parts boxes frames times media",
     "convert": "errors parts boxes trajectory media evaluation",
     "train": "errors toml cores parts boxes frames ranges model checkpoints evaluation",
-    "batch": "errors version cores parts frames times targets trajectory tracker media load",
-    "bench": "errors version cores parts boxes frames times trajectory model tracker engines"
-    " drawing media evaluation",
-    "__init__": "version boxes frames tracker media load",
+    "batch": "errors version cores parts frames times targets load media session",
+    "bench": "errors version cores parts boxes frames times targets trajectory model tracker"
+    " engines load drawing media session evaluation",
+    "__init__": "version boxes frames tracker load media",
     "ui": "errors parts boxes frames trajectory drawing media batch",
     "cli": "errors version toml cores parts boxes frames times targets model tracker engines"
-    " checkpoints media load evaluation convert train batch bench ui",
+    " checkpoints load media session evaluation convert train batch bench ui",
     "__main__": "cli",
 }
 ONLY_IN = {

@@ -23,9 +23,9 @@ from siamcli.errors import InputError, OutputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media import encoders
 from siamcli.media.ffmpeg import ffmpeg_exe
-from siamcli.media.sinks import Sinks
 from siamcli.media.sources import open_source
 from siamcli.media.video import VideoOptions, VideoWriter
+from siamcli.session.outputs import Outputs
 from siamcli.times import TimePoint
 from siamcli.trajectory import TrackHeader, TrackPoint
 
@@ -238,7 +238,7 @@ def test_an_interrupt_at_the_last_moment_costs_nothing(tmp_path: Path, monkeypat
     try:
         with (
             pytest.raises(KeyboardInterrupt),
-            Sinks([str(tmp_path / "a.mp4")], TrackHeader(INFO, "", "", ""), overwrite=False) as sinks,
+            Outputs([str(tmp_path / "a.mp4")], TrackHeader(INFO, "", "", ""), overwrite=False) as sinks,
         ):
             for index in range(7):
                 sinks.write(Frame(index, None, clips.image(index)), ())

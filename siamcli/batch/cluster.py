@@ -12,10 +12,10 @@ from threading import Thread
 from typing import Any
 
 from siamcli.batch.interleave import Begun, Ended, track_all
-from siamcli.batch.job import Job
 from siamcli.errors import DeviceError, SiamtrackError
 from siamcli.load import load_tracker
 from siamcli.media.kinds import source_name
+from siamcli.session.job import Job
 
 __all__ = ["ClipWorker", "Recipe", "track_on_ray"]
 

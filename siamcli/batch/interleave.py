@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from siamcli.batch.job import Job, Recording, describe, starts_in
 from siamcli.cores import usable_cores
 from siamcli.errors import InputError, SiamtrackError
-from siamcli.frames import Frame, FrameSource
+from siamcli.frames import Frame
 from siamcli.load import LoadedTracker
-from siamcli.media.prefetch import prefetch
-from siamcli.media.sources import open_source
-from siamcli.tracker.follow import Start, States, advance
-from siamcli.tracker.tracker import Tracker
+from siamcli.session.job import Job
+from siamcli.session.session import Session, advance
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -77,71 +71,38 @@ def track_all(loaded: LoadedTracker, jobs: Iterable[Job | None], width: int) -> 
             yield from floor.tick()
 
 
-@dataclass(eq=False)
-class _Lane:
-    """One clip under way: frames come in, states go round, the recording goes out."""
-
-    job: Job
-    stack: ExitStack
-    source: FrameSource
-    frames: Iterator[Frame]
-    starts: Sequence[Start]
-    recording: Recording
-    states: States
-    began: float = field(default_factory=time.monotonic)
-
-    @property
-    def ready(self) -> bool:
-        """True when the next frame needs no waiting."""
-        return self.source.ready or not self.recording.frames
-
-    def end(self, error: BaseException | None) -> None:
-        """Finish the outputs, as complete or not; raises what then goes wrong, else `error`."""
-        if error is None:
-            try:
-                self.recording.check_all_begun()
-            except InputError as late:
-                error = late
-        if error is None:
-            self.stack.close()
-        else:
-            self.stack.__exit__(type(error), error, error.__traceback__)
-            raise error
+def _open(job: Job, loaded: LoadedTracker) -> Session:
+    return Session(job, lambda: loaded).__enter__()
 
 
-def _open(job: Job, loaded: LoadedTracker) -> _Lane:
-    with ExitStack() as stack:
-        source = open_source(job.source, start=job.cut.start, end=job.cut.end, stride=job.cut.stride)
-        source = stack.enter_context(prefetch(source))
-        frames = iter(source)
-        first = next(frames)
-        starts = starts_in(job, first)
-        header = describe(source.info, first, loaded, job.labels)
-        recording = stack.enter_context(Recording(job, header))
-        states: States = (None,) * len(starts)
-        kept = stack.pop_all()
-    return _Lane(job, kept, source, chain([first], frames), starts, recording, states)
+def _close(session: Session, error: BaseException | None) -> None:
+    """Finish the outputs, as complete or not; raises what then goes wrong, else `error`."""
+    if error is None:
+        session.__exit__(None, None, None)
+    else:
+        session.__exit__(type(error), error, error.__traceback__)
+        raise error
 
 
 class _Floor:
-    """The lanes: those that open, those that run, those that close."""
+    """The sessions: those that open, those that run, those that close."""
 
     def __init__(self, loaded: LoadedTracker, width: int) -> None:
         self._loaded = loaded
         self._width = width
         self._pool = ThreadPoolExecutor(2 * width, thread_name_prefix="clips")
-        self._opening: dict[Future[_Lane], Job] = {}
-        self._lanes: list[_Lane] = []
-        self._closing: dict[Future[None], _Lane] = {}
+        self._opening: dict[Future[Session], Job] = {}
+        self._running: list[Session] = []
+        self._closing: dict[Future[None], Session] = {}
 
     @property
     def has_room(self) -> bool:
         """Closing clips count by themselves: where encoding is the slow part they must not pile up."""
-        return len(self._opening) + len(self._lanes) < self._width and len(self._closing) <= self._width
+        return len(self._opening) + len(self._running) < self._width and len(self._closing) <= self._width
 
     @property
     def empty(self) -> bool:
-        return not (self._opening or self._lanes or self._closing)
+        return not (self._opening or self._running or self._closing)
 
     def begin(self, job: Job) -> None:
         """Open a clip in a thread."""
@@ -149,43 +110,43 @@ class _Floor:
 
     def tick(self) -> list[Ended]:
         """Advance every clip whose next frame is there; returns those that are over."""
-        if not self._lanes:
+        if not self._running:
             wait({**self._opening, **self._closing}, return_when=FIRST_COMPLETED)
         over: list[Ended] = []
         for opened in [future for future in self._opening if future.done()]:
             job, error = self._opening.pop(opened), opened.exception()
             if error is None:
-                self._lanes.append(opened.result())
+                self._running.append(opened.result())
             else:
                 over.append(Ended(job, error=_named(error)))
-        if self._lanes:
-            self._step([lane for lane in self._lanes if lane.ready] or self._lanes[:1])
+        if self._running:
+            self._step([session for session in self._running if session.ready] or self._running[:1])
         for closed in [future for future in self._closing if future.done()]:
             over.append(_ended(self._closing.pop(closed), closed.exception()))
         return over
 
-    def _step(self, lanes: Sequence[_Lane]) -> None:
-        fed: list[tuple[_Lane, Frame]] = []
-        for lane in lanes:
+    def _step(self, sessions: Sequence[Session]) -> None:
+        fed: list[tuple[Session, Frame]] = []
+        for session in sessions:
             try:
-                frame = next(lane.frames, None)
+                frame = session.read()
             except Exception as error:  # noqa: BLE001 - whatever its decoder meets is this clip's affair
-                self._end(lane, error)
+                self._end(session, error)
                 continue
             if frame is None:
-                self._end(lane, None)
+                self._end(session, None)
             else:
-                fed.append((lane, frame))
-        for lane, frame in self._advance(fed):
+                fed.append((session, frame))
+        for session, frame in self._advance(fed):
             try:
-                lane.recording.write(frame, lane.states)
+                session.write(frame)
             except Exception as error:  # noqa: BLE001 - so is what its outputs meet
-                self._end(lane, error)
+                self._end(session, error)
 
-    def _advance(self, fed: Sequence[tuple[_Lane, Frame]]) -> Sequence[tuple[_Lane, Frame]]:
+    def _advance(self, fed: Sequence[tuple[Session, Frame]]) -> Sequence[tuple[Session, Frame]]:
         """Track the frames; returns those that could be tracked."""
         try:
-            _track(self._loaded.tracker, fed)
+            advance(self._loaded.tracker, fed)
         except InputError as error:
             if len(fed) == 1:
                 self._end(fed[0][0], error)
@@ -194,9 +155,9 @@ class _Floor:
             return [one for pair in fed for one in self._advance([pair])]
         return fed
 
-    def _end(self, lane: _Lane, error: BaseException | None) -> None:
-        self._lanes.remove(lane)
-        self._closing[self._pool.submit(lane.end, error)] = lane
+    def _end(self, session: Session, error: BaseException | None) -> None:
+        self._running.remove(session)
+        self._closing[self._pool.submit(_close, session, error)] = session
 
     def __enter__(self) -> Self:
         return self
@@ -209,22 +170,16 @@ class _Floor:
     ) -> None:
         for future in self._opening:
             if not future.cancel() and future.exception() is None:
-                self._lanes.append(future.result())
-        for lane in list(self._lanes):
-            self._end(lane, error or InputError("stopped"))
+                self._running.append(future.result())
+        for session in list(self._running):
+            self._end(session, error or InputError("stopped"))
         self._pool.shutdown(wait=True)
 
 
-def _track(tracker: Tracker, fed: Sequence[tuple[_Lane, Frame]]) -> None:
-    after = advance(tracker, [(frame, lane.starts, lane.states) for lane, frame in fed])
-    for (lane, _), states in zip(fed, after, strict=True):
-        lane.states = states
-
-
-def _ended(lane: _Lane, error: BaseException | None) -> Ended:
-    lost = _frames(lane.recording.lost)
-    seconds = round(time.monotonic() - lane.began, 3)
-    return Ended(lane.job, lane.recording.frames, seconds, lost, _named(error) if error else None)
+def _ended(session: Session, error: BaseException | None) -> Ended:
+    lost = _frames(session.lost)
+    seconds = round(session.seconds, 3)
+    return Ended(session.job, session.frames, seconds, lost, _named(error) if error else None)
 
 
 def _frames(lost: Mapping[int, Sequence[tuple[int, int]]]) -> int:

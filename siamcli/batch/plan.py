@@ -13,12 +13,12 @@ from uuid import uuid4
 
 from siamcli.batch.clips import Clip, Shard, output_names
 from siamcli.batch.interleave import Ended
-from siamcli.batch.job import Job
 from siamcli.batch.manifest import Boxes
 from siamcli.batch.status import Entry
 from siamcli.errors import InputError, OutputError, SiamtrackError
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.kinds import path_from, source_name
+from siamcli.session.job import Job
 from siamcli.targets import Target
 from siamcli.version import __version__
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from siamcli.batch.interleave import Begun, Ended
-from siamcli.batch.job import Job
 from siamcli.batch.plan import Task, begun, decide, ended, refused
 from siamcli.batch.status import Entry, StatusFile
+from siamcli.session.job import Job
 
 __all__ = ["Policy", "Result", "TrackAll", "run_batch"]
 

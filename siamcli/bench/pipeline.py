@@ -16,26 +16,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from siamcli.boxes import Box
 from siamcli.drawing.draw import draw
 from siamcli.engines.cpu import leave_room
 from siamcli.frames import Frame, FrameSource, Image, SourceInfo
-from siamcli.media.prefetch import prefetch
-from siamcli.media.sinks import Sinks
+from siamcli.load import LoadedTracker
 from siamcli.media.sources import open_source
 from siamcli.media.video import VideoWriter
 from siamcli.model.siamrpn import Template
-from siamcli.times import TimePoint
+from siamcli.session.job import Job
+from siamcli.session.session import Session
+from siamcli.targets import parse_target
+from siamcli.times import Cut, TimePoint
 from siamcli.tracker.engine import Candidate, Engine
 from siamcli.tracker.follow import Start, follow, track_points
 from siamcli.tracker.locate import locate, search_grid
 from siamcli.tracker.tracker import Tracker
-from siamcli.trajectory import TrackHeader, TrackPoint
-from siamcli.version import __version__
+from siamcli.trajectory import TrackPoint
 
 __all__ = ["PipelineTimes", "time_pipeline"]
 
 T = TypeVar("T")
+
+TARGET = parse_target("37.5%,37.5%,25%,25%")
 
 _MEMORY = 2**29  # bytes of decoded frames
 
@@ -67,7 +69,7 @@ def time_pipeline(engine: Engine, source: str) -> PipelineTimes:
     decode, frames = _timed(lambda: _read(opened))
     count = len(frames)
     height, width = frames[0].image.shape[:2]
-    start = Start(Box.from_center(width / 2, height / 2, width / 4, height / 4))
+    start = Start(TARGET.box((width, height)))
     tracker = Tracker(engine)
     list(follow(tracker, frames[:2], [start]))  # compilation, capture, caches
     watched = _WatchedEngine(engine)
@@ -79,7 +81,7 @@ def time_pipeline(engine: Engine, source: str) -> PipelineTimes:
         frames.clear()  # a run does not hold them either
         end = TimePoint(frame=count)
         whole, _ = _timed(
-            lambda: _run(tracker, open_source(source, end=end), start, Path(folder) / "all.mp4")
+            lambda: _run(tracker, Job(source, (TARGET,), (str(Path(folder) / "all.mp4"),), Cut(end=end)))
         )
     stages = {
         "decode": decode,
@@ -160,12 +162,11 @@ def _draw_and_encode(
     return drawing, time.perf_counter() - begun - drawing
 
 
-def _run(tracker: Tracker, source: FrameSource, start: Start, path: Path) -> None:
-    """What `siamtrack run` does: decode ahead, track here, draw and encode behind."""
-    header = TrackHeader(source.info, "", "", __version__)
-    with prefetch(source) as frames, Sinks([str(path)], header, overwrite=True) as sinks:
-        for frame, states in follow(tracker, frames, [start]):
-            sinks.write(frame, track_points(frame, states))
+def _run(tracker: Tracker, job: Job) -> None:
+    """What `siamtrack run` does."""
+    with Session(job, lambda: LoadedTracker(tracker, "", "")) as session:
+        for _ in session:
+            pass
 
 
 def _milliseconds(seconds: float) -> float:

@@ -1,15 +1,12 @@
-"""Follow the targets of one source: from the parsed wishes of a user to finished outputs."""
+"""Track one source and tell people about it: boxes, progress, what was lost, what was written."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
-from itertools import chain
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from siamcli.batch.job import Job, Recording, describe, starts_in
 from siamcli.boxes import Box
 from siamcli.cli import console
 from siamcli.cli.outputs import left_out
@@ -17,10 +14,9 @@ from siamcli.engines.cpu import leave_room
 from siamcli.errors import PickError
 from siamcli.frames import Frame
 from siamcli.load import LoadedTracker
-from siamcli.media.prefetch import prefetch
-from siamcli.media.sources import expected_count, open_source
 from siamcli.media.suffixes import is_video
-from siamcli.tracker.follow import Following, Start, follow
+from siamcli.session.job import Job
+from siamcli.session.session import Session
 
 if TYPE_CHECKING:
     from siamcli.ui.pick import Ask
@@ -34,109 +30,56 @@ def follow_source(
 ) -> dict[str, Any]:
     """Track, write every output, report to people; returns the summary document.
 
-    `picker` is opened for a job without targets, once all else is ready.
-
-    Whatever stops it (a damaged source, Ctrl-C, a full disk), outputs that were begun are finished
-    and say that they are incomplete.
+    `picker` is opened for a job without targets.  Whatever stops it (a damaged source, Ctrl-C, a full
+    disk), outputs that were begun are finished and say that they are incomplete.
     """
     clock = console.Clock()
-    with ExitStack() as stack:
-        source = open_source(job.source, start=job.cut.start, end=job.cut.end, stride=job.cut.stride)
-        frames = stack.enter_context(prefetch(source))
-        rest = iter(frames)
-        first = next(rest)
+
+    def loaded() -> LoadedTracker:
         clock.lap("open the source and decode its first frame")
-        starts = _said(starts_in(job, first), job, first)
-        loaded = load()
+        _print_boxes(session)
+        tracker = load()
         if any(map(is_video, job.paths)):
-            leave_room(loaded.tracker.engine)
-        clock.lap(f"load {loaded.model} for {loaded.tracker.engine.name}")
-        console.tell(f"{loaded.model} on {loaded.tracker.engine.name}")
-        recording = Recording(job, describe(frames.info, first, loaded, job.labels))
-        run = _Run(recording)
-        stack.push(run.report)
-        stack.enter_context(recording)
-        clock.lap("open the outputs")
-        if not starts:  # nobody draws a box for a run that cannot begin
-            starts = _said([Start(_picked(job, first, picker))], job, first)
-        window = stack.enter_context(_live_window(job.source)) if show else None
-        run.track(follow(loaded.tracker, chain([first], rest), starts), window)
-    clock.lap(f"track {recording.frames} frames and finish the outputs")
-    return run.summary()
+            leave_room(tracker.tracker.engine)
+        clock.lap(f"load {tracker.model} for {tracker.tracker.engine.name}")
+        console.tell(f"{tracker.model} on {tracker.tracker.engine.name}")
+        return tracker
+
+    def ask(first: Frame) -> Box:
+        return _ask_for_box(job, first, picker)
+
+    session = Session(job, loaded, ask=ask)
+    try:
+        with session, _live_window(job.source, show) as window:
+            clock.lap("open the outputs")
+            _track(session, window)
+    except BaseException:
+        _report(session, stopped=True)
+        raise
+    _report(session, stopped=False)
+    clock.lap(f"track {session.frames} frames and finish the outputs")
+    return _summary(session)
 
 
-class _Run:
-    """One run in progress, as people see it: the bar, the lines at the end, the summary."""
-
-    def __init__(self, recording: Recording) -> None:
-        self._recording = recording
-        self._began = time.time()
-        self._points = 0
-        self._lost = 0
-
-    def track(self, loop: Following, window: LiveWindow | None) -> None:
-        """Record every frame that is followed.  Raises what tracking and recording raise."""
-        self._began = time.time()
-        recording = self._recording
-        header, job = recording.header, recording.job
-        with console.progress(Path(job.source).name, expected_count(header.source, job.cut)) as update:
-            again: dict[int, Box] | None = None
-            while True:
-                try:
-                    frame, states = loop.send(again)
-                except StopIteration:
-                    break
-                points = recording.write(frame, states)
-                self._points += len(points)
-                self._lost += sum(point.state == "lost" for point in points)
-                update(recording.frames, " ".join(f"{p.score:.2f} {p.state}" for p in points[:4]))
-                again = window.show(frame, points, header.labels) if window else None
-        recording.check_all_begun()
-
-    def report(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Tell people how it went, also when it was stopped."""
-        recording = self._recording
-        seconds, frames = time.time() - self._began, recording.frames
-        if not frames:
-            return
-        rate = (
-            f"{frames} frame{'s' * (frames > 1)} in {seconds:.1f} s ({frames / max(seconds, 1e-9):.1f} fps)"
-        )
-        console.say(f"stopped: {rate}" if error else f"tracked {rate}")
-        for target, intervals in recording.lost.items():
-            if intervals:
-                name = recording.header.labels[target - 1] or f"target {target}"
-                shown = ", ".join(f"{a}-{b}" for a, b in intervals[:8])
-                more = f" and {len(intervals) - 8} more" if len(intervals) > 8 else ""
-                console.say(f"{name}: lost in frames {shown}{more}", style="yellow")
-        if recording.job.drop_lost:
-            console.say(left_out(self._lost, self._points, len(recording.header.labels)))
-        written = [name for name in recording.job.files if self._is_new(Path(name))]
-        if written:
-            console.say(("kept, incomplete: " if error else "wrote ") + ", ".join(written))
-
-    def _is_new(self, path: Path) -> bool:
-        # A full disk may have left nothing under the name, or the file that was there before.
-        return path.exists() and path.stat().st_mtime >= self._began
-
-    def summary(self) -> dict[str, Any]:
-        """The document that --json prints."""
-        recording, header = self._recording, self._recording.header
-        seconds = time.time() - self._began
-        return {
-            "source": recording.job.source,
-            "model": header.model,
-            "weights_sha256": header.weights_sha256,
-            "frames": recording.frames,
-            "seconds": round(seconds, 3),
-            "targets": [label or str(i) for i, label in enumerate(header.labels, start=1)],
-            "lost": {str(t): [list(i) for i in found] for t, found in recording.lost.items()},
-            "outputs": recording.job.files,
-            "complete": True,
-        }
+def _track(session: Session, window: LiveWindow | None) -> None:
+    """Track to the end, with a bar, and a window where one is wanted."""
+    with console.progress(Path(session.job.source).name, session.expected) as update:
+        for frame, points in session:
+            update(session.frames, " ".join(f"{p.score:.2f} {p.state}" for p in points[:4]))
+            picked = window.show(frame, points, session.header.labels) if window else None
+            for position, box in (picked or {}).items():
+                session.restart(position + 1, box)
 
 
-def _picked(job: Job, first: Frame, picker: AbstractContextManager[Ask]) -> Box:
+def _print_boxes(session: Session) -> None:
+    """The targets in pixels of the first frame."""
+    height, width = session.first.image.shape[:2]
+    for number, (start, label) in enumerate(zip(session.starts, session.job.labels, strict=False), start=1):
+        x, y, w, h = (f"{v:g}" for v in start.box)
+        console.say(f"{label or f'target {number}'}: box {x},{y},{w},{h} in a {width}x{height} frame")
+
+
+def _ask_for_box(job: Job, first: Frame, picker: AbstractContextManager[Ask]) -> Box:
     """The box that the user draws in the first frame.  Raises PickError."""
     with picker as ask:
         box = ask(first.image, f"siamtrack: {job.source}")
@@ -145,16 +88,50 @@ def _picked(job: Job, first: Frame, picker: AbstractContextManager[Ask]) -> Box:
     return box
 
 
-def _said(starts: list[Start], job: Job, first: Frame) -> list[Start]:
-    """The targets in pixels of the first frame, echoed to the user."""
-    height, width = first.image.shape[:2]
-    for number, (start, label) in enumerate(zip(starts, job.labels, strict=False), start=1):
-        x, y, w, h = (f"{v:g}" for v in start.box)
-        console.say(f"{label or f'target {number}'}: box {x},{y},{w},{h} in a {width}x{height} frame")
-    return starts
-
-
-def _live_window(title: str) -> LiveWindow:
+def _live_window(title: str, show: bool) -> AbstractContextManager[LiveWindow | None]:
+    if not show:
+        return nullcontext()
     from siamcli.ui.window import LiveWindow
 
     return LiveWindow(title)
+
+
+def _report(session: Session, *, stopped: bool) -> None:
+    """Tell people how it went, also when it was stopped."""
+    seconds, frames = session.seconds, session.frames
+    if not frames:
+        return
+    rate = f"{frames} frame{'s' * (frames > 1)} in {seconds:.1f} s ({frames / max(seconds, 1e-9):.1f} fps)"
+    console.say(f"stopped: {rate}" if stopped else f"tracked {rate}")
+    if session.dropped:
+        console.say(f"{session.dropped} frames came too fast and were left out", style="yellow")
+    labels = session.header.labels
+    for target, intervals in session.lost.items():
+        if intervals:
+            name = labels[target - 1] or f"target {target}"
+            shown = ", ".join(f"{a}-{b}" for a, b in intervals[:8])
+            more = f" and {len(intervals) - 8} more" if len(intervals) > 8 else ""
+            console.say(f"{name}: lost in frames {shown}{more}", style="yellow")
+    if session.job.drop_lost:
+        console.say(left_out(session.points_lost, session.points, len(labels)))
+    # A full disk may have left nothing under the name, or the file that was there before.
+    written = [n for n in session.job.files if Path(n).exists() and Path(n).stat().st_mtime >= session.began]
+    if written:
+        console.say(("kept, incomplete: " if stopped else "wrote ") + ", ".join(written))
+
+
+def _summary(session: Session) -> dict[str, Any]:
+    """The document that --json prints."""
+    header = session.header
+    return {
+        "source": session.job.source,
+        "model": header.model,
+        "weights_sha256": header.weights_sha256,
+        "frames": session.frames,
+        "dropped": session.dropped,
+        "seconds": round(session.seconds, 3),
+        "targets": [label or str(i) for i, label in enumerate(header.labels, start=1)],
+        "lost": {str(t): [list(i) for i in intervals] for t, intervals in session.lost.items()},
+        "outputs": session.job.files,
+        "complete": True,
+    }

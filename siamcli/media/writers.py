@@ -17,7 +17,7 @@ from siamcli.media.base import Output
 from siamcli.media.records import COLUMNS, header_record, mot_line, point_record
 from siamcli.media.suffixes import TRACK_SUFFIXES, VIDEO_SUFFIXES
 from siamcli.parts import PartFile, reporting
-from siamcli.trajectory import LostLog, TrackHeader, TrackPoint
+from siamcli.trajectory import LostIntervals, TrackHeader, TrackPoint
 
 __all__ = ["WRITERS", "TrackWriter", "open_writer"]
 
@@ -35,7 +35,7 @@ class TrackWriter(Output):
         self._file = file
         self._part = part
         self._drop_lost = drop_lost
-        self._lost = LostLog()
+        self._lost = LostIntervals()
         self._frames = 0
         self._points = 0
         self._open = True

@@ -30,8 +30,8 @@ def render(
 
     For example: siamtrack render video.mp4 video.tracked.json
     """
-    from siamcli.convert.drawn import draw_video
     from siamcli.media.readers import read_trajectory
+    from siamcli.session.render import draw_video
 
     target = output or Path(f"{source_name(video).stem}.rendered.mp4")
     keep_apart([str(target)], [video, str(trajectory)])

@@ -146,8 +146,8 @@ def run(
         else:
             require_display("leave out --show")
 
-    from siamcli.batch.job import Job
     from siamcli.cli.follow import follow_source
+    from siamcli.session.job import Job
 
     job = Job(
         source=source,

@@ -11,10 +11,9 @@ from pathlib import Path
 from siamcli.errors import InputError, OutputError
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
-from siamcli.media.sinks import Sinks
 from siamcli.media.sources import open_source
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
-from siamcli.parts import make_folder
+from siamcli.session.outputs import Outputs
 from siamcli.trajectory import Trajectory
 
 __all__ = ["draw_video"]
@@ -31,7 +30,6 @@ def draw_video(source: str, trajectory: Trajectory, target: Path, *, overwrite: 
         raise OutputError(f"{target} is no video", hint=f"known suffixes: {' '.join(VIDEO_SUFFIXES)}")
     ordered = sorted(trajectory.points, key=lambda point: (point.index, point.target))
     points = {index: tuple(found) for index, found in groupby(ordered, key=lambda point: point.index)}
-    make_folder(target.parent)
     with ExitStack() as stack:
         frames = stack.enter_context(prefetch(open_source(source)))
         info, size = frames.info, trajectory.header.source.size
@@ -43,7 +41,7 @@ def draw_video(source: str, trajectory: Trajectory, target: Path, *, overwrite: 
             )
         header = replace(trajectory.header, source=info)
         audio = source if source_name(source).has_sound else None
-        video = Sinks([str(target)], header, overwrite=overwrite, audio=audio, whole=True)
+        video = Outputs([str(target)], header, overwrite=overwrite, audio=audio, whole=True)
         sinks = stack.enter_context(video)
         last = -1
         damage: InputError | None = None

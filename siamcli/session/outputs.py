@@ -1,9 +1,10 @@
-"""All outputs of one source as one: trajectories by format, the annotated video."""
+"""The files of a job: trajectories by format, the annotated video."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
 from types import TracebackType
@@ -18,17 +19,18 @@ from siamcli.media.names import target_paths
 from siamcli.media.suffixes import is_video
 from siamcli.media.video import VideoWriter
 from siamcli.media.writers import TrackWriter, open_writer
-from siamcli.trajectory import TrackHeader, TrackPoint
+from siamcli.parts import make_folder
+from siamcli.trajectory import LostIntervals, TrackHeader, TrackPoint
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Sinks"]
+__all__ = ["Outputs"]
 
 DEPTH = 8  # frames that may wait to be drawn and encoded: enough to smooth, little memory
 
 
-class Sinks:
+class Outputs:
     """Opens every path by its suffix; `write` adds one frame to each, in a thread of its own.
 
     `{target}` in the path of a trajectory stands for each target's label or number in turn.
@@ -51,6 +53,7 @@ class Sinks:
         drop_lost: bool = False,
     ) -> None:
         self._labels = header.labels
+        self._lost = LostIntervals()
         self._drop_lost = drop_lost
         self._writers: list[tuple[TrackWriter, int | None]] = []  # and the target that it is for
         self._videos: list[VideoWriter] = []
@@ -59,6 +62,7 @@ class Sinks:
                 if is_video(path):
                     if "{target}" in path:
                         raise OutputError(f"{path}: a video shows all targets", hint="leave {target} out")
+                    make_folder(Path(path).parent)
                     video = VideoWriter(
                         path, header.source, overwrite=overwrite, audio=audio, options=options, whole=whole
                     )
@@ -71,16 +75,23 @@ class Sinks:
         self._found = False
         self._done = Event()
         self._queue: Queue[tuple[Frame, Sequence[TrackPoint]] | None] = Queue(DEPTH)
-        self._thread = Thread(target=self._work, name="sinks", daemon=True)
+        self._thread = Thread(target=self._work, name="outputs", daemon=True)
         self._thread.start()
 
     def _open_writers(self, stack: ExitStack, path: str, header: TrackHeader, *, overwrite: bool) -> None:
         names = target_paths(path, header.labels)
         for number, name in enumerate(names, start=1):
+            if name != "-":
+                make_folder(Path(name).parent)
             format = ".jsonl" if name == "-" else None
             writer = open_writer(name, header, overwrite=overwrite, format=format, drop_lost=self._drop_lost)
             target = None if names == [path] else number
             self._writers.append((stack.enter_context(writer), target))
+
+    @property
+    def lost(self) -> dict[int, tuple[tuple[int, int], ...]]:
+        """Target -> first and last frame of every stretch in which it was lost, as far as it is written."""
+        return self._lost.intervals()
 
     def write(self, frame: Frame, points: Sequence[TrackPoint]) -> None:
         """Add one frame and what was found in it."""
@@ -114,6 +125,8 @@ class Sinks:
         self._stack.__exit__(type(failure), failure, failure.__traceback__)
 
     def _write(self, frame: Frame, points: Sequence[TrackPoint]) -> None:
+        for point in points:
+            self._lost.add(point)
         for writer, target in self._writers:
             writer.write(points if target is None else [p for p in points if p.target == target])
         if self._videos:

@@ -1,0 +1,1 @@
+"""One source, its targets, its files."""

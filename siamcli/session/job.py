@@ -1,0 +1,90 @@
+"""The unit of work: one source, its targets, its outputs.  One for `run`, any number for `batch`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from siamcli.errors import InputError
+from siamcli.frames import Frame, FrameSource, SourceInfo
+from siamcli.media.encoders import VideoOptions
+from siamcli.media.names import target_paths
+from siamcli.media.sources import open_source
+from siamcli.targets import Target
+from siamcli.times import Cut, TimePoint
+from siamcli.tracker.follow import Start
+from siamcli.trajectory import TrackHeader
+from siamcli.version import __version__
+
+if TYPE_CHECKING:
+    from siamcli.load import LoadedTracker
+
+__all__ = ["Job", "make_header", "open_job", "resolve_targets"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be done with one source; no targets means that the user is asked for one.
+
+    `drop_lost` leaves lost frames out of MOT lines.
+    """
+
+    source: str
+    targets: tuple[Target, ...]
+    paths: tuple[str, ...]
+    cut: Cut = field(default_factory=Cut)
+    overwrite: bool = False
+    encoding: VideoOptions = field(default_factory=VideoOptions)
+    drop_lost: bool = False
+
+    @property
+    def labels(self) -> tuple[str | None, ...]:
+        """The targets' labels in order."""
+        return tuple(target.label for target in self.targets) or (None,)
+
+    @property
+    def files(self) -> list[str]:
+        """Every file that is written."""
+        return [name for path in self.paths if path != "-" for name in target_paths(path, self.labels)]
+
+
+def open_job(job: Job) -> FrameSource:
+    """Open the stretch of the source that the job is about; raises InputError."""
+    return open_source(job.source, start=job.cut.start, end=job.cut.end, stride=job.cut.stride)
+
+
+def resolve_targets(job: Job, frame: Frame) -> list[Start]:
+    """The targets in pixels of the first frame; raises InputError for a box or a time that does not fit."""
+    height, width = frame.image.shape[:2]
+    for target in job.targets:
+        if target.at is not None and _is_over(target.at, job.cut, frame):
+            raise InputError(
+                f"{job.source}: the time of {target.text!r} is before the first frame that is used",
+                hint="choose a later time for that box, or an earlier --start",
+            )
+    return [Start(target.box((width, height)), target.at) for target in job.targets]
+
+
+def _is_over(at: TimePoint, cut: Cut, first: Frame) -> bool:
+    """True when the cut begins after that moment."""
+    if cut.start is None:
+        return False  # a source may begin later than at 0 s
+    if at.seconds is None:
+        return at.frame is not None and at.frame < first.index
+    begin = first.time if cut.start.seconds is None else cut.start.seconds
+    return begin is not None and at.seconds < begin
+
+
+def make_header(
+    info: SourceInfo, first: Frame, loaded: LoadedTracker, labels: tuple[str | None, ...]
+) -> TrackHeader:
+    """The header of a trajectory: this source, tracked by these weights."""
+    height, width = first.image.shape[:2]
+    return TrackHeader(
+        source=replace(info, size=(width, height)),
+        model=loaded.model,
+        weights_sha256=loaded.sha256,
+        version=__version__,
+        params=asdict(loaded.tracker.engine.params),
+        labels=labels,
+    )

@@ -1,0 +1,165 @@
+"""A job under way: the one way from a source to its files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from siamcli.boxes import Box
+from siamcli.errors import InputError
+from siamcli.frames import Frame, SourceInfo
+from siamcli.media.kinds import source_name
+from siamcli.media.prefetch import prefetch
+from siamcli.media.sources import expected_count
+from siamcli.session.job import Job, make_header, open_job, resolve_targets
+from siamcli.session.outputs import Outputs
+from siamcli.tracker import follow
+from siamcli.tracker.follow import Start, States, track_points
+from siamcli.trajectory import TrackHeader, TrackPoint
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from siamcli.load import LoadedTracker
+    from siamcli.tracker.tracker import Tracker
+
+__all__ = ["Session", "advance"]
+
+
+class Session:
+    """Opens source and outputs, loads the tracker; then reads, tracks and writes frame by frame.
+
+        with Session(job, load) as session:
+            for frame, points in session:
+                session.restart(1, box)  # optional: begin a target anew in the frame just written
+
+    `load` is called when the source and its boxes are known to be good; `ask` gives the box of a job without
+    targets in the first frame.  An exception that leaves the block ends the outputs as incomplete.  Raises
+    InputError, OutputError, and what `load` and `ask` raise.
+    """
+
+    header: TrackHeader
+
+    def __init__(
+        self, job: Job, load: Callable[[], LoadedTracker], *, ask: Callable[[Frame], Box] | None = None
+    ) -> None:
+        self.job = job
+        self.began = time.time()
+        self.frames = 0
+        self.points = 0
+        self.points_lost = 0
+        self.starts: Sequence[Start] = ()
+        self.states: States = ()
+        self._load = load
+        self._ask = ask
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._source = stack.enter_context(prefetch(open_job(self.job)))
+            frames = iter(self._source)
+            self.first = next(frames)
+            self.starts = resolve_targets(self.job, self.first)
+            if not self.starts and self._ask is not None:
+                self.starts = [Start(self._ask(self.first))]
+            self.states = (None,) * len(self.starts)
+            self.loaded = self._load()
+            self.header = make_header(self._source.info, self.first, self.loaded, self.job.labels)
+            self._outputs = stack.enter_context(self._open_outputs())
+            self._stack = stack.pop_all()
+        self._frames = chain([self.first], frames)
+        self._last = self.first
+        self.began = time.time()
+        return self
+
+    def _open_outputs(self) -> Outputs:
+        job = self.job
+        return Outputs(
+            job.paths,
+            self.header,
+            overwrite=job.overwrite,
+            audio=job.source if source_name(job.source).has_sound else None,
+            options=job.encoding,
+            drop_lost=job.drop_lost,
+        )
+
+    def __exit__(self, *stopped: object) -> None:
+        self._stack.__exit__(*stopped)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[tuple[Frame, tuple[TrackPoint, ...]]]:
+        while (frame := self.read()) is not None:
+            advance(self.loaded.tracker, [(self, frame)])
+            yield frame, self.write(frame)
+
+    def read(self) -> Frame | None:
+        """The next frame; None at the end.  Raises InputError, also when a target's time never came."""
+        frame = next(self._frames, None)
+        if frame is None:
+            self._check_all_begun()
+        return frame
+
+    def write(self, frame: Frame) -> tuple[TrackPoint, ...]:
+        """Add a frame that was tracked to the outputs; returns its points."""
+        points = track_points(frame, self.states)
+        self._outputs.write(frame, points)
+        self._last = frame
+        self.frames += 1
+        self.points += len(points)
+        self.points_lost += sum(point.state == "lost" for point in points)
+        return points
+
+    def restart(self, target: int, box: Box) -> None:
+        """Begin a target (counted from 1) anew in the frame that was written last; raises InputError."""
+        state = self.loaded.tracker.start(self._last, box)
+        self.states = (*self.states[: target - 1], state, *self.states[target:])
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known of the source."""
+        return self._source.info
+
+    @property
+    def expected(self) -> int | None:
+        """How many frames there will be: an estimate, None where it cannot be known."""
+        return expected_count(self.info, self.job.cut)
+
+    @property
+    def seconds(self) -> float:
+        """Since the outputs were opened."""
+        return time.time() - self.began
+
+    @property
+    def ready(self) -> bool:
+        """True when the next frame needs no waiting."""
+        return self._source.ready or not self.frames
+
+    @property
+    def dropped(self) -> int:
+        """Frames of a live source that tracking was too slow for."""
+        return self._source.dropped
+
+    @property
+    def lost(self) -> dict[int, tuple[tuple[int, int], ...]]:
+        """Target -> first and last frame of every stretch in which it was lost; complete at the end."""
+        return self._outputs.lost
+
+    def _check_all_begun(self) -> None:
+        for target, state in zip(self.job.targets, self.states, strict=False):
+            if state is None:
+                raise InputError(
+                    f"{self.job.source}: no frame at the time of {target.text!r}",
+                    hint="choose an earlier time for that box",
+                )
+
+
+def advance(tracker: Tracker, due: Sequence[tuple[Session, Frame]]) -> None:
+    """Track the next frame of any number of sessions, all their targets in one batch.
+
+    Raises InputError for a box that does not fit its frame; then nothing has changed.
+    """
+    after = follow.advance(tracker, [(frame, session.starts, session.states) for session, frame in due])
+    for (session, _), states in zip(due, after, strict=True):
+        session.states = states
