@@ -21,7 +21,7 @@ from siamcli.evaluation.results import write_runs, write_track
 from siamcli.evaluation.sequence import Dataset, Sequence
 from siamcli.parts import reporting
 
-__all__ = ["Done", "evaluate", "finished", "kept"]
+__all__ = ["Done", "evaluate", "kept"]
 
 LOG = "run.jsonl"
 Make = Callable[[], Follower[Any]]

@@ -30,6 +30,7 @@ PIXELS = np.arange(51, dtype=np.float64)
 """Centre error 0, 1 ... 50 pixels; OTB quotes the value at 20."""
 NORMALISED = np.linspace(0, 0.5, 51)
 """Centre error over target size 0, 0.01 ... 0.5; LaSOT quotes the value at 0.2."""
+_PICKS = 98  # of the 100 confidence thresholds of VOT-LT; the other two are infinite (vot-toolkit, PySOT)
 
 
 def repair(predicted: Array, truth: Array) -> Array:
@@ -105,14 +106,12 @@ def success_rate(overlap: Array, threshold: float) -> float:
     return float((overlap > threshold).mean())
 
 
-def longterm_f(
-    overlaps: list[Array], scores: list[Array], visible: list[Mask], resolution: int = 100
-) -> tuple[float, float, float]:
+def longterm_f(overlaps: list[Array], scores: list[Array], visible: list[Mask]) -> tuple[float, float, float]:
     """Precision, recall and F of VOT-LT at the threshold of the best F; one array per sequence.
 
     `overlaps` are 0 where the target is absent, `scores` the tracker's confidences, NaN in the first frame:
     it counts as visible, but is nobody's answer, so that recall ends at (N - 1) / N.  Thresholds are -inf,
-    +inf and `resolution` - 2 picks at equal steps through the sorted scores of all sequences.  Precision
+    +inf and 98 picks at equal steps through the sorted scores of all sequences.  Precision
     is 1 where nothing is reported.  At -inf all frames with a score above 0 count (PySOT).
 
     >>> overlap, score, seen = np.array([0, 0.8, 0.6]), np.array([np.nan, 0.9, 0.2]), np.ones(3, bool)
@@ -120,8 +119,8 @@ def longterm_f(
     [0.7, 0.467, 0.56]
     """
     ordered = np.sort(np.concatenate(scores)[np.isfinite(np.concatenate(scores))])
-    step = max(len(ordered) // (resolution - 2), 1)
-    picks = ordered[step // 2 :: step][: resolution - 2][::-1]
+    step = max(len(ordered) // _PICKS, 1)
+    picks = ordered[step // 2 :: step][:_PICKS][::-1]
     best = (0.0, 0.0, 0.0)
     for threshold in (np.inf, *picks, -np.inf):
         precision, recall = [], []

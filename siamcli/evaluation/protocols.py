@@ -13,13 +13,13 @@ from siamcli.errors import DatasetError
 from siamcli.evaluation.overlap import box_corners, region_overlap
 from siamcli.evaluation.results import Track
 from siamcli.evaluation.sequence import Sequence
-from siamcli.evaluation.vot import FAILED, SKIPPED, STARTED, TRACKED, VotRun
+from siamcli.evaluation.vot import FAILED, RESTART_AFTER, SKIPPED, STARTED, TRACKED, VotRun
 from siamcli.frames import Frame
 from siamcli.media.folders import ImageSequence
 from siamcli.media.sources import open_source
 from siamcli.times import Cut, TimePoint
 
-__all__ = ["Follower", "State", "read_frames", "repeat_supervised", "run_once", "run_supervised"]
+__all__ = ["Follower", "read_frames", "repeat_supervised", "run_once"]
 
 
 class State(Protocol):
@@ -79,10 +79,8 @@ def run_once(tracker: Follower[S], frames: Iterable[Frame], box: Box) -> Track:
     return Track(np.array(boxes, np.float64), np.array(scores), np.array(seconds))
 
 
-def run_supervised(
-    tracker: Follower[S], frames: Iterable[Frame], sequence: Sequence, *, skip: int = 5
-) -> tuple[VotRun, Track]:
-    """VOT's reset-based experiment: the run fails where the overlap is 0, and starts anew `skip` frames on.
+def run_supervised(tracker: Follower[S], frames: Iterable[Frame], sequence: Sequence) -> tuple[VotRun, Track]:
+    """VOT's reset-based experiment: the run fails where the overlap is 0, and starts anew 5 frames on.
 
     The overlap is counted in pixels inside the image.
     """
@@ -110,7 +108,7 @@ def run_supervised(
         if region_overlap(corners, truth[i : i + 1], bound)[0] > 0:
             codes[i], boxes[i], regions[i] = TRACKED, state.box, corners[0]
         else:
-            codes[i], start = FAILED, i + skip
+            codes[i], start = FAILED, i + RESTART_AFTER
     return VotRun(codes, regions), Track(boxes, None, seconds)
 
 

@@ -16,7 +16,7 @@ from siamcli.evaluation.overlap import Array, box_corners, box_overlap, center_e
 from siamcli.evaluation.results import Track, read_runs, read_track
 from siamcli.evaluation.sequence import Dataset, Sequence
 
-__all__ = ["METRICS", "Rules", "Scores", "read_scores", "score"]
+__all__ = ["METRICS", "Scores", "read_scores", "score"]
 
 Rules = Literal["official", "pysot"]
 

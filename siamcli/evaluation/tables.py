@@ -7,17 +7,16 @@ import io
 import json
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
 from siamcli.evaluation.catalog import anchors
 from siamcli.evaluation.scoring import METRICS, Scores
 
-__all__ = ["FORMATS", "Table", "TableFormat", "compare", "render"]
+__all__ = ["compare", "render"]
 
 TableFormat = Literal["text", "json", "csv", "markdown", "latex"]
-FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from siamcli.evaluation.overlap import Array, region_overlap
 
 __all__ = [
     "FAILED",
+    "RESTART_AFTER",
     "SKIPPED",
     "STARTED",
     "TRACKED",
-    "Variant",
     "VotRun",
     "accuracy",
     "eao",
@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 STARTED, FAILED, SKIPPED, TRACKED = 1, 2, 0, -1
+RESTART_AFTER = 5
+"""Frames from a failure to the next start (VOT2018 stack: skip_initialize)."""
 Variant = Literal["official", "pysot"]
 
 
@@ -62,9 +64,7 @@ def accuracy(run: VotRun, overlap: Array, burn_in: int = 10) -> Array:
     return counted
 
 
-def _fragments(
-    run: VotRun, overlap: Array, variant: Variant, skip: int, tag: Array
-) -> list[tuple[Array, bool, float]]:
+def _fragments(run: VotRun, overlap: Array, variant: Variant, tag: Array) -> list[tuple[Array, bool, float]]:
     """The run cut at its failures: (overlaps from a start on, ended in failure, weight)."""
     pieces: list[tuple[Array, bool, float]] = []
     failures = np.flatnonzero(run.codes == FAILED)
@@ -76,7 +76,7 @@ def _fragments(
             stop = int(end[0]) if len(end) else len(known)
             pieces.append((known[start:stop], bool(len(end)), 1.0))
         return pieces
-    cuts = [0, *(int(f) + skip for f in failures if f + skip <= len(known))]
+    cuts = [0, *(int(f) + RESTART_AFTER for f in failures if f + RESTART_AFTER <= len(known))]
     for i, start in enumerate(cuts):
         failed = i + 1 < len(cuts)
         stop = cuts[i + 1] + 1 if failed else len(known)
@@ -90,7 +90,6 @@ def expected_overlaps(
     overlaps: list[list[Array]],
     variant: Variant = "official",
     *,
-    skip: int = 5,
     tags: list[Array] | None = None,
 ) -> Array:
     """Expected average overlap for every length: per sequence a list of repetitions -> (longest,)
@@ -105,7 +104,7 @@ def expected_overlaps(
     for i, (repetitions, found) in enumerate(zip(runs, overlaps, strict=True)):
         for run, overlap in zip(repetitions, found, strict=True):
             tag = tags[i] if tags is not None else np.ones(len(overlap))
-            pieces = _fragments(run, overlap, variant, skip, tag)
+            pieces = _fragments(run, overlap, variant, tag)
             # a sequence weighs the same however often it was repeated
             rows += [(piece, failed, w / len(repetitions)) for piece, failed, w in pieces]
     longest = max(len(overlap) for found in overlaps for overlap in found)

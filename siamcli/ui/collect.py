@@ -18,7 +18,7 @@ from siamcli.media.sources import open_source
 from siamcli.parts import make_folder, reporting
 from siamcli.ui.pick import Ask
 
-__all__ = ["Picked", "pick_all", "without_box"]
+__all__ = ["pick_all", "without_box"]
 
 
 @dataclass(frozen=True, slots=True)

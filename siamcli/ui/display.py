@@ -17,7 +17,7 @@ from siamcli.frames import Image
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["ESCAPE", "RETURN", "Mouse", "Paint", "Window"]
+__all__ = ["ESCAPE", "RETURN", "Window", "require_display"]
 
 FIRST_SIZE = (1000, 620)  # pixels; with its frame it fits a 1024x768 screen, and it can be enlarged
 ESCAPE, RETURN = "\x1b", "\r"
