@@ -20,6 +20,7 @@ __all__ = [
     "longterm_f",
     "precision_curve",
     "repair",
+    "success_auc",
     "success_curve",
     "success_rate",
 ]
@@ -51,17 +52,24 @@ def repair(predicted: Array, truth: Array) -> Array:
 def success_curve(overlap: Array, *, strict: bool = True, thresholds: Array = SUCCESS) -> Array:
     """Share of frames whose IoU exceeds each threshold: (N,) -> (T,)
 
-    `strict` compares with >, as OTB and everybody after it; TrackingNet compares with >=.
-    A perfect tracker therefore reaches 20/21, never 1, under strict comparison:
-
-    >>> float(success_curve(np.ones(5)).mean()) == 20 / 21
-    True
-    >>> float(success_curve(np.ones(5), strict=False).mean())
-    1.0
+    `strict` compares with >, as OTB and the benchmarks after it do; TrackingNet compares with >=.
     """
     with np.errstate(invalid="ignore"):
         hit = overlap[:, None] > thresholds if strict else overlap[:, None] >= thresholds
     return np.asarray(hit.mean(axis=0))
+
+
+def success_auc(curve: Array) -> float:
+    """Success AUC: the mean of a success curve over its thresholds (OTB, LaSOT, PySOT).
+
+    A perfect tracker reaches 20/21, never 1, because the last threshold is 1 and the comparison strict:
+
+    >>> success_auc(success_curve(np.ones(5))) == 20 / 21
+    True
+    >>> success_auc(success_curve(np.ones(5), strict=False))
+    1.0
+    """
+    return float(curve.mean())
 
 
 def precision_curve(error: Array, thresholds: Array = PIXELS, *, absent_is_hit: bool = False) -> Array:

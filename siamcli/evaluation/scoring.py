@@ -127,7 +127,7 @@ def _ope(dataset: Dataset, tracks: list[Track], rules: Rules) -> _Parts:
         for name, curve in zip(curves, (success, precision, norm), strict=True):
             curves[name].append(curve)
         sequences[sequence.name] = {
-            "auc": float(success.mean()),
+            "auc": metrics.success_auc(success),
             "precision": float(precision[20]),
             "norm_precision": float(norm[20]),
             "norm_mean": float(norm.mean()),
