@@ -49,6 +49,15 @@ def test_rows_in_every_spelling(tmp_path: Path, content: str | bytes) -> None:
     assert np.array_equal(found, [[1, 2, 3, 4], [5, 6, 7, np.nan]], equal_nan=True)
 
 
+def test_a_single_number_is_a_gap_where_gaps_are_allowed(tmp_path: Path) -> None:
+    path = text(tmp_path / "a.txt", "1,2,3,4\nnan\n0\n")
+    assert np.array_equal(
+        read_boxes(path, gaps=True), [[1, 2, 3, 4], [np.nan] * 4, [np.nan] * 4], equal_nan=True
+    )
+    with pytest.raises(DatasetError, match="line 2: 1 numbers where 4 belong"):
+        read_boxes(path)
+
+
 @pytest.mark.parametrize(
     ("content", "line", "words"),
     [

@@ -14,13 +14,12 @@ from siamcli.errors import DatasetError
 from siamcli.evaluation.catalog import DatasetSpec, Entry, entries
 from siamcli.evaluation.overlap import Array, Mask, box_corners, upright_boxes
 from siamcli.evaluation.sequence import Dataset, Sequence
-from siamcli.evaluation.textfiles import read_flat, read_rows
+from siamcli.evaluation.textfiles import read_boxes, read_flat, read_rows
 
 __all__ = ["open_dataset"]
 
 _IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
 _VIDEOS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm"})
-_WANTED = {"xywh": {4}, "polygon": {4, 8}, "vatic": range(5, 64)}
 
 
 def open_dataset(
@@ -155,7 +154,7 @@ def _sequence(
 def _truth(spec: DatasetSpec, path: Path) -> tuple[Array, Array | None]:
     """Boxes (N, 4), 0-based, and polygons (N, 8) where the benchmark has them."""
     if spec.protocol == "supervised":
-        return _from_regions(read_rows(path, _WANTED["polygon"]))
+        return _from_regions(read_rows(path, {4, 8}))
     if spec.format == "vatic":  # id, left, top, right, bottom, flags and a label that is not a number
         rows = [line.split()[1:5] for line in path.read_text().splitlines() if line.strip()]
         try:
@@ -163,7 +162,7 @@ def _truth(spec: DatasetSpec, path: Path) -> tuple[Array, Array | None]:
         except ValueError:
             raise DatasetError(f"{path}: lines are not: id left top right bottom ...") from None
         return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1), None
-    boxes = np.array(read_rows(path, _WANTED["xywh"]), np.float64)
+    boxes = read_boxes(path)
     boxes[:, :2] -= spec.origin
     return boxes, None
 

@@ -26,7 +26,7 @@ from siamcli.errors import DatasetError
 from siamcli.evaluation.catalog import DatasetSpec
 from siamcli.evaluation.overlap import Array, box_corners
 from siamcli.evaluation.sequence import Sequence
-from siamcli.evaluation.textfiles import read_flat, read_rows
+from siamcli.evaluation.textfiles import read_boxes, read_flat, read_rows
 from siamcli.evaluation.vot import STARTED, TRACKED, VotRun
 from siamcli.parts import whole_file, write_text
 
@@ -95,8 +95,7 @@ def track_texts(spec: DatasetSpec, name: str, track: Track) -> dict[str, str]:
 def read_track(folder: Path, spec: DatasetSpec, sequence: Sequence) -> Track:
     """One sequence's files, ours or anybody's in an official format.  Raises DatasetError."""
     path = _find(folder, spec, sequence.name)
-    rows = read_rows(path, {1, 4} if spec.protocol == "longterm" else {4})
-    boxes = np.array([row if len(row) == 4 else [np.nan] * 4 for row in rows], np.float64)
+    boxes = read_boxes(path, gaps=spec.protocol == "longterm")
     boxes[:, :2] -= spec.origin
     if spec.truncate and len(boxes) > len(sequence):
         boxes = boxes[: len(sequence)]  # LaSOT's toolkit does so, for monkey-17 was cut after publication

@@ -46,9 +46,13 @@ def read_rows(path: Path, counts: Collection[int], *, first_blank: bool = False)
     return rows
 
 
-def read_boxes(path: Path) -> Array:
-    """A file of x, y, w, h as (N, 4)."""
-    return np.array(read_rows(path, {4}), np.float64)
+def read_boxes(path: Path, *, gaps: bool = False) -> Array:
+    """A file of x, y, w, h per line as (N, 4).  With `gaps` a line of a single number is a row of NaN.
+
+    Raises DatasetError with file and line.
+    """
+    rows = read_rows(path, {1, 4} if gaps else {4})
+    return np.array([row if len(row) == 4 else [np.nan] * 4 for row in rows], np.float64)
 
 
 def read_flat(path: Path) -> Array:
