@@ -12,7 +12,7 @@ import numpy as np
 
 from siamcli.errors import DatasetError
 from siamcli.evaluation.catalog import DatasetSpec, Entry, entries
-from siamcli.evaluation.overlap import Array, Mask, box_corners, upright_boxes
+from siamcli.evaluation.overlap import Array, Mask, axis_aligned_boxes, box_corners
 from siamcli.evaluation.sequence import Dataset, Sequence
 from siamcli.evaluation.textfiles import read_boxes, read_flat, read_rows
 
@@ -169,7 +169,7 @@ def _truth(spec: DatasetSpec, path: Path) -> tuple[Array, Array | None]:
 
 def _from_regions(rows: list[list[float]]) -> tuple[Array, Array]:
     polygons = np.array([r if len(r) == 8 else box_corners(np.array([r]))[0] for r in rows], np.float64)
-    boxes = np.array([r if len(r) == 4 else upright_boxes(np.array([r]))[0] for r in rows], np.float64)
+    boxes = np.array([r if len(r) == 4 else axis_aligned_boxes(np.array([r]))[0] for r in rows], np.float64)
     return boxes, polygons
 
 

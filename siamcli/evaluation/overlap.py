@@ -9,7 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Mask", "box_corners", "box_overlap", "center_error", "region_overlap", "upright_boxes"]
+__all__ = [
+    "Array",
+    "Mask",
+    "axis_aligned_boxes",
+    "box_corners",
+    "box_overlap",
+    "center_error",
+    "region_overlap",
+]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -65,7 +73,7 @@ def box_corners(boxes: Array) -> Array:
     return np.stack([x, y, right, y, right, bottom, x, bottom], axis=1).astype(np.float64)
 
 
-def upright_boxes(polygons: Array) -> Array:
+def axis_aligned_boxes(polygons: Array) -> Array:
     """The upright box of equal area around each polygon's centre, (N, 8) -> (N, 4).
 
     VOT trackers that speak in boxes are started from it; the + 1 on the sides is PySOT's.

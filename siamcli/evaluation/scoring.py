@@ -13,10 +13,10 @@ import numpy as np
 from siamcli.errors import DatasetError
 from siamcli.evaluation import metrics, vot
 from siamcli.evaluation.overlap import Array, box_corners, box_overlap, center_error, region_overlap
-from siamcli.evaluation.results import Track, read_runs, read_track
+from siamcli.evaluation.results import TrackerOutput, read_output, read_runs
 from siamcli.evaluation.sequence import Dataset, Sequence
 
-__all__ = ["METRICS", "Scores", "read_scores", "score"]
+__all__ = ["METRICS", "Scores", "read_scores", "score_results"]
 
 Rules = Literal["official", "pysot"]
 
@@ -71,7 +71,7 @@ class Scores:
         return json.dumps(_without_nan(asdict(self)), indent=1) + "\n"
 
 
-def score(dataset: Dataset, folder: Path, tracker: str, rules: Rules = "official") -> Scores:
+def score_results(dataset: Dataset, folder: Path, tracker: str, rules: Rules = "official") -> Scores:
     """Score the result files below `folder`.  Raises DatasetError."""
     spec = dataset.spec
     if spec.server is not None:
@@ -82,7 +82,7 @@ def score(dataset: Dataset, folder: Path, tracker: str, rules: Rules = "official
     if spec.protocol == "supervised":
         values, sequences, attributes, curves = _supervised(dataset, folder)
     else:
-        tracks = [read_track(folder, spec, sequence) for sequence in dataset.sequences]
+        tracks = [read_output(folder, spec, sequence) for sequence in dataset.sequences]
         kind = {"got10k": _got10k, "longterm": _longterm, "trackingnet": _trackingnet}.get(
             spec.protocol, _ope
         )
@@ -106,7 +106,7 @@ def read_scores(path: Path) -> Scores:
 _Parts = tuple[dict[str, float], dict[str, dict[str, float]], dict[str, dict[str, float]], dict[str, Array]]
 
 
-def _ope(dataset: Dataset, tracks: list[Track], rules: Rules) -> _Parts:
+def _ope(dataset: Dataset, tracks: list[TrackerOutput], rules: Rules) -> _Parts:
     spec = dataset.spec
     sequences: dict[str, dict[str, float]] = {}
     curves: dict[str, list[Array]] = {"success": [], "precision": [], "norm_precision": []}
@@ -136,7 +136,7 @@ def _ope(dataset: Dataset, tracks: list[Track], rules: Rules) -> _Parts:
     return _mean(sequences), sequences, _by_attribute(dataset, sequences), means
 
 
-def _got10k(dataset: Dataset, tracks: list[Track], rules: Rules) -> _Parts:
+def _got10k(dataset: Dataset, tracks: list[TrackerOutput], rules: Rules) -> _Parts:
     sequences: dict[str, dict[str, float]] = {}
     pooled: list[Array] = []
     for sequence, track in zip(dataset.sequences, tracks, strict=True):
@@ -168,7 +168,7 @@ def _cut(boxes: Array, size: tuple[int, int] | None) -> Array:
     return np.concatenate([low, np.clip(boxes[:, :2] + boxes[:, 2:], 0, size) - low], axis=1)
 
 
-def _trackingnet(dataset: Dataset, tracks: list[Track], rules: Rules) -> _Parts:
+def _trackingnet(dataset: Dataset, tracks: list[TrackerOutput], rules: Rules) -> _Parts:
     sequences: dict[str, dict[str, float]] = {}
     for sequence, track in zip(dataset.sequences, tracks, strict=True):
         boxes, truth = np.round(track.boxes), np.round(sequence.truth)
@@ -181,7 +181,7 @@ def _trackingnet(dataset: Dataset, tracks: list[Track], rules: Rules) -> _Parts:
     return _mean(sequences), sequences, {}, {}
 
 
-def _longterm(dataset: Dataset, tracks: list[Track], rules: Rules) -> _Parts:
+def _longterm(dataset: Dataset, tracks: list[TrackerOutput], rules: Rules) -> _Parts:
     overlaps, scores, visible = [], [], []
     for sequence, track in zip(dataset.sequences, tracks, strict=True):
         bound = (sequence.size[0] - 1, sequence.size[1] - 1) if sequence.size else (1 << 14, 1 << 14)

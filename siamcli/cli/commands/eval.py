@@ -27,8 +27,9 @@ __all__ = [
     "Rules",
     "TableFormat",
     "eval_",
-    "identity",
+    "load_once",
     "run_dataset",
+    "tracker_identity",
 ]
 
 DatasetName = Annotated[
@@ -55,33 +56,33 @@ Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Processes that share th
 
 @dataclass(frozen=True, slots=True)
 class LoadTracker:
-    """How to make the tracker, in this process or another."""
+    """Makes the tracker, in this process or in another one."""
 
     options: TrackerOptions
     jobs: int = 1
 
     def __call__(self) -> Tracker:
-        return loaded(self).tracker
+        return load_once(self).tracker
 
 
 @lru_cache(maxsize=1)
-def loaded(make: LoadTracker) -> LoadedTracker:
-    """The tracker that `make` names; the last one is kept."""
-    if make.jobs > 1:
+def load_once(factory: LoadTracker) -> LoadedTracker:
+    """The tracker that `factory` describes; calls with an equal one return the same tracker."""
+    if factory.jobs > 1:
         import torch
 
         from siamcli.cores import usable_cores
 
-        torch.set_num_threads(max(1, usable_cores() // make.jobs))
-    return make.options.load()
+        torch.set_num_threads(max(1, usable_cores() // factory.jobs))
+    return factory.options.load()
 
 
-def identity(found: LoadedTracker) -> dict[str, object]:
-    """Everything that decides the boxes."""
-    engine = found.tracker.engine
+def tracker_identity(loaded: LoadedTracker) -> dict[str, object]:
+    """All facts on which the boxes depend."""
+    engine = loaded.tracker.engine
     return {
-        "model": found.model,
-        "weights_sha256": found.sha256,
+        "model": loaded.model,
+        "weights_sha256": loaded.sha256,
         "params": asdict(engine.params),
         "engine": engine.name,
         "version": __version__,
@@ -89,24 +90,28 @@ def identity(found: LoadedTracker) -> dict[str, object]:
 
 
 def run_dataset(
-    dataset: Dataset, make: LoadTracker, folder: Path, facts: Mapping[str, object], repetitions: int
+    dataset: Dataset, factory: LoadTracker, folder: Path, identity: Mapping[str, object], repetitions: int
 ) -> None:
-    """Run what is missing, with a bar and the time left."""
-    from siamcli.evaluation.evaluate import evaluate, kept
+    """Run the sequences that are not finished, with a bar and the time left."""
+    from siamcli.evaluation.evaluate import evaluate, finished_sequences
 
-    before = kept(dataset, folder, facts, repetitions=repetitions)
-    if before:
-        console.say(f"{len(before)} of {len(dataset.sequences)} sequences were finished before and are kept")
+    finished = finished_sequences(dataset, folder, identity, repetitions=repetitions)
+    if finished:
+        console.say(
+            f"{len(finished)} of {len(dataset.sequences)} sequences were finished before and are kept"
+        )
     frames = 0
-    total = sum(len(s) for s in dataset.sequences if s.name not in before)
+    total = sum(len(s) for s in dataset.sequences if s.name not in finished)
     with console.progress(dataset.spec.title, total) as update:
-        for done in evaluate(dataset, make, folder, facts, jobs=make.jobs, repetitions=repetitions):
-            if done.resumed:
+        for result in evaluate(
+            dataset, factory, folder, identity, jobs=factory.jobs, repetitions=repetitions
+        ):
+            if result.resumed:
                 continue
-            frames += done.frames
-            update(frames, done.sequence)
-            speed = done.frames / max(done.seconds, 1e-9)
-            console.tell(f"{done.sequence}: {done.frames} frames, {speed:.1f} frames/s")
+            frames += result.frames
+            update(frames, result.sequence)
+            speed = result.frames / max(result.seconds, 1e-9)
+            console.tell(f"{result.sequence}: {result.frames} frames, {speed:.1f} frames/s")
 
 
 @takes_tracker
@@ -142,21 +147,21 @@ def eval_(
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.datasets import open_dataset
     from siamcli.evaluation.results import pack
-    from siamcli.evaluation.scoring import score
+    from siamcli.evaluation.scoring import score_results
     from siamcli.evaluation.tables import compare, render
     from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, only=sequence or ())
-    make = LoadTracker(tracker, jobs)
-    found = loaded(make)
-    title = found.model if name is None else name
+    factory = LoadTracker(tracker, jobs)
+    loaded = load_once(factory)
+    title = loaded.model if name is None else name
     folder = output / opened.spec.key / title
-    run_dataset(opened, make, folder, identity(found), repetitions)
+    run_dataset(opened, factory, folder, tracker_identity(loaded), repetitions)
     if opened.spec.server:
         names = [s.name for s in opened.sequences]
-        target = pack(folder, opened.spec, names, folder.with_name(f"{title}.zip"))
-        console.say(f"{target} is ready for {opened.spec.server}")
+        archive = pack(folder, opened.spec, names, folder.with_name(f"{title}.zip"))
+        console.say(f"{archive} is ready for {opened.spec.server}")
         return
-    scores = score(opened, folder, title, rules)
+    scores = score_results(opened, folder, title, rules)
     write_text(folder / "scores.json", scores.to_json())
     typer.echo(render(compare([scores]), form), nl=False)

@@ -36,13 +36,13 @@ def score(
     """
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.datasets import open_dataset
-    from siamcli.evaluation.scoring import score as score_folder
+    from siamcli.evaluation.scoring import score_results
     from siamcli.evaluation.tables import compare, render
     from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, frames=False)
-    scores = [score_folder(opened, folder, folder.resolve().name, rules) for folder in results]
-    for found in scores:
-        if output is not None:
-            write_text(output / found.dataset / found.tracker / "scores.json", found.to_json())
+    scores = [score_results(opened, folder, folder.resolve().name, rules) for folder in results]
+    if output is not None:
+        for one in scores:
+            write_text(output / one.dataset / one.tracker / "scores.json", one.to_json())
     typer.echo(render(compare(scores, per=per), form), nl=False)
