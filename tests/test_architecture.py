@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "parts": "errors",
     "boxes": "",
     "frames": "",
+    "tables": "",
     "ranges": "",
     "times": "errors",
     "targets": "errors boxes times",
@@ -31,7 +32,7 @@ MAY_IMPORT = {
     "drawing": "boxes frames trajectory",
     "media": "errors cores parts boxes frames times trajectory drawing",
     "load": "model tracker engines checkpoints",
-    "evaluation": "errors toml parts boxes frames times media",
+    "evaluation": "errors toml parts boxes frames tables times media",
     "convert": "errors parts boxes trajectory media evaluation",
     "train": "errors toml cores parts boxes frames ranges model checkpoints evaluation",
     "batch": "errors version cores parts frames times targets trajectory tracker media load",
@@ -39,7 +40,7 @@ MAY_IMPORT = {
     " drawing media evaluation",
     "__init__": "version boxes frames tracker media load",
     "ui": "errors parts boxes frames trajectory drawing media batch",
-    "cli": "errors version toml cores parts boxes frames times targets model tracker engines"
+    "cli": "errors version toml cores parts boxes frames tables times targets model tracker engines"
     " checkpoints media load evaluation convert train batch bench ui",
     "__main__": "cli",
 }

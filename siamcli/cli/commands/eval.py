@@ -12,6 +12,7 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import TrackerOptions, takes_tracker
+from siamcli.tables import TableFormat, render
 from siamcli.version import __version__
 
 if TYPE_CHECKING:
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DatasetName",
+    "Form",
     "LoadTracker",
     "Partial",
     "Root",
     "Rules",
-    "TableFormat",
     "eval_",
     "load_once",
     "run_dataset",
@@ -47,10 +48,7 @@ Rules = Annotated[
     Literal["official", "pysot"],
     typer.Option("--rules", help="What becomes of first frames, broken boxes and absent targets."),
 ]
-TableFormat = Annotated[
-    Literal["text", "json", "csv", "markdown", "latex"],
-    typer.Option("--format", help="Of the table on stdout."),
-]
+Form = Annotated[TableFormat, typer.Option("--format", help="Of the table on stdout.")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Processes that share the sequences.", min=1)]
 
 
@@ -129,7 +127,7 @@ def eval_(
     sequence: Annotated[list[str] | None, typer.Option(help="Only this sequence.  Repeatable.")] = None,
     partial: Partial = False,
     rules: Rules = "official",
-    form: TableFormat = "text",
+    form: Form = "text",
     *,
     tracker: TrackerOptions,
     quiet: Annotated[bool, console.Quiet] = False,
@@ -145,10 +143,10 @@ def eval_(
         raise typer.BadParameter(f"--name is a folder in OUTPUT/DATASET: a plain name, not {name!r}")
 
     from siamcli.evaluation.catalog import find_spec
+    from siamcli.evaluation.comparison import comparison_tables
     from siamcli.evaluation.datasets import open_dataset
     from siamcli.evaluation.results import pack
     from siamcli.evaluation.scoring import score_results
-    from siamcli.evaluation.tables import compare, render
     from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, only=sequence or ())
@@ -164,4 +162,4 @@ def eval_(
         return
     scores = score_results(opened, folder, title, rules)
     write_text(folder / "scores.json", scores.to_json())
-    typer.echo(render(compare([scores]), form), nl=False)
+    typer.echo(render(comparison_tables([scores]), form), nl=False)

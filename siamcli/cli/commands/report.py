@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.commands.eval import TableFormat
+from siamcli.cli.commands.eval import Form
 from siamcli.errors import InputError
+from siamcli.tables import render
 
 __all__ = ["Per", "report"]
 
@@ -24,7 +25,7 @@ def report(
         list[Path], typer.Argument(help="Folders with scores.json below them, or such files.")
     ],
     per: Per = "dataset",
-    form: TableFormat = "text",
+    form: Form = "text",
     plots: Annotated[
         Path | None,
         typer.Option("--plots", help="Draw success and precision plots into this folder, PNG and PDF."),
@@ -37,8 +38,8 @@ def report(
 
     For example: siamtrack report results --format markdown
     """
+    from siamcli.evaluation.comparison import comparison_tables
     from siamcli.evaluation.scoring import read_scores
-    from siamcli.evaluation.tables import compare, render
 
     files = [f for path in results for f in (sorted(path.rglob("scores.json")) if path.is_dir() else [path])]
     if not files:
@@ -47,7 +48,7 @@ def report(
             hint="`siamtrack eval` writes them, `siamtrack score -o` for other people's results",
         )
     scores = [read_scores(file) for file in files]
-    typer.echo(render(compare(scores, per=per), form), nl=False)
+    typer.echo(render(comparison_tables(scores, per=per), form), nl=False)
     if plots is not None:
         try:
             from siamcli.evaluation.plots import draw

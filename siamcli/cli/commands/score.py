@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.commands.eval import DatasetName, Partial, Root, Rules, TableFormat
+from siamcli.cli.commands.eval import DatasetName, Form, Partial, Root, Rules
 from siamcli.cli.commands.report import Per
+from siamcli.tables import render
 
 __all__ = ["score"]
 
@@ -24,7 +25,7 @@ def score(
     partial: Partial = False,
     rules: Rules = "official",
     per: Per = "dataset",
-    form: TableFormat = "text",
+    form: Form = "text",
     quiet: Annotated[bool, console.Quiet] = False,
     verbose: Annotated[bool, console.Verbose] = False,
     debug: Annotated[bool, console.Debug] = False,
@@ -35,9 +36,9 @@ def score(
     For example: siamtrack score otb2015 results/SiamFC-3s --root data/OTB
     """
     from siamcli.evaluation.catalog import find_spec
+    from siamcli.evaluation.comparison import comparison_tables
     from siamcli.evaluation.datasets import open_dataset
     from siamcli.evaluation.scoring import score_results
-    from siamcli.evaluation.tables import compare, render
     from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, frames=False)
@@ -45,4 +46,4 @@ def score(
     if output is not None:
         for one in scores:
             write_text(output / one.dataset / one.tracker / "scores.json", one.to_json())
-    typer.echo(render(compare(scores, per=per), form), nl=False)
+    typer.echo(render(comparison_tables(scores, per=per), form), nl=False)
