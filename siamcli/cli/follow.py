@@ -23,14 +23,14 @@ from siamcli.media.suffixes import is_video
 from siamcli.tracker.follow import Following, Start, follow
 
 if TYPE_CHECKING:
-    from siamcli.ui.pick import Ask
+    from siamcli.ui.pick import Picker
     from siamcli.ui.window import LiveWindow
 
 __all__ = ["follow_source"]
 
 
 def follow_source(
-    job: Job, load: Callable[[], LoadedTracker], *, picker: AbstractContextManager[Ask], show: bool
+    job: Job, load: Callable[[], LoadedTracker], *, picker: AbstractContextManager[Picker], show: bool
 ) -> dict[str, Any]:
     """Track, write every output, report to people; returns the summary document.
 
@@ -136,7 +136,7 @@ class _Run:
         }
 
 
-def _picked(job: Job, first: Frame, picker: AbstractContextManager[Ask]) -> Box:
+def _picked(job: Job, first: Frame, picker: AbstractContextManager[Picker]) -> Box:
     """The box that the user draws in the first frame.  Raises PickError."""
     with picker as ask:
         box = ask(first.image, f"siamtrack: {job.source}")
