@@ -1,8 +1,7 @@
-"""The one-pass metrics: curves over thresholds, and the numbers that papers quote from them.
+"""Metrics of one-pass evaluation: curves over thresholds, and the numbers that papers quote from them.
 
-Frames without a usable truth come in as NaN.  They never count as overlapping; whether they count as
-precise is a quirk that differs between toolkits (`absent_is_hit`).  The divisor is always the number of
-frames that came in.
+Arguments hold NaN in frames without a usable truth.  These never count as overlapping; whether they count
+as precise differs between toolkits (`absent_is_hit`).  The divisor is always the number of frames given.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _PICKS = 98  # of the 100 confidence thresholds of VOT-LT; the other two are inf
 
 
 def repair(predicted: Array, truth: Array) -> Array:
-    """What the official toolkits do first: frame 1 is the truth, a broken box repeats the one before it.
+    """Predictions as the official toolkits score them: frame 1 is the truth, a broken box repeats the last.
 
     >>> repair(np.array([[9, 9, 9, 9], [1, 1, 0, 5], [2, 2, 5, 5.0]]), np.ones((3, 4))).tolist()
     [[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 5.0, 5.0]]
@@ -83,8 +82,8 @@ def precision_curve(error: Array, thresholds: Array = PIXELS, *, absent_is_hit: 
     >>> precision_curve(np.array([3.0, 30.0, np.nan]), absent_is_hit=True)[20].round(3)
     np.float64(0.667)
     """
-    known = np.where(np.isnan(error), -1.0 if absent_is_hit else np.inf, error)
-    return np.asarray((known[:, None] <= thresholds).mean(axis=0))
+    counted = np.where(np.isnan(error), -1.0 if absent_is_hit else np.inf, error)
+    return np.asarray((counted[:, None] <= thresholds).mean(axis=0))
 
 
 def area(curve: Array) -> float:
@@ -117,10 +116,10 @@ def success_rate(overlap: Array, threshold: float) -> float:
 def longterm_f(overlaps: list[Array], scores: list[Array], visible: list[Mask]) -> tuple[float, float, float]:
     """Precision, recall and F of VOT-LT at the threshold of the best F; one array per sequence.
 
-    `overlaps` are 0 where the target is absent, `scores` the tracker's confidences, NaN in the first frame:
-    it counts as visible, but is nobody's answer, so that recall ends at (N - 1) / N.  Thresholds are -inf,
-    +inf and 98 picks at equal steps through the sorted scores of all sequences.  Precision
-    is 1 where nothing is reported.  At -inf all frames with a score above 0 count (PySOT).
+    `overlaps` are 0 where the target is absent; `scores` are the tracker's confidences, NaN in the first
+    frame, which counts as visible but was not predicted, so that recall ends at (N - 1) / N.
+    Thresholds are -inf, +inf and 98 picks at equal steps through the sorted scores of all sequences.
+    Precision is 1 where nothing is reported.  At -inf all frames with a score above 0 count (PySOT).
 
     >>> overlap, score, seen = np.array([0, 0.8, 0.6]), np.array([np.nan, 0.9, 0.2]), np.ones(3, bool)
     >>> [round(v, 3) for v in longterm_f([overlap], [score], [seen])]

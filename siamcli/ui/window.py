@@ -51,7 +51,7 @@ class LiveWindow:
         return None if box is None else {target - 1: box}
 
     def _pause(self) -> str:
-        """Wait for the key that ends the pause; a second space just goes on."""
+        """Wait for the key that ends the pause; an empty string when it is a space again."""
         while not self._window.closed:
             key = self._window.key(_POLL)
             if key:

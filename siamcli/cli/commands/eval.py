@@ -118,7 +118,8 @@ def eval_(
     root: Root,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for results.")] = Path("results"),
     name: Annotated[
-        str | None, typer.Option("--name", help="Call the tracker so.  Default: its model.")
+        str | None,
+        typer.Option("--name", help="The tracker's name in tables and folders.  Default: its model."),
     ] = None,
     jobs: Jobs = 1,
     repetitions: Annotated[

@@ -1,4 +1,4 @@
-"""siamtrack report: several trackers in one table, and their plots."""
+"""siamtrack report: compares trackers in a table and in plots."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ def report(
     if not files:
         raise InputError(
             f"no scores.json below {', '.join(map(str, results))}",
-            hint="`siamtrack eval` writes them, `siamtrack score -o` for other people's results",
+            hint="`siamtrack eval` writes them, `siamtrack score -o` for results of other trackers",
         )
     scores = [read_scores(file) for file in files]
     typer.echo(render(comparison_tables(scores, per=per), form), nl=False)
     if plots is not None:
         try:
-            from siamcli.evaluation.plots import draw
+            from siamcli.evaluation.plots import write_plots
         except ModuleNotFoundError:
             raise InputError("plots need matplotlib", hint='pip install "siamtrack[plots]"') from None
 
-        for file in draw(scores, plots):
+        for file in write_plots(scores, plots):
             console.say(f"wrote {file}")

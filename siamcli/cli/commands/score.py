@@ -1,4 +1,4 @@
-"""siamtrack score: numbers for anybody's result files."""
+"""siamtrack score: scores result files, also of other trackers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def score(
     verbose: Annotated[bool, console.Verbose] = False,
     debug: Annotated[bool, console.Debug] = False,
 ) -> None:
-    """Score result files in DATASET's official format, or PySOT's, whoever wrote them.
+    """Score result files in DATASET's official format, or PySOT's, of any tracker.
 
     ROOT needs annotations only: the benchmark's folder, a folder of NAME.txt, or PySOT's .json.
     For example: siamtrack score otb2015 results/SiamFC-3s --root data/OTB

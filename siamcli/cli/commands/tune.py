@@ -50,9 +50,9 @@ def tune(
 ) -> None:
     """Search penalty_k, window_influence and lr for the best score on DATASET.
 
-    The first trial is what the weights bring.  The best parameters are printed and kept in
-    OUTPUT/best.toml, for --params.  Tune on videos of your own or a validation set: figures on a set
-    that was tuned on are not comparable with anybody's.
+    The first trial has the parameters of the weights.  The best parameters are printed and kept in
+    OUTPUT/best.toml, for --params.  Tune on videos of your own or on a validation set: figures on a
+    set used for tuning are not comparable with published ones.
     """
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.datasets import open_dataset
