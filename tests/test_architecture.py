@@ -104,6 +104,15 @@ def test_module_is_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 300
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_functions_are_short(path: Path) -> None:
+    """At most 60 lines without the signature, which in a command is the list of its options."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.body[0].lineno + 1 <= 60, node.name
+
+
 @pytest.mark.parametrize(
     "args", ["--help", "run --help", "run x.mp4 --box oops -o a.csv", "run x.mp4 --box 1,2,3,4 -o a.xyz"]
 )
