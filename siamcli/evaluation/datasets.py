@@ -15,11 +15,9 @@ from siamcli.evaluation.catalog import DatasetSpec, Entry, entries
 from siamcli.evaluation.overlap import Array, Mask, axis_aligned_boxes, box_corners
 from siamcli.evaluation.sequence import Dataset, Sequence
 from siamcli.evaluation.textfiles import read_boxes, read_flat, read_rows
+from siamcli.media.kinds import is_image
 
 __all__ = ["open_dataset"]
-
-_IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
-_VIDEOS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm"})
 
 
 def open_dataset(
@@ -93,7 +91,7 @@ def _fill(template: str, entry: Entry) -> str:
 def _first(root: Path, templates: tuple[str, ...], entry: Entry) -> Path | None:
     for template in templates:
         path = root / _fill(template, entry)
-        if path.is_dir() and not any(p.suffix.lower() in _IMAGES for p in path.iterdir()):
+        if path.is_dir() and not any(map(is_image, path.iterdir())):
             continue
         if path.exists():
             return path
@@ -123,7 +121,7 @@ def _sequence(
 ) -> Sequence:
     truth, polygons = _truth(spec, truth_file)
     frames: tuple[Path, ...] = ()
-    video = source if source is not None and source.suffix.lower() in _VIDEOS else None
+    video = source if source is not None and source.is_file() else None
     if source is not None and video is None:
         frames = _frame_files(source, entry)
         if spec.format == "vatic" and abs(len(truth) / len(frames) - 8) < 1:
@@ -171,7 +169,7 @@ def _frame_files(folder: Path, entry: Entry) -> tuple[Path, ...]:
     """The numbered images of a folder inside the entry's range of numbers."""
     numbered = []
     for path in folder.iterdir():
-        if path.suffix.lower() in _IMAGES and (digits := re.findall(r"\d+", path.stem)):
+        if is_image(path) and (digits := re.findall(r"\d+", path.stem)):
             numbered.append((int(digits[-1]), path))
     first = entry.first if entry.first is not None else -1
     last = entry.last if entry.last is not None else float("inf")
