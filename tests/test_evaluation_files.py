@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siamcli.errors import DatasetError
-from siamcli.evaluation.catalog import entries, find_spec, specs
+from siamcli.evaluation.catalog import find_spec, sequence_entries, specs
 from siamcli.evaluation.datasets import open_dataset
 from siamcli.evaluation.results import TrackerOutput, pack, read_output, read_runs, write_output, write_runs
 from siamcli.evaluation.sequence import Sequence
@@ -76,7 +76,7 @@ def test_bad_rows_are_named_by_line(tmp_path: Path, content: str | bytes, line: 
 
 def test_every_benchmark_is_well_described() -> None:
     assert len(specs()) >= 12
-    sizes = {key: len(entries(spec)) for key, spec in specs().items() if spec.table}
+    sizes = {key: len(sequence_entries(spec)) for key, spec in specs().items() if spec.table}
     assert sizes == {"otb2015": 100, "otb2013": 51, "otb50": 50, "uav123": 123, "uav20l": 20, "lasot": 280}
     assert find_spec("OTB-100") is find_spec("otb2015")
     with pytest.raises(DatasetError, match="no benchmark is called 'abc'"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from siamcli.evaluation.catalog import anchors
+from siamcli.evaluation.catalog import published_scores
 from siamcli.evaluation.scoring import METRICS, Scores
 from siamcli.tables import Table
 
@@ -31,9 +31,9 @@ def _overall(group: list[Scores], keys: list[str]) -> Table:
         name = scores.tracker if scores.rules == "official" else f"{scores.tracker} ({scores.rules} rules)"
         rows.append((name, tuple(scores.values.get(key) for key in keys)))
     partial = any(scores.partial for scores in group)
-    published = [] if partial else [a for a in anchors(group[0].dataset) if a.metric in keys]
-    for tracker, source in dict.fromkeys((a.tracker, a.source) for a in published):
-        values = {a.metric: a.value for a in published if a.tracker == tracker}
+    published = [] if partial else [p for p in published_scores(group[0].dataset) if p.metric in keys]
+    for tracker, source in dict.fromkeys((p.tracker, p.source) for p in published):
+        values = {p.metric: p.value for p in published if p.tracker == tracker}
         rows.append((f"published: {tracker} ({source})", tuple(values.get(key) for key in keys)))
     return Table(_title(group), tuple(METRICS[key][0] for key in keys), tuple(rows), _notes(group, keys))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from siamcli.errors import DatasetError
-from siamcli.evaluation.catalog import DatasetSpec, Entry, entries
+from siamcli.evaluation.catalog import DatasetSpec, SequenceEntry, sequence_entries
 from siamcli.evaluation.overlap import Array, Mask, axis_aligned_boxes, box_corners
 from siamcli.evaluation.sequence import Dataset, Sequence
 from siamcli.evaluation.textfiles import read_boxes, read_flat, read_rows
@@ -40,7 +40,7 @@ def open_dataset(
         return _checked(spec, sequences, [], chosen=bool(names), partial=partial)
     if not root.is_dir():
         raise DatasetError(f"no such folder: {root}", hint=_layout(spec))
-    table = entries(spec) or tuple(Entry(name, name) for name in _names(spec, root))
+    table = sequence_entries(spec) or tuple(SequenceEntry(name, name) for name in _names(spec, root))
     unknown = names - {entry.name for entry in table}
     if unknown:
         raise DatasetError(f"{spec.title} has no sequence {', '.join(sorted(unknown))}")
@@ -82,13 +82,13 @@ def _layout(spec: DatasetSpec) -> str:
     return f"expected below it: {spec.truth[0]}, {spec.frames[0]}"
 
 
-def _fill(template: str, entry: Entry) -> str:
+def _fill(template: str, entry: SequenceEntry) -> str:
     return template.format(
         name=entry.name, folder=entry.folder, target=entry.target, group=entry.name.rpartition("-")[0]
     )
 
 
-def _first(root: Path, templates: tuple[str, ...], entry: Entry) -> Path | None:
+def _first(root: Path, templates: tuple[str, ...], entry: SequenceEntry) -> Path | None:
     for template in templates:
         path = root / _fill(template, entry)
         if path.is_dir() and not any(map(is_image, path.iterdir())):
@@ -117,7 +117,7 @@ def _names(spec: DatasetSpec, root: Path) -> list[str]:
 
 
 def _sequence(
-    spec: DatasetSpec, entry: Entry, truth_file: Path, source: Path | None, partial: bool
+    spec: DatasetSpec, entry: SequenceEntry, truth_file: Path, source: Path | None, partial: bool
 ) -> Sequence:
     truth, polygons = _truth(spec, truth_file)
     frames: tuple[Path, ...] = ()
@@ -165,7 +165,7 @@ def _from_regions(rows: list[list[float]]) -> tuple[Array, Array]:
     return boxes, polygons
 
 
-def _frame_files(folder: Path, entry: Entry) -> tuple[Path, ...]:
+def _frame_files(folder: Path, entry: SequenceEntry) -> tuple[Path, ...]:
     """The numbered images of a folder inside the entry's range of numbers."""
     numbered = []
     for path in folder.iterdir():
@@ -182,7 +182,7 @@ def _frame_files(folder: Path, entry: Entry) -> tuple[Path, ...]:
 
 def _matched(
     spec: DatasetSpec,
-    entry: Entry,
+    entry: SequenceEntry,
     path: Path,
     truth: Array,
     polygons: Array | None,
