@@ -112,7 +112,7 @@ def _cells(table: Table) -> list[list[str]]:
 
 
 def _number(value: float | None) -> str:
-    """Three decimals; one from 10 on, where it is no share."""
+    """Three decimals, which shares need; one for values from 10 on."""
     if value is None or not math.isfinite(value):
         return "-"
     return f"{value:.1f}" if value >= 10 else f"{value:.3f}"
