@@ -34,7 +34,8 @@ _PICKS = 98  # of the 100 confidence thresholds of VOT-LT; the other two are inf
 
 
 def repair(predicted: Array, truth: Array) -> Array:
-    """Predictions as the official toolkits score them: frame 1 is the truth, a broken box repeats the last.
+    """Predictions as the official toolkits score them: frame 1 is the truth, and a broken box
+    repeats the one before it.
 
     >>> repair(np.array([[9, 9, 9, 9], [1, 1, 0, 5], [2, 2, 5, 5.0]]), np.ones((3, 4))).tolist()
     [[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 5.0, 5.0]]

@@ -94,7 +94,7 @@ def expected_overlaps(
 ) -> Array:
     """Expected average overlap for every length: per sequence a list of repetitions -> (longest,)
 
-    Fragments that ended in failure are continued with zeros, the others end where they end.
+    Fragments that ended in failure are continued with zeros, the others keep their length.
     Entry i averages frames 1 .. i of each fragment.  `tags` (pysot) weigh fragments by the share of
     frames that carry an attribute.
 
