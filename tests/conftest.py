@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from siamcli.checkpoints.native import Checkpoint, write_native
 from siamcli.cli.app import main
@@ -19,6 +20,9 @@ from siamcli.model.spec import SPECS, TrackerParams
 # The tests run beside each other, one per core: more threads would only wait for one another.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A test must not fail because the machine is busy.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 DEMO = Path(__file__).parent / "data" / "demo.mp4"
 

@@ -23,7 +23,7 @@ from siamcli.boxes import Box
 from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.datasets import open_dataset
 from siamcli.evaluation.evaluate import evaluate
-from siamcli.evaluation.scoring import score
+from siamcli.evaluation.scoring import score_results
 from siamcli.frames import Frame
 from siamcli.parts import write_text
 
@@ -61,7 +61,7 @@ def main(name: str, dataset_name: str, root: str, out: str) -> None:
     tracker, folder = OpenCvTracker(name), Path(out)
     for done in evaluate(dataset, tracker, folder, {"model": name, "opencv": cv2.__version__}):
         sys.stderr.write(f"{done.sequence}: {done.frames / max(done.seconds, 1e-6):.0f} frames/s\n")
-    scores = score(dataset, folder, f"OpenCV {name}")
+    scores = score_results(dataset, folder, f"OpenCV {name}")
     write_text(folder / "scores.json", scores.to_json())
     sys.stdout.write(f"{name} {dataset.spec.title} {json.dumps(scores.values)}\n")
 

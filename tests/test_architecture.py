@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "boxes": "",
     "frames": "",
     "ranges": "",
+    "tables": "",
     "times": "errors",
     "targets": "errors boxes times",
     "trajectory": "boxes frames",
@@ -32,7 +33,7 @@ MAY_IMPORT = {
     "drawing": "boxes frames trajectory",
     "media": "errors cores parts boxes frames times trajectory",
     "session": "errors version cores parts boxes frames times targets trajectory tracker load drawing media",
-    "evaluation": "errors toml parts boxes frames times media",
+    "evaluation": "errors toml parts boxes frames tables times media",
     "convert": "errors parts boxes trajectory media evaluation",
     "train": "errors toml cores parts boxes frames ranges model checkpoints evaluation",
     "batch": "errors version cores parts frames times targets load media session",
@@ -40,7 +41,7 @@ MAY_IMPORT = {
     " engines load drawing media session evaluation",
     "__init__": "version boxes frames tracker load media",
     "ui": "errors parts boxes frames trajectory drawing media batch",
-    "cli": "errors version toml cores parts boxes frames times targets model tracker engines"
+    "cli": "errors version toml cores parts boxes frames tables times targets model tracker engines"
     " checkpoints load media session evaluation convert train batch bench ui",
     "__main__": "cli",
 }
@@ -102,6 +103,18 @@ def test_library_stays_in_its_room(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_module_is_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 300
+
+
+def test_functions_are_short() -> None:
+    """At most 60 lines without the signature, which in a command is the list of its options."""
+    too_long = {
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.body[0].lineno >= 60
+    }
+    assert too_long == {"siamcli/cli/commands/run.py: run"}  # to be shortened; nothing comes in here
 
 
 @pytest.mark.parametrize(

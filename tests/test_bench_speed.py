@@ -143,6 +143,10 @@ def test_precision(siamtrack, weights, tmp_path):
     assert found["sequences"] == 1 and found["runs"] == 4 and found["frames"] == 8 + 6 + 4 + 2
     assert found["auc"] - found["reference_auc"] == pytest.approx(found["auc_difference"], abs=1e-3)
     assert found["reference_auc"] > 0 and 0 <= found["differs"] <= 1
+    whole = next(part for part in found["parts"] if part["start"] == 0)
+    args = ("eval", "folder", "--root", folder, "--weights", weights, "--engine", "eager", "--format", "json")
+    (table,) = json.loads(siamtrack(*args).out)
+    assert whole["reference_auc"] == pytest.approx(table["rows"][0]["success AUC"])
 
 
 def test_starts_have_a_target():

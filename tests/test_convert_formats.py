@@ -16,7 +16,7 @@ from siamcli.boxes import Box
 from siamcli.convert.formats import FORMATS, placed, write_files
 from siamcli.errors import InputError, OutputError
 from siamcli.evaluation.catalog import find_spec
-from siamcli.evaluation.results import read_runs, read_track
+from siamcli.evaluation.results import read_output, read_runs
 from siamcli.evaluation.sequence import Sequence
 from siamcli.frames import SourceInfo
 from siamcli.media.writers import open_writer
@@ -183,7 +183,7 @@ def test_benchmark_files_come_back(tmp_path_factory, trajectory, format):
     write_files(placed(FORMATS[format](trajectory), file=None, folder=folder), overwrite=False)
     key = {"otb": "otb2015", "got10k": "got10k-val"}.get(format, format)
     truth = np.array([p.box for p in trajectory.points])
-    track = read_track(folder, find_spec(key), Sequence("clip", truth))
+    track = read_output(folder, find_spec(key), Sequence("clip", truth))
     assert near(track.boxes, truth, 0.006)
 
 

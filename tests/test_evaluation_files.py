@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siamcli.errors import DatasetError
-from siamcli.evaluation.catalog import entries, find_spec, specs
+from siamcli.evaluation.catalog import find_spec, sequence_entries, specs
 from siamcli.evaluation.datasets import open_dataset
-from siamcli.evaluation.results import Track, pack, read_runs, read_track, write_runs, write_track
+from siamcli.evaluation.results import TrackerOutput, pack, read_output, read_runs, write_output, write_runs
 from siamcli.evaluation.sequence import Sequence
 from siamcli.evaluation.textfiles import read_boxes, read_rows
 from siamcli.evaluation.vot import VotRun
@@ -49,6 +49,15 @@ def test_rows_in_every_spelling(tmp_path: Path, content: str | bytes) -> None:
     assert np.array_equal(found, [[1, 2, 3, 4], [5, 6, 7, np.nan]], equal_nan=True)
 
 
+def test_a_single_number_is_a_gap_where_gaps_are_allowed(tmp_path: Path) -> None:
+    path = text(tmp_path / "a.txt", "1,2,3,4\nnan\n0\n")
+    assert np.array_equal(
+        read_boxes(path, gaps=True), [[1, 2, 3, 4], [np.nan] * 4, [np.nan] * 4], equal_nan=True
+    )
+    with pytest.raises(DatasetError, match="line 2: 1 numbers where 4 belong"):
+        read_boxes(path)
+
+
 @pytest.mark.parametrize(
     ("content", "line", "words"),
     [
@@ -67,7 +76,7 @@ def test_bad_rows_are_named_by_line(tmp_path: Path, content: str | bytes, line: 
 
 def test_every_benchmark_is_well_described() -> None:
     assert len(specs()) >= 12
-    sizes = {key: len(entries(spec)) for key, spec in specs().items() if spec.table}
+    sizes = {key: len(sequence_entries(spec)) for key, spec in specs().items() if spec.table}
     assert sizes == {"otb2015": 100, "otb2013": 51, "otb50": 50, "uav123": 123, "uav20l": 20, "lasot": 280}
     assert find_spec("OTB-100") is find_spec("otb2015")
     with pytest.raises(DatasetError, match="no benchmark is called 'abc'"):
@@ -182,9 +191,9 @@ def test_results_come_back(
     tmp_path_factory, key: str, tolerance: float, rows: list[tuple[float, ...]]
 ) -> None:
     folder, spec, boxes = tmp_path_factory.mktemp("r"), find_spec(key), np.array(rows)
-    sent = Track(boxes, np.linspace(0, 1, len(rows)), np.full(len(rows), 0.04))
-    write_track(folder, spec, "a-1", sent)
-    back = read_track(folder, spec, Sequence("a-1", boxes))
+    sent = TrackerOutput(boxes, np.linspace(0, 1, len(rows)), np.full(len(rows), 0.04))
+    write_output(folder, spec, "a-1", sent)
+    back = read_output(folder, spec, Sequence("a-1", boxes))
     first = 1 if key == "vot2018-lt" else 0
     assert np.abs(back.boxes - boxes)[first:].max() <= tolerance * 1.01
     assert back.seconds == pytest.approx(sent.seconds)
@@ -193,9 +202,11 @@ def test_results_come_back(
 
 
 def test_formats_are_the_official_ones(tmp_path: Path) -> None:
-    track = Track(np.array([[1, 2, 3, 4], [1.5, 2.5, 3, 4]]), np.array([1, 0.75]), np.array([0.1, 0.05]))
+    track = TrackerOutput(
+        np.array([[1, 2, 3, 4], [1.5, 2.5, 3, 4]]), np.array([1, 0.75]), np.array([0.1, 0.05])
+    )
     for key in ("otb2015", "got10k-test", "trackingnet", "vot2018-lt"):
-        write_track(tmp_path / key, find_spec(key), "v", track)
+        write_output(tmp_path / key, find_spec(key), "v", track)
     lines = {p.relative_to(tmp_path).as_posix(): p.read_text() for p in tmp_path.rglob("*") if p.is_file()}
     assert lines["otb2015/v.txt"] == "2.0000,3.0000,3.0000,4.0000\n2.5000,3.5000,3.0000,4.0000\n"
     assert lines["got10k-test/v/v_001.txt"].splitlines()[1] == "1.500,2.500,3.000,4.000"
@@ -215,7 +226,7 @@ def test_vot_runs_come_back(tmp_path: Path) -> None:
     codes = np.array([1, -1, 2, 0])
     regions = np.full((4, 8), np.nan)
     regions[1] = [1, 2, 3, 2, 3, 5, 1, 5]
-    write_runs(tmp_path, spec, "v", [(VotRun(codes, regions), Track(boxes))] * 2)
+    write_runs(tmp_path, spec, "v", [(VotRun(codes, regions), TrackerOutput(boxes))] * 2)
     assert (tmp_path / "baseline/v/v_002.txt").read_text() == "1\n1.0000,2.0000,3.0000,4.0000\n2\n0\n"
     first, second = read_runs(tmp_path, spec, Sequence("v", boxes))
     assert np.array_equal(first.codes, codes)
@@ -225,13 +236,15 @@ def test_vot_runs_come_back(tmp_path: Path) -> None:
 def test_results_of_another_length_are_refused(tmp_path: Path) -> None:
     text(tmp_path / "a.txt", ROWS)
     with pytest.raises(DatasetError, match=r"a\.txt: 3 rows for 2 frames of a"):
-        read_track(tmp_path, find_spec("otb2015"), Sequence("a", np.ones((2, 4))))
-    assert len(read_track(tmp_path, find_spec("lasot"), Sequence("a", np.ones((2, 4)))).boxes) == 2
+        read_output(tmp_path, find_spec("otb2015"), Sequence("a", np.ones((2, 4))))
+    assert len(read_output(tmp_path, find_spec("lasot"), Sequence("a", np.ones((2, 4)))).boxes) == 2
     with pytest.raises(DatasetError, match="has no result for b"):
-        read_track(tmp_path, find_spec("otb2015"), Sequence("b", np.ones((2, 4))))
+        read_output(tmp_path, find_spec("otb2015"), Sequence("b", np.ones((2, 4))))
 
 
 def test_other_toolkits_spell_names_differently(tmp_path: Path) -> None:
     text(tmp_path / "Jogging.1.txt", ROWS)
-    assert read_track(tmp_path, find_spec("otb2015"), Sequence("Jogging-1", np.ones((3, 4)))).boxes[0, 0] == 9
+    assert (
+        read_output(tmp_path, find_spec("otb2015"), Sequence("Jogging-1", np.ones((3, 4)))).boxes[0, 0] == 9
+    )
     assert read_rows(tmp_path / "Jogging.1.txt", {4})[0] == [10, 20, 30, 40]

@@ -10,9 +10,15 @@ from hypothesis import strategies as st
 from siamcli.boxes import Box, iou
 from siamcli.evaluation import metrics, vot
 from siamcli.evaluation.catalog import find_spec
-from siamcli.evaluation.overlap import box_corners, box_overlap, center_error, region_overlap, upright_boxes
-from siamcli.evaluation.results import Track, write_runs, write_track
-from siamcli.evaluation.scoring import score
+from siamcli.evaluation.overlap import (
+    axis_aligned_boxes,
+    box_corners,
+    box_overlap,
+    center_error,
+    region_overlap,
+)
+from siamcli.evaluation.results import TrackerOutput, write_output, write_runs
+from siamcli.evaluation.scoring import score_results
 from siamcli.evaluation.sequence import Dataset, Sequence
 
 sides = st.floats(1, 300, width=32)
@@ -30,8 +36,8 @@ def one(truth: np.ndarray, key: str, **more) -> Dataset:
 
 def scored(tmp_path_factory, dataset: Dataset, predicted: np.ndarray, scores=None, rules="official"):
     folder = tmp_path_factory.mktemp("results")
-    write_track(folder, dataset.spec, "one", Track(predicted, scores))
-    return score(dataset, folder, "tracker", rules).values
+    write_output(folder, dataset.spec, "one", TrackerOutput(predicted, scores))
+    return score_results(dataset, folder, "tracker", rules).values
 
 
 @given(boxes)
@@ -81,8 +87,8 @@ def test_eao_of_truth_and_of_nothing(tmp_path, variant: str, shift: int, expecte
         codes[:] = [(vot.STARTED, vot.FAILED, 0, 0, 0, 0)[i % 6] for i in range(count)]
     dataset = one(truth, "vot2018", polygons=box_corners(truth), size=(640, 480))
     run = vot.VotRun(codes, np.where((codes == vot.TRACKED)[:, None], box_corners(truth), np.nan))
-    write_runs(tmp_path, dataset.spec, "one", [(run, Track(truth))])
-    values = score(dataset, tmp_path, "tracker").values
+    write_runs(tmp_path, dataset.spec, "one", [(run, TrackerOutput(truth))])
+    values = score_results(dataset, tmp_path, "tracker").values
     assert values[variant] == pytest.approx(expected)
     assert values["failures"] == (codes == vot.FAILED).sum()
 
@@ -104,7 +110,7 @@ def test_pixels_counted_in_turned_boxes_are_close_to_the_area(angle: float, w: f
     frame = box_corners(np.array([[100, 100, 201, 201.0]]))
     assert region_overlap(turned, turned, (400, 400))[0] == 1
     assert region_overlap(turned, frame, (400, 400))[0] == pytest.approx((w + 1) * (h + 1) / 201**2, rel=0.09)
-    upright = upright_boxes(turned)[0]
+    upright = axis_aligned_boxes(turned)[0]
     assert (upright[2] - 1) * (upright[3] - 1) == pytest.approx(w * h)
     assert upright[:2] + upright[2:] / 2 == pytest.approx([200, 200])
 

@@ -18,9 +18,9 @@ from siamcli.cli.app import app
 from siamcli.errors import DatasetError, DeviceError
 from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.datasets import open_dataset
-from siamcli.evaluation.evaluate import Done, evaluate
+from siamcli.evaluation.evaluate import SequenceResult, evaluate
 from siamcli.evaluation.protocols import read_frames, repeat_supervised, run_once
-from siamcli.evaluation.scoring import read_scores, score
+from siamcli.evaluation.scoring import read_scores, score_results
 from siamcli.evaluation.search import SearchSpace, grid_points, random_points
 from siamcli.evaluation.sequence import Dataset, Sequence
 from siamcli.frames import Frame
@@ -63,10 +63,12 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def run(root: Path, out: Path, tracker: Drift, jobs: int = 1, **facts) -> tuple[list[Done], dict[str, float]]:
+def run(
+    root: Path, out: Path, tracker: Drift, jobs: int = 1, **facts
+) -> tuple[list[SequenceResult], dict[str, float]]:
     dataset = open_dataset(find_spec("folder"), root)
     done = list(evaluate(dataset, tracker, out, {"shift": tracker.shift, **facts}, jobs=jobs))
-    return done, dict(score(dataset, out, "drift").values)
+    return done, dict(score_results(dataset, out, "drift").values)
 
 
 def test_perfect_and_drifting_trackers(root: Path, tmp_path: Path) -> None:
@@ -172,7 +174,7 @@ def test_vot_from_run_to_score(root: Path, tmp_path: Path) -> None:
     sized = tuple(Sequence(s.name, s.truth, s.frames, size=(80, 60)) for s in sequences)
     dataset = Dataset(find_spec("vot2018"), sized)
     list(evaluate(dataset, Drift(), tmp_path, {}))
-    values = score(dataset, tmp_path, "drift").values
+    values = score_results(dataset, tmp_path, "drift").values
     assert values["failures"] == 0
     assert values["accuracy"] == 1
 
@@ -180,13 +182,13 @@ def test_vot_from_run_to_score(root: Path, tmp_path: Path) -> None:
 def test_long_term_confidences_reach_the_score(root: Path, tmp_path: Path) -> None:
     dataset = Dataset(find_spec("vot2018-lt"), open_dataset(find_spec("folder"), root).sequences)
     list(evaluate(dataset, Drift(), tmp_path, {}))
-    assert score(dataset, tmp_path, "drift").values["lt_recall"] == pytest.approx((COUNT - 1) / COUNT)
+    assert score_results(dataset, tmp_path, "drift").values["lt_recall"] == pytest.approx((COUNT - 1) / COUNT)
 
 
 def test_server_sets_are_not_scored_here(root: Path, tmp_path: Path) -> None:
     dataset = Dataset(find_spec("trackingnet"), open_dataset(find_spec("folder"), root).sequences)
     with pytest.raises(DatasetError, match="keeps its truth"):
-        score(dataset, tmp_path, "drift")
+        score_results(dataset, tmp_path, "drift")
 
 
 @pytest.mark.parametrize("form", ["text", "json", "csv", "markdown", "latex"])
@@ -195,7 +197,7 @@ def test_report_in_every_format(root: Path, tmp_path: Path, form: str) -> None:
     for shift in (0.0, 2.0):
         out = tmp_path / "results" / f"drift{shift}"
         list(evaluate(dataset, Drift(shift), out, {}))
-        (out / "scores.json").write_text(score(dataset, out, out.name).to_json())
+        (out / "scores.json").write_text(score_results(dataset, out, out.name).to_json())
     done = CliRunner().invoke(
         app, ["report", str(tmp_path / "results"), "--format", form], catch_exceptions=False
     )
@@ -215,7 +217,7 @@ def test_plots_as_png_and_pdf(root: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib, the extra `plots`, is not installed")
     dataset = open_dataset(find_spec("folder"), root)
     list(evaluate(dataset, Drift(), tmp_path / "r", {}))
-    (tmp_path / "r" / "scores.json").write_text(score(dataset, tmp_path / "r", "drift").to_json())
+    (tmp_path / "r" / "scores.json").write_text(score_results(dataset, tmp_path / "r", "drift").to_json())
     args = ["report", str(tmp_path / "r"), "--plots", str(tmp_path / "plots")]
     assert CliRunner().invoke(app, args, catch_exceptions=False).exit_code == 0
     image = cv2.imread(str(tmp_path / "plots" / "folder_success.png"))

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from siamcli.cli.app import app
 from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.datasets import open_dataset
-from siamcli.evaluation.scoring import Scores, score
+from siamcli.evaluation.scoring import Scores, score_results
 from siamcli.evaluation.sequence import Dataset
 
 PAIRS = list(csv.DictReader((Path(__file__).parent / "golden" / "bench_published.csv").open()))
@@ -35,9 +35,9 @@ def vot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def ours(otb: Path, vot: Path) -> dict[str, Scores]:
     truth = open_dataset(find_spec("OTB-2015"), otb / "groundtruth", frames=False)
-    found = {name: score(truth, otb / name, name) for name in TRACKERS}
+    found = {name: score_results(truth, otb / name, name) for name in TRACKERS}
     truth = open_dataset(find_spec("vot2018"), vot / "VOT2018.json", frames=False)
-    return {**found, "DaSiamRPN": score(truth, vot / "DaSiamRPN", "DaSiamRPN")}
+    return {**found, "DaSiamRPN": score_results(truth, vot / "DaSiamRPN", "DaSiamRPN")}
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda p: f"{p['tracker']}-{p['metric']}")
@@ -53,7 +53,7 @@ def test_the_two_eao_differ_for_the_stated_reason(vot: Path, tmp_path: Path) -> 
     truth = open_dataset(find_spec("vot2018"), vot / "VOT2018.json", frames=False)
     late = {"book", "crossing", "fernando", "rabbit", "soccer1"}  # a failure in their last 5 frames
     rest = Dataset(truth.spec, tuple(s for s in truth.sequences if s.name not in late))
-    values = score(rest, vot / "DaSiamRPN", "DaSiamRPN").values
+    values = score_results(rest, vot / "DaSiamRPN", "DaSiamRPN").values
     assert values["failures"] < 59 - len(late) + 1
     assert values["eao"] == pytest.approx(values["eao_pysot"], abs=1.2e-3)
 
@@ -67,7 +67,9 @@ def test_attributes_cover_the_data_set(ours: dict[str, Scores]) -> None:
 def test_both_rules_agree_where_nothing_is_broken(otb: Path) -> None:
     truth = open_dataset(find_spec("otb50"), otb / "groundtruth", frames=False)
     assert len(truth.sequences) == 50
-    official, pysot = (score(truth, otb / "SRDCF", "SRDCF", rules).values for rules in ("official", "pysot"))
+    official, pysot = (
+        score_results(truth, otb / "SRDCF", "SRDCF", rules).values for rules in ("official", "pysot")
+    )
     assert official == pytest.approx(pysot, abs=1e-3)
 
 

@@ -13,7 +13,7 @@ from conftest import DEMO
 
 from siamcli.batch.clips import Clip
 from siamcli.batch.manifest import read_manifest
-from siamcli.ui.collect import without_box
+from siamcli.ui.collect import clips_without_box
 
 missing = [tool for tool in ("Xvfb", "xdotool") if shutil.which(tool) is None]
 
@@ -100,12 +100,12 @@ def test_pick_stop_and_go_on(start_siamtrack, display, tmp_path):
 def test_which_clips_are_left(tmp_path):
     clips = [Clip(str(tmp_path / name), name) for name in ("a.mp4", "b.mp4")]
     manifest = tmp_path / "boxes.csv"
-    assert without_box(clips, manifest) == clips
+    assert clips_without_box(clips, manifest) == clips
     for text, left in (("", 2), ("clip,ti", 2), ("clip,time,box,label\n", 2)):
         manifest.write_text(text)
-        assert len(without_box(clips, manifest)) == left
+        assert len(clips_without_box(clips, manifest)) == left
     manifest.write_text('clip,time,box,label\na.mp4,,"1,2,3,4",\nb.mp4,,"1,')
-    assert without_box(clips, manifest) == clips[1:]
+    assert clips_without_box(clips, manifest) == clips[1:]
     assert manifest.read_text().endswith('"1,2,3,4",\n')
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from siamcli.evaluation.metrics import area, success_curve
+from siamcli.evaluation.metrics import success_auc, success_curve
 from siamcli.evaluation.overlap import Array, box_overlap
 from siamcli.evaluation.protocols import read_frames, run_once
 from siamcli.evaluation.sequence import Sequence
@@ -88,7 +88,7 @@ def starts(sequence: Sequence) -> list[int]:
 
 
 def _auc(boxes: Array, truth: Array) -> float:
-    return area(success_curve(box_overlap(boxes, truth)))
+    return success_auc(success_curve(box_overlap(boxes, truth)))
 
 
 def agreement(engine: str, parts: Iterable[SequenceAgreement]) -> Agreement:

@@ -19,14 +19,14 @@ from siamcli.session.job import Job
 from siamcli.session.session import Session
 
 if TYPE_CHECKING:
-    from siamcli.ui.pick import Ask
+    from siamcli.ui.pick import Picker
     from siamcli.ui.window import LiveWindow
 
 __all__ = ["follow_source"]
 
 
 def follow_source(
-    job: Job, load: Callable[[], LoadedTracker], *, picker: AbstractContextManager[Ask], show: bool
+    job: Job, load: Callable[[], LoadedTracker], *, picker: AbstractContextManager[Picker], show: bool
 ) -> dict[str, Any]:
     """Track, write every output, report to people; returns the summary document.
 
@@ -79,7 +79,7 @@ def _print_boxes(session: Session) -> None:
         console.say(f"{label or f'target {number}'}: box {x},{y},{w},{h} in a {width}x{height} frame")
 
 
-def _ask_for_box(job: Job, first: Frame, picker: AbstractContextManager[Ask]) -> Box:
+def _ask_for_box(job: Job, first: Frame, picker: AbstractContextManager[Picker]) -> Box:
     """The box that the user draws in the first frame.  Raises PickError."""
     with picker as ask:
         box = ask(first.image, f"siamtrack: {job.source}")

@@ -11,7 +11,7 @@ import typer
 from siamcli.cli import console
 
 if TYPE_CHECKING:
-    from siamcli.ui.pick import Ask
+    from siamcli.ui.pick import Picker
 
 __all__ = ["PickBrowser", "picker"]
 
@@ -21,7 +21,7 @@ PickBrowser = Annotated[
 
 
 @contextmanager
-def picker(title: str, *, browser: bool) -> Iterator[Ask]:
+def picker(title: str, *, browser: bool) -> Iterator[Picker]:
     """Gives what asks the user for boxes; opens when it is entered.
 
     Raises PickError without a display, unless it is for a `browser`, whose address people are told.

@@ -10,7 +10,7 @@ import numpy as np
 from siamcli.convert.select import Converter, target_name, targets
 from siamcli.errors import InputError
 from siamcli.evaluation.catalog import find_spec
-from siamcli.evaluation.results import Track, run_text, track_texts
+from siamcli.evaluation.results import TrackerOutput, output_texts, run_text
 from siamcli.evaluation.vot import STARTED, TRACKED, VotRun
 from siamcli.media.names import file_stem
 from siamcli.trajectory import TrackPoint, Trajectory
@@ -25,7 +25,7 @@ def results_of(benchmark: str) -> Converter:
         spec = find_spec(benchmark)
         files: dict[str, str] = {}
         for name, points in _sequences(trajectory, drop_lost=drop_lost).items():
-            files.update(track_texts(spec, name, _track(points)))
+            files.update(output_texts(spec, name, _output(points)))
         return files
 
     return convert
@@ -41,12 +41,14 @@ def vot(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
         codes = np.full(len(points), TRACKED)
         codes[0] = STARTED
         run = VotRun(codes, np.full((len(points), 8), np.nan))
-        files[f"baseline/{name}/{name}_001.txt"] = run_text(run, _track(points))
+        files[f"baseline/{name}/{name}_001.txt"] = run_text(run, _output(points))
     return files
 
 
-def _track(points: Sequence[TrackPoint]) -> Track:
-    return Track(np.array([point.box for point in points]), np.array([point.score for point in points]))
+def _output(points: Sequence[TrackPoint]) -> TrackerOutput:
+    return TrackerOutput(
+        np.array([point.box for point in points]), np.array([point.score for point in points])
+    )
 
 
 def _sequences(trajectory: Trajectory, *, drop_lost: bool) -> dict[str, Sequence[TrackPoint]]:

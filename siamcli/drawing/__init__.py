@@ -1,1 +1,1 @@
-"""What is painted into a frame."""
+"""Drawing into frames: boxes, scores and states."""

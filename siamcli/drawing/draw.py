@@ -1,4 +1,4 @@
-"""What a viewer sees: boxes, scores and states, legible at any resolution."""
+"""Draws boxes, scores and states into frames, legible at any resolution."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLORS: tuple[Color, ...] = (
     (255, 120, 130),
     (190, 230, 190),
 )
-"""BGR, one per target, far apart on dark and light ground; they repeat after the last."""
+"""BGR, one per target, easy to tell apart on dark and light backgrounds; they repeat after the last."""
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _DARK: Color = (20, 20, 20)
@@ -37,33 +37,33 @@ _LIGHT: Color = (245, 245, 245)
 def draw(image: Image, points: Sequence[TrackPoint], labels: Sequence[str | None] = ()) -> Image:
     """A copy of `image` with the box, score and state of every point, and the frame number.
 
-    The number is left out where it would cover a box, or much of a small picture.
+    The number is left out where it would cover a box, or more than a tenth of the image.
     A lost target has a dashed, darker box; an absent one, or one whose box is not valid, has none.
     `labels` names targets in order.
     """
     canvas: Image = image.copy()
     height, width = canvas.shape[:2]
-    unit = _unit(canvas)
+    thin = line_width(canvas)
     for point in points:
         color = COLORS[(point.target - 1) % len(COLORS)]
         if point.state == "lost":
             color = (color[0] * 6 // 10, color[1] * 6 // 10, color[2] * 6 // 10)
         if point.state != "absent" and point.box.valid:
             outline(canvas, point.box, color, dashed=point.state == "lost")
-            corner = (point.box.x - unit, point.box.y - 2 * unit)
+            corner = (point.box.x - thin, point.box.y - 2 * thin)
             write_text(canvas, _caption(point, labels, len(points)), corner, color)
     if points:
         number, corner = f"frame {points[0].index}", (0, canvas.shape[0])
-        plate = _lay(canvas, number, corner)
+        layout = layout_text(canvas, number, corner)
         boxes = [point.box for point in points if point.state != "absent" and point.box.valid]
-        ground = Box(plate.x, plate.y, plate.w, plate.h)
-        if 10 * ground.area <= height * width and not any(iou(ground, box) for box in boxes):
+        background = Box(layout.x, layout.y, layout.w, layout.h)
+        if 10 * background.area <= height * width and not any(iou(background, box) for box in boxes):
             write_text(canvas, number, corner, _DARK)
     return canvas
 
 
-def _unit(canvas: Image) -> int:
-    """Pixels of a thin line: widths and margins grow with the picture."""
+def line_width(canvas: Image) -> int:
+    """Width of a thin line in pixels; margins are multiples of it.  It grows with the image."""
     height, width = canvas.shape[:2]
     return int(max(1, round(min(height, width) / 400)))
 
@@ -77,19 +77,19 @@ def _caption(point: TrackPoint, labels: Sequence[str | None], targets: int) -> s
 
 def outline(canvas: Image, box: Box, color: Color, *, dashed: bool = False) -> None:
     """Draw the edges of `box` into `canvas`."""
-    unit = _unit(canvas)
-    # OpenCV counts in integers: keep what lies far outside just outside.
-    margin = 8 * unit
+    thin = line_width(canvas)
+    # OpenCV takes 32-bit integers: move corners that lie far outside close to the image.
+    margin = 8 * thin
     height, width = canvas.shape[:2]
     x0, x1 = (round(min(max(v, -margin), width + margin)) for v in (box.x, box.x + box.w))
     y0, y1 = (round(min(max(v, -margin), height + margin)) for v in (box.y, box.y + box.h))
     corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
     sides = list(zip(corners, [*corners[1:], corners[0]], strict=True))
-    strokes = [dash for a, b in sides for dash in _dashes(a, b, 10 * unit)] if dashed else sides
-    # a dark rim keeps the colour visible on any ground
-    for ink, thickness in ((_DARK, 2 * unit + 2), (color, 2 * unit)):
+    strokes = [dash for a, b in sides for dash in _dashes(a, b, 10 * thin)] if dashed else sides
+    # a dark rim keeps the colour visible on any background
+    for line_color, thickness in ((_DARK, 2 * thin + 2), (color, 2 * thin)):
         for a, b in strokes:
-            cv2.line(canvas, a, b, ink, thickness, cv2.LINE_AA)
+            cv2.line(canvas, a, b, line_color, thickness, cv2.LINE_AA)
 
 
 def _dashes(a: Point, b: Point, length: int) -> list[tuple[Point, Point]]:
@@ -101,8 +101,8 @@ def _dashes(a: Point, b: Point, length: int) -> list[tuple[Point, Point]]:
     return [((p[0], p[1]), (q[0], q[1])) for p, q in zip(steps[::2], steps[1::2], strict=True)]
 
 
-class _Plate(NamedTuple):
-    """Where a text and its ground go, in pixels."""
+class TextBox(NamedTuple):
+    """Where a text and its background are drawn, in pixels."""
 
     x: int
     y: int
@@ -113,12 +113,13 @@ class _Plate(NamedTuple):
     thickness: int
 
 
-def _lay(canvas: Image, text: str, corner: tuple[float, float]) -> _Plate:
+def layout_text(canvas: Image, text: str, corner: tuple[float, float]) -> TextBox:
+    """Where `text` is drawn: its lower left corner is `corner`, moved inside the image."""
     height, width = canvas.shape[:2]
-    tall = max(9.0, 0.026 * min(height, width))  # of a capital letter, in pixels; Hershey's has 22
-    scale = tall / 22
-    wide = cv2.getTextSize(text, _FONT, scale, 1)[0][0]
-    scale *= min(1.0, 0.96 * width / max(wide, 1))
+    capital = max(9.0, 0.026 * min(height, width))  # height of a capital letter in pixels
+    scale = capital / 22  # the font has 22
+    text_width = cv2.getTextSize(text, _FONT, scale, 1)[0][0]
+    scale *= min(1.0, 0.96 * width / max(text_width, 1))
     thickness = max(1, round(2 * scale))
     (w, h), _ = cv2.getTextSize(text, _FONT, scale, thickness)
     pad = max(2, round(h / 3))
@@ -126,12 +127,12 @@ def _lay(canvas: Image, text: str, corner: tuple[float, float]) -> _Plate:
     x, y = round(min(max(corner[0], -width), 2 * width)), round(min(max(corner[1], -height), 2 * height))
     x = min(max(x, 0), max(width - w, 0))
     y = min(max(y - h, 0), max(height - h, 0))
-    return _Plate(x, y, w, h, pad, scale, thickness)
+    return TextBox(x, y, w, h, pad, scale, thickness)
 
 
-def write_text(canvas: Image, text: str, corner: tuple[float, float], ground: Color) -> None:
-    """Write text on a filled ground into `canvas`: its lower left corner is `corner`, moved inside."""
-    x, y, w, h, pad, scale, thickness = _lay(canvas, text, corner)
-    canvas[y : y + h, x : x + w] = ground
-    ink = _LIGHT if sum(ground) < 300 else _DARK
-    cv2.putText(canvas, text, (x + pad, y + h - pad), _FONT, scale, ink, thickness, cv2.LINE_AA)
+def write_text(canvas: Image, text: str, corner: tuple[float, float], background: Color) -> None:
+    """Write text on a filled background into `canvas`: its lower left corner is `corner`, moved inside."""
+    x, y, w, h, pad, scale, thickness = layout_text(canvas, text, corner)
+    canvas[y : y + h, x : x + w] = background
+    color = _LIGHT if sum(background) < 300 else _DARK
+    cv2.putText(canvas, text, (x + pad, y + h - pad), _FONT, scale, color, thickness, cv2.LINE_AA)

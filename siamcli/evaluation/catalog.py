@@ -1,4 +1,4 @@
-"""What siamtrack knows of each benchmark: data/datasets.toml, and the sequence tables beside it."""
+"""The benchmarks: data/datasets.toml, the sequence tables beside it, and published scores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from siamcli import toml
 from siamcli.errors import DatasetError
 
-__all__ = ["DATA", "Anchor", "DatasetSpec", "Entry", "Protocol", "anchors", "entries", "find_spec", "specs"]
+__all__ = ["DatasetSpec", "SequenceEntry", "find_spec", "published_scores", "sequence_entries", "specs"]
 
 DATA = files("siamcli.evaluation") / "data"
 Protocol = Literal["ope", "got10k", "trackingnet", "supervised", "longterm"]
@@ -19,7 +19,7 @@ Protocol = Literal["ope", "got10k", "trackingnet", "supervised", "longterm"]
 
 @dataclass(frozen=True, slots=True)
 class DatasetSpec:
-    """One benchmark: where its files lie, in which format, and by which rules it is scored.
+    """One benchmark: the paths and format of its files, and the rules by which it is scored.
 
     Paths are templates of {name}, {folder}, {target} and {group}, tried in order below the root.
     `table` and `subset` name rows of a sequence table; else `lists` name a file of sequence names; else
@@ -46,7 +46,7 @@ class DatasetSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SequenceEntry:
     """A row of a sequence table.  Frames `first` .. `last` count from 1 as in the file names; None is all."""
 
     name: str
@@ -58,8 +58,8 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
-    """A published number: which tracker, metric key, value, and where it is printed."""
+class PublishedScore:
+    """A published score of a tracker: metric key, value, and the publication."""
 
     tracker: str
     metric: str
@@ -83,20 +83,20 @@ def specs() -> dict[str, DatasetSpec]:
 
 def find_spec(name: str) -> DatasetSpec:
     """The benchmark called `name`, in any case, with or without dashes.  Raises DatasetError."""
-    wanted = _plain(name)
+    plain = _plain(name)
     for spec in specs().values():
-        if wanted in {_plain(n) for n in (spec.key, spec.title, *spec.aliases)}:
+        if plain in {_plain(n) for n in (spec.key, spec.title, *spec.aliases)}:
             return spec
     raise DatasetError(f"no benchmark is called {name!r}", hint="known: " + ", ".join(specs()))
 
 
-def entries(spec: DatasetSpec) -> tuple[Entry, ...]:
+def sequence_entries(spec: DatasetSpec) -> tuple[SequenceEntry, ...]:
     """The rows of the spec's table that belong to its subset; empty where it has none."""
     if spec.table is None:
         return ()
     rows = [row for row in _table(spec.table) if spec.subset in row["sets"].split()]
     return tuple(
-        Entry(
+        SequenceEntry(
             row["name"],
             row.get("folder") or row["name"],
             row.get("target") or "",
@@ -108,10 +108,12 @@ def entries(spec: DatasetSpec) -> tuple[Entry, ...]:
     )
 
 
-def anchors(dataset: str) -> tuple[Anchor, ...]:
-    """Published figures for the benchmark with this key."""
-    rows = [row for row in _table("anchors.csv") if row["dataset"] == dataset]
-    return tuple(Anchor(row["tracker"], row["metric"], float(row["value"]), row["source"]) for row in rows)
+def published_scores(dataset: str) -> tuple[PublishedScore, ...]:
+    """Published scores on the benchmark with this key."""
+    rows = [row for row in _table("published_scores.csv") if row["dataset"] == dataset]
+    return tuple(
+        PublishedScore(row["tracker"], row["metric"], float(row["value"]), row["source"]) for row in rows
+    )
 
 
 def _table(name: str) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""From a folder in a benchmark's official layout to sequences."""
+"""Opens a folder in a benchmark's official layout as a data set of sequences."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from siamcli.errors import DatasetError
-from siamcli.evaluation.catalog import DatasetSpec, Entry, entries
-from siamcli.evaluation.overlap import Array, Mask, box_corners, upright_boxes
+from siamcli.evaluation.catalog import DatasetSpec, SequenceEntry, sequence_entries
+from siamcli.evaluation.overlap import Array, Mask, axis_aligned_boxes, box_corners
 from siamcli.evaluation.sequence import Dataset, Sequence
-from siamcli.evaluation.textfiles import read_flat, read_rows
+from siamcli.evaluation.textfiles import read_boxes, read_flat, read_rows
+from siamcli.media.kinds import is_image
 
 __all__ = ["open_dataset"]
-
-_IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
-_VIDEOS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm"})
-_WANTED = {"xywh": {4}, "polygon": {4, 8}, "vatic": range(5, 64)}
 
 
 def open_dataset(
@@ -33,74 +30,68 @@ def open_dataset(
 ) -> Dataset:
     """The benchmark below `root`, or PySOT's annotation file of it (a .json).
 
-    With `partial` missing sequences and cut ones are accepted and noted; without `frames` annotations
-    are enough, as scoring needs no pictures.  `only` chooses sequences by name.
-    Raises DatasetError that says what is missing.
+    With `partial` missing and cut sequences are accepted and noted; without `frames` annotations are
+    enough, as scoring reads no images.  `only` names the sequences to open, all if empty.
+    Raises DatasetError, which names what is missing.
     """
-    wanted = frozenset(only)
+    names = frozenset(only)
     if root.suffix == ".json" and root.is_file():
-        sequences = _from_json(root)
-        return _checked(spec, [s for s in sequences if not wanted or s.name in wanted], [], wanted, partial)
+        sequences = [s for s in _from_json(root) if not names or s.name in names]
+        return _checked(spec, sequences, [], chosen=bool(names), partial=partial)
     if not root.is_dir():
         raise DatasetError(f"no such folder: {root}", hint=_layout(spec))
-    table = entries(spec) or tuple(Entry(name, name) for name in _names(spec, root))
-    unknown = wanted - {entry.name for entry in table}
+    table = sequence_entries(spec) or tuple(SequenceEntry(name, name) for name in _names(spec, root))
+    unknown = names - {entry.name for entry in table}
     if unknown:
         raise DatasetError(f"{spec.title} has no sequence {', '.join(sorted(unknown))}")
-    chosen = [entry for entry in table if not wanted or entry.name in wanted]
     sequences, missing = [], []
-    for entry in chosen:
+    for entry in [e for e in table if not names or e.name in names]:
         truth = _first(root, spec.truth, entry)
         source = _first(root, spec.frames, entry) if frames else None
         if truth is None or (frames and source is None):
-            what = "annotation" if truth is None else "frames"
-            places = spec.truth if truth is None else spec.frames
-            missing.append(f"{what} of {entry.name} ({_fill(places[0], entry)})")
+            what, templates = ("annotation", spec.truth) if truth is None else ("frames", spec.frames)
+            missing.append(f"{what} of {entry.name} ({_fill(templates[0], entry)})")
         else:
             sequences.append(_sequence(spec, entry, truth, source, partial))
-    return _checked(spec, sequences, missing, wanted, partial)
+    return _checked(spec, sequences, missing, chosen=bool(names), partial=partial)
 
 
 def _checked(
-    spec: DatasetSpec, found: list[Sequence], missing: list[str], wanted: frozenset[str], partial: bool
+    spec: DatasetSpec, sequences: list[Sequence], missing: list[str], *, chosen: bool, partial: bool
 ) -> Dataset:
-    """The data set if it is whole, or may be partial."""
-    if not found:
+    """The data set if it is complete or may be partial; `chosen` where the user named its sequences."""
+    if not sequences:
         first = f": no {missing[0]}" if missing else ""
-        raise DatasetError(
-            f"this folder is not {spec.title}{first}",
-            hint=_layout(spec),
-        )
+        raise DatasetError(f"this folder is not {spec.title}{first}", hint=_layout(spec))
     if missing and not partial:
         shown = "; ".join(missing[:3]) + (f"; and {len(missing) - 3} more" if len(missing) > 3 else "")
         raise DatasetError(
             f"{spec.title} is incomplete, missing: {shown}",
-            hint=f"--partial uses the {len(found)} that are there; the figure is then not {spec.title}'s",
+            hint=f"--partial uses the {len(sequences)} that are there; the figure is then not {spec.title}'s",
         )
-    total = len(found) + len(missing)
-    note = f"{len(found)} of {total} sequences" if missing else None
-    if wanted:
-        note = f"{len(found)} chosen sequences"
+    note = f"{len(sequences)} of {len(sequences) + len(missing)} sequences" if missing else None
+    if chosen:
+        note = f"{len(sequences)} chosen sequences"
     elif partial and note is None and spec.table:
         note = "possibly cut sequences"
-    return Dataset(spec, tuple(found), note)
+    return Dataset(spec, tuple(sequences), note)
 
 
 def _layout(spec: DatasetSpec) -> str:
-    """What the folder of the benchmark holds, as a hint."""
+    """A hint that names what the folder of the benchmark holds."""
     return f"expected below it: {spec.truth[0]}, {spec.frames[0]}"
 
 
-def _fill(template: str, entry: Entry) -> str:
+def _fill(template: str, entry: SequenceEntry) -> str:
     return template.format(
         name=entry.name, folder=entry.folder, target=entry.target, group=entry.name.rpartition("-")[0]
     )
 
 
-def _first(root: Path, templates: tuple[str, ...], entry: Entry) -> Path | None:
+def _first(root: Path, templates: tuple[str, ...], entry: SequenceEntry) -> Path | None:
     for template in templates:
         path = root / _fill(template, entry)
-        if path.is_dir() and not any(p.suffix.lower() in _IMAGES for p in path.iterdir()):
+        if path.is_dir() and not any(map(is_image, path.iterdir())):
             continue
         if path.exists():
             return path
@@ -126,11 +117,11 @@ def _names(spec: DatasetSpec, root: Path) -> list[str]:
 
 
 def _sequence(
-    spec: DatasetSpec, entry: Entry, truth_file: Path, source: Path | None, partial: bool
+    spec: DatasetSpec, entry: SequenceEntry, truth_file: Path, source: Path | None, partial: bool
 ) -> Sequence:
     truth, polygons = _truth(spec, truth_file)
     frames: tuple[Path, ...] = ()
-    video = source if source is not None and source.suffix.lower() in _VIDEOS else None
+    video = source if source is not None and source.is_file() else None
     if source is not None and video is None:
         frames = _frame_files(source, entry)
         if spec.format == "vatic" and abs(len(truth) / len(frames) - 8) < 1:
@@ -155,7 +146,7 @@ def _sequence(
 def _truth(spec: DatasetSpec, path: Path) -> tuple[Array, Array | None]:
     """Boxes (N, 4), 0-based, and polygons (N, 8) where the benchmark has them."""
     if spec.protocol == "supervised":
-        return _from_regions(read_rows(path, _WANTED["polygon"]))
+        return _from_regions(read_rows(path, {4, 8}))
     if spec.format == "vatic":  # id, left, top, right, bottom, flags and a label that is not a number
         rows = [line.split()[1:5] for line in path.read_text().splitlines() if line.strip()]
         try:
@@ -163,36 +154,35 @@ def _truth(spec: DatasetSpec, path: Path) -> tuple[Array, Array | None]:
         except ValueError:
             raise DatasetError(f"{path}: lines are not: id left top right bottom ...") from None
         return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1), None
-    boxes = np.array(read_rows(path, _WANTED["xywh"]), np.float64)
+    boxes = read_boxes(path)
     boxes[:, :2] -= spec.origin
     return boxes, None
 
 
 def _from_regions(rows: list[list[float]]) -> tuple[Array, Array]:
     polygons = np.array([r if len(r) == 8 else box_corners(np.array([r]))[0] for r in rows], np.float64)
-    boxes = np.array([r if len(r) == 4 else upright_boxes(np.array([r]))[0] for r in rows], np.float64)
+    boxes = np.array([r if len(r) == 4 else axis_aligned_boxes(np.array([r]))[0] for r in rows], np.float64)
     return boxes, polygons
 
 
-def _frame_files(folder: Path, entry: Entry) -> tuple[Path, ...]:
+def _frame_files(folder: Path, entry: SequenceEntry) -> tuple[Path, ...]:
     """The numbered images of a folder inside the entry's range of numbers."""
     numbered = []
     for path in folder.iterdir():
-        if path.suffix.lower() in _IMAGES and (digits := re.findall(r"\d+", path.stem)):
+        if is_image(path) and (digits := re.findall(r"\d+", path.stem)):
             numbered.append((int(digits[-1]), path))
     first = entry.first if entry.first is not None else -1
     last = entry.last if entry.last is not None else float("inf")
-    chosen = sorted((n, path) for n, path in numbered if first <= n <= last)
-    numbers = [n for n, _ in chosen]
-    for before, after in itertools.pairwise(numbers):
+    frames = sorted((n, path) for n, path in numbered if first <= n <= last)
+    for (before, _), (after, _) in itertools.pairwise(frames):
         if after != before + 1:
             raise DatasetError(f"{folder}: frame {before + 1} is missing ({before} is followed by {after})")
-    return tuple(path for _, path in chosen)
+    return tuple(path for _, path in frames)
 
 
 def _matched(
     spec: DatasetSpec,
-    entry: Entry,
+    entry: SequenceEntry,
     path: Path,
     truth: Array,
     polygons: Array | None,
@@ -201,12 +191,11 @@ def _matched(
 ) -> tuple[Array, Array | None, tuple[Path, ...]]:
     """One row of truth per frame, or an error that names both counts."""
     if spec.server and len(truth) == 1:
-        rest = np.full((len(frames) - 1, 4), np.nan)
-        return np.concatenate([truth, rest]), None, frames
-    wanted = None if entry.first is None or entry.last is None else entry.last - entry.first + 1
-    if (
-        entry.first is not None and len(truth) == entry.last
-    ):  # the file covers the frames before the range too
+        hidden = np.full((len(frames) - 1, 4), np.nan)
+        return np.concatenate([truth, hidden]), None, frames
+    expected = None if entry.first is None or entry.last is None else entry.last - entry.first + 1
+    if entry.first is not None and len(truth) == entry.last:
+        # the file has rows for the frames before the range too
         truth = truth[entry.first - 1 :]
     off_by_one = spec.format == "vatic" and abs(len(truth) - len(frames)) == 1
     if off_by_one:
@@ -217,9 +206,9 @@ def _matched(
             f"{entry.name}: {len(frames)} frames, but {len(truth)} rows in {path}",
             hint="frames or rows were lost when the data set was copied",
         )
-    if wanted is not None and len(frames) != wanted and not partial:
+    if expected is not None and len(frames) != expected and not partial:
         raise DatasetError(
-            f"{entry.name}: {len(frames)} frames, {spec.title} has {wanted} ({entry.first}-{entry.last})",
+            f"{entry.name}: {len(frames)} frames, {spec.title} has {expected} ({entry.first}-{entry.last})",
             hint=f"--partial accepts cut sequences; the figure is then not {spec.title}'s",
         )
     return truth, polygons, frames
@@ -238,7 +227,7 @@ def _absent(spec: DatasetSpec, folder: Path, count: int) -> Mask | None:
 
 
 def _tags(folder: Path, count: int) -> dict[str, Mask]:
-    """VOT's per-frame attributes; files may be shorter than the sequence, the rest is 0."""
+    """VOT's per-frame attributes; False for the frames after the end of a shorter file."""
     tags = {}
     for path in sorted([*folder.glob("*.tag"), *folder.glob("*.label")]):
         flags = np.zeros(count, bool)
@@ -251,10 +240,9 @@ def _tags(folder: Path, count: int) -> dict[str, Mask]:
 def _size(folder: Path) -> tuple[int, int] | None:
     """The image size from GOT-10k's meta_info.ini, where there is one."""
     meta = folder / "meta_info.ini"
-    found = (
-        re.search(r"resolution\s*[:=]\s*\(?(\d+)\s*,\s*(\d+)", meta.read_text()) if meta.is_file() else None
-    )
-    return (int(found[1]), int(found[2])) if found else None
+    text = meta.read_text() if meta.is_file() else ""
+    match = re.search(r"resolution\s*[:=]\s*\(?(\d+)\s*,\s*(\d+)", text)
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def _from_json(path: Path) -> list[Sequence]:
@@ -277,8 +265,8 @@ def _json_sequence(name: str, fields: dict[str, object]) -> Sequence:
         for key, value in fields.items()
         if isinstance(value, list) and len(value) == len(rows) and key not in ("gt_rect", "img_names")
     }
-    named = fields.get("attr")
-    attributes = frozenset(str(a) for a in named) if isinstance(named, list) else frozenset()
+    attr = fields.get("attr")
+    attributes = frozenset(str(a) for a in attr) if isinstance(attr, list) else frozenset()
     width, height = fields.get("width"), fields.get("height")
     size = (width, height) if isinstance(width, int) and isinstance(height, int) else None
     return Sequence(name, truth, polygons=polygons, attributes=attributes, tags=tags, size=size)

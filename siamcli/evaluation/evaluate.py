@@ -1,4 +1,4 @@
-"""Run a tracker over a data set, sequence by sequence, and pick up where an earlier run stopped."""
+"""Runs a tracker over a data set, sequence by sequence, and continues where an earlier run stopped."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from typing import Any
 
 from siamcli.errors import DatasetError, DeviceError
 from siamcli.evaluation.catalog import DatasetSpec
-from siamcli.evaluation.protocols import Follower, read_frames, repeat_supervised, run_once
-from siamcli.evaluation.results import write_runs, write_track
+from siamcli.evaluation.protocols import TrackerProtocol, read_frames, repeat_supervised, run_once
+from siamcli.evaluation.results import write_output, write_runs
 from siamcli.evaluation.sequence import Dataset, Sequence
 from siamcli.parts import reporting
 
-__all__ = ["Done", "evaluate", "finished", "kept"]
+__all__ = ["SequenceResult", "evaluate", "finished_sequences"]
 
 LOG = "run.jsonl"
-Make = Callable[[], Follower[Any]]
+TrackerFactory = Callable[[], TrackerProtocol[Any]]
 """Makes the tracker, once per process.  Hashable and picklable: a frozen dataclass with `__call__`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class SequenceResult:
     """One finished sequence.  `files` maps the result files (relative to the folder) to their SHA-256."""
 
     sequence: str
@@ -42,67 +42,70 @@ class Done:
 
 def evaluate(
     dataset: Dataset,
-    make: Make,
+    factory: TrackerFactory,
     folder: Path,
     identity: Mapping[str, object],
     *,
     jobs: int = 1,
     repetitions: int = 15,
-) -> Iterator[Done]:
+) -> Iterator[SequenceResult]:
     """Run what is not finished yet, one record per sequence, the finished ones first.
 
     `identity` names everything that decides the boxes: weights hash, parameters, engine, version.  A
     sequence counts as finished when the log holds its key (identity, protocol and truth) and its files
-    still are what was written then.  `jobs` processes share the sequences.
+    are unchanged.  `jobs` processes share the sequences.
     Raises DatasetError, InputError, DeviceError, OutputError; what was finished before stays.
     """
-    before = kept(dataset, folder, identity, repetitions=repetitions)
-    yield from before.values()
-    waiting = [
-        _Task(make, dataset.spec, s, folder, _key(dataset.spec, s, identity, repetitions), repetitions)
+    finished = finished_sequences(dataset, folder, identity, repetitions=repetitions)
+    yield from finished.values()
+    tasks = [
+        _SequenceTask(
+            factory, dataset.spec, s, folder, _key(dataset.spec, s, identity, repetitions), repetitions
+        )
         for s in dataset.sequences
-        if s.name not in before
+        if s.name not in finished
     ]
     with reporting(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    for done in map(_run, waiting) if jobs == 1 else _in_parallel(waiting, jobs):
-        record = {k: v for k, v in asdict(done).items() if k != "resumed"}
+    for result in map(_run, tasks) if jobs == 1 else _in_parallel(tasks, jobs):
+        record = {k: v for k, v in asdict(result).items() if k != "resumed"}
         with reporting(folder / LOG), (folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps({**record, "identity": dict(identity)}) + "\n")
-        yield done
+        yield result
 
 
-def kept(
+def finished_sequences(
     dataset: Dataset, folder: Path, identity: Mapping[str, object], *, repetitions: int = 15
-) -> dict[str, Done]:
-    """What `evaluate` would not run again, by sequence."""
-    known = finished(folder)
-    found = {}
+) -> dict[str, SequenceResult]:
+    """The results, by sequence, that `evaluate` keeps."""
+    logged = _read_log(folder)
+    finished = {}
     for sequence in dataset.sequences:
-        done = known.get((sequence.name, _key(dataset.spec, sequence, identity, repetitions)))
-        if done is not None and all(_sha256(folder / file) == sha for file, sha in done.files.items()):
-            found[sequence.name] = done
-    return found
+        result = logged.get((sequence.name, _key(dataset.spec, sequence, identity, repetitions)))
+        if result is not None and all(_sha256(folder / file) == sha for file, sha in result.files.items()):
+            finished[sequence.name] = result
+    return finished
 
 
-def finished(folder: Path) -> dict[tuple[str, str], Done]:
-    """What the log of `folder` says was done, by sequence and key; a line cut by a crash is passed over."""
+def _read_log(folder: Path) -> dict[tuple[str, str], SequenceResult]:
+    """The results in the log of `folder` by sequence and key; a line cut by a crash is left out."""
     if not (folder / LOG).is_file():
         return {}
-    found = {}
+    results = {}
     for line in (folder / LOG).read_text(encoding="utf-8").splitlines():
         try:
             raw = json.loads(line)
         except ValueError:
             continue
-        done = Done(raw["sequence"], raw["key"], raw["frames"], raw["seconds"], raw["files"], resumed=True)
-        found[done.sequence, done.key] = done
-    return found
+        fields = raw["sequence"], raw["key"], raw["frames"], raw["seconds"], raw["files"]
+        result = SequenceResult(*fields, resumed=True)
+        results[result.sequence, result.key] = result
+    return results
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Task:
-    make: Make
+class _SequenceTask:
+    factory: TrackerFactory
     spec: DatasetSpec
     sequence: Sequence
     folder: Path
@@ -111,30 +114,30 @@ class _Task:
 
 
 @lru_cache(maxsize=1)
-def _made(make: Make) -> Follower[Any]:
-    return make()
+def _make_tracker(factory: TrackerFactory) -> TrackerProtocol[Any]:
+    return factory()
 
 
-def _run(task: _Task) -> Done:
-    tracker, sequence = _made(task.make), task.sequence
+def _run(task: _SequenceTask) -> SequenceResult:
+    tracker, sequence = _make_tracker(task.factory), task.sequence
     if not sequence.box(0).valid:
         raise DatasetError(f"{sequence.name}: no target in the first frame: {tuple(sequence.box(0))}")
     if task.spec.protocol == "supervised":
         runs = repeat_supervised(tracker, sequence, task.repetitions)
         files = write_runs(task.folder, task.spec, sequence.name, runs)
-        seconds = sum(float(track.seconds.sum()) for _, track in runs if track.seconds is not None)
+        outputs = [output for _, output in runs]
     else:
-        track = run_once(tracker, read_frames(sequence), sequence.box(0))
-        files = write_track(task.folder, task.spec, sequence.name, track)
-        seconds = 0.0 if track.seconds is None else float(track.seconds.sum())
+        outputs = [run_once(tracker, read_frames(sequence), sequence.box(0))]
+        files = write_output(task.folder, task.spec, sequence.name, outputs[0])
+    seconds = sum(float(output.seconds.sum()) for output in outputs if output.seconds is not None)
     hashes = {file.relative_to(task.folder).as_posix(): _sha256(file) for file in files}
-    return Done(sequence.name, task.key, len(sequence), seconds, hashes)
+    return SequenceResult(sequence.name, task.key, len(sequence), seconds, hashes)
 
 
-def _in_parallel(tasks: list[_Task], jobs: int) -> Iterator[Done]:
-    """Longest first, so that no process is left alone with a long one at the end."""
+def _in_parallel(tasks: list[_SequenceTask], jobs: int) -> Iterator[SequenceResult]:
+    """Run the tasks in processes, the longest first, so that none of them starts late."""
     spawn = multiprocessing.get_context("spawn")  # torch and ffmpeg do not survive a fork
-    pool = ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_leave_interrupts_to_parent)
+    pool = ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_ignore_interrupts)
     try:
         ordered = sorted(tasks, key=lambda task: -len(task.sequence))
         for future in as_completed([pool.submit(_run, task) for task in ordered]):
@@ -143,18 +146,19 @@ def _in_parallel(tasks: list[_Task], jobs: int) -> Iterator[Done]:
         raise DeviceError("a process died at work", hint="out of memory? use fewer --jobs") from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        for child in multiprocessing.active_children():  # after an error or Ctrl-C: nobody waits for them
+        for child in multiprocessing.active_children():  # after an error or Ctrl-C they would go on
             child.terminate()
             while child.is_alive():  # join alone returns early while the pool's own thread reaps it
                 child.join(0.1)
 
 
-def _leave_interrupts_to_parent() -> None:
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches all processes; the parent ends them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _key(spec: DatasetSpec, sequence: Sequence, identity: Mapping[str, object], repetitions: int) -> str:
-    """The identity of one result: what ran, by which protocol, on what."""
+    """A hash of all that decides one result: tracker, protocol and sequence."""
     frames = [path.name for path in sequence.frames]
     protocol = [spec.key, spec.protocol, repetitions if spec.protocol == "supervised" else 1]
     facts = json.dumps([identity, protocol, sequence.name, frames, sequence.offset], default=str)
@@ -162,5 +166,5 @@ def _key(spec: DatasetSpec, sequence: Sequence, identity: Mapping[str, object], 
 
 
 def _sha256(path: Path) -> str:
-    """The hash of a file; of nothing where there is none."""
+    """The hash of a file; an empty string where there is none."""
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

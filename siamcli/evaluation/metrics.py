@@ -1,8 +1,7 @@
-"""The one-pass metrics: curves over thresholds, and the numbers that papers quote from them.
+"""Metrics of one-pass evaluation: curves over thresholds, and the numbers that papers quote from them.
 
-Frames without a usable truth come in as NaN.  They never count as overlapping; whether they count as
-precise is a quirk that differs between toolkits (`absent_is_hit`).  The divisor is always the number of
-frames that came in.
+Arguments hold NaN in frames without a usable truth.  These never count as overlapping; whether they count
+as precise differs between toolkits (`absent_is_hit`).  The divisor is always the number of frames given.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ __all__ = [
     "longterm_f",
     "precision_curve",
     "repair",
+    "success_auc",
     "success_curve",
     "success_rate",
 ]
@@ -30,10 +30,12 @@ PIXELS = np.arange(51, dtype=np.float64)
 """Centre error 0, 1 ... 50 pixels; OTB quotes the value at 20."""
 NORMALISED = np.linspace(0, 0.5, 51)
 """Centre error over target size 0, 0.01 ... 0.5; LaSOT quotes the value at 0.2."""
+_PICKS = 98  # of the 100 confidence thresholds of VOT-LT; the other two are infinite (vot-toolkit, PySOT)
 
 
 def repair(predicted: Array, truth: Array) -> Array:
-    """What the official toolkits do first: frame 1 is the truth, a broken box repeats the one before it.
+    """Predictions as the official toolkits score them: frame 1 is the truth, and a broken box
+    repeats the one before it.
 
     >>> repair(np.array([[9, 9, 9, 9], [1, 1, 0, 5], [2, 2, 5, 5.0]]), np.ones((3, 4))).tolist()
     [[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 5.0, 5.0]]
@@ -50,17 +52,24 @@ def repair(predicted: Array, truth: Array) -> Array:
 def success_curve(overlap: Array, *, strict: bool = True, thresholds: Array = SUCCESS) -> Array:
     """Share of frames whose IoU exceeds each threshold: (N,) -> (T,)
 
-    `strict` compares with >, as OTB and everybody after it; TrackingNet compares with >=.
-    A perfect tracker therefore reaches 20/21, never 1, under strict comparison:
-
-    >>> float(success_curve(np.ones(5)).mean()) == 20 / 21
-    True
-    >>> float(success_curve(np.ones(5), strict=False).mean())
-    1.0
+    `strict` compares with >, as OTB and the benchmarks after it do; TrackingNet compares with >=.
     """
     with np.errstate(invalid="ignore"):
         hit = overlap[:, None] > thresholds if strict else overlap[:, None] >= thresholds
     return np.asarray(hit.mean(axis=0))
+
+
+def success_auc(curve: Array) -> float:
+    """Success AUC: the mean of a success curve over its thresholds (OTB, LaSOT, PySOT).
+
+    A perfect tracker reaches 20/21, never 1, because the last threshold is 1 and the comparison strict:
+
+    >>> success_auc(success_curve(np.ones(5))) == 20 / 21
+    True
+    >>> success_auc(success_curve(np.ones(5), strict=False))
+    1.0
+    """
+    return float(curve.mean())
 
 
 def precision_curve(error: Array, thresholds: Array = PIXELS, *, absent_is_hit: bool = False) -> Array:
@@ -74,8 +83,8 @@ def precision_curve(error: Array, thresholds: Array = PIXELS, *, absent_is_hit: 
     >>> precision_curve(np.array([3.0, 30.0, np.nan]), absent_is_hit=True)[20].round(3)
     np.float64(0.667)
     """
-    known = np.where(np.isnan(error), -1.0 if absent_is_hit else np.inf, error)
-    return np.asarray((known[:, None] <= thresholds).mean(axis=0))
+    counted = np.where(np.isnan(error), -1.0 if absent_is_hit else np.inf, error)
+    return np.asarray((counted[:, None] <= thresholds).mean(axis=0))
 
 
 def area(curve: Array) -> float:
@@ -105,23 +114,21 @@ def success_rate(overlap: Array, threshold: float) -> float:
     return float((overlap > threshold).mean())
 
 
-def longterm_f(
-    overlaps: list[Array], scores: list[Array], visible: list[Mask], resolution: int = 100
-) -> tuple[float, float, float]:
+def longterm_f(overlaps: list[Array], scores: list[Array], visible: list[Mask]) -> tuple[float, float, float]:
     """Precision, recall and F of VOT-LT at the threshold of the best F; one array per sequence.
 
-    `overlaps` are 0 where the target is absent, `scores` the tracker's confidences, NaN in the first frame:
-    it counts as visible, but is nobody's answer, so that recall ends at (N - 1) / N.  Thresholds are -inf,
-    +inf and `resolution` - 2 picks at equal steps through the sorted scores of all sequences.  Precision
-    is 1 where nothing is reported.  At -inf all frames with a score above 0 count (PySOT).
+    `overlaps` are 0 where the target is absent; `scores` are the tracker's confidences, NaN in the first
+    frame, which counts as visible but was not predicted, so that recall ends at (N - 1) / N.
+    Thresholds are -inf, +inf and 98 picks at equal steps through the sorted scores of all sequences.
+    Precision is 1 where nothing is reported.  At -inf all frames with a score above 0 count (PySOT).
 
     >>> overlap, score, seen = np.array([0, 0.8, 0.6]), np.array([np.nan, 0.9, 0.2]), np.ones(3, bool)
     >>> [round(v, 3) for v in longterm_f([overlap], [score], [seen])]
     [0.7, 0.467, 0.56]
     """
     ordered = np.sort(np.concatenate(scores)[np.isfinite(np.concatenate(scores))])
-    step = max(len(ordered) // (resolution - 2), 1)
-    picks = ordered[step // 2 :: step][: resolution - 2][::-1]
+    step = max(len(ordered) // _PICKS, 1)
+    picks = ordered[step // 2 :: step][:_PICKS][::-1]
     best = (0.0, 0.0, 0.0)
     for threshold in (np.inf, *picks, -np.inf):
         precision, recall = [], []

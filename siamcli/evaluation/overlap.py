@@ -1,7 +1,7 @@
-"""How well predictions and truth agree, frame by frame: boxes as arrays, polygons as the VOT toolkit does.
+"""Overlap and centre error of predictions and truth, frame by frame, for boxes and polygons.
 
-Boxes are (N, 4) float arrays x, y, w, h.  NaN in the truth means "absent": such frames come out as NaN,
-and every metric says what it makes of them.
+Boxes are (N, 4) float arrays x, y, w, h.  NaN in the truth means that the target is absent; the result is
+then NaN too, and every metric says how it counts such frames.
 """
 
 from __future__ import annotations
@@ -9,7 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Mask", "box_corners", "box_overlap", "center_error", "region_overlap", "upright_boxes"]
+__all__ = [
+    "Array",
+    "Mask",
+    "axis_aligned_boxes",
+    "box_corners",
+    "box_overlap",
+    "center_error",
+    "region_overlap",
+]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -33,8 +41,8 @@ def box_overlap(predicted: Array, truth: Array) -> Array:
     inter = sides[:, 0] * sides[:, 1]
     with np.errstate(invalid="ignore", divide="ignore"):
         union = predicted[:, 2] * predicted[:, 3] + truth[:, 2] * truth[:, 3] - inter
-        found = np.where(np.isfinite(inter) & (union > 0), inter / union, 0.0)
-    return np.where(_present(truth), found, np.nan)
+        overlap = np.where(np.isfinite(inter) & (union > 0), inter / union, 0.0)
+    return np.where(_present(truth), overlap, np.nan)
 
 
 def center_error(predicted: Array, truth: Array, *, normalised: bool = False) -> Array:
@@ -57,7 +65,7 @@ def center_error(predicted: Array, truth: Array, *, normalised: bool = False) ->
 def box_corners(boxes: Array) -> Array:
     """Boxes as polygons of pixel centres, (N, 4) -> (N, 8): right and bottom are x + w - 1, y + h - 1.
 
-    That is how region.c turns a rectangle into a polygon before it rasterises it.
+    Source: region.c of the VOT toolkit, which rasterises rectangles as these polygons.
     """
     x, y, w, h = np.asarray(boxes, np.float32).T
     one = np.float32(1)
@@ -65,10 +73,10 @@ def box_corners(boxes: Array) -> Array:
     return np.stack([x, y, right, y, right, bottom, x, bottom], axis=1).astype(np.float64)
 
 
-def upright_boxes(polygons: Array) -> Array:
-    """The upright box of equal area around each polygon's centre, (N, 8) -> (N, 4).
+def axis_aligned_boxes(polygons: Array) -> Array:
+    """The axis-aligned box of equal area around each polygon's centre, (N, 8) -> (N, 4).
 
-    VOT trackers that speak in boxes are started from it; the + 1 on the sides is PySOT's.
+    VOT starts trackers that give boxes from it.  Source: PySOT, which adds 1 to the sides.
     """
     xs, ys = polygons[:, 0::2], polygons[:, 1::2]
     low = np.stack([xs.min(axis=1), ys.min(axis=1)], axis=1)
@@ -93,9 +101,9 @@ def region_overlap(first: Array, second: Array, bound: tuple[int, int]) -> Array
     array([0.333])
     """
     overlap = np.full(len(first), np.nan)
-    known = np.flatnonzero(np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1))
-    for i in range(0, len(known), _BATCH):
-        rows = known[i : i + _BATCH]
+    valid = np.flatnonzero(np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1))
+    for i in range(0, len(valid), _BATCH):
+        rows = valid[i : i + _BATCH]
         overlap[rows] = _count_pixels(np.float32(first[rows]), np.float32(second[rows]), bound)
     return overlap
 
@@ -153,7 +161,7 @@ def _row_spans(polygons: Array, rows: Array, right: int) -> list[tuple[Array, Ar
     end = np.full(nodes[:, 0].shape, -np.inf)
     for k in range(nodes.shape[1] - 1):
         low, high = nodes[:, k], nodes[:, k + 1]
-        # a vertex gives the same node twice: the first is passed over; a filled pair uses up both
+        # a vertex gives the same node twice: equal nodes fill nothing; a filled pair uses up both nodes
         filled = ~filled & (low != high) & np.isfinite(high)
         start = np.maximum(np.maximum(low, 0), end + 1)
         spans.append((np.where(filled, start, 1.0), np.where(filled, np.minimum(high, right), 0.0)))

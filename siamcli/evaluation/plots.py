@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence as Items
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,9 @@ from siamcli.evaluation import metrics
 from siamcli.evaluation.scoring import Scores
 from siamcli.parts import make_folder, whole_file
 
-__all__ = ["draw"]
+__all__ = ["write_plots"]
 
-# name of the curve: title, what is on the axis, where, which value the legend quotes and how it is called
+# curve: title, label and values of the x axis, metric in the legend and its label
 _PLOTS = {
     "success": ("Success plot of OPE", "overlap threshold", metrics.SUCCESS, "auc", "AUC"),
     "precision": (
@@ -34,18 +34,18 @@ _PLOTS = {
 }
 
 
-def draw(scores: Items[Scores], folder: Path) -> list[Path]:
-    """Write DATASET_success, _precision and _norm_precision as .png and .pdf; returns the files.
+def write_plots(scores: Sequence[Scores], folder: Path) -> list[Path]:
+    """Write DATASET_success, _precision and _norm_precision as .png and .pdf; return the files.
 
     Benchmarks without these curves (VOT, TrackingNet) are left out.  Raises OutputError.
     """
-    written: list[Path] = []
+    files: list[Path] = []
     for dataset in dict.fromkeys(s.dataset for s in scores):
         for name in _PLOTS:
             group = [s for s in scores if s.dataset == dataset and name in s.curves and "auc" in s.values]
             if group:
-                written += _write(_plot(group, name), folder / f"{dataset}_{name}")
-    return written
+                files += _write(_plot(group, name), folder / f"{dataset}_{name}")
+    return files
 
 
 def _plot(group: list[Scores], name: str) -> Figure:

@@ -1,4 +1,4 @@
-"""How a tracker is run on a sequence: once through, or started again after every failure."""
+"""Runs a tracker on a sequence: once from start to end, or with a new start after every failure."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 from siamcli.boxes import Box
 from siamcli.errors import DatasetError
 from siamcli.evaluation.overlap import box_corners, region_overlap
-from siamcli.evaluation.results import Track
+from siamcli.evaluation.results import TrackerOutput
 from siamcli.evaluation.sequence import Sequence
-from siamcli.evaluation.vot import FAILED, SKIPPED, STARTED, TRACKED, VotRun
+from siamcli.evaluation.vot import FAILED, RESTART_AFTER, SKIPPED, STARTED, TRACKED, VotRun
 from siamcli.frames import Frame
 from siamcli.media.folders import ImageSequence
 from siamcli.media.sources import open_source
 from siamcli.times import Cut, TimePoint
 
-__all__ = ["Follower", "State", "read_frames", "repeat_supervised", "run_once", "run_supervised"]
+__all__ = ["TrackerProtocol", "read_frames", "repeat_supervised", "run_once"]
 
 
-class State(Protocol):
-    """What a benchmark asks of a tracker's state."""
+class TrackerStateProtocol(Protocol):
+    """What a benchmark reads from the state of a tracker."""
 
     @property
     def box(self) -> Box: ...
@@ -31,18 +31,18 @@ class State(Protocol):
     def score(self) -> float: ...
 
 
-S = TypeVar("S", bound=State)
+S = TypeVar("S", bound=TrackerStateProtocol)
 
 
-class Follower(Protocol[S]):
-    """What a benchmark asks of a tracker: siamcli's `Tracker`, or anybody's."""
+class TrackerProtocol(Protocol[S]):
+    """What a benchmark calls: siamcli's `Tracker`, or another tracker in the same form."""
 
     def start(self, frame: Frame, box: Box) -> S: ...
     def step(self, state: S, frame: Frame) -> S: ...
 
 
 def read_frames(sequence: Sequence) -> Iterator[Frame]:
-    """The pictures of a sequence, one per row of its truth.  Raises DatasetError, InputError."""
+    """The frames of a sequence, one per row of its truth.  Raises DatasetError, InputError."""
     first = sequence.offset if sequence.video else 0
     if sequence.video:
         end = TimePoint(frame=first + len(sequence))
@@ -62,27 +62,27 @@ def read_frames(sequence: Sequence) -> Iterator[Frame]:
         raise DatasetError(f"{sequence.name}: {count} frames in {sequence.video}, {len(sequence)} annotated")
 
 
-def run_once(tracker: Follower[S], frames: Iterable[Frame], box: Box) -> Track:
-    """One-pass evaluation: start on the first frame, never help again.  Frame 1 is the given box.
+def run_once(tracker: TrackerProtocol[S], frames: Iterable[Frame], box: Box) -> TrackerOutput:
+    """One-pass evaluation: the tracker is started on the first frame and never again.
 
-    Times are those of the tracker alone, without decoding.  OTB, UAV, LaSOT, NfS, GOT-10k, TrackingNet,
-    and VOT-LT with its confidences.
+    The output of frame 1 is the given box.  Times are those of the tracker, without decoding.  For OTB,
+    UAV, LaSOT, NfS, GOT-10k, TrackingNet, and VOT-LT with its confidences.
     """
     state: S | None = None
     boxes, scores, seconds = [], [], []
     for frame in frames:
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         state = tracker.start(frame, box) if state is None else tracker.step(state, frame)
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.perf_counter() - started_at)
         boxes.append(tuple(state.box))
         scores.append(state.score)
-    return Track(np.array(boxes, np.float64), np.array(scores), np.array(seconds))
+    return TrackerOutput(np.array(boxes, np.float64), np.array(scores), np.array(seconds))
 
 
 def run_supervised(
-    tracker: Follower[S], frames: Iterable[Frame], sequence: Sequence, *, skip: int = 5
-) -> tuple[VotRun, Track]:
-    """VOT's reset-based experiment: the run fails where the overlap is 0, and starts anew `skip` frames on.
+    tracker: TrackerProtocol[S], frames: Iterable[Frame], sequence: Sequence
+) -> tuple[VotRun, TrackerOutput]:
+    """VOT's reset-based experiment: the run fails where the overlap is 0, and starts anew 5 frames on.
 
     The overlap is counted in pixels inside the image.
     """
@@ -95,13 +95,13 @@ def run_supervised(
     for i, frame in enumerate(frames):
         if i < start:
             continue
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         state = (
             tracker.start(frame, sequence.box(i))
             if i == start or state is None
             else tracker.step(state, frame)
         )
-        seconds[i] = time.perf_counter() - begun
+        seconds[i] = time.perf_counter() - started_at
         if i == start:
             codes[i] = STARTED
             continue
@@ -110,15 +110,15 @@ def run_supervised(
         if region_overlap(corners, truth[i : i + 1], bound)[0] > 0:
             codes[i], boxes[i], regions[i] = TRACKED, state.box, corners[0]
         else:
-            codes[i], start = FAILED, i + skip
-    return VotRun(codes, regions), Track(boxes, None, seconds)
+            codes[i], start = FAILED, i + RESTART_AFTER
+    return VotRun(codes, regions), TrackerOutput(boxes, None, seconds)
 
 
 def repeat_supervised(
-    tracker: Follower[S], sequence: Sequence, repetitions: int = 15
-) -> list[tuple[VotRun, Track]]:
+    tracker: TrackerProtocol[S], sequence: Sequence, repetitions: int = 15
+) -> list[tuple[VotRun, TrackerOutput]]:
     """Up to `repetitions` reset-based runs; ends early when the first three are identical."""
-    runs: list[tuple[VotRun, Track]] = []
+    runs: list[tuple[VotRun, TrackerOutput]] = []
     for _ in range(repetitions):
         runs.append(run_supervised(tracker, read_frames(sequence), sequence))
         if len(runs) == 3 and all(_same(runs[0][0], run) for run, _ in runs[1:]):

@@ -1,4 +1,4 @@
-"""Result files: each benchmark's official format, written and read.
+"""Writes and reads result files in each benchmark's official format.
 
     ope          NAME.txt  x,y,w,h                    times/NAME_time.txt
     got10k       NAME/NAME_001.txt  x,y,w,h           NAME/NAME_time.txt
@@ -16,7 +16,7 @@ seconds per frame.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence as Items
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,29 +26,29 @@ from siamcli.errors import DatasetError
 from siamcli.evaluation.catalog import DatasetSpec
 from siamcli.evaluation.overlap import Array, box_corners
 from siamcli.evaluation.sequence import Sequence
-from siamcli.evaluation.textfiles import read_flat, read_rows
+from siamcli.evaluation.textfiles import read_boxes, read_flat, read_rows
 from siamcli.evaluation.vot import STARTED, TRACKED, VotRun
 from siamcli.parts import whole_file, write_text
 
 __all__ = [
-    "Track",
+    "TrackerOutput",
+    "output_texts",
     "pack",
+    "read_output",
     "read_runs",
-    "read_track",
     "run_text",
-    "track_texts",
+    "write_output",
     "write_runs",
-    "write_track",
 ]
 
-_PLACES = {
+_FILES = {
     "ope": "{name}.txt",
     "trackingnet": "{name}.txt",
     "got10k": "{name}/{name}_001.txt",
     "supervised": "baseline/{name}/{name}_001.txt",
     "longterm": "longterm/{name}/{name}_001.txt",
 }
-_TIMES = {
+_TIME_FILES = {
     "ope": "times/{name}_time.txt",
     "trackingnet": "times/{name}_time.txt",
     "got10k": "{name}/{name}_time.txt",
@@ -60,43 +60,42 @@ _DECIMALS = {"ope": (4, 6), "trackingnet": (2, 6), "got10k": (3, 8), "supervised
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Track:
-    """A tracker's answer to one sequence: boxes (N, 4) 0-based; scores and seconds (N,), None if unknown."""
+class TrackerOutput:
+    """A tracker's output on one sequence: boxes (N, 4) 0-based; scores and seconds (N,), None if unknown."""
 
     boxes: Array
     scores: Array | None = None
     seconds: Array | None = None
 
 
-def write_track(folder: Path, spec: DatasetSpec, name: str, track: Track) -> list[Path]:
+def write_output(folder: Path, spec: DatasetSpec, name: str, output: TrackerOutput) -> list[Path]:
     """Write one sequence's files in the official format; returns them.  Raises OutputError."""
-    texts = track_texts(spec, name, track)
-    for place, text in texts.items():
-        write_text(folder / place, text)
-    return [folder / place for place in texts]
+    texts = output_texts(spec, name, output)
+    for file, text in texts.items():
+        write_text(folder / file, text)
+    return [folder / file for file in texts]
 
 
-def track_texts(spec: DatasetSpec, name: str, track: Track) -> dict[str, str]:
-    """One sequence's files in the official format: place below the results' folder -> text."""
+def output_texts(spec: DatasetSpec, name: str, output: TrackerOutput) -> dict[str, str]:
+    """One sequence's files in the official format: path below the folder of results -> text."""
     decimals, time_decimals = _DECIMALS[spec.protocol]
-    place = _PLACES[spec.protocol].format(name=name)
-    boxes = track.boxes + np.array([spec.origin, spec.origin, 0, 0])
+    boxes_file = _FILES[spec.protocol].format(name=name)
+    boxes = output.boxes + np.array([spec.origin, spec.origin, 0, 0])
     lines = [_row(box, decimals) for box in boxes]
-    written = {place: lines if spec.protocol != "longterm" else ["1", *lines[1:]]}
-    if track.seconds is not None:
-        times = _TIMES[spec.protocol].format(name=name)
-        written[times] = [_row([t], time_decimals) for t in track.seconds]
-    if spec.protocol == "longterm" and track.scores is not None:
-        confidence = place.removesuffix(".txt") + "_confidence.value"
-        written[confidence] = ["", *(_row([s], 6) for s in track.scores[1:])]
-    return {place: "\n".join(rows) + "\n" for place, rows in written.items()}
+    files = {boxes_file: lines if spec.protocol != "longterm" else ["1", *lines[1:]]}
+    if output.seconds is not None:
+        times_file = _TIME_FILES[spec.protocol].format(name=name)
+        files[times_file] = [_row([t], time_decimals) for t in output.seconds]
+    if spec.protocol == "longterm" and output.scores is not None:
+        confidence_file = boxes_file.removesuffix(".txt") + "_confidence.value"
+        files[confidence_file] = ["", *(_row([s], 6) for s in output.scores[1:])]
+    return {file: "\n".join(rows) + "\n" for file, rows in files.items()}
 
 
-def read_track(folder: Path, spec: DatasetSpec, sequence: Sequence) -> Track:
-    """One sequence's files, ours or anybody's in an official format.  Raises DatasetError."""
+def read_output(folder: Path, spec: DatasetSpec, sequence: Sequence) -> TrackerOutput:
+    """One sequence's files in an official format, also of other toolkits.  Raises DatasetError."""
     path = _find(folder, spec, sequence.name)
-    rows = read_rows(path, {1, 4} if spec.protocol == "longterm" else {4})
-    boxes = np.array([row if len(row) == 4 else [np.nan] * 4 for row in rows], np.float64)
+    boxes = read_boxes(path, gaps=spec.protocol == "longterm")
     boxes[:, :2] -= spec.origin
     if spec.truncate and len(boxes) > len(sequence):
         boxes = boxes[: len(sequence)]  # LaSOT's toolkit does so, for monkey-17 was cut after publication
@@ -108,26 +107,28 @@ def read_track(folder: Path, spec: DatasetSpec, sequence: Sequence) -> Track:
         scores = np.array([row[0] for row in read_rows(values, {1}, first_blank=True)], np.float64)
         if len(scores) != len(boxes):
             raise DatasetError(f"{values}: {len(scores)} lines for {len(boxes)} frames")
-    return Track(boxes, scores, _seconds(folder, spec, sequence.name))
+    return TrackerOutput(boxes, scores, _seconds(folder, spec, sequence.name))
 
 
-def write_runs(folder: Path, spec: DatasetSpec, name: str, runs: Items[tuple[VotRun, Track]]) -> list[Path]:
-    """Write the repetitions of a reset-based experiment; each `Track` holds the boxes of its run."""
-    written = []
-    for number, (run, track) in enumerate(runs, 1):
+def write_runs(
+    folder: Path, spec: DatasetSpec, name: str, runs: Iterable[tuple[VotRun, TrackerOutput]]
+) -> list[Path]:
+    """Write the repetitions of a reset-based experiment; each `TrackerOutput` holds the boxes of its run."""
+    files = []
+    for number, (run, output) in enumerate(runs, 1):
         path = folder / f"baseline/{name}/{name}_{number:03d}.txt"
-        write_text(path, run_text(run, track))
-        written.append(path)
-        if track.seconds is not None:
+        write_text(path, run_text(run, output))
+        files.append(path)
+        if output.seconds is not None:
             times = path.with_name(f"{path.stem}_time.value")
-            write_text(times, "".join(_row([t], 6) + "\n" for t in track.seconds))
-            written.append(times)
-    return written
+            write_text(times, "".join(_row([t], 6) + "\n" for t in output.seconds))
+            files.append(times)
+    return files
 
 
-def run_text(run: VotRun, track: Track) -> str:
+def run_text(run: VotRun, output: TrackerOutput) -> str:
     """One repetition of a reset-based experiment: a box or a code per line."""
-    rows = zip(run.codes.tolist(), track.boxes, strict=True)
+    rows = zip(run.codes.tolist(), output.boxes, strict=True)
     return "".join(f"{_row(box, 4) if code == TRACKED else code}\n" for code, box in rows)
 
 
@@ -150,39 +151,41 @@ def read_runs(folder: Path, spec: DatasetSpec, sequence: Sequence) -> list[VotRu
     return runs
 
 
-def pack(folder: Path, spec: DatasetSpec, names: Items[str], target: Path) -> Path:
-    """Zip the result files for a benchmark's server, in the order of `names`; returns `target`.
+def pack(folder: Path, spec: DatasetSpec, names: Iterable[str], archive: Path) -> Path:
+    """Zip the result files for a benchmark's server, in the order of `names`; returns `archive`.
 
-    GOT-10k wants NAME/NAME_001.txt with times, TrackingNet a flat folder of NAME.txt.  Equal results
+    GOT-10k takes NAME/NAME_001.txt with times, TrackingNet a flat folder of NAME.txt.  Equal results
     give equal bytes.
     """
-    places = [_PLACES[spec.protocol], *([_TIMES[spec.protocol]] if spec.protocol == "got10k" else [])]
-    files = [place.format(name=name) for name in names for place in places]
+    templates = [_FILES[spec.protocol]]
+    if spec.protocol == "got10k":
+        templates.append(_TIME_FILES[spec.protocol])
+    files = [template.format(name=name) for name in names for template in templates]
     contents = {file: (folder / file).read_bytes() for file in files}
-    with whole_file(target, overwrite=True) as part, zipfile.ZipFile(part, "w") as archive:
+    with whole_file(archive, overwrite=True) as part, zipfile.ZipFile(part, "w") as zipped:
         for file, content in contents.items():
-            archive.writestr(zipfile.ZipInfo(file), content, zipfile.ZIP_DEFLATED)
-    return target
+            zipped.writestr(zipfile.ZipInfo(file), content, zipfile.ZIP_DEFLATED)
+    return archive
 
 
-def _row(values: Items[float] | Array, decimals: int) -> str:
+def _row(values: Iterable[float], decimals: int) -> str:
     return ",".join(f"{value:.{decimals}f}" for value in values)
 
 
 def _find(folder: Path, spec: DatasetSpec, name: str) -> Path:
-    """The result file of a sequence, under the spellings of the known toolkits."""
+    """The result file of a sequence, under the names that other toolkits give it."""
     spellings = (name, name.replace("-", "."), name.replace("-", "_"), name.lower())
-    places = (_PLACES[spec.protocol], "{name}.txt", "{name}/{name}_001.txt")
+    templates = (_FILES[spec.protocol], "{name}.txt", "{name}/{name}_001.txt")
     for spelling in spellings:
-        for place in places:
-            path = folder / place.format(name=spelling)
+        for template in templates:
+            path = folder / template.format(name=spelling)
             if path.is_file():
                 return path
     raise DatasetError(
-        f"{folder} has no result for {name}", hint=f"expected {_PLACES[spec.protocol].format(name=name)}"
+        f"{folder} has no result for {name}", hint=f"expected {_FILES[spec.protocol].format(name=name)}"
     )
 
 
 def _seconds(folder: Path, spec: DatasetSpec, name: str) -> Array | None:
-    path = folder / _TIMES[spec.protocol].format(name=name)
+    path = folder / _TIME_FILES[spec.protocol].format(name=name)
     return read_flat(path) if path.is_file() else None

@@ -1,4 +1,4 @@
-"""From result files to numbers that name their rules."""
+"""Scores result files; every metric names its rules."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import numpy as np
 from siamcli.errors import DatasetError
 from siamcli.evaluation import metrics, vot
 from siamcli.evaluation.overlap import Array, box_corners, box_overlap, center_error, region_overlap
-from siamcli.evaluation.results import Track, read_runs, read_track
+from siamcli.evaluation.results import TrackerOutput, read_output, read_runs
 from siamcli.evaluation.sequence import Dataset, Sequence
 
-__all__ = ["METRICS", "Rules", "Scores", "read_scores", "score"]
+__all__ = ["METRICS", "Scores", "read_scores", "score_results"]
 
 Rules = Literal["official", "pysot"]
 
@@ -51,9 +51,9 @@ METRICS: dict[str, tuple[str, str]] = {
 class Scores:
     """One tracker on one benchmark.  `values` by metric key; the same per sequence and per attribute.
 
-    `rules` says what happens to first frames, broken boxes and absent targets: official repeats the box
-    before a broken one and starts from the truth; pysot takes the files as they are.  `partial` says
-    why the numbers are not the benchmark's, or is None.
+    `rules` decides on first frames, broken boxes and absent targets: official repeats the box before a
+    broken one and starts from the truth; pysot takes the files as they are.  `partial` says why the
+    numbers are not the benchmark's, or is None.
     """
 
     dataset: str
@@ -71,7 +71,7 @@ class Scores:
         return json.dumps(_without_nan(asdict(self)), indent=1) + "\n"
 
 
-def score(dataset: Dataset, folder: Path, tracker: str, rules: Rules = "official") -> Scores:
+def score_results(dataset: Dataset, folder: Path, tracker: str, rules: Rules = "official") -> Scores:
     """Score the result files below `folder`.  Raises DatasetError."""
     spec = dataset.spec
     if spec.server is not None:
@@ -82,12 +82,12 @@ def score(dataset: Dataset, folder: Path, tracker: str, rules: Rules = "official
     if spec.protocol == "supervised":
         values, sequences, attributes, curves = _supervised(dataset, folder)
     else:
-        tracks = [read_track(folder, spec, sequence) for sequence in dataset.sequences]
-        kind = {"got10k": _got10k, "longterm": _longterm, "trackingnet": _trackingnet}.get(
+        outputs = [read_output(folder, spec, sequence) for sequence in dataset.sequences]
+        by_protocol = {"got10k": _got10k, "longterm": _longterm, "trackingnet": _trackingnet}.get(
             spec.protocol, _ope
         )
-        values, sequences, attributes, curves = kind(dataset, tracks, rules)
-        seconds = [t.seconds for t in tracks if t.seconds is not None]
+        values, sequences, attributes, curves = by_protocol(dataset, outputs, rules)
+        seconds = [t.seconds for t in outputs if t.seconds is not None]
         if seconds:
             values["fps"] = sum(len(s) for s in seconds) / max(float(sum(s.sum() for s in seconds)), 1e-9)
     plain = {name: curve.tolist() for name, curve in curves.items()}
@@ -103,23 +103,26 @@ def read_scores(path: Path) -> Scores:
         raise DatasetError(f"{path} is not a score file: {error}") from None
 
 
-_Parts = tuple[dict[str, float], dict[str, dict[str, float]], dict[str, dict[str, float]], dict[str, Array]]
+# values of the data set, of its sequences and of its attributes; curves
+_ScoreTables = tuple[
+    dict[str, float], dict[str, dict[str, float]], dict[str, dict[str, float]], dict[str, Array]
+]
 
 
-def _ope(dataset: Dataset, tracks: list[Track], rules: Rules) -> _Parts:
+def _ope(dataset: Dataset, outputs: list[TrackerOutput], rules: Rules) -> _ScoreTables:
     spec = dataset.spec
     sequences: dict[str, dict[str, float]] = {}
     curves: dict[str, list[Array]] = {"success": [], "precision": [], "norm_precision": []}
-    for sequence, track in zip(dataset.sequences, tracks, strict=True):
+    for sequence, output in zip(dataset.sequences, outputs, strict=True):
         truth = sequence.truth
-        boxes = metrics.repair(track.boxes, truth) if rules == "official" else track.boxes
-        kept = np.ones(len(truth), bool) if sequence.absent is None else ~sequence.absent
+        boxes = metrics.repair(output.boxes, truth) if rules == "official" else output.boxes
+        counted = np.ones(len(truth), bool) if sequence.absent is None else ~sequence.absent
         hit = spec.absent_is_hit or rules == "pysot"
-        share = kept.mean()  # frames that are declared absent stay in the divisor
-        success = metrics.success_curve(box_overlap(boxes, truth)[kept]) * share
+        share = counted.mean()  # frames that are declared absent stay in the divisor
+        success = metrics.success_curve(box_overlap(boxes, truth)[counted]) * share
         precision, norm = (
             metrics.precision_curve(
-                center_error(boxes, truth, normalised=normalised)[kept], thresholds, absent_is_hit=hit
+                center_error(boxes, truth, normalised=normalised)[counted], thresholds, absent_is_hit=hit
             )
             * share
             for normalised, thresholds in ((False, metrics.PIXELS), (True, metrics.NORMALISED))
@@ -127,7 +130,7 @@ def _ope(dataset: Dataset, tracks: list[Track], rules: Rules) -> _Parts:
         for name, curve in zip(curves, (success, precision, norm), strict=True):
             curves[name].append(curve)
         sequences[sequence.name] = {
-            "auc": float(success.mean()),
+            "auc": metrics.success_auc(success),
             "precision": float(precision[20]),
             "norm_precision": float(norm[20]),
             "norm_mean": float(norm.mean()),
@@ -136,20 +139,20 @@ def _ope(dataset: Dataset, tracks: list[Track], rules: Rules) -> _Parts:
     return _mean(sequences), sequences, _by_attribute(dataset, sequences), means
 
 
-def _got10k(dataset: Dataset, tracks: list[Track], rules: Rules) -> _Parts:
+def _got10k(dataset: Dataset, outputs: list[TrackerOutput], rules: Rules) -> _ScoreTables:
     sequences: dict[str, dict[str, float]] = {}
     pooled: list[Array] = []
-    for sequence, track in zip(dataset.sequences, tracks, strict=True):
+    for sequence, output in zip(dataset.sequences, outputs, strict=True):
         counted = np.arange(len(sequence)) > 0
         if sequence.absent is not None:
             counted &= ~sequence.absent
-        boxes, truth = _cut(track.boxes, sequence.size), _cut(sequence.truth, sequence.size)
+        boxes, truth = _cut(output.boxes, sequence.size), _cut(sequence.truth, sequence.size)
         overlap = box_overlap(boxes, truth)[counted]
         pooled.append(overlap[np.isfinite(overlap)])
         sequences[sequence.name] = _got10k_values(pooled[-1])
-    everything = np.concatenate(pooled)
-    curve = metrics.success_curve(everything, thresholds=np.linspace(0, 1, 101))
-    return _got10k_values(everything), sequences, {}, {"success": curve}
+    overlap = np.concatenate(pooled)
+    curve = metrics.success_curve(overlap, thresholds=np.linspace(0, 1, 101))
+    return _got10k_values(overlap), sequences, {}, {"success": curve}
 
 
 def _got10k_values(overlap: Array) -> dict[str, float]:
@@ -168,10 +171,10 @@ def _cut(boxes: Array, size: tuple[int, int] | None) -> Array:
     return np.concatenate([low, np.clip(boxes[:, :2] + boxes[:, 2:], 0, size) - low], axis=1)
 
 
-def _trackingnet(dataset: Dataset, tracks: list[Track], rules: Rules) -> _Parts:
+def _trackingnet(dataset: Dataset, outputs: list[TrackerOutput], rules: Rules) -> _ScoreTables:
     sequences: dict[str, dict[str, float]] = {}
-    for sequence, track in zip(dataset.sequences, tracks, strict=True):
-        boxes, truth = np.round(track.boxes), np.round(sequence.truth)
+    for sequence, output in zip(dataset.sequences, outputs, strict=True):
+        boxes, truth = np.round(output.boxes), np.round(sequence.truth)
         error, norm = center_error(boxes, truth), center_error(boxes, truth, normalised=True)
         sequences[sequence.name] = {
             "tn_success": metrics.area(metrics.success_curve(box_overlap(boxes, truth), strict=False)),
@@ -181,18 +184,18 @@ def _trackingnet(dataset: Dataset, tracks: list[Track], rules: Rules) -> _Parts:
     return _mean(sequences), sequences, {}, {}
 
 
-def _longterm(dataset: Dataset, tracks: list[Track], rules: Rules) -> _Parts:
+def _longterm(dataset: Dataset, outputs: list[TrackerOutput], rules: Rules) -> _ScoreTables:
     overlaps, scores, visible = [], [], []
-    for sequence, track in zip(dataset.sequences, tracks, strict=True):
+    for sequence, output in zip(dataset.sequences, outputs, strict=True):
         bound = (sequence.size[0] - 1, sequence.size[1] - 1) if sequence.size else (1 << 14, 1 << 14)
-        found = region_overlap(box_corners(track.boxes), box_corners(sequence.truth), bound)
-        overlaps.append(np.nan_to_num(found))
-        scores.append(np.zeros(len(track.boxes)) if track.scores is None else track.scores)
+        overlap = region_overlap(box_corners(output.boxes), box_corners(sequence.truth), bound)
+        overlaps.append(np.nan_to_num(overlap))
+        scores.append(np.zeros(len(output.boxes)) if output.scores is None else output.scores)
         visible.append(sequence.visible)
 
-    def values(chosen: list[int]) -> dict[str, float]:
+    def values(indices: list[int]) -> dict[str, float]:
         precision, recall, f = metrics.longterm_f(
-            [overlaps[i] for i in chosen], [scores[i] for i in chosen], [visible[i] for i in chosen]
+            [overlaps[i] for i in indices], [scores[i] for i in indices], [visible[i] for i in indices]
         )
         return {"lt_precision": precision, "lt_recall": recall, "lt_f": f}
 
@@ -200,22 +203,22 @@ def _longterm(dataset: Dataset, tracks: list[Track], rules: Rules) -> _Parts:
     return values(list(range(len(overlaps)))), sequences, {}, {}
 
 
-def _supervised(dataset: Dataset, folder: Path) -> _Parts:
+def _supervised(dataset: Dataset, folder: Path) -> _ScoreTables:
     runs = [read_runs(folder, dataset.spec, sequence) for sequence in dataset.sequences]
-    found = [
+    overlaps = [
         [run.overlaps(_polygons(s), _bound(s)) for run in repetitions]
         for s, repetitions in zip(dataset.sequences, runs, strict=True)
     ]
     accurate = [
         np.mean([vot.accuracy(r, o) for r, o in zip(rs, os, strict=True)], axis=0)
-        for rs, os in zip(runs, found, strict=True)
+        for rs, os in zip(runs, overlaps, strict=True)
     ]
     failures = [float(np.mean([run.failures for run in repetitions])) for repetitions in runs]
     frames = sum(len(s) for s in dataset.sequences)
     interval = dataset.spec.interval
     curves = {
-        "eao": vot.expected_overlaps(runs, found, "official"),
-        "eao_pysot": vot.expected_overlaps(runs, found, "pysot"),
+        "eao": vot.expected_overlaps(runs, overlaps, "official"),
+        "eao_pysot": vot.expected_overlaps(runs, overlaps, "pysot"),
     }
     values = {
         "accuracy": _nanmean(np.concatenate(accurate)),
@@ -232,7 +235,7 @@ def _supervised(dataset: Dataset, folder: Path) -> _Parts:
     for tag in sorted({tag for s in dataset.sequences for tag in s.tags}):
         marks = [s.tags.get(tag, np.zeros(len(s), bool)) for s in dataset.sequences]
         weights = [m.astype(np.float64) for m in marks]
-        curve = vot.expected_overlaps(runs, found, "pysot", tags=weights)
+        curve = vot.expected_overlaps(runs, overlaps, "pysot", tags=weights)
         tagged = np.concatenate([a[m] for a, m in zip(accurate, marks, strict=True)])
         attributes[tag] = {"accuracy": _nanmean(tagged), "eao_pysot": vot.eao(curve, interval, "pysot")}
     return values, sequences, attributes, curves
@@ -243,14 +246,14 @@ def _polygons(sequence: Sequence) -> Array:
 
 
 def _bound(sequence: Sequence) -> tuple[int, int]:
-    """The last pixel that counts.  PySOT uses this for EAO and one more for accuracy: alike to 4 digits."""
+    """The last pixel that counts.  PySOT takes it for EAO and one more for accuracy; 4 digits are equal."""
     if sequence.size is None:
-        raise DatasetError(f"{sequence.name}: the image size is unknown, but VOT cuts regions at the image")
+        raise DatasetError(f"{sequence.name}: the image size is unknown, but VOT clips regions to the image")
     return sequence.size[0] - 1, sequence.size[1] - 1
 
 
 def _mean(sequences: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Every sequence weighs the same."""
+    """Means over sequences, each with the same weight."""
     keys = next(iter(sequences.values()))
     return {key: float(np.mean([row[key] for row in sequences.values()])) for key in keys}
 

@@ -1,4 +1,4 @@
-"""Which parameters to try: the three that PySOT's users search."""
+"""Points in the space of the three parameters that are tuned for SiamRPN++ (PySOT)."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from dataclasses import dataclass, fields
 
 __all__ = ["SearchSpace", "grid_points", "random_points"]
 
-Range = tuple[float, float]
+Bounds = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSpace:
-    """Lowest and highest value of each searched tracker parameter."""
+    """Lowest and highest value of each tracker parameter that is searched."""
 
-    penalty_k: Range = (0.0, 0.3)
-    window_influence: Range = (0.1, 0.6)
-    lr: Range = (0.2, 0.6)
+    penalty_k: Bounds = (0.0, 0.3)
+    window_influence: Bounds = (0.1, 0.6)
+    lr: Bounds = (0.2, 0.6)
 
-    def ranges(self) -> dict[str, Range]:
-        """The ranges by parameter name."""
+    def ranges(self) -> dict[str, Bounds]:
+        """The bounds by parameter name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def random_points(space: SearchSpace, count: int, seed: int) -> Iterator[dict[str, float]]:
-    """`count` points drawn evenly from the space; the same for the same seed.
+    """`count` points drawn uniformly from the space; the same for the same seed.
 
     >>> list(random_points(SearchSpace(), 1, 0)) == list(random_points(SearchSpace(), 2, 0))[:1]
     True
@@ -37,7 +37,7 @@ def random_points(space: SearchSpace, count: int, seed: int) -> Iterator[dict[st
 
 
 def grid_points(space: SearchSpace, steps: int) -> Iterator[dict[str, float]]:
-    """All combinations of `steps` even values per parameter, ends included.
+    """All combinations of `steps` evenly spaced values per parameter, both bounds included.
 
     >>> [p["lr"] for p in grid_points(SearchSpace(penalty_k=(0, 0), window_influence=(0, 0)), 2)][:2]
     [0.2, 0.6]

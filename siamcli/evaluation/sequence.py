@@ -1,4 +1,4 @@
-"""The benchmark's nouns: a sequence with its truth, and a data set of sequences."""
+"""A benchmark sequence with its truth, and a data set of sequences."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["Dataset", "Sequence"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sequence:
-    """Frames of one target, and where it truly is.
+    """Frames of one target and its true boxes.
 
-    `frames` are image files, one per row of `truth`; or `video` is a file whose frames from `offset` on
-    are meant; or both are empty where only annotations are at hand.
-    `truth` (N, 4) is 0-based x, y, w, h; NaN where the target is absent or the truth is kept by a server.
+    `frames` are image files, one per row of `truth`; or the frames are those of the file `video` from
+    `offset` on; or both are empty where only annotations were opened.
+    `truth` (N, 4) is 0-based x, y, w, h; NaN where the target is absent or only the server has the truth.
     `polygons` (N, 8) is the truth of VOT.  `absent` (N,) marks frames that the benchmark declares not to
     count.  `attributes` hold for the whole sequence, `tags` (N,) frame by frame.  `size` is (width, height).
     """
@@ -47,14 +47,14 @@ class Sequence:
 
     @property
     def visible(self) -> Mask:
-        """Frames in which the target is there to be found."""
-        seen = np.asarray(np.isfinite(self.truth).all(axis=1))
-        return seen if self.absent is None else seen & ~self.absent
+        """Frames in which the target is visible, (N,)."""
+        annotated = np.asarray(np.isfinite(self.truth).all(axis=1))
+        return annotated if self.absent is None else annotated & ~self.absent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Sequences of one benchmark.  `partial` says what is missing from it, or is None when it is whole."""
+    """Sequences of one benchmark.  `partial` says what is missing, or is None when it is complete."""
 
     spec: DatasetSpec
     sequences: tuple[Sequence, ...]

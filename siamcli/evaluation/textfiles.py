@@ -1,8 +1,8 @@
 """Rows of numbers in text files, as benchmarks and trackers write them.
 
 Commas, semicolons, tabs and spaces separate, also mixed; NaN in any case; UTF-8 with or without a mark,
-or UTF-16 with one.  Empty lines at the end are ignored; anything else that is odd is an error with its
-file and line, because a row too few shifts every later frame.
+or UTF-16 with one.  Empty lines at the end are ignored; anything else unusual is an error with its
+file and line, because a missing row would shift all later frames.
 """
 
 from __future__ import annotations
@@ -40,19 +40,23 @@ def read_rows(path: Path, counts: Collection[int], *, first_blank: bool = False)
         except ValueError:
             raise DatasetError(f"{path}, line {number}: not numbers: {line.strip()[:60]!r}") from None
         if len(row) not in counts:
-            wanted = " or ".join(str(count) for count in sorted(counts))
-            raise DatasetError(f"{path}, line {number}: {len(row)} numbers where {wanted} belong")
+            expected = " or ".join(str(count) for count in sorted(counts))
+            raise DatasetError(f"{path}, line {number}: {len(row)} numbers where {expected} belong")
         rows.append(row)
     return rows
 
 
-def read_boxes(path: Path) -> Array:
-    """A file of x, y, w, h as (N, 4)."""
-    return np.array(read_rows(path, {4}), np.float64)
+def read_boxes(path: Path, *, gaps: bool = False) -> Array:
+    """A file of x, y, w, h per line as (N, 4).  With `gaps` a line of a single number is a row of NaN.
+
+    Raises DatasetError with file and line.
+    """
+    rows = read_rows(path, {1, 4} if gaps else {4})
+    return np.array([row if len(row) == 4 else [np.nan] * 4 for row in rows], np.float64)
 
 
 def read_flat(path: Path) -> Array:
-    """All numbers of a file in reading order, however they are broken into lines (labels, times)."""
+    """All numbers of a file in reading order, whatever their lines (labels, times)."""
     return np.array([v for row in read_rows(path, range(1, 1_000_000)) for v in row], np.float64)
 
 

@@ -1,8 +1,8 @@
 """VOT's supervised (reset-based) metrics: accuracy, robustness, expected average overlap.
 
 A run is one row per frame: a region, or a code (1 started here, 2 failed here, 0 not tracked).
-`official` is the VOT toolkit's own definition of EAO, `pysot` the one behind most published Siamese
-tables: its interval lies one frame earlier, it forgives failures in the last frames of a sequence (after
+`official` is the VOT toolkit's own definition of EAO, `pysot` the one in most publications on Siamese
+trackers: its interval lies one frame earlier, it ignores failures in the last frames of a sequence (after
 which there is no restart), and it can weigh fragments by an attribute.
 """
 
@@ -18,10 +18,10 @@ from siamcli.evaluation.overlap import Array, region_overlap
 
 __all__ = [
     "FAILED",
+    "RESTART_AFTER",
     "SKIPPED",
     "STARTED",
     "TRACKED",
-    "Variant",
     "VotRun",
     "accuracy",
     "eao",
@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 STARTED, FAILED, SKIPPED, TRACKED = 1, 2, 0, -1
+RESTART_AFTER = 5
+"""Frames from a failure to the next start (VOT2018 stack: skip_initialize)."""
 Variant = Literal["official", "pysot"]
 
 
@@ -41,7 +43,7 @@ class VotRun:
 
     @property
     def failures(self) -> int:
-        """How often the tracker lost the target."""
+        """How many times the tracker lost the target."""
         return int((self.codes == FAILED).sum())
 
     def overlaps(self, truth: Array, bound: tuple[int, int]) -> Array:
@@ -62,26 +64,24 @@ def accuracy(run: VotRun, overlap: Array, burn_in: int = 10) -> Array:
     return counted
 
 
-def _fragments(
-    run: VotRun, overlap: Array, variant: Variant, skip: int, tag: Array
-) -> list[tuple[Array, bool, float]]:
-    """The run cut at its failures: (overlaps from a start on, ended in failure, weight)."""
+def _fragments(run: VotRun, overlap: Array, variant: Variant, tag: Array) -> list[tuple[Array, bool, float]]:
+    """Fragments between a start and a failure or the end: (overlaps, ended in failure, weight)."""
     pieces: list[tuple[Array, bool, float]] = []
     failures = np.flatnonzero(run.codes == FAILED)
-    known = np.nan_to_num(overlap)
+    values = np.nan_to_num(overlap)
     if variant == "official":
         starts = np.flatnonzero(run.codes == STARTED)
         for start in starts.tolist():
             end = failures[failures > start]
-            stop = int(end[0]) if len(end) else len(known)
-            pieces.append((known[start:stop], bool(len(end)), 1.0))
+            stop = int(end[0]) if len(end) else len(values)
+            pieces.append((values[start:stop], bool(len(end)), 1.0))
         return pieces
-    cuts = [0, *(int(f) + skip for f in failures if f + skip <= len(known))]
+    cuts = [0, *(int(f) + RESTART_AFTER for f in failures if f + RESTART_AFTER <= len(values))]
     for i, start in enumerate(cuts):
         failed = i + 1 < len(cuts)
-        stop = cuts[i + 1] + 1 if failed else len(known)
+        stop = cuts[i + 1] + 1 if failed else len(values)
         weight = float(tag[start:stop].sum()) / max(stop - start, 1)
-        pieces.append((known[start:stop], failed, weight))
+        pieces.append((values[start:stop], failed, weight))
     return pieces
 
 
@@ -90,25 +90,24 @@ def expected_overlaps(
     overlaps: list[list[Array]],
     variant: Variant = "official",
     *,
-    skip: int = 5,
     tags: list[Array] | None = None,
 ) -> Array:
     """Expected average overlap for every length: per sequence a list of repetitions -> (longest,)
 
-    Fragments that ended in failure are continued with zeros, the others only as far as they went.
+    Fragments that ended in failure are continued with zeros, the others keep their length.
     Entry i averages frames 1 .. i of each fragment.  `tags` (pysot) weigh fragments by the share of
     frames that carry an attribute.
 
     Source: vot-toolkit analysis/supervised.py; pysot toolkit eao_benchmark.
     """
     rows: list[tuple[Array, bool, float]] = []
-    for i, (repetitions, found) in enumerate(zip(runs, overlaps, strict=True)):
-        for run, overlap in zip(repetitions, found, strict=True):
+    for i, (repetitions, run_overlaps) in enumerate(zip(runs, overlaps, strict=True)):
+        for run, overlap in zip(repetitions, run_overlaps, strict=True):
             tag = tags[i] if tags is not None else np.ones(len(overlap))
-            pieces = _fragments(run, overlap, variant, skip, tag)
-            # a sequence weighs the same however often it was repeated
+            pieces = _fragments(run, overlap, variant, tag)
+            # the weight of a sequence does not depend on its number of repetitions
             rows += [(piece, failed, w / len(repetitions)) for piece, failed, w in pieces]
-    longest = max(len(overlap) for found in overlaps for overlap in found)
+    longest = max(len(overlap) for run_overlaps in overlaps for overlap in run_overlaps)
     values, valid = np.zeros((len(rows), longest)), np.zeros((len(rows), longest), bool)
     for i, (piece, failed, _) in enumerate(rows):
         values[i, : len(piece)] = piece

@@ -1,1 +1,1 @@
-"""Windows and web pages in which people point at a target."""
+"""Windows and web pages in which the user picks a target."""

@@ -1,4 +1,4 @@
-"""Boxes for many clips, pointed at one after the other: the manifest that a batch reads."""
+"""Picks boxes for many clips, one after the other, and writes the manifest that a batch reads."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from siamcli.errors import InputError, PickError
 from siamcli.media.kinds import source_name
 from siamcli.media.sources import open_source
 from siamcli.parts import make_folder, reporting
-from siamcli.ui.pick import Ask
+from siamcli.ui.pick import Picker
 
-__all__ = ["Picked", "pick_all", "without_box"]
+__all__ = ["clips_without_box", "pick_all"]
 
 
 @dataclass(frozen=True, slots=True)
-class Picked:
-    """What became of a clip: the box that was picked, or why it could not be shown."""
+class PickResult:
+    """The box that was picked in a clip, or why the clip could not be shown."""
 
     clip: Clip
     box: Box | None = None
     error: InputError | None = None
 
 
-def without_box(clips: Sequence[Clip], manifest: Path) -> list[Clip]:
-    """The clips that have no row in `manifest` yet; a row that a crash cut short is none."""
+def clips_without_box(clips: Sequence[Clip], manifest: Path) -> list[Clip]:
+    """The clips that have no row in `manifest` yet; a row that a crash cut short does not count."""
     if not manifest.exists():
         return list(clips)
     with reporting(manifest), manifest.open("rb+") as file:
         file.truncate(file.read().rfind(b"\n") + 1)
         if not file.tell() or not os.fstat(file.fileno()).st_size:
             return list(clips)
-    known = {source_name(clip).key for clip in read_manifest(manifest, "xywh").clips}
-    return [clip for clip in clips if source_name(clip.source).key not in known]
+    picked = {source_name(clip).key for clip in read_manifest(manifest, "xywh").clips}
+    return [clip for clip in clips if source_name(clip.source).key not in picked]
 
 
-def pick_all(clips: Sequence[Clip], manifest: Path, ask: Ask) -> Iterator[Picked]:
-    """Ask about the first frame of every clip and add the box to `manifest`, at once; yields each clip.
+def pick_all(clips: Sequence[Clip], manifest: Path, picker: Picker) -> Iterator[PickResult]:
+    """Ask for a box in the first frame of every clip and add it to `manifest`, at once; yields each clip.
 
-    Raises PickError when the user cancels: what was picked is kept.
+    Raises PickError when the user cancels; the boxes picked so far are kept.
     """
     make_folder(manifest.parent)
     for number, clip in enumerate(clips, start=1):
@@ -53,16 +53,16 @@ def pick_all(clips: Sequence[Clip], manifest: Path, ask: Ask) -> Iterator[Picked
             with open_source(clip.source) as frames:
                 first = next(iter(frames))
         except InputError as error:
-            yield Picked(clip, error=error)
+            yield PickResult(clip, error=error)
             continue
-        box = ask(first.image, f"siamtrack pick: {number} of {len(clips)}: {clip.source}")
+        box = picker(first.image, f"siamtrack pick: {number} of {len(clips)}: {clip.source}")
         if box is None:
             raise PickError(
                 f"stopped at {clip.source}",
-                hint="the same command goes on there; all boxes so far are kept",
+                hint="the same command continues there; all boxes so far are kept",
             )
         _append(manifest, clip, box)
-        yield Picked(clip, box)
+        yield PickResult(clip, box)
 
 
 def _append(manifest: Path, clip: Clip, box: Box) -> None:

@@ -1,4 +1,4 @@
-"""Point at the target: drag a box on a frame, in a window."""
+"""Picks the target in a window: the user drags a box on a frame."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from siamcli.drawing.draw import COLORS, outline, write_text
 from siamcli.frames import Image
 from siamcli.ui.display import ESCAPE, RETURN, Window
 
-__all__ = ["SMALLEST", "Ask", "pick_in", "window_picker"]
+__all__ = ["MIN_SIDE", "Picker", "pick_box", "window_picker"]
 
-Ask = Callable[[Image, str], Box | None]
+Picker = Callable[[Image, str], Box | None]
 """Shows an image under a title and waits: the box that the user confirms, None when cancelled.
 
-The box lies inside the image and is at least SMALLEST wide and high.  `window_picker` gives one here,
-`browser.BrowserPicker` is another.
+The box lies inside the image and is at least MIN_SIDE wide and high.  `window_picker` and
+`browser.BrowserPicker` are two of them.
 """
 
 HELP = "drag a box    Enter: use it    drag again: another    Esc: cancel"
-SMALLEST = 2.0  # pixels; less is a click, not a drag
+MIN_SIDE = 2.0  # pixels; less is a click, not a drag
 _POLL = 20  # milliseconds
 
 
-class _Drag:
-    """What the mouse has drawn so far."""
+class _DragState:
+    """The box that the mouse has drawn so far, None before and after a click."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self.box: Box | None = None
@@ -42,31 +42,31 @@ class _Drag:
             left, top = min(x, self._anchor[0]), min(y, self._anchor[1])
             box = Box(left, top, abs(x - self._anchor[0]), abs(y - self._anchor[1]))
             box = clip_box(box, self._size)
-            self.box = box if min(box.w, box.h) >= SMALLEST else None
+            self.box = box if min(box.w, box.h) >= MIN_SIDE else None
         if event == "release":
             self._anchor = None
 
 
 @contextmanager
-def window_picker(title: str) -> Iterator[Ask]:
-    """One window, in which every image is shown in turn; raises PickError without a display."""
+def window_picker(title: str) -> Iterator[Picker]:
+    """One window, in which every image is shown in turn.  Raises PickError without a display."""
     with Window(title) as window:
 
-        def ask(image: Image, title: str) -> Box | None:
+        def pick(image: Image, title: str) -> Box | None:
             window.rename(title)
-            return pick_in(window, image)
+            return pick_box(window, image)
 
-        yield ask
+        yield pick
 
 
-def pick_in(window: Window, image: Image) -> Box | None:
+def pick_box(window: Window, image: Image) -> Box | None:
     """The box that the user drags and confirms in an open window, None when cancelled.
 
     Enter or Space confirms; Escape, c or closing the window cancels.
     """
-    drag = _Drag((image.shape[1], image.shape[0]))
+    drag = _DragState((image.shape[1], image.shape[0]))
     window.show(image)
-    window.listen(drag)
+    window.on_mouse(drag)
     shown = None
     while not window.closed:
         if shown != (drag.box, window.area):
@@ -84,12 +84,12 @@ def _paint(box: Box | None, picture: Image, scale: float) -> Image:
     """The picture, darker outside the box, with the size of the box and the keys."""
     canvas: Image = picture.copy()
     if box is not None:
-        here = Box(*(scale * v for v in box))
+        shown = Box(*(scale * v for v in box))
         cv2.convertScaleAbs(picture, canvas, alpha=0.5)
-        x, y = round(here.x), round(here.y)
-        inside = (slice(y, round(here.y + here.h)), slice(x, round(here.x + here.w)))
+        x, y = round(shown.x), round(shown.y)
+        inside = (slice(y, round(shown.y + shown.h)), slice(x, round(shown.x + shown.w)))
         canvas[inside] = picture[inside]
-        outline(canvas, here, COLORS[0])
-        write_text(canvas, f"{box.w:.0f} x {box.h:.0f}", (here.x, here.y), COLORS[0])
+        outline(canvas, shown, COLORS[0])
+        write_text(canvas, f"{box.w:.0f} x {box.h:.0f}", (shown.x, shown.y), COLORS[0])
     write_text(canvas, HELP, (0, canvas.shape[0]), (20, 20, 20))
     return canvas

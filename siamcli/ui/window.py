@@ -1,9 +1,8 @@
-"""Watch while it tracks: the live window of --show."""
+"""The live window of --show: the frames as they are tracked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from siamcli.boxes import Box
@@ -11,7 +10,7 @@ from siamcli.drawing.draw import draw
 from siamcli.frames import Frame
 from siamcli.trajectory import TrackPoint
 from siamcli.ui.display import ESCAPE, Window
-from siamcli.ui.pick import pick_in
+from siamcli.ui.pick import pick_box
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -48,11 +47,11 @@ class LiveWindow:
         target = 1 if key == "r" else int(key) if key in "123456789" and key else 0
         if target not in {point.target for point in points}:
             return None
-        box = pick_in(self._window, frame.image)
+        box = pick_box(self._window, frame.image)
         return None if box is None else {target - 1: box}
 
     def _pause(self) -> str:
-        """Wait for the key that ends the pause; a second space just goes on."""
+        """Wait for the key that ends the pause; an empty string when it is a space again."""
         while not self._window.closed:
             key = self._window.key(_POLL)
             if key:
@@ -62,10 +61,5 @@ class LiveWindow:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._window.__exit__(kind, error, trace)
+    def __exit__(self, *exception: object) -> None:
+        self._window.__exit__(*exception)

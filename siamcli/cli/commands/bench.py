@@ -10,6 +10,7 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import Device, EngineName, Model, Weights
+from siamcli.tables import align
 
 if TYPE_CHECKING:
     from siamcli.cli.network import Network
@@ -171,13 +172,12 @@ def _show(document: dict[str, Any]) -> None:
             f" {document['regions']} of them and {document['kernels']:,} kept numbers per target"
         )
         head = ["part", "parameters", "GFLOP", "ms in eager float32"]
-        lines += _table(head, [_part_row(part) for part in document["parts"]])
+        lines += align([head, *map(_part_row, document["parts"])])
         lines.append(f"matrix products here, in GFLOP/s: {rates}")
         head = ["engine", "targets", "best ms", "median", "quartiles", "crop", "locate", "GFLOP/s"]
         head += ["cpu ms", "ratio", "cpu ratio"]
-        lines += _table(
-            head, [_step_row(row, document["gflop"] * document["regions"]) for row in document["steps"]]
-        )
+        gflop = document["gflop"] * document["regions"]
+        lines += align([head, *(_step_row(row, gflop) for row in document["steps"])])
     elif "pipeline" in document:
         found = document["pipeline"]
         width, height = found["size"]
@@ -185,22 +185,14 @@ def _show(document: dict[str, Any]) -> None:
             f"{found['frames']} frames of {width}x{height}, {document['model']} on {found['engine']}"
         )
         stages = found["stages"] | {"slowest thread": found["slowest"], "end to end": found["end_to_end"]}
-        lines += _table(["stage", "ms per frame"], [[name, f"{value:.2f}"] for name, value in stages.items()])
+        rows = [[name, f"{value:.2f}"] for name, value in stages.items()]
+        lines += align([["stage", "ms per frame"], *rows])
         lines.append(f"{found['fps']:.1f} frames per second")
     else:
         lines.append(document["model"])
         head = ["engine", "sequences", "runs", "float32 AUC", "AUC", "difference", "boxes that differ"]
-        lines += _table(head, [_precision_row(found) for found in document["precision"]])
+        lines += align([head, *map(_precision_row, document["precision"])])
     typer.echo("\n".join(lines))
-
-
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
-    """Lines of columns: the first to the left, numbers to the right."""
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
-        for row in [head, *rows]
-    ]
 
 
 def _part_row(part: dict[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ import typer
 from siamcli.cli import console
 from siamcli.cores import usable_cores
 from siamcli.errors import PartialError, SiamtrackError
+from siamcli.tables import align
 from siamcli.version import __version__
 
 __all__ = ["doctor"]
@@ -46,9 +47,10 @@ def doctor(
         checks += found
         if not as_json:
             for check in found:
-                typer.echo(f"{check.verdict:6}  {check.what:12}  {check.finding}")
+                rows = [[check.verdict, check.what, check.finding]]
                 if check.hint:
-                    typer.echo(f"{'':8}{'':14}{check.hint}")
+                    rows.append(["", "", check.hint])
+                typer.echo("\n".join(align(rows, left=3, widths=(6, 12))))
     if as_json:
         console.result([asdict(check) for check in checks])
     failed = [check.what for check in checks if check.verdict == "failed"]

@@ -12,6 +12,7 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import TrackerOptions, takes_tracker
+from siamcli.tables import TableFormat, render
 from siamcli.version import __version__
 
 if TYPE_CHECKING:
@@ -21,14 +22,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DatasetName",
+    "Form",
     "LoadTracker",
     "Partial",
     "Root",
     "Rules",
-    "TableFormat",
     "eval_",
-    "identity",
+    "load_once",
     "run_dataset",
+    "tracker_identity",
 ]
 
 DatasetName = Annotated[
@@ -46,42 +48,39 @@ Rules = Annotated[
     Literal["official", "pysot"],
     typer.Option("--rules", help="What becomes of first frames, broken boxes and absent targets."),
 ]
-TableFormat = Annotated[
-    Literal["text", "json", "csv", "markdown", "latex"],
-    typer.Option("--format", help="Of the table on stdout."),
-]
+Form = Annotated[TableFormat, typer.Option("--format", help="Of the table on stdout.")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Processes that share the sequences.", min=1)]
 
 
 @dataclass(frozen=True, slots=True)
 class LoadTracker:
-    """How to make the tracker, in this process or another."""
+    """Makes the tracker, in this process or in another one."""
 
     options: TrackerOptions
     jobs: int = 1
 
     def __call__(self) -> Tracker:
-        return loaded(self).tracker
+        return load_once(self).tracker
 
 
 @lru_cache(maxsize=1)
-def loaded(make: LoadTracker) -> LoadedTracker:
-    """The tracker that `make` names; the last one is kept."""
-    if make.jobs > 1:
+def load_once(factory: LoadTracker) -> LoadedTracker:
+    """The tracker that `factory` describes; calls with an equal one return the same tracker."""
+    if factory.jobs > 1:
         import torch
 
         from siamcli.cores import usable_cores
 
-        torch.set_num_threads(max(1, usable_cores() // make.jobs))
-    return make.options.load()
+        torch.set_num_threads(max(1, usable_cores() // factory.jobs))
+    return factory.options.load()
 
 
-def identity(found: LoadedTracker) -> dict[str, object]:
-    """Everything that decides the boxes."""
-    engine = found.tracker.engine
+def tracker_identity(loaded: LoadedTracker) -> dict[str, object]:
+    """All facts on which the boxes depend."""
+    engine = loaded.tracker.engine
     return {
-        "model": found.model,
-        "weights_sha256": found.sha256,
+        "model": loaded.model,
+        "weights_sha256": loaded.sha256,
         "params": asdict(engine.params),
         "engine": engine.name,
         "version": __version__,
@@ -89,24 +88,28 @@ def identity(found: LoadedTracker) -> dict[str, object]:
 
 
 def run_dataset(
-    dataset: Dataset, make: LoadTracker, folder: Path, facts: Mapping[str, object], repetitions: int
+    dataset: Dataset, factory: LoadTracker, folder: Path, identity: Mapping[str, object], repetitions: int
 ) -> None:
-    """Run what is missing, with a bar and the time left."""
-    from siamcli.evaluation.evaluate import evaluate, kept
+    """Run the sequences that are not finished, with a bar and the time left."""
+    from siamcli.evaluation.evaluate import evaluate, finished_sequences
 
-    before = kept(dataset, folder, facts, repetitions=repetitions)
-    if before:
-        console.say(f"{len(before)} of {len(dataset.sequences)} sequences were finished before and are kept")
+    finished = finished_sequences(dataset, folder, identity, repetitions=repetitions)
+    if finished:
+        console.say(
+            f"{len(finished)} of {len(dataset.sequences)} sequences were finished before and are kept"
+        )
     frames = 0
-    total = sum(len(s) for s in dataset.sequences if s.name not in before)
+    total = sum(len(s) for s in dataset.sequences if s.name not in finished)
     with console.progress(dataset.spec.title, total) as update:
-        for done in evaluate(dataset, make, folder, facts, jobs=make.jobs, repetitions=repetitions):
-            if done.resumed:
+        for result in evaluate(
+            dataset, factory, folder, identity, jobs=factory.jobs, repetitions=repetitions
+        ):
+            if result.resumed:
                 continue
-            frames += done.frames
-            update(frames, done.sequence)
-            speed = done.frames / max(done.seconds, 1e-9)
-            console.tell(f"{done.sequence}: {done.frames} frames, {speed:.1f} frames/s")
+            frames += result.frames
+            update(frames, result.sequence)
+            speed = result.frames / max(result.seconds, 1e-9)
+            console.tell(f"{result.sequence}: {result.frames} frames, {speed:.1f} frames/s")
 
 
 @takes_tracker
@@ -115,7 +118,8 @@ def eval_(
     root: Root,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for results.")] = Path("results"),
     name: Annotated[
-        str | None, typer.Option("--name", help="Call the tracker so.  Default: its model.")
+        str | None,
+        typer.Option("--name", help="The tracker's name in tables and folders.  Default: its model."),
     ] = None,
     jobs: Jobs = 1,
     repetitions: Annotated[
@@ -124,7 +128,7 @@ def eval_(
     sequence: Annotated[list[str] | None, typer.Option(help="Only this sequence.  Repeatable.")] = None,
     partial: Partial = False,
     rules: Rules = "official",
-    form: TableFormat = "text",
+    form: Form = "text",
     *,
     tracker: TrackerOptions,
     quiet: Annotated[bool, console.Quiet] = False,
@@ -140,23 +144,23 @@ def eval_(
         raise typer.BadParameter(f"--name is a folder in OUTPUT/DATASET: a plain name, not {name!r}")
 
     from siamcli.evaluation.catalog import find_spec
+    from siamcli.evaluation.comparison import comparison_tables
     from siamcli.evaluation.datasets import open_dataset
     from siamcli.evaluation.results import pack
-    from siamcli.evaluation.scoring import score
-    from siamcli.evaluation.tables import compare, render
+    from siamcli.evaluation.scoring import score_results
     from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, only=sequence or ())
-    make = LoadTracker(tracker, jobs)
-    found = loaded(make)
-    title = found.model if name is None else name
+    factory = LoadTracker(tracker, jobs)
+    loaded = load_once(factory)
+    title = loaded.model if name is None else name
     folder = output / opened.spec.key / title
-    run_dataset(opened, make, folder, identity(found), repetitions)
+    run_dataset(opened, factory, folder, tracker_identity(loaded), repetitions)
     if opened.spec.server:
         names = [s.name for s in opened.sequences]
-        target = pack(folder, opened.spec, names, folder.with_name(f"{title}.zip"))
-        console.say(f"{target} is ready for {opened.spec.server}")
+        archive = pack(folder, opened.spec, names, folder.with_name(f"{title}.zip"))
+        console.say(f"{archive} is ready for {opened.spec.server}")
         return
-    scores = score(opened, folder, title, rules)
+    scores = score_results(opened, folder, title, rules)
     write_text(folder / "scores.json", scores.to_json())
-    typer.echo(render(compare([scores]), form), nl=False)
+    typer.echo(render(comparison_tables([scores]), form), nl=False)

@@ -16,7 +16,7 @@ from siamcli.errors import PartialError
 if TYPE_CHECKING:
     from siamcli.boxes import Box
     from siamcli.frames import Image
-    from siamcli.ui.pick import Ask
+    from siamcli.ui.pick import Picker
 
 __all__ = ["pick"]
 
@@ -35,10 +35,10 @@ def pick(
     For example: siamtrack pick clips/ -o boxes.csv && siamtrack batch --boxes boxes.csv
     """
     from siamcli.batch.clips import find_clips
-    from siamcli.ui.collect import pick_all, without_box
+    from siamcli.ui.collect import clips_without_box, pick_all
 
     found, _ = find_clips(clips, recursive=recursive)
-    left = without_box(found, output)
+    left = clips_without_box(found, output)
     console.say(f"{len(found) - len(left)} of {len(found)} clips have a box in {output}")
     if not left:
         return
@@ -46,7 +46,7 @@ def pick(
     with ExitStack() as stack:
 
         @cache  # opened when there is something to show
-        def opened() -> Ask:
+        def opened() -> Picker:
             return stack.enter_context(picker("siamtrack pick", browser=pick_browser))
 
         def ask(image: Image, title: str) -> Box | None:

@@ -1,4 +1,4 @@
-"""siamtrack report: several trackers in one table, and their plots."""
+"""siamtrack report: compares trackers in a table and in plots."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.commands.eval import TableFormat
+from siamcli.cli.commands.eval import Form
 from siamcli.errors import InputError
+from siamcli.tables import render
 
 __all__ = ["Per", "report"]
 
@@ -24,7 +25,7 @@ def report(
         list[Path], typer.Argument(help="Folders with scores.json below them, or such files.")
     ],
     per: Per = "dataset",
-    form: TableFormat = "text",
+    form: Form = "text",
     plots: Annotated[
         Path | None,
         typer.Option("--plots", help="Draw success and precision plots into this folder, PNG and PDF."),
@@ -37,22 +38,22 @@ def report(
 
     For example: siamtrack report results --format markdown
     """
+    from siamcli.evaluation.comparison import comparison_tables
     from siamcli.evaluation.scoring import read_scores
-    from siamcli.evaluation.tables import compare, render
 
     files = [f for path in results for f in (sorted(path.rglob("scores.json")) if path.is_dir() else [path])]
     if not files:
         raise InputError(
             f"no scores.json below {', '.join(map(str, results))}",
-            hint="`siamtrack eval` writes them, `siamtrack score -o` for other people's results",
+            hint="`siamtrack eval` writes them, `siamtrack score -o` for results of other trackers",
         )
     scores = [read_scores(file) for file in files]
-    typer.echo(render(compare(scores, per=per), form), nl=False)
+    typer.echo(render(comparison_tables(scores, per=per), form), nl=False)
     if plots is not None:
         try:
-            from siamcli.evaluation.plots import draw
+            from siamcli.evaluation.plots import write_plots
         except ModuleNotFoundError:
             raise InputError("plots need matplotlib", hint='pip install "siamtrack[plots]"') from None
 
-        for file in draw(scores, plots):
+        for file in write_plots(scores, plots):
             console.say(f"wrote {file}")

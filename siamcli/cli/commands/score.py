@@ -1,4 +1,4 @@
-"""siamtrack score: numbers for anybody's result files."""
+"""siamtrack score: scores result files, also of other trackers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.commands.eval import DatasetName, Partial, Root, Rules, TableFormat
+from siamcli.cli.commands.eval import DatasetName, Form, Partial, Root, Rules
 from siamcli.cli.commands.report import Per
+from siamcli.tables import render
 
 __all__ = ["score"]
 
@@ -24,25 +25,25 @@ def score(
     partial: Partial = False,
     rules: Rules = "official",
     per: Per = "dataset",
-    form: TableFormat = "text",
+    form: Form = "text",
     quiet: Annotated[bool, console.Quiet] = False,
     verbose: Annotated[bool, console.Verbose] = False,
     debug: Annotated[bool, console.Debug] = False,
 ) -> None:
-    """Score result files in DATASET's official format, or PySOT's, whoever wrote them.
+    """Score result files in DATASET's official format, or PySOT's, of any tracker.
 
     ROOT needs annotations only: the benchmark's folder, a folder of NAME.txt, or PySOT's .json.
     For example: siamtrack score otb2015 results/SiamFC-3s --root data/OTB
     """
     from siamcli.evaluation.catalog import find_spec
+    from siamcli.evaluation.comparison import comparison_tables
     from siamcli.evaluation.datasets import open_dataset
-    from siamcli.evaluation.scoring import score as score_folder
-    from siamcli.evaluation.tables import compare, render
+    from siamcli.evaluation.scoring import score_results
     from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, frames=False)
-    scores = [score_folder(opened, folder, folder.resolve().name, rules) for folder in results]
-    for found in scores:
-        if output is not None:
-            write_text(output / found.dataset / found.tracker / "scores.json", found.to_json())
-    typer.echo(render(compare(scores, per=per), form), nl=False)
+    scores = [score_results(opened, folder, folder.resolve().name, rules) for folder in results]
+    if output is not None:
+        for one in scores:
+            write_text(output / one.dataset / one.tracker / "scores.json", one.to_json())
+    typer.echo(render(comparison_tables(scores, per=per), form), nl=False)

@@ -19,9 +19,9 @@ from siamcli.cli.commands.eval import (
     LoadTracker,
     Partial,
     Root,
-    identity,
-    loaded,
+    load_once,
     run_dataset,
+    tracker_identity,
 )
 from siamcli.cli.options import TrackerOptions, takes_tracker
 
@@ -50,19 +50,19 @@ def tune(
 ) -> None:
     """Search penalty_k, window_influence and lr for the best score on DATASET.
 
-    The first trial is what the weights bring.  The best parameters are printed and kept in
-    OUTPUT/best.toml, for --params.  Tune on videos of your own or a validation set: figures on a set
-    that was tuned on are not comparable with anybody's.
+    The first trial has the parameters of the weights.  The best parameters are printed and kept in
+    OUTPUT/best.toml, for --params.  Tune on videos of your own or on a validation set: figures on a
+    set used for tuning are not comparable with published ones.
     """
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.datasets import open_dataset
-    from siamcli.evaluation.scoring import score
+    from siamcli.evaluation.scoring import score_results
     from siamcli.evaluation.search import SearchSpace, grid_points, random_points
     from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial)
-    make = LoadTracker(tracker, jobs)
-    base = asdict(loaded(make).tracker.engine.params)
+    factory = LoadTracker(tracker, jobs)
+    base = asdict(load_once(factory).tracker.engine.params)
     space = SearchSpace()
     points: Iterator[dict[str, float]]
     points = grid_points(space, grid) if grid is not None else random_points(space, trials, seed)
@@ -70,18 +70,18 @@ def tune(
     best: tuple[float, str] | None = None
     for number, point in enumerate([{}, *points]):
         folder = output / f"trial_{number:04d}"
-        chosen = toml.dumps({**base, **point})
-        write_text(folder / "params.toml", chosen)
-        trial = replace(make, options=replace(tracker, params=folder / "params.toml"))
-        begun = time.perf_counter()
-        run_dataset(opened, trial, folder, identity(loaded(trial)), repetitions=1)
-        metric, value = next(iter(score(opened, folder, f"trial {number}").values.items()))
-        seconds = round(time.perf_counter() - begun, 1)
+        params = toml.dumps({**base, **point})
+        write_text(folder / "params.toml", params)
+        trial = replace(factory, options=replace(tracker, params=folder / "params.toml"))
+        started_at = time.perf_counter()
+        run_dataset(opened, trial, folder, tracker_identity(load_once(trial)), repetitions=1)
+        metric, value = next(iter(score_results(opened, folder, f"trial {number}").values.items()))
+        seconds = round(time.perf_counter() - started_at, 1)
         log.append(json.dumps({"trial": number, "params": point, metric: value, "seconds": seconds}))
         write_text(output / "trials.jsonl", "\n".join(log) + "\n")
         console.say(f"trial {number}: {metric} {value:.4f} {point or '(the defaults)'}")
         if best is None or value > best[0]:
-            best = (value, chosen)
-            write_text(output / "best.toml", f"# {metric} {value:.4f} on {opened.spec.title}\n{chosen}")
+            best = (value, params)
+            write_text(output / "best.toml", f"# {metric} {value:.4f} on {opened.spec.title}\n{params}")
     assert best is not None
     typer.echo(best[1], nl=False)

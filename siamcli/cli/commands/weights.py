@@ -12,6 +12,7 @@ import typer
 from siamcli.checkpoints.header import Precision
 from siamcli.cli import console
 from siamcli.errors import OutputError, PartialError, WeightsError
+from siamcli.tables import align
 
 if TYPE_CHECKING:
     from siamcli.checkpoints.catalog import Entry
@@ -44,18 +45,22 @@ def list_weights(as_json: Json = False, debug: Debug = False) -> None:
     if as_json:
         console.result({"weights": rows})
         return
-    wide = max(len(row["name"]) for row in rows)
-    for row in rows:
-        here = "here" if row["path"] else "-"
-        scores = "; ".join(
-            " ".join([bench, *(f"{measure} {value}" for measure, value in values.items())])
-            for bench, values in row["scores"].items()
-        )
-        said = "  ".join(part for part in (scores, row["note"]) if part)
-        typer.echo(
-            f"{row['name']:{wide}}  {here:4}  {row['family']:10}  {row['license']:12}  {said}".rstrip()
-        )
+    cells = [
+        [row["name"], "here" if row["path"] else "-", row["family"], row["license"], _remarks(row)]
+        for row in rows
+    ]
+    for line in align(cells, left=5, widths=(0, 4, 10, 12)):
+        typer.echo(line)
     console.say("`siamtrack weights fetch NAME` brings what is not here; scores as published.", style="dim")
+
+
+def _remarks(row: dict[str, Any]) -> str:
+    """Published scores and the note of the catalogue."""
+    scores = "; ".join(
+        " ".join([benchmark, *(f"{metric} {value}" for metric, value in values.items())])
+        for benchmark, values in row["scores"].items()
+    )
+    return "  ".join(text for text in (scores, row["note"]) if text)
 
 
 @app.command()

@@ -1,0 +1,64 @@
+"""Makes tables that compare trackers with each other and with published figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from siamcli.evaluation.catalog import published_scores
+from siamcli.evaluation.scoring import METRICS, Scores
+from siamcli.tables import Table
+
+__all__ = ["comparison_tables"]
+
+
+def comparison_tables(
+    scores: Sequence[Scores], *, per: Literal["dataset", "sequence", "attribute"] = "dataset"
+) -> list[Table]:
+    """One table per benchmark, best tracker first; or per sequence or attribute, one tracker a column."""
+    tables = []
+    for dataset in dict.fromkeys(s.dataset for s in scores):
+        group = [s for s in scores if s.dataset == dataset]
+        keys = [key for key in METRICS if any(key in s.values for s in group)]
+        group.sort(key=lambda s: -s.values.get(keys[0], 0.0))
+        tables.append(_overall(group, keys) if per == "dataset" else _detailed(group, keys[0], per))
+    return tables
+
+
+def _overall(group: list[Scores], keys: list[str]) -> Table:
+    rows = []
+    for scores in group:
+        name = scores.tracker if scores.rules == "official" else f"{scores.tracker} ({scores.rules} rules)"
+        rows.append((name, tuple(scores.values.get(key) for key in keys)))
+    partial = any(scores.partial for scores in group)
+    published = [] if partial else [p for p in published_scores(group[0].dataset) if p.metric in keys]
+    for tracker, source in dict.fromkeys((p.tracker, p.source) for p in published):
+        values = {p.metric: p.value for p in published if p.tracker == tracker}
+        rows.append((f"published: {tracker} ({source})", tuple(values.get(key) for key in keys)))
+    return Table(_title(group), tuple(METRICS[key][0] for key in keys), tuple(rows), _notes(group, keys))
+
+
+def _detailed(group: list[Scores], key: str, per: Literal["sequence", "attribute"]) -> Table:
+    columns = [s.sequences if per == "sequence" else s.attributes for s in group]
+    names = dict.fromkeys(name for column in columns for name in column)
+    rows = tuple((name, tuple(column.get(name, {}).get(key) for column in columns)) for name in names)
+    title = f"{_title(group)}: {METRICS[key][0]} per {per}"
+    return Table(title, tuple(s.tracker for s in group), rows, _notes(group, [key]))
+
+
+def _title(group: list[Scores]) -> str:
+    partial = next((s.partial for s in group if s.partial), None)
+    return f"{group[0].title} (partial: {partial})" if partial else group[0].title
+
+
+def _notes(group: list[Scores], keys: list[str]) -> tuple[str, ...]:
+    rules = {
+        "official": "official rules: frame 1 is the truth, a broken box repeats the one before",
+        "pysot": "PySOT's rules: files as they are, a frame without truth counts as precise",
+    }
+    notes = [f"{METRICS[key][0]}: {METRICS[key][1]}" for key in keys]
+    if "auc" in group[0].values:
+        notes += [rules[name] for name in dict.fromkeys(s.rules for s in group)]
+    if any(s.partial for s in group):
+        notes.append("partial data: not comparable with published figures")
+    return tuple(notes)
