@@ -15,31 +15,32 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "errors": "",
     "version": "",
+    "schema": "",
     "toml": "",
     "cores": "",
     "parts": "errors",
     "boxes": "",
     "frames": "",
-    "ranges": "",
+    "ranges": "schema",
     "times": "errors",
     "targets": "errors boxes times",
     "trajectory": "boxes frames",
-    "model": "ranges",
+    "model": "schema",
     "tracker": "errors boxes frames times trajectory model",
-    "engines": "errors toml cores parts frames model tracker",
-    "checkpoints": "errors toml parts model",
+    "engines": "errors schema cores parts frames model tracker",
+    "checkpoints": "errors schema parts model",
     "drawing": "boxes frames trajectory",
     "media": "errors cores parts boxes frames times trajectory drawing",
     "load": "model tracker engines checkpoints",
-    "evaluation": "errors toml parts boxes frames times media",
+    "evaluation": "errors schema parts boxes frames times media",
     "convert": "errors parts boxes trajectory media evaluation",
-    "train": "errors toml cores parts boxes frames ranges model checkpoints evaluation",
+    "train": "errors schema toml cores parts boxes frames ranges model checkpoints evaluation",
     "batch": "errors version cores parts frames times targets trajectory tracker media load",
     "bench": "errors version cores parts boxes frames times trajectory model tracker engines"
     " drawing media evaluation",
     "__init__": "version boxes frames tracker media load",
     "ui": "errors parts boxes frames trajectory drawing media batch",
-    "cli": "errors version toml cores parts boxes frames times targets model tracker engines"
+    "cli": "errors version schema cores parts boxes frames times targets model tracker engines"
     " checkpoints media load evaluation convert train batch bench ui",
     "__main__": "cli",
 }
@@ -48,6 +49,9 @@ ONLY_IN = {
     "rich": {"cli"},
     "cv2": {"media", "drawing", "tracker", "train", "ui"},
     "torch": {"model", "tracker", "engines", "checkpoints", "train", "load", "bench", "cli"},
+    "pydantic": {"schema"},
+    "pydantic_core": {"schema"},
+    "tomli_w": {"schema"},
 }
 MODULES = sorted((ROOT / "siamcli").rglob("*.py"))
 

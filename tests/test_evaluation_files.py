@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siamcli.errors import DatasetError
@@ -176,6 +176,7 @@ def test_a_folder_that_is_something_else(tmp_path: Path) -> None:
         open_dataset(find_spec("otb"), text(tmp_path / "a.json", '{"a": {"gt": 1}}'))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.floats(-50, 500)] * 2, *[st.floats(1, 400)] * 2), min_size=2, max_size=8))
 @pytest.mark.parametrize(("key", "tolerance"), list(DECIMALS.items()))
 def test_results_come_back(

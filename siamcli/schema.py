@@ -1,0 +1,277 @@
+"""JSON and TOML <-> dataclasses: strict, and every wrong key named in one line."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+
+if sys.version_info >= (3, 11):
+    from tomllib import TOMLDecodeError, loads
+else:
+    from tomli import TOMLDecodeError, loads
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
+
+__all__ = [
+    *("Count", "FileName", "NotNegative", "Positive", "Range", "Rule", "Share"),
+    *("check_ranges", "from_json", "from_plain", "from_toml", "load_json", "load_toml", "to_toml"),
+]
+
+T = TypeVar("T")
+LARGEST = 2**31 - 1
+SHOWN = 60
+"""Characters of a value that a message shows."""
+MOST = 20
+"""Wrong keys that a message names."""
+_ABSURD = "nested too deep, or a number of too many digits"
+
+
+class Rule(ABC):
+    """What a value must be beside its type; stands in the annotation, and says itself in words."""
+
+    @abstractmethod
+    def __contains__(self, value: Any) -> bool:  # noqa: ANN401 - whatever the annotation holds
+        """Whether the value is allowed."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
+        """How pydantic takes the rule over."""
+        from pydantic_core.core_schema import no_info_after_validator_function
+
+        return no_info_after_validator_function(self._check, handler(source))
+
+    def _check(self, value: T) -> T:
+        if value in self:
+            return value
+        raise ValueError(f"must be {self}, not {_short(value)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Range(Rule):
+    """From `low` to `high`; the ends belong to it unless it is `open` there ("low", "high" or "both")."""
+
+    low: float
+    high: float = math.inf
+    open: str = ""
+
+    def __contains__(self, value: float) -> bool:
+        above = self.low < value if self.open in ("low", "both") else self.low <= value
+        below = value < self.high if self.open in ("high", "both") else value <= self.high
+        return above and below and -math.inf < value < math.inf
+
+    def __str__(self) -> str:
+        low = f"{'above' if self.open in ('low', 'both') else 'at least'} {self.low:.10g}"
+        high = f"{'below' if self.open in ('high', 'both') else 'at most'} {self.high:.10g}"
+        return f"finite and {low}" if math.isinf(self.high) else f"{low} and {high}"
+
+
+class _FileName(Rule):
+    """Text that names a file or folder of its own, and nothing elsewhere."""
+
+    def __contains__(self, value: str) -> bool:
+        return (
+            value.isprintable()
+            and not {"/", "\\"} & set(value)
+            and value.strip(" .") == value
+            and 0 < len(value) <= 200
+        )
+
+    def __str__(self) -> str:
+        return "a plain name"
+
+
+Share = Annotated[float, Range(0, 1)]
+Positive = Annotated[float, Range(0, open="low")]
+NotNegative = Annotated[float, Range(0)]
+Count = Annotated[int, Range(1, LARGEST)]
+FileName = Annotated[str, _FileName()]
+
+
+def check_ranges(record: Any) -> None:  # noqa: ANN401 - any dataclass
+    """Raise ValueError that names every field of a dataclass that breaks the rule of its annotation.
+
+    A rule within an annotation (of a tuple's items, beside None) holds for every value there.
+
+    >>> check_ranges(dataclass(type("Job", (), {"__annotations__": {"warmup": Share}}))(2.0))
+    Traceback (most recent call last):
+    ValueError: warmup must be at least 0 and at most 1, not 2.0
+    """
+    wrong = [
+        f"{name} must be {rule}, not {_short(value)}"
+        for name, rule in _rules(cast("Hashable", type(record)))
+        for value in _values(getattr(record, name))
+        if value not in rule
+    ]
+    if wrong:
+        raise ValueError("; ".join(wrong))
+
+
+@cache
+def _rules(kind: Any) -> tuple[tuple[str, Rule], ...]:  # noqa: ANN401 - any dataclass
+    hints = get_type_hints(kind, include_extras=True)
+    return tuple((name, rule) for name, hint in hints.items() for rule in _rules_within(hint))
+
+
+def _rules_within(hint: object) -> Iterator[Rule]:
+    if get_origin(hint) is Annotated:
+        yield from (extra for extra in get_args(hint)[1:] if isinstance(extra, Rule))
+    for inner in get_args(hint):
+        yield from _rules_within(inner)
+
+
+def _values(value: object) -> Iterator[object]:
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _values(item)
+    elif value is not None:
+        yield value
+
+
+def from_json(kind: type[T], text: str | bytes, *, extra: Literal["forbid", "ignore"] = "forbid") -> T:
+    """The `kind` that a JSON object describes; fields that have a default may be missing.
+
+    Raises ValueError, one line that names every key that is unknown, missing, or of a wrong value.
+    """
+    from pydantic import ValidationError
+
+    try:
+        made: T = _adapter(cast("Hashable", kind)).validate_json(text, strict=True, extra=extra)
+    except ValidationError as error:
+        raise ValueError(_in_words(kind, error)) from None
+    return made
+
+
+def from_plain(kind: type[T], table: Mapping[str, Any]) -> T:
+    """The `kind` that plain values describe.  Raises ValueError as `from_json` does."""
+    try:
+        text = json.dumps(table)
+    except TypeError:
+        raise ValueError("a date or a time stands where none belongs") from None
+    except (ValueError, RecursionError):
+        raise ValueError(_ABSURD) from None
+    return from_json(kind, text)
+
+
+def from_toml(kind: type[T], text: str | bytes) -> T:
+    """The `kind` that a TOML document describes.  Raises ValueError as `from_json` does."""
+    return from_plain(kind, load_toml(text))
+
+
+def load_json(text: str | bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """What JSON of another program says, as plain values.  Raises ValueError, also for absurd depth."""
+    from pydantic_core import from_json as parse
+
+    return parse(text)
+
+
+def load_toml(text: str | bytes) -> dict[str, Any]:
+    """A TOML document as plain values, in UTF-8 or another UTF with its mark.  Raises ValueError."""
+    try:
+        if isinstance(text, bytes):
+            text = text.decode(json.detect_encoding(text))
+        table: dict[str, Any] = loads(text.removeprefix("\ufeff"))
+    except (TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"not TOML: {error}") from None
+    except (ValueError, RecursionError):
+        raise ValueError(_ABSURD) from None
+    return table
+
+
+def to_toml(record: Any) -> str:  # noqa: ANN401 - any dataclass
+    """A dataclass as TOML that `from_toml` reads back; what is None is left out.
+
+    >>> print(to_toml(Range(0, 1)), end="")
+    low = 0
+    high = 1
+    open = ""
+    """
+    from tomli_w import dumps
+
+    return dumps(asdict(record, dict_factory=lambda items: {k: v for k, v in items if v is not None}))
+
+
+@cache
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(cast("type[Any]", kind))
+
+
+_WANTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "dict_type": "a table",
+    "dataclass_type": "a table",
+    "tuple_type": "a list",
+    "too_long": "a shorter list",
+}
+
+
+def _in_words(kind: type[Any], error: ValidationError) -> str:
+    problems = [
+        _problem(kind, entry["type"], entry["loc"], entry["msg"], entry["input"], entry.get("ctx", {}))
+        for entry in error.errors(include_url=False)
+    ]
+    more = [f"and {len(problems) - MOST} more"] if len(problems) > MOST else []
+    return "; ".join([*problems[:MOST], *more])
+
+
+def _problem(
+    kind: type[Any], what: str, place: tuple[int | str, ...], said: str, value: object, about: dict[str, Any]
+) -> str:
+    """One error of pydantic, in the words of `Rule`."""
+    key = _key(place)
+    if what == "json_invalid":
+        return f"not JSON: {about['error']}"
+    if what == "missing":
+        return f"{key} is missing"
+    if what == "unexpected_keyword_argument":
+        return f"unknown key {key} (known: {', '.join(_known(kind, place[:-1]))})"
+    if what == "value_error":  # a rule of the value, or a sentence about a whole table
+        return (
+            f"{key}: {about['error']}"
+            if key and isinstance(value, Mapping)
+            else f"{key} {about['error']}".strip()
+        )
+    wanted = _WANTED.get(what) or said.removeprefix("Input should be ")
+    return f"{key} must be {wanted}, not {_short(value)}".strip()
+
+
+def _key(place: tuple[int | str, ...]) -> str:
+    """`track.steps`, `data[1].path`; what could be no name of a field is quoted."""
+    key = ""
+    for part in place:
+        if isinstance(part, int):
+            key += f"[{part}]"
+        else:
+            key += ("." if key else "") + (
+                part if part.isidentifier() and len(part) < SHOWN else _short(part)
+            )
+    return key
+
+
+def _known(kind: Any, place: tuple[int | str, ...]) -> list[str]:  # noqa: ANN401 - any annotation
+    """The names of the fields at a place inside of `kind`."""
+    for part in place:
+        if isinstance(part, str) and is_dataclass(kind):
+            kind = get_type_hints(kind)[part]
+        while not is_dataclass(kind) and get_args(kind):
+            kind = get_args(kind)[0]
+    return [field.name for field in fields(kind)]
+
+
+def _short(value: object) -> str:
+    try:
+        text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    except ValueError:
+        text = "a number of very many digits"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
