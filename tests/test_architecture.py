@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "evaluation": "errors schema parts boxes frames times media",
     "convert": "errors parts boxes trajectory media evaluation",
     "train": "errors schema toml cores parts boxes frames ranges model checkpoints evaluation",
-    "batch": "errors version cores parts frames times targets trajectory tracker media load",
+    "batch": "errors version schema cores parts frames times targets trajectory tracker media load",
     "bench": "errors version cores parts boxes frames times trajectory model tracker engines"
     " drawing media evaluation",
     "__init__": "version boxes frames tracker media load",

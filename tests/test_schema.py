@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from siamcli.batch.status import Entry, read_status
 from siamcli.checkpoints.header import FORMAT, Header
 from siamcli.checkpoints.params import read_params
 from siamcli.errors import SiamtrackError
@@ -194,6 +196,42 @@ def test_no_parameters_break_the_reader(
     path = tmp_path_factory.getbasetemp() / "params.toml"
     path.write_bytes(f"{key} = {value}".encode(errors="surrogatepass"))
     refusal(lambda: read_params(path, TrackerParams()))
+
+
+STATUS = Entry("a.mp4", "a.mp4", "k", "done", "2026-01-01", ("a.json",), 3, 1.5, 0)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 20_000,
+        '{"schema": "siamtrack-batch/2", "id": "b", "clip": "b", "key": "k", "state": "done", "at": "1"}',
+        '{"id": ["b"], "clip": "b", "key": "k", "state": "done", "at": "1"}',
+        '{"id": "b", "clip": "b", "key": "k", "state": "done", "at": 1}',
+        '{"id": "b", "clip": "b", "key": "k", "state": "lost", "at": "1"}',
+        '{"id": "b", "clip": "b", "key": "k", "state": "done", "at": "1", "outputs": "b.json"}',
+        '{"id": "b", "clip": "b", "key": "k", "state": "done", "at": "1", "frames": ' + "9" * 5000 + "}",
+        "null",
+        "{}",
+    ],
+    ids=range(9),
+)
+def test_a_status_line_that_is_none_is_passed_over(line: str, tmp_path: Path) -> None:
+    (tmp_path / "batch.jsonl").write_text(f"{line}\n{STATUS.line()}")
+    assert read_status(tmp_path / "batch.jsonl") == [STATUS]
+
+
+def test_a_status_line_of_a_newer_version_is_read(tmp_path: Path) -> None:
+    (tmp_path / "batch.jsonl").write_text(STATUS.line().replace('"id"', '"host": "n1", "id"'))
+    assert read_status(tmp_path / "batch.jsonl") == [STATUS]
+
+
+@settings(deadline=None)
+@given(text=spoiled(json.loads(STATUS.line())))
+def test_no_status_line_breaks_the_reader(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.getbasetemp() / "batch.jsonl"
+    path.write_text(f"{text}\n{STATUS.line()}", encoding="utf-8", errors="surrogatepass")
+    assert read_status(path)[-1] == STATUS
 
 
 def test_plain_toml_is_read_as_it_stands() -> None:
