@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
 __all__ = [
-    *("Count", "FileName", "NotNegative", "Positive", "Range", "Rule", "Share"),
+    *("Count", "FileName", "NotNegative", "Number", "Positive", "Range", "Rule", "Share"),
     *("check_ranges", "from_json", "from_plain", "from_toml", "load_json", "load_toml", "to_toml"),
 ]
 
@@ -71,6 +71,15 @@ class Range(Rule):
         return f"finite and {low}" if math.isinf(self.high) else f"{low} and {high}"
 
 
+class _NullIsNan:
+    """JSON has no NaN: null stands for it."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
+        from pydantic_core.core_schema import no_info_before_validator_function
+
+        return no_info_before_validator_function(lambda v: math.nan if v is None else v, handler(source))
+
+
 class _FileName(Rule):
     """Text that names a file or folder of its own, and nothing elsewhere."""
 
@@ -91,6 +100,7 @@ Positive = Annotated[float, Range(0, open="low")]
 NotNegative = Annotated[float, Range(0)]
 Count = Annotated[int, Range(1, LARGEST)]
 FileName = Annotated[str, _FileName()]
+Number = Annotated[float, _NullIsNan()]
 
 
 def check_ranges(record: Any) -> None:  # noqa: ANN401 - any dataclass

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from siamcli.evaluation.protocols import Follower, read_frames, repeat_supervise
 from siamcli.evaluation.results import write_runs, write_track
 from siamcli.evaluation.sequence import Dataset, Sequence
 from siamcli.parts import reporting
+from siamcli.schema import from_json
 
 __all__ = ["Done", "evaluate", "finished", "kept"]
 
@@ -90,12 +91,11 @@ def finished(folder: Path) -> dict[tuple[str, str], Done]:
     if not (folder / LOG).is_file():
         return {}
     found = {}
-    for line in (folder / LOG).read_text(encoding="utf-8").splitlines():
+    for line in (folder / LOG).read_bytes().splitlines():
         try:
-            raw = json.loads(line)
+            done = replace(from_json(Done, line, extra="ignore"), resumed=True)
         except ValueError:
             continue
-        done = Done(raw["sequence"], raw["key"], raw["frames"], raw["seconds"], raw["files"], resumed=True)
         found[done.sequence, done.key] = done
     return found
 
