@@ -20,7 +20,6 @@ MAY_IMPORT = {
     "parts": "errors",
     "boxes": "",
     "frames": "",
-    "ranges": "schema",
     "times": "errors",
     "targets": "errors boxes times",
     "trajectory": "boxes frames",
@@ -33,7 +32,7 @@ MAY_IMPORT = {
     "load": "model tracker engines checkpoints",
     "evaluation": "errors schema parts boxes frames times media",
     "convert": "errors parts boxes trajectory media evaluation",
-    "train": "errors schema cores parts boxes frames ranges model checkpoints evaluation",
+    "train": "errors schema cores parts boxes frames model checkpoints evaluation",
     "batch": "errors version schema cores parts frames times targets trajectory tracker media load",
     "bench": "errors version cores parts boxes frames times trajectory model tracker engines"
     " drawing media evaluation",
