@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Mapping
@@ -18,6 +19,7 @@ else:
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
+    from pydantic_core import ErrorDetails
 
 __all__ = [
     *("Count", "FileName", "NotNegative", "Number", "Positive", "Range", "Rule", "Share"),
@@ -26,10 +28,8 @@ __all__ = [
 
 T = TypeVar("T")
 LARGEST = 2**31 - 1
-SHOWN = 60
-"""Characters of a value that a message shows."""
-MOST = 20
-"""Wrong keys that a message names."""
+SHOWN, MOST = 60, 20
+"""Characters of a value and wrong keys that a message shows."""
 _ABSURD = "nested too deep, or a number of too many digits"
 
 
@@ -84,12 +84,7 @@ class _FileName(Rule):
     """Text that names a file or folder of its own, and nothing elsewhere."""
 
     def __contains__(self, value: str) -> bool:
-        return (
-            value.isprintable()
-            and not {"/", "\\"} & set(value)
-            and value.strip(" .") == value
-            and 0 < len(value) <= 200
-        )
+        return value.isprintable() and bool(re.fullmatch(r"[^/\\ .]([^/\\]{0,198}[^/\\ .])?", value))
 
     def __str__(self) -> str:
         return "a plain name"
@@ -227,32 +222,24 @@ _WANTED = {
 
 
 def _in_words(kind: type[Any], error: ValidationError) -> str:
-    problems = [
-        _problem(kind, entry["type"], entry["loc"], entry["msg"], entry["input"], entry.get("ctx", {}))
-        for entry in error.errors(include_url=False)
-    ]
+    problems = [_problem(kind, entry) for entry in error.errors(include_url=False)]
     more = [f"and {len(problems) - MOST} more"] if len(problems) > MOST else []
     return "; ".join([*problems[:MOST], *more])
 
 
-def _problem(
-    kind: type[Any], what: str, place: tuple[int | str, ...], said: str, value: object, about: dict[str, Any]
-) -> str:
+def _problem(kind: type[Any], entry: ErrorDetails) -> str:
     """One error of pydantic, in the words of `Rule`."""
-    key = _key(place)
+    what, key, value = entry["type"], _key(entry["loc"]), entry["input"]
     if what == "json_invalid":
-        return f"not JSON: {about['error']}"
+        return f"not JSON: {entry['ctx']['error']}"
     if what == "missing":
         return f"{key} is missing"
     if what == "unexpected_keyword_argument":
-        return f"unknown key {key} (known: {', '.join(_known(kind, place[:-1]))})"
+        return f"unknown key {key} (known: {', '.join(_known(kind, entry['loc'][:-1]))})"
     if what == "value_error":  # a rule of the value, or a sentence about a whole table
-        return (
-            f"{key}: {about['error']}"
-            if key and isinstance(value, Mapping)
-            else f"{key} {about['error']}".strip()
-        )
-    wanted = _WANTED.get(what) or said.removeprefix("Input should be ")
+        colon = ":" if key and isinstance(value, Mapping) else ""
+        return f"{key}{colon} {entry['ctx']['error']}".strip()
+    wanted = _WANTED.get(what) or entry["msg"].removeprefix("Input should be ")
     return f"{key} must be {wanted}, not {_short(value)}".strip()
 
 
@@ -263,9 +250,8 @@ def _key(place: tuple[int | str, ...]) -> str:
         if isinstance(part, int):
             key += f"[{part}]"
         else:
-            key += ("." if key else "") + (
-                part if part.isidentifier() and len(part) < SHOWN else _short(part)
-            )
+            name = part if part.isidentifier() and len(part) < SHOWN else _short(part)
+            key = f"{key}.{name}" if key else name
     return key
 
 
