@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import re
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     *("Count", "FileName", "NotNegative", "Number", "Positive", "Range", "Rule", "Share"),
-    *("check_ranges", "from_json", "from_plain", "from_toml", "load_json", "load_toml", "to_toml"),
+    *(
+        "check_ranges",
+        "decode",
+        "from_json",
+        "from_plain",
+        "from_record",
+        "from_toml",
+        "load_json",
+        "load_toml",
+        "to_toml",
+    ),
 ]
 
 T = TypeVar("T")
@@ -33,69 +43,49 @@ SHOWN, MOST = 60, 20
 _ABSURD = "nested too deep, or a number of too many digits"
 
 
-class Rule(ABC):
-    """What a value must be beside its type; stands in the annotation, and says itself in words."""
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a value must be beside its type, in words and as a test; stands in the annotation."""
 
-    @abstractmethod
-    def __contains__(self, value: Any) -> bool:  # noqa: ANN401 - whatever the annotation holds
-        """Whether the value is allowed."""
+    words: str
+    fits: Callable[[Any], bool]
+    null: Any = None
+    """What JSON's null stands for."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
-        """How pydantic takes the rule over."""
-        from pydantic_core.core_schema import no_info_after_validator_function
+        from pydantic_core import core_schema
 
-        return no_info_after_validator_function(self._check, handler(source))
+        checked = core_schema.no_info_after_validator_function(self._check, handler(source))
+        if self.null is None:
+            return checked
+        return core_schema.no_info_before_validator_function(lambda v: self.null if v is None else v, checked)
 
     def _check(self, value: T) -> T:
-        if value in self:
-            return value
-        raise ValueError(f"must be {self}, not {_short(value)}")
+        if not self.fits(value):
+            raise ValueError(f"must be {self.words}, not {_short(value)}")
+        return value
 
 
-@dataclass(frozen=True, slots=True)
-class Range(Rule):
-    """From `low` to `high`; the ends belong to it unless it is `open` there ("low", "high" or "both")."""
-
-    low: float
-    high: float = math.inf
-    open: str = ""
-
-    def __contains__(self, value: float) -> bool:
-        above = self.low < value if self.open in ("low", "both") else self.low <= value
-        below = value < self.high if self.open in ("high", "both") else value <= self.high
-        return above and below and -math.inf < value < math.inf
-
-    def __str__(self) -> str:
-        low = f"{'above' if self.open in ('low', 'both') else 'at least'} {self.low:.10g}"
-        high = f"{'below' if self.open in ('high', 'both') else 'at most'} {self.high:.10g}"
-        return f"finite and {low}" if math.isinf(self.high) else f"{low} and {high}"
+def Range(low: float, high: float = math.inf, open: Literal["", "low", "high", "both"] = "") -> Rule:
+    """From `low` to `high`; the ends belong to it unless it is `open` there.  Finite in any case."""
+    above, least = (operator.gt, "above") if open in ("low", "both") else (operator.ge, "at least")
+    below, most = (operator.lt, "below") if open in ("high", "both") else (operator.le, "at most")
+    words = f"{least} {low:.10g}"
+    words = f"finite and {words}" if math.isinf(high) else f"{words} and {most} {high:.10g}"
+    return Rule(words, lambda v: above(v, low) and below(v, high) and -math.inf < v < math.inf)
 
 
-class _NullIsNan:
-    """JSON has no NaN: null stands for it."""
-
-    def __get_pydantic_core_schema__(self, source: object, handler: Any) -> Any:  # noqa: ANN401 - pydantic's
-        from pydantic_core.core_schema import no_info_before_validator_function
-
-        return no_info_before_validator_function(lambda v: math.nan if v is None else v, handler(source))
-
-
-class _FileName(Rule):
-    """Text that names a file or folder of its own, and nothing elsewhere."""
-
-    def __contains__(self, value: str) -> bool:
-        return value.isprintable() and bool(re.fullmatch(r"[^/\\ .]([^/\\]{0,198}[^/\\ .])?", value))
-
-    def __str__(self) -> str:
-        return "a plain name"
+def _is_plain_name(text: str) -> bool:
+    return text.isprintable() and bool(re.fullmatch(r"[^/\\ .]([^/\\]{0,198}[^/\\ .])?", text))
 
 
 Share = Annotated[float, Range(0, 1)]
 Positive = Annotated[float, Range(0, open="low")]
 NotNegative = Annotated[float, Range(0)]
 Count = Annotated[int, Range(1, LARGEST)]
-FileName = Annotated[str, _FileName()]
-Number = Annotated[float, _NullIsNan()]
+FileName = Annotated[str, Rule("a plain name", _is_plain_name)]
+Number = Annotated[float, Rule("finite", lambda v: not math.isinf(v), null=math.nan)]
+"""JSON has no NaN: null stands for it."""
 
 
 def check_ranges(record: Any) -> None:  # noqa: ANN401 - any dataclass
@@ -108,10 +98,10 @@ def check_ranges(record: Any) -> None:  # noqa: ANN401 - any dataclass
     ValueError: warmup must be at least 0 and at most 1, not 2.0
     """
     wrong = [
-        f"{name} must be {rule}, not {_short(value)}"
+        f"{name} must be {rule.words}, not {_short(value)}"
         for name, rule in _rules(cast("Hashable", type(record)))
         for value in _values(getattr(record, name))
-        if value not in rule
+        if not rule.fits(value)
     ]
     if wrong:
         raise ValueError("; ".join(wrong))
@@ -143,13 +133,7 @@ def from_json(kind: type[T], text: str | bytes, *, extra: Literal["forbid", "ign
 
     Raises ValueError, one line that names every key that is unknown, missing, or of a wrong value.
     """
-    from pydantic import ValidationError
-
-    try:
-        made: T = _adapter(cast("Hashable", kind)).validate_json(text, strict=True, extra=extra)
-    except ValidationError as error:
-        raise ValueError(_in_words(kind, error)) from None
-    return made
+    return _validated(kind, lambda adapter: adapter.validate_json(text, strict=True, extra=extra))
 
 
 def from_plain(kind: type[T], table: Mapping[str, Any]) -> T:
@@ -168,19 +152,28 @@ def from_toml(kind: type[T], text: str | bytes) -> T:
     return from_plain(kind, load_toml(text))
 
 
+def from_record(kind: type[T], record: Mapping[str, Any]) -> T:
+    """The `kind` in a record of a table: text stands for numbers too, unknown names are passed over.
+
+    Raises ValueError as `from_json` does.
+    """
+    return _validated(kind, lambda adapter: adapter.validate_python(record, extra="ignore"))
+
+
 def load_json(text: str | bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """What JSON of another program says, as plain values.  Raises ValueError, also for absurd depth."""
-    from pydantic_core import from_json as parse
-
-    return parse(text)
-
-
-def load_toml(text: str | bytes) -> dict[str, Any]:
-    """A TOML document as plain values, in UTF-8 or another UTF with its mark.  Raises ValueError."""
+    """JSON of any program as plain values.  Raises ValueError, also for absurd depth and numbers."""
     try:
-        if isinstance(text, bytes):
-            text = text.decode(json.detect_encoding(text))
-        table: dict[str, Any] = loads(text.removeprefix("\ufeff"))
+        return json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"not JSON: {error}") from None
+    except (ValueError, RecursionError):
+        raise ValueError(_ABSURD) from None
+
+
+def load_toml(data: str | bytes) -> dict[str, Any]:
+    """A TOML document as plain values.  Raises ValueError."""
+    try:
+        table: dict[str, Any] = loads(data if isinstance(data, str) else decode(data))
     except (TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"not TOML: {error}") from None
     except (ValueError, RecursionError):
@@ -188,17 +181,29 @@ def load_toml(text: str | bytes) -> dict[str, Any]:
     return table
 
 
+def decode(data: bytes) -> str:
+    """Text in UTF-8, or in another UTF with its byte order mark.  Raises UnicodeDecodeError."""
+    return data.decode(json.detect_encoding(data)).removeprefix("\ufeff")
+
+
 def to_toml(record: Any) -> str:  # noqa: ANN401 - any dataclass
     """A dataclass as TOML that `from_toml` reads back; what is None is left out.
 
-    >>> print(to_toml(Range(0, 1)), end="")
-    low = 0
-    high = 1
-    open = ""
+    >>> print(to_toml(dataclass(type("Job", (), {"__annotations__": {"share": float}}))(0.5)), end="")
+    share = 0.5
     """
     from tomli_w import dumps
 
     return dumps(asdict(record, dict_factory=lambda items: {k: v for k, v in items if v is not None}))
+
+
+def _validated(kind: type[T], validate: Callable[[TypeAdapter[T]], T]) -> T:
+    from pydantic import ValidationError
+
+    try:
+        return validate(_adapter(cast("Hashable", kind)))
+    except ValidationError as error:
+        raise ValueError(_in_words(kind, error)) from None
 
 
 @cache
@@ -213,6 +218,9 @@ _WANTED = {
     "int_from_float": "a whole number",
     "float_type": "a number",
     "string_type": "text",
+    "float_parsing": "a number",
+    "int_parsing": "a whole number",
+    "finite_number": "a whole number",
     "bool_type": "true or false",
     "dict_type": "a table",
     "dataclass_type": "a table",

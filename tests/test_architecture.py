@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "engines": "errors schema cores parts frames model tracker",
     "checkpoints": "errors schema parts model",
     "drawing": "boxes frames trajectory",
-    "media": "errors cores parts boxes frames times trajectory drawing",
+    "media": "errors schema cores parts boxes frames times trajectory drawing",
     "load": "model tracker engines checkpoints",
     "evaluation": "errors schema parts boxes frames times media",
     "convert": "errors parts boxes trajectory media evaluation",
