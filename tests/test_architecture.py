@@ -15,34 +15,33 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "errors": "",
     "version": "",
-    "toml": "",
+    "schema": "",
     "cores": "",
     "parts": "errors",
     "boxes": "",
     "frames": "",
-    "ranges": "",
     "tables": "",
     "times": "errors",
     "targets": "errors boxes times",
     "trajectory": "boxes frames",
-    "model": "ranges",
+    "model": "schema",
     "tracker": "errors boxes frames times trajectory model",
-    "engines": "errors toml cores parts frames model tracker",
-    "checkpoints": "errors toml parts model",
+    "engines": "errors schema cores parts frames model tracker",
+    "checkpoints": "errors schema parts model",
     "load": "model tracker engines checkpoints",
     "drawing": "boxes frames trajectory",
-    "media": "errors cores parts boxes frames times trajectory",
+    "media": "errors schema cores parts boxes frames times trajectory",
     "session": "errors version cores parts boxes frames times targets trajectory tracker load drawing media",
-    "evaluation": "errors toml parts boxes frames tables times media",
+    "evaluation": "errors schema parts boxes frames tables times media",
     "convert": "errors parts boxes trajectory media evaluation",
-    "train": "errors toml cores parts boxes frames ranges model checkpoints evaluation",
-    "batch": "errors version cores parts frames times targets load media session",
+    "train": "errors schema cores parts boxes frames model checkpoints evaluation",
+    "batch": "errors version schema cores parts frames times targets load media session",
     "bench": "errors version cores parts boxes frames times targets trajectory model tracker"
     " engines load drawing media session evaluation",
     "__init__": "version boxes frames tracker load media",
     "ui": "errors parts boxes frames trajectory drawing media batch",
-    "cli": "errors version toml cores parts boxes frames tables times targets model tracker engines"
-    " checkpoints load media session evaluation convert train batch bench ui",
+    "cli": "errors version schema cores parts boxes frames tables times targets model tracker"
+    " engines checkpoints load media session evaluation convert train batch bench ui",
     "__main__": "cli",
 }
 ONLY_IN = {
@@ -50,6 +49,9 @@ ONLY_IN = {
     "rich": {"cli"},
     "cv2": {"media", "drawing", "tracker", "train", "ui"},
     "torch": {"model", "tracker", "engines", "checkpoints", "train", "load", "bench", "cli"},
+    "pydantic": {"schema"},
+    "pydantic_core": {"schema"},
+    "tomli_w": {"schema"},
 }
 MODULES = sorted((ROOT / "siamcli").rglob("*.py"))
 

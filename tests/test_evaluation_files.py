@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siamcli.errors import DatasetError
@@ -181,10 +181,27 @@ def test_a_folder_that_is_something_else(tmp_path: Path) -> None:
         open_dataset(find_spec("got10k"), tmp_path)
     with pytest.raises(DatasetError, match="no such folder"):
         open_dataset(find_spec("otb"), tmp_path / "nowhere")
-    with pytest.raises(DatasetError, match="not a PySOT annotation file"):
-        open_dataset(find_spec("otb"), text(tmp_path / "a.json", '{"a": {"gt": 1}}'))
 
 
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '{"gt": 1}',
+        '{"gt_rect": 5}',
+        '{"gt_rect": [[1, 2, 3]]}',
+        '{"gt_rect": [[1, 2, 3, "x"]]}',
+        "5",
+        "[" * 9999,
+    ]
+    + [f'{{"gt_rect": [[1, 2, 3, {"9" * digits}]]}}' for digits in (400, 5000)],
+    ids=range(8),
+)
+def test_a_pysot_file_of_other_contents(tmp_path: Path, inside: str) -> None:
+    with pytest.raises(DatasetError, match=r"a\.json is not a PySOT annotation file"):
+        open_dataset(find_spec("otb"), text(tmp_path / "a.json", f'{{"a": {inside}}}'))
+
+
+@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.floats(-50, 500)] * 2, *[st.floats(1, 400)] * 2), min_size=2, max_size=8))
 @pytest.mark.parametrize(("key", "tolerance"), list(DECIMALS.items()))
 def test_results_come_back(

@@ -7,17 +7,16 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from siamcli.errors import InputError, OutputError
 from siamcli.parts import lock, make_folder, reporting, write_text
+from siamcli.schema import NotNegative, from_json
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["SCHEMA", "Entry", "StatusFile", "latest", "merge", "read_status"]
-
-SCHEMA = "siamtrack-batch/1"
+__all__ = ["Entry", "StatusFile", "latest", "merge", "read_status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +34,23 @@ class Entry:
     at: str
     outputs: tuple[str, ...] = ()
     frames: int | None = None
-    seconds: float | None = None
+    seconds: NotNegative | None = None
     lost: int | None = None
     error: str | None = None
     hint: str | None = None
     code: int | None = None
+    schema: Literal["siamtrack-batch/1"] = "siamtrack-batch/1"
 
     def line(self) -> str:
         """The entry as JSON, without what is not known."""
         known = {name: value for name, value in asdict(self).items() if value is not None}
-        return json.dumps({"schema": SCHEMA, **known}) + "\n"
+        return json.dumps({"schema": self.schema, **known}) + "\n"
 
 
 def read_status(path: Path) -> list[Entry]:
     """The entries of a status file; raises InputError for one that is none.
 
-    A line that a crash or a power cut has left half-written is passed over.
+    A line that a crash or a power cut has left half-written is passed over, and so is any that is none.
     """
     try:
         lines = path.read_bytes().splitlines()
@@ -64,11 +64,8 @@ def read_status(path: Path) -> list[Entry]:
 
 def _parse(line: bytes) -> Entry | None:
     try:
-        record: dict[str, Any] = json.loads(line)
-        if record.pop("schema") != SCHEMA:
-            return None
-        return Entry(**{**record, "outputs": tuple(record.get("outputs", ()))})
-    except (ValueError, TypeError, KeyError, AttributeError):
+        return from_json(Entry, line, extra="ignore")  # what a newer siamtrack may add
+    except ValueError:
         return None
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from siamcli import toml
-from siamcli.checkpoints.header import checked
 from siamcli.errors import WeightsError
 from siamcli.model.spec import TrackerParams
+from siamcli.schema import from_toml
 
 __all__ = ["Entry", "catalog", "entry_named"]
 
@@ -40,9 +39,14 @@ class Entry:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Catalog:
+    checkpoint: tuple[Entry, ...]
+
+
 def catalog() -> tuple[Entry, ...]:
     """Every entry of catalog.toml, in its order."""
-    return tuple(_entry(table) for table in toml.loads(CATALOG.read_text(encoding="utf-8"))["checkpoint"])
+    return from_toml(_Catalog, CATALOG.read_bytes()).checkpoint
 
 
 def entry_named(name: str) -> Entry:
@@ -53,10 +57,3 @@ def entry_named(name: str) -> Entry:
     raise WeightsError(
         f"no checkpoint {name!r} in the catalog", hint="`siamtrack weights list` shows them all"
     )
-
-
-def _entry(table: dict[str, Any]) -> Entry:
-    where = f"catalog entry {table.get('name')!r}"
-    params = replace(TrackerParams(), **checked(TrackerParams, table.pop("params", {}), f"{where}: params"))
-    scores = table.pop("scores", {})
-    return Entry(**checked(Entry, table, where), params=params, scores=scores)

@@ -81,17 +81,20 @@ def write_native(checkpoint: Checkpoint, path: Path, precision: Precision = "flo
     for name, tensor in match(checkpoint.weights, checkpoint.spec, f"checkpoint {checkpoint.name!r}").items():
         if not name.endswith(COUNTER):
             tensors |= _stored(name, tensor.detach().cpu().contiguous(), precision)
-    header = Header(
-        format=FORMAT,
-        precision=precision,
-        name=checkpoint.name,
-        version=checkpoint.version,
-        license=checkpoint.license,
-        spec=checkpoint.spec,
-        params=checkpoint.params,
-        provenance=dict(checkpoint.provenance),
-        data_sha256=hashlib.sha256(_data(save(tensors))).hexdigest(),
-    )
+    try:
+        header = Header(
+            format=FORMAT,
+            precision=precision,
+            name=checkpoint.name,
+            version=checkpoint.version,
+            license=checkpoint.license,
+            spec=checkpoint.spec,
+            params=checkpoint.params,
+            provenance=dict(checkpoint.provenance),
+            data_sha256=hashlib.sha256(_data(save(tensors))).hexdigest(),
+        )
+    except ValueError as error:
+        raise WeightsError(f"cannot write {path}: {error}") from None
     # One metadata entry: the order of several is not fixed, and neither would the bytes be.
     data = save(tensors, {KEY: json.dumps(asdict(header), sort_keys=True)})
     with whole_file(path, overwrite=True) as part:

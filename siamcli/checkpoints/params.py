@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 
-from siamcli import toml
-from siamcli.checkpoints.header import checked
 from siamcli.errors import WeightsError
 from siamcli.model.spec import TrackerParams
+from siamcli.schema import from_plain, load_toml
 
 __all__ = ["read_params"]
-
-HINT = "write lines such as penalty_k = 0.05; `siamtrack weights info` shows the names"
 
 
 def read_params(path: Path, defaults: TrackerParams) -> TrackerParams:
     """`defaults` with what the file names replaced; raises WeightsError for what it cannot mean."""
     try:
-        table = toml.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, toml.TOMLDecodeError) as error:
-        raise WeightsError(f"cannot read tracker parameters from {path}: {error}", hint=HINT) from None
-    values = checked(TrackerParams, table, str(path), HINT)
-    try:
-        return replace(defaults, **values)
-    except ValueError as error:
-        raise WeightsError(f"{path}: {error}", hint="correct the value, or leave it out") from None
+        return from_plain(TrackerParams, {**asdict(defaults), **load_toml(path.read_bytes())})
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"cannot read tracker parameters from {path}: {error}",
+            hint="write lines such as penalty_k = 0.05; `siamtrack weights info` shows the names",
+        ) from None

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from siamcli import toml
+from siamcli.schema import load_toml
 
 __all__ = ["LIMIT", "fails"]
 
@@ -25,5 +25,5 @@ def fails(model: str, engine: str) -> bool:
 @cache
 def _record() -> list[dict[str, Any]]:
     path = Path(__file__).with_name("precision.toml")
-    checked: list[dict[str, Any]] = toml.loads(path.read_text())["checked"]
+    checked: list[dict[str, Any]] = load_toml(path.read_bytes())["checked"]
     return checked

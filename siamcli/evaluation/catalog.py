@@ -6,10 +6,10 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal, get_args
+from typing import Literal
 
-from siamcli import toml
 from siamcli.errors import DatasetError
+from siamcli.schema import from_plain, load_toml
 
 __all__ = ["DatasetSpec", "SequenceEntry", "find_spec", "published_scores", "sequence_entries", "specs"]
 
@@ -70,15 +70,11 @@ class PublishedScore:
 @cache
 def specs() -> dict[str, DatasetSpec]:
     """All benchmarks by key, in the order of the data file."""
-    raw = toml.loads((DATA / "datasets.toml").read_text(encoding="utf-8"))
-    found = {}
-    for key, own in raw.items():
-        fields: dict[str, Any] = {**raw.get(own.pop("like", ""), {}), **own}
-        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
-        found[key] = DatasetSpec(key=key, **plain)
-        if found[key].protocol not in get_args(Protocol):
-            raise DatasetError(f"datasets.toml: {key}: unknown protocol {found[key].protocol}")
-    return found
+    raw = load_toml((DATA / "datasets.toml").read_bytes())
+    return {
+        key: from_plain(DatasetSpec, {"key": key, **raw.get(own.pop("like", ""), {}), **own})
+        for key, own in raw.items()
+    }
 
 
 def find_spec(name: str) -> DatasetSpec:

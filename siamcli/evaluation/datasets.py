@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from siamcli.evaluation.overlap import Array, Mask, axis_aligned_boxes, box_corn
 from siamcli.evaluation.sequence import Dataset, Sequence
 from siamcli.evaluation.textfiles import read_boxes, read_flat, read_rows
 from siamcli.media.kinds import is_image
+from siamcli.schema import load_json
 
 __all__ = ["open_dataset"]
 
@@ -248,16 +249,16 @@ def _size(folder: Path) -> tuple[int, int] | None:
 def _from_json(path: Path) -> list[Sequence]:
     """PySOT's annotation files: gt_rect per frame, size, and per-frame attributes."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = load_json(path.read_bytes())
         return [_json_sequence(name, fields) for name, fields in raw.items()]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise DatasetError(f"{path} is not a PySOT annotation file: {error!r}") from None
 
 
-def _json_sequence(name: str, fields: dict[str, object]) -> Sequence:
-    regions = fields["gt_rect"]
-    assert isinstance(regions, list)
-    rows = [[float("nan")] * 4 if len(r) == 1 else [float(v) for v in r] for r in regions]
+def _json_sequence(name: str, fields: dict[str, Any]) -> Sequence:
+    rows = [[float("nan")] * 4 if len(r) == 1 else [float(v) for v in r] for r in fields["gt_rect"]]
+    if odd := {len(row) for row in rows} - {4, 8}:
+        raise ValueError(f"{name} has a region of {odd.pop()} numbers")
     has_polygons = any(len(row) == 8 for row in rows)
     truth, polygons = _from_regions(rows) if has_polygons else (np.array(rows, np.float64), None)
     tags = {

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from siamcli.evaluation.protocols import TrackerProtocol, read_frames, repeat_su
 from siamcli.evaluation.results import write_output, write_runs
 from siamcli.evaluation.sequence import Dataset, Sequence
 from siamcli.parts import reporting
+from siamcli.schema import from_json
 
 __all__ = ["SequenceResult", "evaluate", "finished_sequences"]
 
@@ -92,13 +93,11 @@ def _read_log(folder: Path) -> dict[tuple[str, str], SequenceResult]:
     if not (folder / LOG).is_file():
         return {}
     results = {}
-    for line in (folder / LOG).read_text(encoding="utf-8").splitlines():
+    for line in (folder / LOG).read_bytes().splitlines():
         try:
-            raw = json.loads(line)
+            result = replace(from_json(SequenceResult, line, extra="ignore"), resumed=True)
         except ValueError:
             continue
-        fields = raw["sequence"], raw["key"], raw["frames"], raw["seconds"], raw["files"]
-        result = SequenceResult(*fields, resumed=True)
         results[result.sequence, result.key] = result
     return results
 

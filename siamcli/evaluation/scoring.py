@@ -15,6 +15,7 @@ from siamcli.evaluation import metrics, vot
 from siamcli.evaluation.overlap import Array, box_corners, box_overlap, center_error, region_overlap
 from siamcli.evaluation.results import TrackerOutput, read_output, read_runs
 from siamcli.evaluation.sequence import Dataset, Sequence
+from siamcli.schema import Number, from_json
 
 __all__ = ["METRICS", "Scores", "read_scores", "score_results"]
 
@@ -60,10 +61,10 @@ class Scores:
     title: str
     tracker: str
     rules: Rules
-    values: Mapping[str, float]
-    sequences: Mapping[str, Mapping[str, float]]
-    attributes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    curves: Mapping[str, list[float]] = field(default_factory=dict)
+    values: Mapping[str, Number]
+    sequences: Mapping[str, Mapping[str, Number]]
+    attributes: Mapping[str, Mapping[str, Number]] = field(default_factory=dict)
+    curves: Mapping[str, list[Number]] = field(default_factory=dict)
     partial: str | None = None
 
     def to_json(self) -> str:
@@ -97,9 +98,8 @@ def score_results(dataset: Dataset, folder: Path, tracker: str, rules: Rules = "
 def read_scores(path: Path) -> Scores:
     """Read what `Scores.to_json` wrote.  Raises DatasetError."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        return Scores(**raw)
-    except (OSError, ValueError, TypeError) as error:
+        return from_json(Scores, path.read_bytes())
+    except (OSError, ValueError) as error:
         raise DatasetError(f"{path} is not a score file: {error}") from None
 
 
@@ -252,14 +252,14 @@ def _bound(sequence: Sequence) -> tuple[int, int]:
     return sequence.size[0] - 1, sequence.size[1] - 1
 
 
-def _mean(sequences: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+def _mean(sequences: Mapping[str, Mapping[str, Number]]) -> dict[str, float]:
     """Means over sequences, each with the same weight."""
     keys = next(iter(sequences.values()))
     return {key: float(np.mean([row[key] for row in sequences.values()])) for key in keys}
 
 
 def _by_attribute(
-    dataset: Dataset, sequences: Mapping[str, Mapping[str, float]]
+    dataset: Dataset, sequences: Mapping[str, Mapping[str, Number]]
 ) -> dict[str, dict[str, float]]:
     names = sorted({a for s in dataset.sequences for a in s.attributes})
     return {

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from siamcli.errors import InputError
 from siamcli.frames import SourceInfo
-from siamcli.media.records import COLUMNS_1, parse_header, parse_label, parse_point
+from siamcli.media.records import COLUMNS_1, parse_header, parse_point
+from siamcli.schema import decode, load_json
 from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
 
 __all__ = ["read_trajectory"]
@@ -27,7 +28,7 @@ def read_trajectory(path: str | Path) -> Trajectory:
     if reader is None:
         raise InputError(f"{path}: not a trajectory", hint=f"known suffixes: {' '.join(_READERS)}")
     try:
-        return reader(path, path.read_text(encoding="utf-8"))
+        return reader(path, decode(path.read_bytes()))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {error}") from error
 
@@ -37,66 +38,74 @@ def _bad(path: Path, line: int, error: Exception) -> InputError:
     return InputError(f"{path}, line {line}: {what}", hint="is it a trajectory that siamtrack wrote?")
 
 
+def _points(path: Path, records: Iterable[tuple[int, Mapping[str, Any]]]) -> tuple[TrackPoint, ...]:
+    """The points of records, which stand at the lines beside them."""
+    points: dict[tuple[int, int], TrackPoint] = {}
+    for line, record in records:
+        try:
+            point = parse_point(record)
+        except ValueError as error:
+            raise _bad(path, line, error) from None
+        if points.setdefault((point.index, point.target), point) is not point:
+            raise _bad(path, line, ValueError(f"target {point.target} was in frame {point.index} before"))
+    return tuple(points.values())
+
+
 def _read_json(path: Path, text: str) -> Trajectory:
     try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise _bad(path, error.lineno, error) from error
-    try:
+        document = load_json(text)
         header = parse_header(document)
         complete = bool(document["complete"])
         records = list(document["points"])
     except (KeyError, TypeError, ValueError) as error:
-        raise _bad(path, 1, error) from error
+        raise _bad(path, 1, error) from None
     # The writer puts every point on a line of its own, after the line that opens the list.
     first = text[: text.find('"points": [')].count("\n") + 2
-    points: list[TrackPoint] = []
-    for line, record in enumerate(records, first):
-        try:
-            points.append(parse_point(record))
-        except (KeyError, TypeError, ValueError) as error:
-            raise _bad(path, line, error) from error
-    return Trajectory(header, tuple(points), complete)
+    return Trajectory(header, _points(path, enumerate(records, first)), complete)
 
 
 def _read_jsonl(path: Path, text: str) -> Trajectory:
     header: TrackHeader | None = None
-    points: list[TrackPoint] = []
+    records: list[tuple[int, Mapping[str, Any]]] = []
     complete = False
     for line, row in enumerate(text.splitlines(), 1):
         try:
-            record = json.loads(row)
+            record = load_json(row)
             kind = record["type"]
             if kind == "header":
                 header = parse_header(record)
             elif kind == "point":
-                points.append(parse_point(record))
+                records.append((line, record))
             elif kind == "summary":
                 complete = bool(record["complete"])
             else:
                 raise ValueError(f"unknown type {kind!r}")  # noqa: TRY301 - named with its line below
         except (KeyError, TypeError, ValueError) as error:
-            raise _bad(path, line, error) from error
+            raise _bad(path, line, error) from None
     if header is None:
         raise _bad(path, 1, ValueError("no header"))
-    return Trajectory(header, tuple(points), complete)
+    return Trajectory(header, _points(path, records), complete)
 
 
 def _read_csv(path: Path, text: str) -> Trajectory:
     rows = csv.DictReader(io.StringIO(text, newline=""))
-    if rows.fieldnames is None or set(COLUMNS_1) - set(rows.fieldnames):
-        raise _bad(path, 1, ValueError(f"the first line must name {','.join(COLUMNS_1)}"))
-    points: list[TrackPoint] = []
     names: dict[int, str | None] = {}
-    for row in rows:
-        try:
-            points.append(parse_point(row))
-            names[points[-1].target] = parse_label(row.get("label") or None)
-        except (KeyError, TypeError, ValueError) as error:
-            raise _bad(path, rows.line_num, error) from error
+
+    def records() -> Iterator[tuple[int, Mapping[str, Any]]]:
+        for row in rows:
+            record = {name: value or None for name, value in row.items()}
+            yield rows.line_num, record
+            names[int(row["target"])] = record.get("label")
+
+    try:
+        if rows.fieldnames is None or set(COLUMNS_1) - set(rows.fieldnames):
+            raise _bad(path, 1, ValueError(f"the first line must name {','.join(COLUMNS_1)}"))
+        points = _points(path, records())
+    except csv.Error as error:
+        raise _bad(path, rows.line_num, error) from None
     labels = tuple(names.get(target) for target in range(1, max(names, default=1) + 1))
     header = TrackHeader(SourceInfo(path.stem), model="", weights_sha256="", version="", labels=labels)
-    return Trajectory(header, tuple(points), complete=True)
+    return Trajectory(header, points, complete=True)
 
 
 _READERS: dict[str, Callable[[Path, str], Trajectory]] = {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import PurePosixPath
-from typing import Any, cast, get_args
+from typing import Annotated, Any, Literal
 
 from siamcli.boxes import Box
 from siamcli.frames import SourceInfo
+from siamcli.schema import Number, Range, Rule, from_record
 from siamcli.trajectory import PointSource, TrackHeader, TrackPoint, TrackState
 
 __all__ = [
@@ -19,18 +21,14 @@ __all__ = [
     "header_record",
     "mot_line",
     "parse_header",
-    "parse_label",
     "parse_point",
     "point_record",
 ]
 
 SCHEMA = "siamtrack-trajectory/2"
-READ = ("siamtrack-trajectory/1", SCHEMA)
 BOXES = "x, y, w, h in pixels after rotation, 0-based and continuous: (x, y) is the top-left corner"
 COLUMNS_1 = ("frame", "time", "target", "x", "y", "w", "h", "score", "state")
 COLUMNS = (*COLUMNS_1, "label", "raw_score", "source")
-STATES = frozenset(get_args(TrackState))
-POINT_SOURCES = frozenset(get_args(PointSource))
 
 Record = dict[str, Any]
 
@@ -70,33 +68,24 @@ def mot_line(record: Mapping[str, Any], *, drop_lost: bool) -> str:
 
 
 def parse_point(record: Mapping[str, Any]) -> TrackPoint:
-    """The inverse of `point_record`, also for text values; raises ValueError or KeyError.
+    """The inverse of `point_record`, also for text values; raises ValueError.
 
     A record of version 1 has no `raw_score`, as its `score` was that, and no `source`: only the given
     boxes were not tracked forward.
     """
-
-    def number(key: str) -> float:
-        value = record[key]
-        return math.nan if value is None or value == "" else float(value)
-
-    state = record["state"]
-    if state not in STATES:
-        raise ValueError(f"state {state!r}")
-    source = record.get("source") or ("human" if state == "init" else "forward")
-    if source not in POINT_SOURCES:
-        raise ValueError(f"source {source!r}")
-    time = number("time")
-    raw_score = number("raw_score" if "raw_score" in record else "score")
+    point = from_record(_Point, record)
+    if math.isnan(point.score) and point.state != "absent":
+        raise ValueError("score is missing")
+    raw_score = point.raw_score if "raw_score" in record else point.score
     return TrackPoint(
-        index=int(record["frame"]),
-        time=None if math.isnan(time) else time,
-        box=Box(number("x"), number("y"), number("w"), number("h")),
-        score=number("score"),
-        state=cast("TrackState", state),
-        target=int(record["target"]),
+        index=point.frame,
+        time=point.time,
+        box=Box(point.x, point.y, point.w, point.h),
+        score=point.score,
+        state=point.state,
+        target=point.target,
         raw_score=None if math.isnan(raw_score) else raw_score,
-        source=cast("PointSource", source),
+        source=point.source or ("human" if point.state == "init" else "forward"),
     )
 
 
@@ -123,39 +112,87 @@ def header_record(header: TrackHeader) -> Record:
     }
 
 
-def parse_label(value: str | None) -> str | None:
-    """`value`; raises ValueError for half a character, which no UTF-8 file can hold."""
-    if any("\ud800" <= c <= "\udfff" for c in value or ""):
-        raise ValueError(f"label {value!a} is not valid UTF-8")
-    return value
-
-
-def _file(value: str) -> str:
-    """`value`; raises ValueError for what is no path below a folder: outputs are named after it."""
-    path = PurePosixPath(value)
-    if path.is_absolute() or ".." in path.parts or not path.name or "\0" in value:
-        raise ValueError(f"{value!a} is no name of a file in a folder")
-    return value
-
-
 def parse_header(record: Mapping[str, Any]) -> TrackHeader:
-    """The inverse of `header_record`; raises ValueError, TypeError or KeyError."""
-    if record["schema"] not in READ:
-        raise ValueError(f"schema {record['schema']!r}, not {' or '.join(READ)}")
-    source = record["source"]
-    size = (source["width"], source["height"])
+    """The inverse of `header_record`; raises ValueError."""
+    header = from_record(_Header, record)
+    source = header.source
     return TrackHeader(
         source=SourceInfo(
-            name=source["name"],
-            size=None if None in size else (int(size[0]), int(size[1])),
-            fps=Fraction(source["fps"]) if source["fps"] else None,
-            count=source["count"],
-            rotation=source["rotation"],
-            files=tuple(map(_file, source.get("files", ()))),
+            name=source.name,
+            size=None if source.width is None or source.height is None else (source.width, source.height),
+            fps=None if source.fps is None else Fraction(source.fps),
+            count=source.count,
+            rotation=source.rotation,
+            files=source.files,
         ),
-        model=record["model"],
-        weights_sha256=record["weights_sha256"],
-        version=record["version"],
-        params=record["params"],
-        labels=tuple(parse_label(label) for label in record["labels"]),
+        model=header.model,
+        weights_sha256=header.weights_sha256,
+        version=header.version,
+        params=header.params,
+        labels=header.labels,
     )
+
+
+def _is_rate(value: str | float) -> bool:
+    try:
+        return 0 < Fraction(value) <= 10**6
+    except (ValueError, ArithmeticError):
+        return False
+
+
+def _is_text(value: str) -> bool:
+    """False for half a character, which no UTF-8 file can hold."""
+    return not any("\ud800" <= c <= "\udfff" for c in value)
+
+
+def _leads_below(value: str) -> bool:
+    """Whether the name of an image stays below its folder: outputs are named after it."""
+    path = PurePosixPath(value)
+    return bool(path.name) and not path.is_absolute() and ".." not in path.parts and "\0" not in value
+
+
+Rate = Annotated[str | float, Rule("frames per second, such as 30000/1001", _is_rate)]
+Label = Annotated[str, Rule("valid UTF-8", _is_text)]
+FileBelow = Annotated[str, Rule("the name of a file in a folder", _leads_below)]
+Natural = Annotated[int, Range(0, 2**31 - 1)]
+Side = Annotated[int, Range(1, 2**16)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """A line of a file."""
+
+    frame: Natural
+    time: Annotated[float, Range(-(10**9), 10**9)] | None
+    target: Annotated[int, Range(1, 10**6)]
+    x: Number
+    y: Number
+    w: Number
+    h: Number
+    score: Number
+    state: TrackState
+    label: Label | None = None
+    raw_score: Number = math.nan
+    source: PointSource | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    name: str
+    width: Side | None
+    height: Side | None
+    fps: Rate | None
+    count: Natural | None
+    rotation: int
+    files: tuple[FileBelow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    schema: Literal["siamtrack-trajectory/1", "siamtrack-trajectory/2"]
+    source: _Source
+    model: str
+    weights_sha256: str
+    version: str
+    params: Mapping[str, Any]
+    labels: tuple[Label | None, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-from siamcli.ranges import NotNegative, Positive, Range, Share, check_ranges
+from siamcli.schema import FileName, NotNegative, Positive, Range, Share, check_ranges
 
 __all__ = [
     "MMTRACKING_ANCHORS",
@@ -18,6 +18,8 @@ __all__ = [
 
 PYSOT_ANCHORS = ((104.0, 32.0), (88.0, 40.0), (64.0, 64.0), (40.0, 80.0), (32.0, 96.0))
 MMTRACKING_ANCHORS = ((104.0, 32.0), (88.0, 40.0), (64.0, 64.0), (40.0, 88.0), (32.0, 104.0))
+
+Side = Annotated[float, Range(0, 4096, "low")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +35,26 @@ class ModelSpec:
     `correlation` is how template and search region are compared (paper section 3.3, figure 4): per
     channel (SiamRPN++), by a bank of kernels per output (SiamRPN), or over all channels at once
     (SiamFC).  The last has one anchor, which stands for the target's own box, and refines nothing.
+    ValueError names a value that no network can have.
     """
 
-    name: str
+    name: FileName
     backbone: Literal["resnet50", "resnet18", "alexnet", "mobilenetv2"] = "resnet50"
-    downsample: int = 3
-    levels: tuple[int, ...] = (2, 3, 4)
-    channels: tuple[int, ...] = (256, 256, 256)
+    downsample: Literal[1, 3] = 3
+    levels: tuple[Annotated[int, Range(1, 8)], ...] = (2, 3, 4)
+    channels: tuple[Annotated[int, Range(1, 4096)], ...] = (256, 256, 256)
     weighted: bool = True
-    template_cells: int = 7
-    exemplar_size: int = 127
-    search_size: int = 255
-    stride: int = 8
-    base_size: int = 8
-    anchors: tuple[tuple[float, float], ...] = PYSOT_ANCHORS
+    template_cells: Annotated[int, Range(1, 127)] = 7
+    exemplar_size: Annotated[int, Range(16, 1023)] = 127
+    search_size: Annotated[int, Range(16, 2047)] = 255
+    stride: Annotated[int, Range(1, 64)] = 8
+    base_size: Annotated[int, Range(0, 64)] = 8
+    anchors: tuple[tuple[Side, Side], ...] = PYSOT_ANCHORS
     crop: Literal["pysot", "mmtracking", "exact"] = "pysot"
     correlation: Literal["depthwise", "up-channel", "plain"] = "depthwise"
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def score_size(self, search_size: int | None = None) -> int:
         """Side of the score map of a search region.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from siamcli.ranges import Range, Share, check_ranges
+from siamcli.schema import Range, Share, check_ranges
 from siamcli.train.draws import Draws
 
 __all__ = ["ColorConfig", "color"]

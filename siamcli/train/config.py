@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-import typing
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from siamcli import toml
 from siamcli.errors import InputError
 from siamcli.model.spec import SPECS, ModelSpec
-from siamcli.ranges import Count, NotNegative, Range, Share, check_ranges
+from siamcli.schema import Count, NotNegative, Range, Share, check_ranges, from_toml, to_toml
 from siamcli.train.losses import LossConfig
 from siamcli.train.pairs import PairConfig
 from siamcli.train.schedule import PhaseConfig
@@ -101,63 +97,19 @@ def load_config(name: str) -> TrainConfig:
     if not path.is_file():
         path = Path(name)
     try:
-        values = toml.loads(path.read_text(encoding="utf-8"))
+        config = from_toml(TrainConfig, path.read_bytes())
     except OSError as error:
         known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
         raise InputError(
             f"cannot read {path}: {error.strerror}", hint=f"name a config file, or one of: {known}"
         ) from error
-    except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not TOML: {error}", hint="see siamtrack train --print-config") from error
-    config: TrainConfig = _build(TrainConfig, values, str(path))
+    except ValueError as error:
+        raise InputError(f"{path}: {error}", hint="see siamtrack train --print-config") from None
     if config.model not in SPECS:
         raise InputError(f"{path}: unknown model {config.model!r}", hint=f"one of: {', '.join(SPECS)}")
     return config
 
 
-def _build(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - mirrors TOML's own dynamic types
-    """A TOML value as `kind`; InputError names the key that does not fit."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind):
-        if not isinstance(value, Mapping):
-            raise InputError(f"{where} must be a table", hint="see siamtrack train --print-config")
-        hints = typing.get_type_hints(kind)
-        known = [f.name for f in dataclasses.fields(kind)]
-        for key in value:
-            if key not in known:
-                raise InputError(f"{where}: unknown key {key!r}", hint=f"known keys: {', '.join(known)}")
-        for item in dataclasses.fields(kind):
-            required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
-            if required and item.name not in value:
-                raise InputError(
-                    f"{where}: {item.name!r} is missing", hint="see siamtrack train --print-config"
-                )
-        made: Any = kind
-        values = {k: _build(hints[k], v, f"{where}: {k}") for k, v in value.items()}
-        try:
-            return made(**values)
-        except ValueError as error:
-            raise InputError(f"{where}: {error}", hint="correct the value in the config") from None
-    if origin is Literal:
-        fits = value in arguments
-    elif origin is tuple:
-        fits = isinstance(value, list)
-    elif kind is float:
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
-    else:
-        fits = type(value) is kind
-    if not fits:
-        wanted = (
-            " or ".join(map(repr, arguments)) if origin is Literal else getattr(kind, "__name__", str(kind))
-        )
-        raise InputError(
-            f"{where} must be {wanted}, not {value!r}", hint="see siamtrack train --print-config"
-        )
-    if origin is tuple:
-        return tuple(_build(arguments[0], v, f"{where}[{i}]") for i, v in enumerate(value))
-    return float(value) if kind is float else value
-
-
 def dump_config(config: TrainConfig) -> str:
     """The config as TOML, complete with every default."""
-    return toml.dumps(dataclasses.asdict(config))
+    return to_toml(config)

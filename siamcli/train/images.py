@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -10,12 +9,13 @@ from pathlib import Path
 
 from siamcli.boxes import Box
 from siamcli.errors import DatasetError
+from siamcli.schema import load_json
 from siamcli.train.pictures import IMAGES, Entry
 from siamcli.train.store import Skip
 
 __all__ = ["read_coco", "read_jsonl", "read_voc", "read_yolo"]
 
-_BROKEN = (ValueError, KeyError, TypeError, IndexError)
+_BROKEN = (ValueError, KeyError, TypeError, IndexError, OverflowError)
 
 
 def read_jsonl(path: Path) -> Iterator[Entry | Skip]:
@@ -23,7 +23,7 @@ def read_jsonl(path: Path) -> Iterator[Entry | Skip]:
     with path.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, start=1):
             try:
-                entry = json.loads(line)
+                entry = load_json(line)
                 name, boxes = str(entry["file"]), [_box(b[:4]) for b in entry["boxes"]]
             except _BROKEN:
                 yield Skip(f"{path}:{number}", "unreadable annotation")
@@ -35,7 +35,7 @@ def read_coco(path: Path) -> Iterator[Entry | Skip]:
     """COCO's instances JSON.  Images are looked for beside the file, in images/ and in the folder that
     the file is named after (instances_train2017.json: train2017/).  Crowds are left out."""
     try:
-        whole = json.loads(path.read_text(encoding="utf-8"))
+        whole = load_json(path.read_bytes())
         images = {image["id"]: str(image["file_name"]) for image in whole["images"]}
         annotations = list(whole["annotations"])
     except _BROKEN as error:

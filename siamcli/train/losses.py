@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from siamcli.model.anchors import anchor_grid
 from siamcli.model.neck import center_crop
 from siamcli.model.siamrpn import SiamRPN
-from siamcli.ranges import NotNegative, check_ranges
+from siamcli.schema import NotNegative, check_ranges
 from siamcli.train.draws import Draws
 from siamcli.train.pairs import PairBatch
 from siamcli.train.targets import TargetConfig, anchor_iou, make_targets

@@ -9,6 +9,7 @@ from typing import Any
 
 from siamcli.errors import InputError
 from siamcli.model.spec import TrackerParams
+from siamcli.schema import from_plain
 
 __all__ = ["Origin", "read_origin"]
 
@@ -25,6 +26,8 @@ class Origin:
 def read_origin(plain: Mapping[str, Any], file: Path) -> Origin:
     """The inverse of `asdict`, for what lies in a checkpoint.  Raises InputError."""
     try:
-        return Origin(TrackerParams(**plain["params"]), plain["license"], plain["base"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{file} is no training checkpoint", hint="delete it to begin anew") from error
+        return from_plain(Origin, plain)
+    except ValueError as error:
+        raise InputError(
+            f"{file} is no training checkpoint: {error}", hint="delete it to begin anew"
+        ) from None

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from siamcli.errors import DatasetError
 from siamcli.model.spec import ModelSpec
-from siamcli.ranges import NotNegative, Range, Share, check_ranges
+from siamcli.schema import NotNegative, Range, Share, check_ranges
 from siamcli.train.augment import ColorConfig, color
 from siamcli.train.draws import Draws
 from siamcli.train.store import Footage

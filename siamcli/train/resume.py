@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from siamcli import toml
 from siamcli.errors import InputError, OutputError
 from siamcli.parts import whole_file
+from siamcli.schema import load_toml
 
 __all__ = ["PHASES", "Progress", "check_same", "read_progress", "write_progress"]
 
@@ -66,7 +66,7 @@ def read_progress(path: Path) -> Progress:
             if file.read(2) != b"PK":  # else torch would take it for one of its old formats
                 raise ValueError("no archive")
         progress = Progress(**torch.load(path, map_location="cpu", weights_only=True))
-        toml.loads(progress.config)
+        load_toml(progress.config)
         if type(progress.step) is not int or progress.phase not in PHASES:
             raise ValueError("no place to go on from")
     except OSError as error:
@@ -83,7 +83,7 @@ def read_progress(path: Path) -> Progress:
 
 def check_same(before: str, now: str) -> None:
     """Raise InputError that names a setting of the TOML text `before` that `now` may not change."""
-    then, new = dict(_flat(toml.loads(before))), dict(_flat(toml.loads(now)))
+    then, new = dict(_flat(load_toml(before))), dict(_flat(load_toml(now)))
     for key in sorted(then.keys() & new.keys()):
         fixed = any(key == name or key.startswith(f"{name}.") for name in FIXED)
         if fixed and then[key] != new[key]:

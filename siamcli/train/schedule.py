@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import torch
 from torch import nn
 
-from siamcli.ranges import Count, NotNegative, Positive, Range, Share, check_ranges
+from siamcli.schema import Count, NotNegative, Positive, Range, Share, check_ranges
 
 __all__ = ["PhaseConfig", "backbone_trains", "make_optimizer", "rate_at"]
 

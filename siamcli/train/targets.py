@@ -8,7 +8,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from siamcli.model.anchors import encode
-from siamcli.ranges import Count, Share, check_ranges
+from siamcli.schema import Count, Share, check_ranges
 from siamcli.train.draws import Draws
 
 __all__ = ["TargetConfig", "Targets", "anchor_iou", "make_targets"]

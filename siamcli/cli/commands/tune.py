@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from siamcli import toml
 from siamcli.cli import console
 from siamcli.cli.commands.eval import (
     DatasetName,
@@ -24,6 +23,7 @@ from siamcli.cli.commands.eval import (
     tracker_identity,
 )
 from siamcli.cli.options import TrackerOptions, takes_tracker
+from siamcli.schema import to_toml
 
 __all__ = ["tune"]
 
@@ -62,7 +62,7 @@ def tune(
 
     opened = open_dataset(find_spec(dataset), root, partial=partial)
     factory = LoadTracker(tracker, jobs)
-    base = asdict(load_once(factory).tracker.engine.params)
+    base = load_once(factory).tracker.engine.params
     space = SearchSpace()
     points: Iterator[dict[str, float]]
     points = grid_points(space, grid) if grid is not None else random_points(space, trials, seed)
@@ -70,7 +70,7 @@ def tune(
     best: tuple[float, str] | None = None
     for number, point in enumerate([{}, *points]):
         folder = output / f"trial_{number:04d}"
-        params = toml.dumps({**base, **point})
+        params = to_toml(replace(base, **dict[str, Any](point)))
         write_text(folder / "params.toml", params)
         trial = replace(factory, options=replace(tracker, params=folder / "params.toml"))
         started_at = time.perf_counter()
