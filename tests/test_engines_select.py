@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from siamcli import cores
 from siamcli.engines import cpu, cuda, device, eager, precision, select
@@ -256,3 +257,57 @@ def test_how_cudnn_convolves_is_each_engines_own(model, monkeypatch):
     answers(reference)
     assert seen["eager"] == (False, False)
     assert (cudnn(), torch.backends.cuda.matmul.allow_tf32) == before
+
+
+@pytest.fixture
+def cudnn_on_cpu(monkeypatch):
+    """What cuDNN's fused convolutions compute, on the CPU; the list of what was asked for."""
+    asked = []
+
+    def relu(x, weight, bias, stride, padding, dilation, groups):
+        asked.append("relu")
+        return F.conv2d(x, weight, bias, stride, padding, dilation, groups).relu()
+
+    def add_relu(x, weight, other, alpha, bias, *shape):
+        asked.append("add_relu")
+        assert alpha == 1
+        return (F.conv2d(x, weight, bias, *shape) + other).relu()
+
+    monkeypatch.setattr(torch, "cudnn_convolution_relu", relu)
+    monkeypatch.setattr(torch, "cudnn_convolution_add_relu", add_relu)
+    return asked
+
+
+def test_cuda_engine_convolves_adds_and_activates_in_one(model, cudnn_on_cpu):
+    """Two of them in each of six blocks, and two in each of the four branches; not in the first layer."""
+    expected = answers(EagerEngine(model, PARAMS, CPU), count=2)
+    engine = CudaEngine(model, PARAMS, CPU, torch.float32)
+    templates = engine.embed(crops(2, 127))
+    cudnn_on_cpu.clear()
+    found = engine.locate(templates, crops(2, 255), np.full((2, 2), 60, np.float32))
+    assert np.allclose(found, expected, rtol=1e-3, atol=1e-3)
+    assert (cudnn_on_cpu.count("add_relu"), cudnn_on_cpu.count("relu")) == (6, 6 + 8)
+
+
+def test_cuda_engine_without_fused_kernels(model, cudnn_on_cpu, monkeypatch):
+    """What cuDNN cannot do in one is done step by step, and not tried again; a lack of memory is said."""
+    expected = answers(EagerEngine(model, PARAMS, CPU))
+    engine = CudaEngine(model, PARAMS, CPU, torch.float32)
+    refusals = []
+
+    def refuse(*_):
+        refusals.append("add_relu")
+        raise RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "cudnn_convolution_add_relu", refuse)
+        assert np.allclose(answers(engine), expected, rtol=1e-3, atol=1e-3)
+    assert np.allclose(answers(engine), expected, rtol=1e-3, atol=1e-3)
+    assert (len(refusals), cudnn_on_cpu.count("add_relu")) == (6, 0)
+
+    def full(*_):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch, "cudnn_convolution_relu", full)
+    with pytest.raises(DeviceError, match="memory for 1 target"):
+        answers(engine)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from siamcli.engines.eager import split_templates
 from siamcli.engines.fold import convert_parts, fold
+from siamcli.engines.fuse import fuse
 from siamcli.errors import DeviceError
 from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN, Template
@@ -195,11 +196,46 @@ def _for_lack_of_memory(error: BaseException | None) -> bool:
     return error is not None
 
 
+class _ConvRelu(nn.Module):
+    """A convolution, then perhaps an addition, then ReLU: one kernel of cuDNN's instead of up to four.
+
+    (N, C_in, H, W) -> (N, C_out, H', W'); `other` is what is added.  Where cuDNN has no such kernel it is
+    computed step by step, from then on for every shape.
+    """
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self._conv = conv
+        self._in_one = True
+
+    def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
+        conv = self._conv
+        assert not isinstance(conv.padding, str)
+        shape = conv.stride, conv.padding, conv.dilation, conv.groups
+        if self._in_one:
+            try:
+                if other is None:
+                    return torch.cudnn_convolution_relu(x, conv.weight, conv.bias, *shape)
+                return torch.cudnn_convolution_add_relu(x, conv.weight, other, 1.0, conv.bias, *shape)
+            except torch.cuda.OutOfMemoryError:
+                raise
+            except RuntimeError:  # before any capture: the steps that come before one have this shape too
+                self._in_one = False
+        out: Tensor = conv(x)
+        return (out if other is None else out + other).relu_()
+
+
+def _in_one(conv: nn.Conv2d, activation: nn.Module | None, added: bool) -> nn.Module | None:
+    # Of three channels, as in the first layer, cuDNN's fused kernels are far slower (pytorch#68506).
+    return _ConvRelu(conv) if type(activation) is nn.ReLU and conv.in_channels % 8 == 0 else None
+
+
 def _converted(net: SiamRPN, device: torch.device, dtype: torch.dtype) -> SiamRPN:
     """A folded `net` on the device, channels_last, in `dtype`."""
 
     def convert(part: nn.Module) -> nn.Module:
-        return part.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        part.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return fuse(part, _in_one)
 
     try:
         net = net.to(device)
