@@ -35,6 +35,7 @@ def test_noise_is_normal_and_follows_the_seed() -> None:
     draws.set_state(state)
     assert torch.equal(draws.noise(6, 3, 255, 255), noise)
     assert not torch.equal(Draws(1, CPU).noise(6, 3, 255, 255), noise)
+    assert draws.noise(1, 3, 1023, 1023).shape == (1, 3, 1023, 1023)  # the largest that a config may name
 
 
 def test_uploads_are_pinned_and_asynchronous(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,10 +75,11 @@ class CudaEngine:
             with self._current(), _cudnn(tuned=False):  # their number is another one every time
                 crops = torch.from_numpy(exemplars).to(self.device).permute(0, 3, 1, 2).to(self._dtype)
                 template = self._net.embed(crops)
+                # laid out as in the slots that they are copied to: so all copies are one launch
+                flat = Template(*(tuple(kernel.contiguous() for kernel in levels) for levels in template))
+                return split_templates(flat)
         except torch.cuda.OutOfMemoryError as error:
             raise self._out_of_memory(len(exemplars)) from error
-        # laid out as in the slots that they are copied to: so all copies are one launch
-        return split_templates(Template(*(tuple(k.contiguous() for k in levels) for levels in template)))
 
     @torch.inference_mode()
     def locate(

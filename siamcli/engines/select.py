@@ -55,8 +55,8 @@ def make_engine(
     """The engine that `engine`, `device` and `dtype` name, each of them perhaps "auto".
 
     What is named is never replaced by something else.  What is not named is the fastest that works
-    and whose precision was not found wanting; "auto" never fails where the CPU works.  `cache` is
-    the folder for what need not be made twice.  Raises DeviceError.
+    and whose precision was not found wanting; "auto" never fails where the CPU works, and what does not
+    is logged with the reason.  `cache` is the folder for what need not be made twice.  Raises DeviceError.
     """
     _check("engine", engine, ENGINES)
     _check("dtype", dtype, DTYPES)

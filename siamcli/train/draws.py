@@ -10,7 +10,8 @@ from torch import Generator, Tensor
 
 __all__ = ["Draws"]
 
-_NORMAL = 2**21
+_NORMAL = 2**22
+"""Numbers for noise: as many as twenty search regions have, and more than the largest crop has."""
 
 
 class Draws:
@@ -51,7 +52,6 @@ class Draws:
 
     @cached_property
     def _normal(self) -> Tensor:
-        """As many as ten search regions have values."""
         return self._moved(torch.randn(_NORMAL, generator=Generator().manual_seed(self._seed)))
 
     def integer(self, low: int, high: int) -> int:

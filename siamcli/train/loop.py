@@ -159,9 +159,8 @@ def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, Non
             losses = _step(module, arguments, optimizer, rate, settings.clip, config.precision, device)
             random = draws.get_state()
             learned = time.perf_counter()
-            if (
-                step + 1 < settings.steps
-            ):  # a GPU still learns: the next batch is made before it is waited for
+            # a GPU still learns: its next batch is made before it is waited for
+            if step + 1 < settings.steps:
                 arguments = phase.batch(step + 1, batch, draws)
             drawn = time.perf_counter()
             values = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
