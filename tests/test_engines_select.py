@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from siamcli import cores
-from siamcli.engines import cpu, cuda, precision, select
+from siamcli.engines import cpu, cuda, device, eager, precision, select
 from siamcli.engines.cuda import CudaEngine
 from siamcli.engines.eager import EagerEngine
 from siamcli.engines.select import make_engine
@@ -113,7 +115,7 @@ def test_auto_passes_over_an_engine_that_failed_its_check(model, tmp_path, monke
     assert make_engine(model, PARAMS, device="cpu", cache=tmp_path).name == fast
 
 
-def test_auto_falls_back_to_what_works(model, tmp_path, monkeypatch):
+def test_auto_falls_back_to_what_works(model, tmp_path, monkeypatch, caplog):
     """A GPU whose driver fails, and a fast engine that does: the CPU still tracks."""
     build = select._build
 
@@ -125,6 +127,9 @@ def test_auto_falls_back_to_what_works(model, tmp_path, monkeypatch):
     monkeypatch.setattr(select, "_build", broken)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert make_engine(model, PARAMS, cache=tmp_path).name == "eager (cpu, float32)"
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0] == "engine cuda (cuda:0, auto) does not work: CUDA error: unknown error"
+    assert len(said) == 5
 
 
 def test_cpu_engine_without_its_operators(model, monkeypatch):
@@ -191,3 +196,118 @@ def test_cuda_out_of_memory_is_one_clear_line(model, monkeypatch):
     with pytest.raises(DeviceError, match="memory for 1 target") as caught:
         engine.locate(templates, crops(1, 255), np.ones((1, 2), np.float32))
     assert "cpu" in caught.value.hint
+
+
+@pytest.mark.parametrize("reason", [torch.cuda.OutOfMemoryError("CUDA out of memory"), ValueError("other")])
+def test_cuda_out_of_memory_behind_another_error(model, monkeypatch, reason):
+    """Where memory runs out within a capture, the error of ending the capture hides it."""
+    engine = CudaEngine(model, PARAMS, CPU, torch.float32)
+
+    def capture(*_):
+        try:
+            raise reason
+        finally:
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+    monkeypatch.setattr(engine, "_captured", capture)
+    with pytest.raises(RuntimeError if isinstance(reason, ValueError) else DeviceError):
+        engine.locate(engine.embed(crops(1, 127)), crops(1, 255), np.ones((1, 2), np.float32))
+
+
+def test_cuda_engine_copies_a_template_once(model, monkeypatch):
+    """Only into a slot that holds another one, and all of them at once."""
+    engine = CudaEngine(model, PARAMS, CPU, torch.float32)
+    a, b, c = engine.embed(crops(3, 127))
+    assert all(kernel.is_contiguous() for kernel in (*a.cls, *a.loc))
+    copied, copy = [], torch._foreach_copy_
+    monkeypatch.setattr(torch, "_foreach_copy_", lambda to, of: copied.append(list(of)) or copy(to, of))
+    regions, sizes = crops(3, 255), np.full((3, 2), 60, np.float32)
+    first = engine.locate([a, b, c], regions, sizes)
+    assert engine.locate([a, b, c], regions, sizes) == first
+    turned = engine.locate([c, b, a], regions[::-1].copy(), sizes)
+    assert np.allclose(turned[::-1], first, rtol=1e-4, atol=1e-3)
+    expected = [(a, b, c), (c, a)]
+    assert len(copied) == len(expected)
+    for kernels, templates in zip(copied, expected, strict=True):
+        wanted = [kernel for t in templates for kernel in (*t.cls, *t.loc)]
+        assert [id(k) for k in kernels] == [id(k) for k in wanted]
+
+
+def cudnn():
+    return torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32
+
+
+def test_how_cudnn_convolves_is_each_engines_own(model, monkeypatch):
+    """TF32 for the CUDA engine, never for the reference; afterwards all is as it was."""
+    before = cudnn(), torch.backends.cuda.matmul.allow_tf32
+    seen = {}
+
+    def watch(name, network):
+        network.backbone.register_forward_hook(lambda *_: seen.update({name: cudnn()}))
+        return network
+
+    fast = CudaEngine(model, PARAMS, CPU, torch.float32)
+    watch("cuda", fast._net)
+    reference = EagerEngine(watch("eager", copy.deepcopy(model)), PARAMS, CPU)
+    fast.embed(crops(1, 127))
+    exact = device.exact_convolutions
+    monkeypatch.setattr(eager, "exact_convolutions", lambda _: exact(torch.device("cuda")))
+    reference.embed(crops(1, 127))
+    assert seen == {"cuda": (False, True), "eager": (False, False)}
+    answers(reference)
+    assert seen["eager"] == (False, False)
+    assert (cudnn(), torch.backends.cuda.matmul.allow_tf32) == before
+
+
+@pytest.fixture
+def cudnn_on_cpu(monkeypatch):
+    """What cuDNN's fused convolutions compute, on the CPU; the list of what was asked for."""
+    asked = []
+
+    def relu(x, weight, bias, stride, padding, dilation, groups):
+        asked.append("relu")
+        return F.conv2d(x, weight, bias, stride, padding, dilation, groups).relu()
+
+    def add_relu(x, weight, other, alpha, bias, *shape):
+        asked.append("add_relu")
+        assert alpha == 1
+        return (F.conv2d(x, weight, bias, *shape) + other).relu()
+
+    monkeypatch.setattr(torch, "cudnn_convolution_relu", relu)
+    monkeypatch.setattr(torch, "cudnn_convolution_add_relu", add_relu)
+    return asked
+
+
+def test_cuda_engine_convolves_adds_and_activates_in_one(model, cudnn_on_cpu):
+    """Two of them in each of six blocks, and two in each of the four branches; not in the first layer."""
+    expected = answers(EagerEngine(model, PARAMS, CPU), count=2)
+    engine = CudaEngine(model, PARAMS, CPU, torch.float32)
+    templates = engine.embed(crops(2, 127))
+    cudnn_on_cpu.clear()
+    found = engine.locate(templates, crops(2, 255), np.full((2, 2), 60, np.float32))
+    assert np.allclose(found, expected, rtol=1e-3, atol=1e-3)
+    assert (cudnn_on_cpu.count("add_relu"), cudnn_on_cpu.count("relu")) == (6, 6 + 8)
+
+
+def test_cuda_engine_without_fused_kernels(model, cudnn_on_cpu, monkeypatch):
+    """What cuDNN cannot do in one is done step by step, and not tried again; a lack of memory is said."""
+    expected = answers(EagerEngine(model, PARAMS, CPU))
+    engine = CudaEngine(model, PARAMS, CPU, torch.float32)
+    refusals = []
+
+    def refuse(*_):
+        refusals.append("add_relu")
+        raise RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "cudnn_convolution_add_relu", refuse)
+        assert np.allclose(answers(engine), expected, rtol=1e-3, atol=1e-3)
+    assert np.allclose(answers(engine), expected, rtol=1e-3, atol=1e-3)
+    assert (len(refusals), cudnn_on_cpu.count("add_relu")) == (6, 0)
+
+    def full(*_):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch, "cudnn_convolution_relu", full)
+    with pytest.raises(DeviceError, match="memory for 1 target"):
+        answers(engine)

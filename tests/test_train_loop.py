@@ -173,7 +173,7 @@ def test_a_stop_keeps_a_checkpoint(tmp_path: Path, number: int) -> None:
     config = make_config(tmp_path, steps=1000)
     process = subprocess.Popen(command(config), stderr=subprocess.PIPE, text=True)
     log = tmp_path / "out" / "log.csv"
-    for _ in range(600):
+    while process.poll() is None:
         if log.exists() and log.read_text().count("\n") >= 2:
             break
         time.sleep(0.05)
@@ -207,7 +207,7 @@ def test_a_killed_run_leaves_no_step_in_the_log_twice(tmp_path: Path) -> None:
     config = make_config(tmp_path, steps=1000, save_every=2)
     process = subprocess.Popen(command(config), stderr=subprocess.PIPE, text=True)
     log, checkpoint = tmp_path / "out" / "log.csv", tmp_path / "out" / CHECKPOINT
-    for _ in range(600):  # until a step is logged that no checkpoint has
+    while process.poll() is None:  # until a step is logged that no checkpoint has
         if checkpoint.exists() and len(logged(log)) % 2 == 0:
             break
         time.sleep(0.02)

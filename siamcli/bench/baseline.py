@@ -40,7 +40,8 @@ class BaselineEngine:
             )
         self._model = model.eval().to(device)
         self.device = device
-        self.name = f"PySOT's way ({device}, float32)"
+        # as PySOT under today's PyTorch, which rounds to TF32 on a GPU
+        self.name = f"PySOT's way ({device}, {'TF32' if device.type == 'cuda' else 'float32'})"
         self.spec = model.spec
         self.params = params
         self._anchors: Array = anchor_grid(model.spec).numpy()

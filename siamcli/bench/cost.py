@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from siamcli.engines.device import exact_convolutions
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import ModelSpec
 
@@ -86,7 +87,8 @@ def _milliseconds(work: Callable[[], object], device: torch.device, rounds: int)
     seconds = []
     for _ in range(rounds + 1):  # the first warms up
         begun = time.perf_counter()
-        work()
+        with exact_convolutions(device):
+            work()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         seconds.append(time.perf_counter() - begun)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from siamcli.engines.eager import split_templates
 from siamcli.engines.fold import convert_parts, fold
+from siamcli.engines.fuse import fuse
 from siamcli.errors import DeviceError
 from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN, Template
@@ -26,13 +27,15 @@ from siamcli.tracker.locate import SearchGrid, locate, search_grid
 __all__ = ["CudaEngine", "best_dtype"]
 
 LARGEST = 64  # targets in one graph; more are taken in turns
+TUNED = True  # cuDNN tries its algorithms for every size, which takes seconds, before a graph is captured
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Step:
     """One `locate` with everything it touches at fixed addresses, as a captured graph needs.
 
-    host_*: pinned; the rest on the device.  `graph` is None where there is nothing to capture with.
+    host_*: pinned; the rest on the device.  `slots` are the places of the N templates in `kernels`, and
+    `held` what is in them.  `graph` is None where there is nothing to capture with.
     """
 
     host_search: Tensor  # (N, S, S, 3) uint8
@@ -41,6 +44,8 @@ class _Step:
     search: Tensor
     sizes: Tensor
     kernels: Template
+    slots: list[Template]
+    held: list[Template | None]
     grid: SearchGrid
     graph: torch.cuda.CUDAGraph | None
 
@@ -48,18 +53,18 @@ class _Step:
 class CudaEngine:
     """bfloat16, float16 or float32 (with TF32); the heads' last layer and the decoding stay float32.
 
-    A graph is captured when a batch size (rounded up to a power of two) or region size is first met.
+    A graph is captured when a batch size (see `_padded`) or region size is first met.
     """
 
     def __init__(
         self, model: SiamRPN, params: TrackerParams, device: torch.device, dtype: torch.dtype
     ) -> None:
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-        torch.backends.cudnn.benchmark = True  # shapes never change within a graph
         self.device, self._dtype = device, dtype
         self._net = _converted(fold(model), device, dtype)
         self._steps: dict[tuple[int, int], _Step] = {}
+        # What all graphs share: memory is reused only within a pool, and there only within a stream.
         self._pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         self.name = f"cuda ({device}, {str(dtype).removeprefix('torch.')})"
         self.spec = model.spec
         self.params = params
@@ -67,9 +72,12 @@ class CudaEngine:
     @torch.inference_mode()
     def embed(self, exemplars: Image) -> list[Template]:
         try:
-            with self._current():
+            with self._current(), _cudnn(tuned=False):  # their number is another one every time
                 crops = torch.from_numpy(exemplars).to(self.device).permute(0, 3, 1, 2).to(self._dtype)
-                return split_templates(self._net.embed(crops))
+                template = self._net.embed(crops)
+                # laid out as in the slots that they are copied to: so all copies are one launch
+                flat = Template(*(tuple(kernel.contiguous() for kernel in levels) for levels in template))
+                return split_templates(flat)
         except torch.cuda.OutOfMemoryError as error:
             raise self._out_of_memory(len(exemplars)) from error
 
@@ -83,7 +91,9 @@ class CudaEngine:
             try:
                 with self._current():
                     found += self._locate(templates[some], searches[some], sizes[some])
-            except torch.cuda.OutOfMemoryError as error:
+            except RuntimeError as error:
+                if not _for_lack_of_memory(error):
+                    raise
                 raise self._out_of_memory(len(templates)) from error
         return found
 
@@ -91,11 +101,15 @@ class CudaEngine:
         self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
     ) -> list[Candidate]:
         n, side = searches.shape[:2]
-        step = self._step(1 << (n - 1).bit_length(), side, templates[0])
+        step = self._step(_padded(n), side, templates[0])
         step.host_search[:n] = torch.from_numpy(searches)
         step.host_sizes[:n] = torch.from_numpy(sizes)
-        slots = [kernel[i : i + 1] for i in range(n) for kernel in step.kernels.cls + step.kernels.loc]
-        torch._foreach_copy_(slots, [kernel for t in templates for kernel in t.cls + t.loc])
+        moved = [(i, template) for i, template in enumerate(templates) if template is not step.held[i]]
+        if moved:
+            there = [kernel for i, _ in moved for levels in step.slots[i] for kernel in levels]
+            torch._foreach_copy_(there, [kernel for _, t in moved for levels in t for kernel in levels])
+            for i, template in moved:
+                step.held[i] = template
         if step.graph is None:
             self._run(step)
         else:
@@ -122,28 +136,33 @@ class CudaEngine:
         def kernels(levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
             return tuple(k.new_zeros(n, *k.shape[1:]) for k in levels)
 
+        whole = Template(kernels(like.cls), kernels(like.loc))
         return _Step(
             host_search=torch.zeros(n, side, side, 3, dtype=torch.uint8, pin_memory=pinned),
             host_sizes=torch.ones(n, 2, pin_memory=pinned),
             host_found=torch.zeros(n, 6, pin_memory=pinned),
             search=torch.zeros(n, side, side, 3, dtype=torch.uint8, device=self.device),
             sizes=torch.ones(n, 2, device=self.device),
-            kernels=Template(kernels(like.cls), kernels(like.loc)),
+            kernels=whole,
+            slots=split_templates(whole),
+            held=[None] * n,
             grid=search_grid(self.spec, self.params, side, self.device),
             graph=torch.cuda.CUDAGraph() if pinned else None,
         )
 
     def _captured(self, step: _Step) -> _Step:
-        if step.graph is None:
+        stream = self._stream
+        if step.graph is None or stream is None:
             return step
-        stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(stream):  # algorithms are chosen before the capture, not in it
-            for _ in range(3):
+        with _cudnn(tuned=TUNED):
+            with torch.cuda.stream(stream):  # algorithms are chosen before the capture, not in it
+                for _ in range(3):
+                    self._run(step)
+            # On our own stream: PyTorch's belongs to the device that captured first in the process.
+            with torch.cuda.graph(step.graph, pool=self._pool, stream=stream):
                 self._run(step)
         torch.cuda.current_stream(self.device).wait_stream(stream)
-        with torch.cuda.graph(step.graph, pool=self._pool):
-            self._run(step)
         return step
 
     def _current(self) -> AbstractContextManager[object]:
@@ -157,11 +176,67 @@ class CudaEngine:
         )
 
 
+def _padded(n: int) -> int:
+    """For how many targets a graph is captured that serves n: few sizes, and little is computed in vain.
+
+    >>> [_padded(n) for n in (1, 3, 9, 17, 33, 64)]
+    [1, 4, 16, 24, 40, 64]
+    """
+    return 1 << (n - 1).bit_length() if n <= 16 else -(-n // 8) * 8
+
+
+def _cudnn(*, tuned: bool) -> AbstractContextManager[object]:
+    """How cuDNN convolves for this engine; other engines of the process keep their own way."""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=tuned, allow_tf32=True)
+
+
+def _for_lack_of_memory(error: BaseException | None) -> bool:
+    """Also where ending the capture, which memory ran out in, raised an error of its own."""
+    while error is not None and not isinstance(error, torch.cuda.OutOfMemoryError):
+        error = error.__context__
+    return error is not None
+
+
+class _ConvRelu(nn.Module):
+    """A convolution, then perhaps an addition, then ReLU: one kernel of cuDNN's instead of up to four.
+
+    (N, C_in, H, W) -> (N, C_out, H', W'); `other` is what is added.  Where cuDNN has no such kernel it is
+    computed step by step, from then on for every shape.
+    """
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self._conv = conv
+        self._in_one = True
+
+    def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
+        conv = self._conv
+        assert not isinstance(conv.padding, str)
+        shape = conv.stride, conv.padding, conv.dilation, conv.groups
+        if self._in_one:
+            try:
+                if other is None:
+                    return torch.cudnn_convolution_relu(x, conv.weight, conv.bias, *shape)
+                return torch.cudnn_convolution_add_relu(x, conv.weight, other, 1.0, conv.bias, *shape)
+            except torch.cuda.OutOfMemoryError:
+                raise
+            except RuntimeError:  # before any capture: the steps that come before one have this shape too
+                self._in_one = False
+        out: Tensor = conv(x)
+        return (out if other is None else out + other).relu_()
+
+
+def _in_one(conv: nn.Conv2d, activation: nn.Module | None, added: bool) -> nn.Module | None:
+    # Of three channels, as in the first layer, cuDNN's fused kernels are far slower (pytorch#68506).
+    return _ConvRelu(conv) if type(activation) is nn.ReLU and conv.in_channels % 8 == 0 else None
+
+
 def _converted(net: SiamRPN, device: torch.device, dtype: torch.dtype) -> SiamRPN:
     """A folded `net` on the device, channels_last, in `dtype`."""
 
     def convert(part: nn.Module) -> nn.Module:
-        return part.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        part.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return fuse(part, _in_one)
 
     try:
         net = net.to(device)

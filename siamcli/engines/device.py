@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 
 from siamcli.errors import DeviceError
 
-__all__ = ["resolve_device"]
+__all__ = ["exact_convolutions", "resolve_device"]
 
 _HINT = "choose --device cpu, or auto to take the best device that works"
 
@@ -41,3 +43,10 @@ def _cuda(name: str, index: int) -> torch.device:
     if index >= count:
         raise DeviceError(f"no device {name!r}: there are {count}, counted from cuda:0", hint=_HINT)
     return torch.device("cuda", index)
+
+
+def exact_convolutions(device: torch.device) -> AbstractContextManager[object]:
+    """Within it, float32 is float32: unless told otherwise, a CUDA GPU convolves in TF32, ten bits."""
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from siamcli.engines.device import exact_convolutions
 from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN, Template, stack_templates
 from siamcli.model.spec import TrackerParams
@@ -37,13 +38,15 @@ class EagerEngine:
 
     @torch.inference_mode()
     def embed(self, exemplars: Image) -> list[Template]:
-        return split_templates(self._model.embed(self._upload(exemplars)))
+        with exact_convolutions(self.device):
+            return split_templates(self._model.embed(self._upload(exemplars)))
 
     @torch.inference_mode()
     def locate(
         self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
     ) -> list[Candidate]:
-        maps = self._model(stack_templates(templates), self._upload(searches))
+        with exact_convolutions(self.device):
+            maps = self._model(stack_templates(templates), self._upload(searches))
         grid = self._grids[searches.shape[1]]
         found = locate(maps, grid, torch.from_numpy(sizes).to(self.device), self.params.penalty_k)
         return [Candidate(*row) for row in found.tolist()]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from siamcli.engines.device import exact_convolutions
 from siamcli.model.head import Branch, Head
 from siamcli.model.siamrpn import SiamRPN
 
@@ -48,7 +49,8 @@ class _Float32(nn.Module):
         self.layer = layer
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.layer(x.float())
+        with exact_convolutions(x.device):
+            out: Tensor = self.layer(x.float())
         return out
 
 

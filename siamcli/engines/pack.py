@@ -6,12 +6,12 @@ The operators are those that PyTorch's own compiler emits for the CPU; they need
 from __future__ import annotations
 
 import copy
-import operator
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
+from siamcli.engines.fuse import fuse
 from siamcli.model.siamrpn import SiamRPN
 
 __all__ = ["input_shapes", "pack"]
@@ -48,11 +48,6 @@ class PackedConv2d(nn.Module):
         return out
 
 
-class _Tracer(fx.Tracer):
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return not list(m.children())  # whatever has no parts holds nothing to be fused with another
-
-
 def input_shapes(net: SiamRPN) -> dict[nn.Module, list[int]]:
     """What every convolution of `net` is given while it tracks one target, without computing it."""
     shapes: dict[nn.Module, list[int]] = {}
@@ -79,51 +74,4 @@ def pack(module: nn.Module, shapes: Mapping[nn.Module, list[int]]) -> nn.Module:
     It is fastest for inputs of the `shapes` and takes others too.
     Raises RuntimeError or AttributeError where this PyTorch lacks the operators.
     """
-    graph = _Tracer().trace(module)
-    packed = fx.GraphModule(module, graph)
-    for node in list(graph.nodes):
-        if _module(packed, node, nn.Identity) is not None:
-            node.replace_all_uses_with(node.args[0])
-            graph.erase_node(node)
-    for node in list(graph.nodes):
-        conv = _module(packed, node, nn.Conv2d)
-        if type(conv) is nn.Conv2d:  # the cropped shortcut keeps its own way
-            _fuse(packed, node, conv, shapes[conv])
-    graph.lint()
-    packed.recompile()
-    packed.delete_all_unused_submodules()
-    return packed
-
-
-def _fuse(packed: fx.GraphModule, node: fx.Node, conv: nn.Conv2d, input_size: list[int]) -> None:
-    """Replace the convolution at `node`, with the addition and the activation that alone use it."""
-    graph, last = packed.graph, node
-    add = _only_user(node)
-    other = None
-    if add is not None and add.op == "call_function" and add.target is operator.add:
-        other = add.args[1] if add.args[0] is node else add.args[0]
-        last = add
-    follower = _only_user(last)
-    activation = None if follower is None else _module(packed, follower, tuple(_FUSIBLE))
-    if follower is not None and activation is not None:
-        last = follower
-    name = f"packed_{node.name}"
-    packed.add_submodule(name, PackedConv2d(conv, activation, input_size))
-    with graph.inserting_before(last):
-        args = (node.args[0],) if other is None else (node.args[0], other)
-        last.replace_all_uses_with(graph.call_module(name, args))
-    for gone in dict.fromkeys((last, node if add is None or other is None else add, node)):
-        graph.erase_node(gone)
-
-
-def _only_user(node: fx.Node) -> fx.Node | None:
-    return next(iter(node.users)) if len(node.users) == 1 else None
-
-
-def _module(
-    packed: fx.GraphModule, node: fx.Node, kind: type[nn.Module] | tuple[type[nn.Module], ...]
-) -> nn.Module | None:
-    if node.op != "call_module":
-        return None
-    module = packed.get_submodule(str(node.target))
-    return module if isinstance(module, kind) else None
+    return fuse(module, lambda conv, activation, _: PackedConv2d(conv, activation, shapes[conv]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from siamcli.model.spec import TrackerParams
 from siamcli.tracker.engine import Engine
 
 __all__ = ["DTYPES", "ENGINES", "make_engine"]
+
+_LOG = logging.getLogger(__name__)
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 ENGINES = {
@@ -52,8 +55,8 @@ def make_engine(
     """The engine that `engine`, `device` and `dtype` name, each of them perhaps "auto".
 
     What is named is never replaced by something else.  What is not named is the fastest that works
-    and whose precision was not found wanting; "auto" never fails where the CPU works.  `cache` is
-    the folder for what need not be made twice.  Raises DeviceError.
+    and whose precision was not found wanting; "auto" never fails where the CPU works, and what does not
+    is logged with the reason.  `cache` is the folder for what need not be made twice.  Raises DeviceError.
     """
     _check("engine", engine, ENGINES)
     _check("dtype", dtype, DTYPES)
@@ -87,6 +90,7 @@ def _fastest(model: SiamRPN, params: TrackerParams, device: str, cache: Path) ->
             _try(built, place)
         except (DeviceError, RuntimeError) as error:  # CUDA's own errors are RuntimeErrors
             reasons.append(str(error))
+            _LOG.warning("engine %s (%s, %s) does not work: %s", engine, place, dtype, error)
             continue
         if not fails(model.spec.name, built.name.replace(f"{place}, ", "")):
             return built

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated
 
 import torch
@@ -35,7 +36,10 @@ class ColorConfig:
         check_ranges(self)
 
 
-_LUMA = (0.114, 0.587, 0.299)  # BGR, ITU-R BT.601
+@cache
+def _luma(device: torch.device) -> Tensor:
+    """What blue, green and red add to the brightness, ITU-R BT.601; uploaded once."""
+    return torch.tensor((0.114, 0.587, 0.299), device=device)
 
 
 def color(crops: Tensor, config: ColorConfig, draws: Draws) -> Tensor:
@@ -45,7 +49,6 @@ def color(crops: Tensor, config: ColorConfig, draws: Draws) -> Tensor:
     one offset per crop.
     """
     n, _, height, width = crops.shape
-    luma = torch.tensor(_LUMA, device=crops.device)
     gain = 1 + draws.around(config.brightness, n)
     contrast = 1 + draws.around(config.contrast, n)
     saturation = 1 + draws.around(config.saturation, n)
@@ -54,7 +57,7 @@ def color(crops: Tensor, config: ColorConfig, draws: Draws) -> Tensor:
     channel = 1 + draws.around(config.channel, n, 3)
     channel = torch.where(grey[:, None], 1.0, channel)
     eye = torch.eye(3, device=crops.device)
-    mix = saturation * eye + (1 - saturation) * luma.expand(3, 3)
+    mix = saturation * eye + (1 - saturation) * _luma(crops.device).expand(3, 3)
     scale = gain * contrast
     matrix = scale[:, None, None] * channel[:, :, None] * mix
     offset = (1 - contrast) * gain * 110.0  # contrast turns around a middle grey
@@ -68,7 +71,7 @@ def color(crops: Tensor, config: ColorConfig, draws: Draws) -> Tensor:
         crops.index_copy_(0, rows, _blurred(crops[rows], config.blur_cells, draws))
     rows = draws.rows(n, config.noise)
     if len(rows):
-        crops.index_add_(0, rows, draws.normal(len(rows), 3, height, width), alpha=8)
+        crops.index_add_(0, rows, draws.noise(len(rows), 3, height, width), alpha=8)
     return crops.clamp_(0, 255)
 
 

@@ -36,7 +36,8 @@ CHECKPOINT = "checkpoint.pt"
 @dataclass(frozen=True, slots=True)
 class Step:
     """One finished step.  `rate` is the learning rate, `seconds` and `data_seconds` what it took in all
-    and to make the batch, `pairs` all pairs (or distillation crops) of this phase so far."""
+    and to make the next batch (on a GPU: to queue it), `pairs` all pairs (or distillation crops) of this
+    phase so far."""
 
     phase: str
     step: int
@@ -128,7 +129,7 @@ def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, Non
         _restore(before, phase.module, optimizer, draws, rank, world)
     batch = max(settings.batch // world, 1)
 
-    saved = -1
+    saved, random = -1, draws.get_state()  # from which what comes next is drawn
 
     def save(done: int) -> None:
         nonlocal saved
@@ -137,13 +138,14 @@ def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, Non
         for name, tensor in phase.module.state_dict().items():
             if not tensor.isfinite().all():
                 raise _diverged(run, phase, done, f"{name} is no longer finite")
-        states = _gather(draws.get_state())
+        states = _gather(random)
         if rank == 0:
             _save(phase, run, optimizer, states, done, done * batch * world)
         saved = done
 
     done = first
     module: nn.Module | None = None
+    arguments: tuple[object, ...] | None = None
     try:
         for step in range(first, settings.steps):
             began = time.perf_counter()
@@ -151,18 +153,23 @@ def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, Non
                 step > 0 and backbone_trains(step, settings) != backbone_trains(step - 1, settings)
             ):
                 module = _prepare(phase, backbone_trains(step, settings), world)
-            arguments = phase.batch(step, batch, draws)
-            _wait(device)
-            fetched = time.perf_counter()
+            if arguments is None:
+                arguments = phase.batch(step, batch, draws)
             rate = rate_at(step, settings)
             losses = _step(module, arguments, optimizer, rate, settings.clip, config.precision, device)
-            values = {name: float(value) for name, value in losses.items()}
+            random = draws.get_state()
+            learned = time.perf_counter()
+            # a GPU still learns: its next batch is made before it is waited for
+            if step + 1 < settings.steps:
+                arguments = phase.batch(step + 1, batch, draws)
+            drawn = time.perf_counter()
+            values = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
             if not math.isfinite(values["total"] + values.pop("gradient")):
                 raise _diverged(run, phase, step + 1, "the loss or its gradient is not finite")
             now = time.perf_counter()
             done = step + 1
             pairs = done * batch * world
-            yield Step(phase.name, done, settings.steps, pairs, rate, now - began, fetched - began, values)
+            yield Step(phase.name, done, settings.steps, pairs, rate, now - began, drawn - learned, values)
             if done % config.save_every == 0:  # after the step is logged: a kill leaves no gap in the log
                 save(done)
     except GeneratorExit:  # closed between two steps: what comes next would be the same
@@ -250,12 +257,6 @@ def _gather(state: Tensor) -> list[Tensor]:
     states: list[Tensor] = [state] * dist.get_world_size()
     dist.all_gather_object(states, state)
     return states
-
-
-def _wait(device: torch.device) -> None:
-    """GPU work is queued; the clock must not run ahead of it."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _save(
