@@ -88,7 +88,7 @@ def test_int8_agrees_after_calibration(model, folder):
     with torch.inference_mode():
         expected = [out.numpy().ravel() for out in net(template, region)]
     kernels = [kernel.numpy() for kernel in template.cls + template.loc]
-    found = fast._network(side, False)([region.numpy(), *kernels])
+    found = fast._network(side)([region.numpy(), *kernels])
     assert len(expected) == len(net.heads)
     for i, exact in enumerate(expected):
         rounded = found[i].ravel()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -13,17 +12,18 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from siamcli.batch.job import Job, Recording, describe, starts_in
-from siamcli.cores import usable_cores
+from siamcli.cores import available_memory, usable_cores
 from siamcli.errors import InputError, SiamtrackError
 from siamcli.frames import Frame, FrameSource
-from siamcli.load import LoadedTracker
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import open_source
 from siamcli.tracker.follow import Start, States, advance
-from siamcli.tracker.tracker import Tracker
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from siamcli.load import LoadedTracker
+    from siamcli.tracker.tracker import Tracker
 
 __all__ = ["Begun", "Ended", "auto_width", "track_all"]
 
@@ -49,14 +49,10 @@ class Ended:
 
 
 def auto_width(on_gpu: bool) -> int:
-    """How many clips to keep open: enough to fill the device, what cores and free memory carry."""
+    """How many clips to keep open: enough to fill the device, what cores and available memory carry."""
     cores = usable_cores()
     wanted = 2 * cores if on_gpu else cores + 1
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        free = 2**63  # systems that do not say
-    return max(1, min(wanted, 32, free // 2 // CLIP_BYTES))
+    return max(1, min(wanted, 32, available_memory() // 2 // CLIP_BYTES))
 
 
 def track_all(loaded: LoadedTracker, jobs: Iterable[Job | None], width: int) -> Iterator[Begun | Ended]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
-from siamcli.load import LoadedTracker
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.kinds import source_name
 from siamcli.media.names import target_paths
@@ -20,12 +19,14 @@ from siamcli.parts import make_folder
 from siamcli.targets import Target
 from siamcli.times import Cut, TimePoint
 from siamcli.tracker.follow import Start, track_points
-from siamcli.tracker.tracker import TrackerState
 from siamcli.trajectory import LostLog, TrackHeader, TrackPoint
 from siamcli.version import __version__
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from siamcli.load import LoadedTracker
+    from siamcli.tracker.tracker import TrackerState
 
 __all__ = ["Job", "Recording", "describe", "starts_in"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from itertools import chain
 from pathlib import Path
@@ -12,29 +11,34 @@ from typing import TYPE_CHECKING, Any
 from siamcli.batch.job import Job, Recording, describe, starts_in
 from siamcli.boxes import Box
 from siamcli.cli import console
-from siamcli.cli.outputs import left_out
-from siamcli.engines.cpu import leave_room
+from siamcli.cli.outputs import check_writable, left_out
 from siamcli.errors import PickError
 from siamcli.frames import Frame
-from siamcli.load import LoadedTracker
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import expected_count, open_source
 from siamcli.media.suffixes import is_video
 from siamcli.tracker.follow import Following, Start, follow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from siamcli.cli.options import TrackerOptions
+    from siamcli.load import LoadedTracker
+    from siamcli.trajectory import TrackPoint
     from siamcli.ui.pick import Ask
     from siamcli.ui.window import LiveWindow
 
 __all__ = ["follow_source"]
 
+SHOWN = 4  # targets beside the bar
+
 
 def follow_source(
-    job: Job, load: Callable[[], LoadedTracker], *, picker: AbstractContextManager[Ask], show: bool
+    job: Job, tracker: TrackerOptions, *, picker: AbstractContextManager[Ask], show: bool
 ) -> dict[str, Any]:
     """Track, write every output, report to people; returns the summary document.
 
-    `picker` is opened for a job without targets, once all else is ready.
+    `picker` is opened for a job without targets; the tracker is loaded meanwhile.
 
     Whatever stops it (a damaged source, Ctrl-C, a full disk), outputs that were begun are finished
     and say that they are incomplete.
@@ -47,9 +51,12 @@ def follow_source(
         first = next(rest)
         clock.lap("open the source and decode its first frame")
         starts = _said(starts_in(job, first), job, first)
-        loaded = load()
+        if starts:
+            loaded = tracker.load()
+        else:
+            starts, loaded = _picked_while_loading(job, first, tracker, picker)
         if any(map(is_video, job.paths)):
-            leave_room(loaded.tracker.engine)
+            _leave_room(loaded)
         clock.lap(f"load {loaded.model} for {loaded.tracker.engine.name}")
         console.tell(f"{loaded.model} on {loaded.tracker.engine.name}")
         recording = Recording(job, describe(frames.info, first, loaded, job.labels))
@@ -57,8 +64,6 @@ def follow_source(
         stack.push(run.report)
         stack.enter_context(recording)
         clock.lap("open the outputs")
-        if not starts:  # nobody draws a box for a run that cannot begin
-            starts = _said([Start(_picked(job, first, picker))], job, first)
         window = stack.enter_context(_live_window(job.source)) if show else None
         run.track(follow(loaded.tracker, chain([first], rest), starts), window)
     clock.lap(f"track {recording.frames} frames and finish the outputs")
@@ -89,7 +94,7 @@ class _Run:
                 points = recording.write(frame, states)
                 self._points += len(points)
                 self._lost += sum(point.state == "lost" for point in points)
-                update(recording.frames, " ".join(f"{p.score:.2f} {p.state}" for p in points[:4]))
+                update(recording.frames, _note(points, header.labels))
                 again = window.show(frame, points, header.labels) if window else None
         recording.check_all_begun()
 
@@ -134,6 +139,31 @@ class _Run:
             "outputs": recording.job.files,
             "complete": True,
         }
+
+
+def _note(points: Sequence[TrackPoint], labels: Sequence[str | None]) -> str:
+    """How the targets of one frame are doing: by name, unless there is one alone without a name."""
+    alone = len(labels) == 1 and labels[0] is None
+    names = ["" if alone else f"{labels[p.target - 1] or f'target {p.target}'} " for p in points[:SHOWN]]
+    found = [f"{name}{p.score:.2f} {p.state}" for name, p in zip(names, points, strict=False)]
+    return ", ".join([*found, *([f"{len(points) - SHOWN} more"] if len(points) > SHOWN else [])])
+
+
+def _leave_room(loaded: LoadedTracker) -> None:
+    from siamcli.engines.cpu import leave_room
+
+    leave_room(loaded.tracker.engine)
+
+
+def _picked_while_loading(
+    job: Job, first: Frame, tracker: TrackerOptions, picker: AbstractContextManager[Ask]
+) -> tuple[list[Start], LoadedTracker]:
+    """What the user draws, and the tracker, which is loaded meanwhile.  Raises PickError."""
+    tracker.check()  # nobody draws a box for a run that cannot begin
+    check_writable(job.files, overwrite=job.overwrite)
+    loaded = tracker.begin_loading()
+    starts = _said([Start(_picked(job, first, picker))], job, first)
+    return starts, loaded()
 
 
 def _picked(job: Job, first: Frame, picker: AbstractContextManager[Ask]) -> Box:

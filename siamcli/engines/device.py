@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from siamcli.engines.kinds import check_device
 from siamcli.errors import DeviceError
 
 __all__ = ["resolve_device"]
@@ -17,11 +18,10 @@ def resolve_device(name: str) -> torch.device:
     `auto` takes a CUDA device, then the CPU; what is named is never replaced by something else.
     Raises DeviceError.
     """
+    check_device(name)
     if name == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdigit())):
-        raise DeviceError(f"unknown device {name!r}", hint="choose auto, cpu, cuda, cuda:N or mps")
     if kind == "cuda":
         return _cuda(name, int(number or 0))
     if kind == "mps" and not torch.backends.mps.is_available():

@@ -102,8 +102,7 @@ def _ffmpeg() -> Iterator[Check]:
 
 def _weights() -> Iterator[Check]:
     from siamcli.checkpoints.read import read_checkpoint
-    from siamcli.checkpoints.store import available
-    from siamcli.load import DEFAULT_MODEL
+    from siamcli.checkpoints.store import DEFAULT_MODEL, available
 
     here = available()
     for name, path in here.items():

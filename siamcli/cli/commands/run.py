@@ -159,7 +159,7 @@ def run(
         drop_lost=drop_lost,
     )
     ask = picker(f"siamtrack: {source}", browser=pick_browser)
-    summary = follow_source(job, tracker.load, picker=ask, show=show)
+    summary = follow_source(job, tracker, picker=ask, show=show)
     if as_json:
         console.result(summary)
     if fail_if_lost and any(summary["lost"].values()):
