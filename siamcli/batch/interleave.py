@@ -16,7 +16,7 @@ from siamcli.cores import available_memory, usable_cores
 from siamcli.errors import InputError, SiamtrackError
 from siamcli.frames import Frame, FrameSource
 from siamcli.media.prefetch import prefetch
-from siamcli.media.sources import open_source
+from siamcli.media.sources import expected_count, open_source
 from siamcli.tracker.follow import Start, States, advance
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
     from siamcli.tracker.tracker import Tracker
 
-__all__ = ["Begun", "Ended", "auto_width", "track_all"]
+__all__ = ["Begun", "Ended", "Moved", "auto_width", "track_all"]
 
 CLIP_BYTES = 500_000_000  # two ffmpeg children and 24 waiting frames of 1920x1080
 
@@ -48,6 +48,14 @@ class Ended:
     error: SiamtrackError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How far the jobs under way are: their frames so far, and how many jobs these make, by parts."""
+
+    frames: int
+    jobs: float
+
+
 def auto_width(on_gpu: bool) -> int:
     """How many clips to keep open: enough to fill the device, what cores and available memory carry."""
     cores = usable_cores()
@@ -55,7 +63,9 @@ def auto_width(on_gpu: bool) -> int:
     return max(1, min(wanted, 32, available_memory() // 2 // CLIP_BYTES))
 
 
-def track_all(loaded: LoadedTracker, jobs: Iterable[Job | None], width: int) -> Iterator[Begun | Ended]:
+def track_all(
+    loaded: LoadedTracker, jobs: Iterable[Job | None], width: int
+) -> Iterator[Begun | Moved | Ended]:
     """Track every job, at most `width` at a time; a job that fails does not disturb the others.
 
     `jobs` is asked for the next one when there is room; None means that there is none at the moment.
@@ -71,6 +81,7 @@ def track_all(loaded: LoadedTracker, jobs: Iterable[Job | None], width: int) -> 
             if floor.empty:
                 return
             yield from floor.tick()
+            yield floor.moved()
 
 
 @dataclass(eq=False)
@@ -90,6 +101,12 @@ class _Lane:
     def ready(self) -> bool:
         """True when the next frame needs no waiting."""
         return self.source.ready or not self.recording.frames
+
+    @property
+    def share(self) -> float:
+        """The part of the clip that is tracked, from 0 to 1; 0 where its length is not known."""
+        count = expected_count(self.source.info, self.job.cut)
+        return min(self.recording.frames / count, 1) if count else 0
 
     def end(self, error: BaseException | None) -> None:
         """Finish the outputs, as complete or not; raises what then goes wrong, else `error`."""
@@ -159,6 +176,11 @@ class _Floor:
         for closed in [future for future in self._closing if future.done()]:
             over.append(_ended(self._closing.pop(closed), closed.exception()))
         return over
+
+    def moved(self) -> Moved:
+        """How far the lanes are, those included that only finish their outputs."""
+        lanes = [*self._lanes, *self._closing.values()]
+        return Moved(sum(lane.recording.frames for lane in lanes), sum(lane.share for lane in lanes))
 
     def _step(self, lanes: Sequence[_Lane]) -> None:
         fed: list[tuple[_Lane, Frame]] = []

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from siamcli.batch.interleave import Begun, Ended
+from siamcli.batch.interleave import Begun, Ended, Moved
 from siamcli.batch.job import Job
 from siamcli.batch.plan import Task, begun, decide, ended, refused
 from siamcli.batch.status import Entry, StatusFile
 
 __all__ = ["Policy", "Result", "TrackAll", "run_batch"]
 
-TrackAll = Callable[[Iterator[Job]], Iterator[Begun | Ended]]
+TrackAll = Callable[[Iterator[Job]], Iterator[Begun | Moved | Ended]]
 """Where clips are tracked: in this process, or on a cluster."""
 
 
@@ -37,15 +37,19 @@ class Result:
 
 def run_batch(
     tasks: Iterable[Task], track: TrackAll, status: StatusFile, folder: Path, policy: Policy
-) -> Iterator[Result]:
-    """Track what is not finished; yields every clip once, when its line in the status file is written."""
+) -> Iterator[Result | Moved]:
+    """Track what is not finished; yields every clip once, when its line in the status file is written, and
+    between them how far those under way are.
+    """
     batch = _Batch(status, folder, policy)
     for event in track(batch.jobs(tasks)):
         if isinstance(event, Begun):
             batch.begin(event.job)
-        else:
+        elif isinstance(event, Ended):
             batch.end(event)
         yield from batch.results()
+        if isinstance(event, Moved):
+            yield event
     yield from batch.results()
 
 

@@ -72,7 +72,6 @@ class TrackerOptions:
     def check(self) -> None:
         """Raise now what can be known without torch and without the weights themselves."""
         from siamcli.checkpoints.header import read_header
-        from siamcli.checkpoints.params import read_overrides
         from siamcli.engines.kinds import ENGINES, check_device, check_name
 
         check_name("engine", self.engine, ENGINES)
@@ -80,8 +79,13 @@ class TrackerOptions:
         file = self.file()
         if file.suffix == ".safetensors":
             read_header(file)
-        if self.params is not None:
-            read_overrides(self.params)
+        self.overrides()
+
+    def overrides(self) -> dict[str, Any]:
+        """The tracker parameters that --params replaces; raises WeightsError."""
+        from siamcli.checkpoints.params import read_overrides
+
+        return {} if self.params is None else read_overrides(self.params)
 
     def load(self) -> LoadedTracker:
         """The tracker itself, and a word where it takes long; raises what `file` and `load_tracker` raise."""
