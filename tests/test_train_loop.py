@@ -297,7 +297,7 @@ def test_fine_tuning_starts_from_weights_that_fit(tmp_path: Path) -> None:
     write_native(base, first)
     done = subprocess.run(command(config, "--from", str(first)), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "step 1 of 1 track: total" in done.stderr  # no terminal: a plain line
+    assert "track: 1 of 1 steps, total" in done.stderr
     config.write_text(config.read_text().replace("steps = 1", "steps = 2"))
     run(config, resume=True)
     tuned = read_native(tmp_path / "out" / "siamrpnpp-r18.safetensors")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
     from siamcli.tracker.tracker import Tracker
 
-__all__ = ["Begun", "Ended", "Moved", "auto_width", "track_all"]
+__all__ = ["Begun", "Ended", "Events", "Moved", "auto_width", "track_all"]
 
 CLIP_BYTES = 500_000_000  # two ffmpeg children and 24 waiting frames of 1920x1080
 
@@ -63,9 +63,11 @@ def auto_width(on_gpu: bool) -> int:
     return max(1, min(wanted, 32, available_memory() // 2 // CLIP_BYTES))
 
 
-def track_all(
-    loaded: LoadedTracker, jobs: Iterable[Job | None], width: int
-) -> Iterator[Begun | Moved | Ended]:
+Events = Generator[Begun | Moved | Ended, None, None]
+"""What tracking says while it goes on; closed early, it finishes the clips under way as incomplete."""
+
+
+def track_all(loaded: LoadedTracker, jobs: Iterable[Job | None], width: int) -> Events:
     """Track every job, at most `width` at a time; a job that fails does not disturb the others.
 
     `jobs` is asked for the next one when there is room; None means that there is none at the moment.

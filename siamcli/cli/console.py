@@ -41,6 +41,7 @@ __all__ = [
     "debugging",
     "error",
     "guard_streams",
+    "hush",
     "listing",
     "patience",
     "progress",
@@ -139,6 +140,11 @@ def debugging() -> bool:
 def verbose() -> bool:
     """True when the user asked to hear more."""
     return bool(_level["verbose"] or _level["debug"])
+
+
+def hush() -> None:
+    """From now on as under --quiet."""
+    _level["quiet"] = 1
 
 
 def say(message: str, style: str = "") -> None:

@@ -33,7 +33,8 @@ def _cuda(name: str, index: int) -> torch.device:
     if torch.version.cuda is None and torch.version.hip is None:
         raise DeviceError(
             f"device {name!r}: this PyTorch was built for the CPU only",
-            hint="install a CUDA build of PyTorch (see the README), or choose --device cpu",
+            hint="pip uninstall torch, then pip install torch (on Linux that is a build with CUDA);"
+            " or choose --device cpu",
         )
     if not torch.cuda.is_available():
         raise DeviceError(f"device {name!r}: no working CUDA GPU or driver", hint=_HINT)

@@ -21,6 +21,7 @@ from siamcli.engines.eager import split_templates
 from siamcli.engines.fold import fold
 from siamcli.engines.graphs import SearchGraph, TemplateGraph, as_template, kernel_names
 from siamcli.errors import DeviceError
+from siamcli.extras import install_extra
 from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN, Template
 from siamcli.model.spec import TrackerParams
@@ -173,5 +174,5 @@ def _import(name: str) -> Any:  # noqa: ANN401 - a module that may be absent
     except ImportError as error:
         raise DeviceError(
             f"engine 'openvino' needs {name}, which is not installed",
-            hint="pip install 'siamtrack[openvino]', or choose --engine cpu",
+            hint=f"{install_extra('openvino')}, or choose --engine cpu",
         ) from error

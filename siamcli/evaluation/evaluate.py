@@ -19,6 +19,7 @@ from siamcli.evaluation.catalog import DatasetSpec
 from siamcli.evaluation.protocols import Follower, read_frames, repeat_supervised, run_once
 from siamcli.evaluation.results import write_runs, write_track
 from siamcli.evaluation.sequence import Dataset, Sequence
+from siamcli.frames import Frame
 from siamcli.parts import reporting
 
 __all__ = ["Done", "evaluate", "finished", "kept"]
@@ -26,6 +27,9 @@ __all__ = ["Done", "evaluate", "finished", "kept"]
 LOG = "run.jsonl"
 Make = Callable[[], Follower[Any]]
 """Makes the tracker, once per process.  Hashable and picklable: a frozen dataclass with `__call__`."""
+
+Watch = Callable[[str, int], None]
+"""Is told the sequence and how many of its frames are tracked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +52,14 @@ def evaluate(
     *,
     jobs: int = 1,
     repetitions: int = 15,
+    watch: Watch = lambda sequence, frame: None,
 ) -> Iterator[Done]:
     """Run what is not finished yet, one record per sequence, the finished ones first.
 
     `identity` names everything that decides the boxes: weights hash, parameters, engine, version.  A
     sequence counts as finished when the log holds its key (identity, protocol and truth) and its files
-    still are what was written then.  `jobs` processes share the sequences.
+    still are what was written then.  `jobs` processes share the sequences; `watch` is told of every
+    frame where there is but one.
     Raises DatasetError, InputError, DeviceError, OutputError; what was finished before stays.
     """
     before = kept(dataset, folder, identity, repetitions=repetitions)
@@ -65,7 +71,8 @@ def evaluate(
     ]
     with reporting(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    for done in map(_run, waiting) if jobs == 1 else _in_parallel(waiting, jobs):
+    alone = (_run(task, watch) for task in waiting)
+    for done in alone if jobs == 1 else _in_parallel(waiting, jobs):
         record = {k: v for k, v in asdict(done).items() if k != "resumed"}
         with reporting(folder / LOG), (folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps({**record, "identity": dict(identity)}) + "\n")
@@ -115,16 +122,21 @@ def _made(make: Make) -> Follower[Any]:
     return make()
 
 
-def _run(task: _Task) -> Done:
+def _run(task: _Task, watch: Watch = lambda sequence, frame: None) -> Done:
+    def read(sequence: Sequence) -> Iterator[Frame]:
+        for number, frame in enumerate(read_frames(sequence)):
+            watch(sequence.name, number)
+            yield frame
+
     tracker, sequence = _made(task.make), task.sequence
     if not sequence.box(0).valid:
         raise DatasetError(f"{sequence.name}: no target in the first frame: {tuple(sequence.box(0))}")
     if task.spec.protocol == "supervised":
-        runs = repeat_supervised(tracker, sequence, task.repetitions)
+        runs = repeat_supervised(tracker, sequence, task.repetitions, read)
         files = write_runs(task.folder, task.spec, sequence.name, runs)
         seconds = sum(float(track.seconds.sum()) for _, track in runs if track.seconds is not None)
     else:
-        track = run_once(tracker, read_frames(sequence), sequence.box(0))
+        track = run_once(tracker, read(sequence), sequence.box(0))
         files = write_track(task.folder, task.spec, sequence.name, track)
         seconds = 0.0 if track.seconds is None else float(track.seconds.sum())
     hashes = {file.relative_to(task.folder).as_posix(): _sha256(file) for file in files}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from siamcli.media.folders import ImageSequence
 from siamcli.media.sources import open_source
 from siamcli.times import Cut, TimePoint
 
-__all__ = ["Follower", "State", "read_frames", "repeat_supervised", "run_once", "run_supervised"]
+__all__ = ["Follower", "Read", "State", "read_frames", "repeat_supervised", "run_once", "run_supervised"]
 
 
 class State(Protocol):
@@ -60,6 +60,10 @@ def read_frames(sequence: Sequence) -> Iterator[Frame]:
             count += 1
     if count != len(sequence):
         raise DatasetError(f"{sequence.name}: {count} frames in {sequence.video}, {len(sequence)} annotated")
+
+
+Read = Callable[[Sequence], Iterator[Frame]]
+"""`read_frames`, or something that looks on while it reads."""
 
 
 def run_once(tracker: Follower[S], frames: Iterable[Frame], box: Box) -> Track:
@@ -115,12 +119,12 @@ def run_supervised(
 
 
 def repeat_supervised(
-    tracker: Follower[S], sequence: Sequence, repetitions: int = 15
+    tracker: Follower[S], sequence: Sequence, repetitions: int = 15, read: Read = read_frames
 ) -> list[tuple[VotRun, Track]]:
     """Up to `repetitions` reset-based runs; ends early when the first three are identical."""
     runs: list[tuple[VotRun, Track]] = []
     for _ in range(repetitions):
-        runs.append(run_supervised(tracker, read_frames(sequence), sequence))
+        runs.append(run_supervised(tracker, read(sequence), sequence))
         if len(runs) == 3 and all(_same(runs[0][0], run) for run, _ in runs[1:]):
             break
     return runs

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -21,10 +23,10 @@ from siamcli.media.suffixes import OUTPUT_SUFFIXES
 from siamcli.targets import BoxFormat, parse_target
 
 if TYPE_CHECKING:
-    from siamcli.batch.interleave import Begun, Ended, Moved
+    from siamcli.batch.interleave import Events
     from siamcli.batch.job import Job
     from siamcli.batch.manifest import Boxes
-    from siamcli.batch.run import Result, TrackAll
+    from siamcli.batch.run import Results, TrackAll
 
 __all__ = ["batch", "merge"]
 
@@ -114,7 +116,7 @@ def batch(
     for line in [*manifest.repeated, *(f"{name} is named more than once" for name in again)]:
         console.say(f"{line}: used once", style="yellow")
     targets = Boxes(manifest, for_all, box_format)
-    _require_a_box(targets, [clip.source for clip in found])
+    _require_a_box(targets, [clip.source for clip in found], named)
     tracker.check()
     ids = [source_name(clip.source).relative_to(output_dir) for clip in found]
     # torch and the weights are loaded when there is something to track
@@ -127,17 +129,17 @@ def batch(
         _report(run_batch(tasks, track, status, output_dir, policy), ours, status.path, as_json=as_json)
 
 
-def _require_a_box(boxes: Boxes, clips: Sequence[str]) -> None:
+def _require_a_box(boxes: Boxes, clips: Sequence[str], named: Sequence[str]) -> None:
     """Raises typer.BadParameter when no clip has a box: that is said once, and no clip is called failed."""
     if clips and not any(map(boxes.has, clips)):
         which = f"none of {len(clips)} clips has a box" if len(clips) > 1 else f"{clips[0]} has no box"
         raise typer.BadParameter(
-            f"where are the targets? {which}: draw them with `siamtrack pick CLIPS -o boxes.csv`"
-            " and give --boxes boxes.csv, or give --box x,y,w,h for all clips"
+            f"where are the targets? {which}: draw them with `siamtrack pick {shlex.join(named)}"
+            " -o boxes.csv` and give --boxes boxes.csv, or give --box x,y,w,h for all clips"
         )
 
 
-def _here(tracker: TrackerOptions, jobs: str, waiting: Iterator[Job]) -> Iterator[Begun | Moved | Ended]:
+def _here(tracker: TrackerOptions, jobs: str, waiting: Iterator[Job]) -> Events:
     """Tracking in this process."""
     first = next(waiting, None)
     if first is None:
@@ -202,13 +204,15 @@ def _named(clips: Iterable[str] | None, from_file: Path | None) -> list[str]:
     return named
 
 
-def _report(results: Iterable[Result | Moved], total: int, status: Path, *, as_json: bool) -> None:
+def _report(results: Results, total: int, status: Path, *, as_json: bool) -> None:
     """Count and show results as they come.  Raises PartialError when clips failed."""
+    from siamcli.batch.interleave import Moved
+
     began = time.perf_counter()
     count = {"done": 0, "skipped": 0, "failed": 0, "failed before": 0}
     frames = number = 0
     failures: list[tuple[str, str]] = []
-    with console.progress("batch", total, "clips", passing="frames") as update:
+    with closing(results), console.progress("batch", total, "clips", passing="frames") as update:
         for result in results:
             note = f"{len(failures)} failed" if failures else ""
             if isinstance(result, Moved):

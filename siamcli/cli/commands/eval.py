@@ -100,7 +100,13 @@ def run_dataset(
     frames = 0
     total = sum(len(s) for s in dataset.sequences if s.name not in before)
     with console.progress(dataset.spec.title, total) as update:
-        for done in evaluate(dataset, make, folder, facts, jobs=make.jobs, repetitions=repetitions):
+
+        def watch(sequence: str, frame: int) -> None:
+            update(frames + frame, sequence)
+
+        for done in evaluate(
+            dataset, make, folder, facts, jobs=make.jobs, repetitions=repetitions, watch=watch
+        ):
             if done.resumed:
                 continue
             frames += done.frames

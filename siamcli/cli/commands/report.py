@@ -10,6 +10,7 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.commands.eval import TableFormat
 from siamcli.errors import InputError
+from siamcli.extras import install_extra
 
 __all__ = ["Per", "report"]
 
@@ -52,7 +53,7 @@ def report(
         try:
             from siamcli.evaluation.plots import draw
         except ModuleNotFoundError:
-            raise InputError("plots need matplotlib", hint='pip install "siamtrack[plots]"') from None
+            raise InputError("plots need matplotlib", hint=install_extra("plots")) from None
 
         for file in draw(scores, plots):
             console.say(f"wrote {file}")

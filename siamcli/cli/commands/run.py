@@ -172,7 +172,7 @@ def _refuse_videos(source: str) -> None:
     if not source or not Path(source).is_dir():
         return
     from siamcli.batch.clips import find_clips
-    from siamcli.media.folders import is_image
+    from siamcli.media.kinds import is_image
 
     videos = [clip.source for clip in find_clips([source], recursive=False)[0] if clip.source != source]
     if videos and not any(map(is_image, Path(source).iterdir())):
