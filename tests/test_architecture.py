@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 # who imports whom; every name on the right stands above on the left, so there are no cycles
 MAY_IMPORT = {
     "errors": "",
+    "extras": "",
     "version": "",
     "toml": "",
     "cores": "",
@@ -26,7 +27,7 @@ MAY_IMPORT = {
     "trajectory": "boxes frames",
     "model": "ranges",
     "tracker": "errors boxes frames times trajectory model",
-    "engines": "errors toml cores parts frames model tracker",
+    "engines": "errors extras toml cores parts frames model tracker",
     "checkpoints": "errors toml parts model",
     "drawing": "boxes frames trajectory",
     "media": "errors cores parts boxes frames times trajectory drawing",
@@ -34,12 +35,12 @@ MAY_IMPORT = {
     "evaluation": "errors toml parts boxes frames times media",
     "convert": "errors parts boxes trajectory media evaluation",
     "train": "errors toml cores parts boxes frames ranges model checkpoints evaluation",
-    "batch": "errors version cores parts frames times targets trajectory tracker media load",
-    "bench": "errors version cores parts boxes frames times trajectory model tracker engines"
+    "batch": "errors extras version cores parts frames times targets trajectory tracker media load",
+    "bench": "errors extras version cores parts boxes frames times trajectory model tracker engines"
     " drawing media evaluation",
     "__init__": "version boxes frames tracker media load",
     "ui": "errors parts boxes frames trajectory drawing media batch",
-    "cli": "errors version toml cores parts boxes frames times targets model tracker engines"
+    "cli": "errors extras version toml cores parts boxes frames times targets model tracker engines"
     " checkpoints media load evaluation convert train batch bench ui",
     "__main__": "cli",
 }

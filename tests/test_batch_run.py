@@ -11,12 +11,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from conftest import DEMO
+from conftest import DEMO, wait_until
 
 import siamcli.load
 from siamcli.batch.interleave import Ended, auto_width, track_all
@@ -284,22 +283,21 @@ def test_refusals(batch, arguments, code, says):
 def wait_for_states(tmp_path, wanted, process):
     """Wait until `wanted` clips are done."""
     path = tmp_path / "tracked/batch.jsonl"
-    for _ in range(1200):
-        done = path.exists() and sum(e.state == "done" for e in read_status(path))
-        if done >= wanted:
-            return
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.05)
-    raise TimeoutError
+    wait_until(lambda: path.exists() and sum(e.state == "done" for e in read_status(path)) >= wanted, process)
 
 
 def test_a_killed_batch_goes_on_where_it_was(start_siamtrack, batch, clips, weights, tmp_path):
     """kill -9 in the middle: nothing finished is done again, nothing is missing, nothing is half."""
-    folder = clips(*(f"{n}.mp4" for n in range(5)))
-    process = start_siamtrack("batch", folder, "--weights", weights, "-f", "json", "--box", BOX, "-j", 2)
+    folder, pipe = clips(*(f"{n}.mp4" for n in range(4))), tmp_path / "clips" / "4.mp4"
+    os.mkfifo(pipe)  # its clip never ends
+    named = (folder, pipe, "--weights", weights, "-f", "json", "--box", BOX, "-j", 2)
+    process = start_siamtrack("batch", *named)
     wait_for_states(tmp_path, 2, process)
     process.send_signal(signal.SIGKILL)
+    os.close(os.open(pipe, os.O_RDWR))  # lets go what reads it
     process.communicate()
+    pipe.unlink()
+    clips("4.mp4")
     kept = {clip for clip, state in states().items() if state == "done"}
     times = {clip: (tmp_path / f"tracked/{clip}.tracked.json").stat().st_mtime_ns for clip in kept}
     assert 2 <= len(kept) < 5
@@ -318,11 +316,9 @@ def test_an_interrupted_batch_ends_in_order(start_siamtrack, batch, clips, weigh
     process = start_siamtrack("batch", folder, "--weights", weights, "-f", "json", "--box", BOX, "-j", 2)
     wait_for_states(tmp_path, 1, process)
     growing = tmp_path / "tracked/long.tracked.json.siamtrack.part"
-    while not growing.exists() or '"frame"' not in growing.read_text():
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.02)
+    wait_until(lambda: growing.exists() and '"frame"' in growing.read_text(), process)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert process.returncode == 130 and b"Traceback" not in err, err
     assert states() == {"a": "done", "long": "started"}
     assert read_trajectory(tmp_path / "tracked/long.tracked.json").complete is False
@@ -337,7 +333,7 @@ def test_a_full_disk_fails_that_clip_alone(start_siamtrack, batch, clips, weight
     process = start_siamtrack(
         *arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
     )
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert process.returncode == 7 and b"a.mp4" in err and b"File too large" in err, err
     assert states() == {"a": "failed", "b": "done"}
     assert not Path("tracked/a.tracked.json").exists()
