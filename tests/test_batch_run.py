@@ -338,3 +338,68 @@ def test_a_full_disk_fails_that_clip_alone(start_siamtrack, batch, clips, weight
     assert states() == {"a": "failed", "b": "done"}
     assert not Path("tracked/a.tracked.json").exists()
     assert batch(folder, "--retry-failed").code == 0
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+def test_numbers_do_not_depend_on_what_else_is_open(load_once, weights, clips, tmp_path, engine):
+    """One clip, box and weights: the same bytes with one clip open or three, one target or several."""
+    folder = clips("a.mp4", "b.mp4", "c.mp4")
+    loaded = load_once(weights, device="cpu", engine=engine, params=None)
+    boxes = {"a": (BOX, "300,100,50,60"), "b": ("300,100,50,60",), "c": (BOX,)}
+
+    def tracked(name: str, width: int) -> dict[str, list[str]]:
+        """Clip -> the lines of its trajectory."""
+        jobs = [
+            Job(
+                str(folder / f"{clip}.mp4"),
+                tuple(map(parse_target, some)),
+                (str(tmp_path / name / clip) + ".csv",),
+            )
+            for clip, some in boxes.items()
+        ]
+        events = list(track_all(loaded, jobs, width))
+        assert [event.error for event in events if isinstance(event, Ended)] == [None] * 3
+        return {clip: (tmp_path / name / f"{clip}.csv").read_text().splitlines() for clip in boxes}
+
+    alone, together = tracked("alone", 1), tracked("together", 3)
+    assert alone == together
+    assert len(alone["c"]) == 1 + FRAMES
+    assert [line for line in alone["a"] if line in alone["c"]] == alone["c"]  # header and first target
+
+
+def test_nothing_left_to_do_loads_nothing(batch, clips, weights, tmp_path):
+    folder = clips("a.mp4")
+    assert batch(folder).code == 0
+    command = ["siamtrack", "batch", "--weights", weights, "-f", "json", "--box", BOX, folder, "--json"]
+    code = (
+        f"import sys; sys.argv = {[str(word) for word in command]!r}\n"
+        "from siamcli.cli.app import main\n"
+        "main()\n"
+        "print('torch' in sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert json.loads(done.stdout)["skipped"] == 1
+    assert done.stderr.splitlines()[-1] == "False", done.stderr
+
+
+def test_no_box_at_all_is_said_once(siamtrack, clips, weights, tmp_path):
+    folder = clips("a.mp4", "b.mp4")
+    done = siamtrack("batch", "clips", "--weights", weights)
+    assert done.code == 2 and not (tmp_path / "tracked").exists()
+    said = " ".join(done.err.replace("│", " ").split())
+    assert said.count("has a box") == 1 and "none of 2 clips has a box" in said
+    assert "siamtrack pick clips -o boxes.csv" in said and "--boxes boxes.csv" in said
+    (folder / "b.mp4.box").write_text(BOX)
+    done = siamtrack("batch", "clips", "--weights", weights, "-f", "json")
+    assert done.code == 7 and states() == {"a": "failed", "b": "done"}
+    assert "run the same command again" in done.err and "with --retry-failed" in done.err
+
+
+def test_params_that_change_make_clips_outdated(batch, clips, tmp_path):
+    folder = clips("a.mp4")
+    (tmp_path / "p.toml").write_text("penalty_k = 0.1\n")
+    assert summary(batch(folder, "--json")) == (1, 0, 0, 0)
+    assert summary(batch(folder, "--json", "--params", "p.toml")) == (1, 0, 0, 0)
+    assert summary(batch(folder, "--json", "--params", "p.toml")) == (0, 1, 0, 0)
+    (tmp_path / "p.toml").write_text("penalty_k = 0.2\n")
+    assert summary(batch(folder, "--json", "--params", "p.toml")) == (1, 0, 0, 0)
