@@ -351,9 +351,9 @@ def test_numbers_do_not_depend_on_what_else_is_open(load_once, weights, clips, t
         """Clip -> the lines of its trajectory."""
         jobs = [
             Job(
-                str(folder / f"{clip}.mp4"),
-                tuple(map(parse_target, some)),
-                (str(tmp_path / name / clip) + ".csv",),
+                source=str(folder / f"{clip}.mp4"),
+                targets=tuple(map(parse_target, some)),
+                paths=(str(tmp_path / name / f"{clip}.csv"),),
             )
             for clip, some in boxes.items()
         ]
