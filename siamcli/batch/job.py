@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
     from siamcli.tracker.tracker import TrackerState
 
-__all__ = ["Job", "Recording", "describe", "starts_in"]
+__all__ = ["Job", "Recording", "describe", "describe_points", "starts_in"]
+
+SHOWN = 4  # targets of a frame that are described
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,17 @@ def describe(
         params=asdict(loaded.tracker.engine.params),
         labels=labels,
     )
+
+
+def describe_points(points: Sequence[TrackPoint], labels: Sequence[str | None]) -> str:
+    """How the targets of one frame are doing: by name, unless there is one alone without a name."""
+    alone = len(labels) == 1 and labels[0] is None
+    found = [
+        ("" if alone else f"{labels[point.target - 1] or f'target {point.target}'} ")
+        + f"{point.score:.2f} {point.state}"
+        for point in points[:SHOWN]
+    ]
+    return ", ".join([*found, *([f"{len(points) - SHOWN} more"] if len(points) > SHOWN else [])])
 
 
 class Recording:

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from siamcli.batch.job import Job, Recording, describe, starts_in
+from siamcli.batch.job import Job, Recording, describe, describe_points, starts_in
 from siamcli.boxes import Box
 from siamcli.cli import console
 from siamcli.cli.outputs import check_writable, left_out
@@ -20,17 +20,12 @@ from siamcli.media.suffixes import is_video
 from siamcli.tracker.follow import Following, Start, follow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from siamcli.cli.options import TrackerOptions
     from siamcli.load import LoadedTracker
-    from siamcli.trajectory import TrackPoint
     from siamcli.ui.pick import Ask
     from siamcli.ui.window import LiveWindow
 
 __all__ = ["follow_source"]
-
-SHOWN = 4  # targets beside the bar
 
 
 def follow_source(
@@ -94,7 +89,7 @@ class _Run:
                 points = recording.write(frame, states)
                 self._points += len(points)
                 self._lost += sum(point.state == "lost" for point in points)
-                update(recording.frames, _note(points, header.labels))
+                update(recording.frames, describe_points(points, header.labels))
                 again = window.show(frame, points, header.labels) if window else None
         recording.check_all_begun()
 
@@ -139,14 +134,6 @@ class _Run:
             "outputs": recording.job.files,
             "complete": True,
         }
-
-
-def _note(points: Sequence[TrackPoint], labels: Sequence[str | None]) -> str:
-    """How the targets of one frame are doing: by name, unless there is one alone without a name."""
-    alone = len(labels) == 1 and labels[0] is None
-    names = ["" if alone else f"{labels[p.target - 1] or f'target {p.target}'} " for p in points[:SHOWN]]
-    found = [f"{name}{p.score:.2f} {p.state}" for name, p in zip(names, points, strict=False)]
-    return ", ".join([*found, *([f"{len(points) - SHOWN} more"] if len(points) > SHOWN else [])])
 
 
 def _leave_room(loaded: LoadedTracker) -> None:
