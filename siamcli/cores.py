@@ -1,4 +1,4 @@
-"""The processor cores: how many this process may use at once, and who goes first on them."""
+"""What this process may use of the machine: cores and memory, and who goes first on the cores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["give_way", "usable_cores"]
+import psutil
+
+__all__ = ["available_memory", "give_way", "usable_cores"]
+
+CGROUP = Path("/sys/fs/cgroup")
 
 
 def usable_cores() -> int:
@@ -18,11 +22,31 @@ def usable_cores() -> int:
 
 def _quota() -> int | None:
     """Cores that the control group allows, or None."""
-    limit = Path("/sys/fs/cgroup/cpu.max")
+    limit = CGROUP / "cpu.max"
     if not limit.is_file():
         return None
     share, period = limit.read_text().split()
     return None if share == "max" else max(1, int(share) // int(period))
+
+
+def available_memory() -> int:
+    """Bytes that this process can still get without swapping; the page cache counts as available."""
+    available = int(psutil.virtual_memory().available)
+    allowed = _memory_left()
+    return available if allowed is None else min(available, allowed)
+
+
+def _memory_left() -> int | None:
+    """Bytes that the control group still allows, or None."""
+    try:
+        limit = (CGROUP / "memory.max").read_text().strip()
+        if limit == "max":
+            return None
+        used = int((CGROUP / "memory.current").read_text())
+        stat = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+    except OSError:  # no control group, or an older kind
+        return None
+    return max(0, int(limit) - used + int(stat.get("inactive_file", 0)))
 
 
 def give_way(process: int = 0) -> None:

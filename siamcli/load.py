@@ -10,14 +10,12 @@ import torch
 from siamcli.checkpoints.native import Checkpoint
 from siamcli.checkpoints.params import read_params
 from siamcli.checkpoints.read import read_checkpoint
-from siamcli.checkpoints.store import cache_folder, find
+from siamcli.checkpoints.store import DEFAULT_MODEL, cache_folder, find
 from siamcli.engines.select import make_engine
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.tracker.tracker import Tracker
 
-__all__ = ["DEFAULT_MODEL", "LoadedTracker", "build_model", "engine_cache", "load_tracker"]
-
-DEFAULT_MODEL = "siamrpnpp-r18"
+__all__ = ["LoadedTracker", "build_model", "engine_cache", "load_tracker"]
 
 
 @dataclass(frozen=True, slots=True)

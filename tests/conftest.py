@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +73,13 @@ def siamtrack(monkeypatch, capfd, tmp_path):
         return Done(code, out, err)
 
     return run
+
+
+def wait_until(condition, process):
+    """Wait for something that `process` does, however long it takes; it must not end before."""
+    while not condition():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "errors": "",
     "version": "",
     "schema": "",
+    "extras": "",
     "cores": "",
     "parts": "errors",
     "boxes": "",
@@ -26,7 +27,7 @@ MAY_IMPORT = {
     "trajectory": "boxes frames",
     "model": "schema",
     "tracker": "errors boxes frames times trajectory model",
-    "engines": "errors schema cores parts frames model tracker",
+    "engines": "errors schema extras cores parts frames model tracker",
     "checkpoints": "errors schema parts model",
     "load": "model tracker engines checkpoints",
     "drawing": "boxes frames trajectory",
@@ -35,13 +36,13 @@ MAY_IMPORT = {
     "evaluation": "errors schema parts boxes frames tables times media",
     "convert": "errors parts boxes trajectory media evaluation",
     "train": "errors schema cores parts boxes frames model checkpoints evaluation",
-    "batch": "errors version schema cores parts frames times targets load media session",
-    "bench": "errors version cores parts boxes frames times targets trajectory model tracker"
+    "batch": "errors version schema extras cores parts frames times targets load media session",
+    "bench": "errors version extras cores parts boxes frames times targets trajectory model tracker"
     " engines load drawing media session evaluation",
     "__init__": "version boxes frames tracker load media",
     "ui": "errors parts boxes frames trajectory drawing media batch",
-    "cli": "errors version schema cores parts boxes frames tables times targets model tracker"
-    " engines checkpoints load media session evaluation convert train batch bench ui",
+    "cli": "errors version schema extras cores parts boxes frames tables times targets model"
+    " tracker engines checkpoints load media session evaluation convert train batch bench ui",
     "__main__": "cli",
 }
 ONLY_IN = {

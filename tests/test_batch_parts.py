@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siamcli.batch.clips import Clip, Shard, find_clips, output_names, read_names
+from siamcli.batch.interleave import auto_width
 from siamcli.batch.manifest import Boxes, read_manifest
 from siamcli.batch.status import Entry, StatusFile, latest, merge, read_status
+from siamcli.cores import available_memory
 from siamcli.errors import InputError, OutputError
 from siamcli.targets import parse_target
 from siamcli.times import TimePoint
@@ -262,3 +265,36 @@ def test_merging(tmp_path):
     for target in (tmp_path / "x.jsonl", tmp_path / "in" / "x.jsonl"):
         with pytest.raises(InputError, match=r"3\.jsonl is no status file"):
             merge([tmp_path / "3.jsonl"], target, overwrite=False)
+
+
+@pytest.mark.parametrize(
+    ("available", "cores", "on_gpu", "width"),
+    [
+        (8_000_000_000, 4, False, 5),
+        (8_000_000_000, 4, True, 8),
+        (2_500_000_000, 4, False, 2),
+        (100_000_000, 4, False, 1),
+    ],
+)
+def test_width_by_cores_and_available_memory(monkeypatch, available, cores, on_gpu, width):
+    """What the page cache holds is available, however little is free."""
+    memory = SimpleNamespace(available=available, free=50_000_000, total=16_000_000_000)
+    monkeypatch.setattr("siamcli.cores.psutil.virtual_memory", lambda: memory)
+    monkeypatch.setattr("siamcli.cores.CGROUP", Path("/nowhere"))
+    monkeypatch.setattr("siamcli.batch.interleave.usable_cores", lambda: cores)
+    assert auto_width(on_gpu) == width
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [("max", 8_000_000_000), ("3000000000", 2_500_000_000), ("900000000", 400_000_000)]
+)
+def test_a_control_group_limits_memory(monkeypatch, tmp_path, limit, expected):
+    """Its page cache is given back before anything is refused."""
+    monkeypatch.setattr(
+        "siamcli.cores.psutil.virtual_memory", lambda: SimpleNamespace(available=8_000_000_000)
+    )
+    monkeypatch.setattr("siamcli.cores.CGROUP", tmp_path)
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    (tmp_path / "memory.current").write_text("800000000\n")
+    (tmp_path / "memory.stat").write_text("anon 500000000\nfile 300000000\ninactive_file 300000000\n")
+    assert available_memory() == expected

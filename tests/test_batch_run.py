@@ -11,12 +11,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from conftest import DEMO
+from conftest import DEMO, wait_until
 
 import siamcli.load
 from siamcli.batch.interleave import Ended, auto_width, track_all
@@ -284,22 +283,21 @@ def test_refusals(batch, arguments, code, says):
 def wait_for_states(tmp_path, wanted, process):
     """Wait until `wanted` clips are done."""
     path = tmp_path / "tracked/batch.jsonl"
-    for _ in range(1200):
-        done = path.exists() and sum(e.state == "done" for e in read_status(path))
-        if done >= wanted:
-            return
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.05)
-    raise TimeoutError
+    wait_until(lambda: path.exists() and sum(e.state == "done" for e in read_status(path)) >= wanted, process)
 
 
 def test_a_killed_batch_goes_on_where_it_was(start_siamtrack, batch, clips, weights, tmp_path):
     """kill -9 in the middle: nothing finished is done again, nothing is missing, nothing is half."""
-    folder = clips(*(f"{n}.mp4" for n in range(5)))
-    process = start_siamtrack("batch", folder, "--weights", weights, "-f", "json", "--box", BOX, "-j", 2)
+    folder, pipe = clips(*(f"{n}.mp4" for n in range(4))), tmp_path / "clips" / "4.mp4"
+    os.mkfifo(pipe)  # its clip never ends
+    named = (folder, pipe, "--weights", weights, "-f", "json", "--box", BOX, "-j", 2)
+    process = start_siamtrack("batch", *named)
     wait_for_states(tmp_path, 2, process)
     process.send_signal(signal.SIGKILL)
+    os.close(os.open(pipe, os.O_RDWR))  # lets go what reads it
     process.communicate()
+    pipe.unlink()
+    clips("4.mp4")
     kept = {clip for clip, state in states().items() if state == "done"}
     times = {clip: (tmp_path / f"tracked/{clip}.tracked.json").stat().st_mtime_ns for clip in kept}
     assert 2 <= len(kept) < 5
@@ -318,11 +316,9 @@ def test_an_interrupted_batch_ends_in_order(start_siamtrack, batch, clips, weigh
     process = start_siamtrack("batch", folder, "--weights", weights, "-f", "json", "--box", BOX, "-j", 2)
     wait_for_states(tmp_path, 1, process)
     growing = tmp_path / "tracked/long.tracked.json.siamtrack.part"
-    while not growing.exists() or '"frame"' not in growing.read_text():
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.02)
+    wait_until(lambda: growing.exists() and '"frame"' in growing.read_text(), process)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert process.returncode == 130 and b"Traceback" not in err, err
     assert states() == {"a": "done", "long": "started"}
     assert read_trajectory(tmp_path / "tracked/long.tracked.json").complete is False
@@ -337,8 +333,74 @@ def test_a_full_disk_fails_that_clip_alone(start_siamtrack, batch, clips, weight
     process = start_siamtrack(
         *arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
     )
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert process.returncode == 7 and b"a.mp4" in err and b"File too large" in err, err
     assert states() == {"a": "failed", "b": "done"}
     assert not Path("tracked/a.tracked.json").exists()
     assert batch(folder, "--retry-failed").code == 0
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+def test_numbers_do_not_depend_on_what_else_is_open(load_once, weights, clips, tmp_path, engine):
+    """One clip, box and weights: the same bytes with one clip open or three, one target or several."""
+    folder = clips("a.mp4", "b.mp4", "c.mp4")
+    loaded = load_once(weights, device="cpu", engine=engine, params=None)
+    boxes = {"a": (BOX, "300,100,50,60"), "b": ("300,100,50,60",), "c": (BOX,)}
+
+    def tracked(name: str, width: int) -> dict[str, list[str]]:
+        """Clip -> the lines of its trajectory."""
+        jobs = [
+            Job(
+                source=str(folder / f"{clip}.mp4"),
+                targets=tuple(map(parse_target, some)),
+                paths=(str(tmp_path / name / f"{clip}.csv"),),
+            )
+            for clip, some in boxes.items()
+        ]
+        events = list(track_all(loaded, jobs, width))
+        assert [event.error for event in events if isinstance(event, Ended)] == [None] * 3
+        return {clip: (tmp_path / name / f"{clip}.csv").read_text().splitlines() for clip in boxes}
+
+    alone, together = tracked("alone", 1), tracked("together", 3)
+    assert alone == together
+    assert len(alone["c"]) == 1 + FRAMES
+    assert [line for line in alone["a"] if line in alone["c"]] == alone["c"]  # header and first target
+
+
+def test_nothing_left_to_do_loads_nothing(batch, clips, weights, tmp_path):
+    folder = clips("a.mp4")
+    assert batch(folder).code == 0
+    command = ["siamtrack", "batch", "--weights", weights, "-f", "json", "--box", BOX, folder, "--json"]
+    code = (
+        f"import sys; sys.argv = {[str(word) for word in command]!r}\n"
+        "from siamcli.cli.app import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print('torch' in sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert json.loads(done.stdout)["skipped"] == 1
+    assert done.stderr.splitlines()[-1] == "False", done.stderr
+
+
+def test_no_box_at_all_is_said_once(siamtrack, clips, weights, tmp_path):
+    folder = clips("a.mp4", "b.mp4")
+    done = siamtrack("batch", "clips", "--weights", weights)
+    assert done.code == 2 and not (tmp_path / "tracked").exists()
+    said = " ".join(done.err.replace("│", " ").split())
+    assert said.count("has a box") == 1 and "none of 2 clips has a box" in said
+    assert "siamtrack pick clips -o boxes.csv" in said and "--boxes boxes.csv" in said
+    (folder / "b.mp4.box").write_text(BOX)
+    done = siamtrack("batch", "clips", "--weights", weights, "-f", "json")
+    assert done.code == 7 and states() == {"a": "failed", "b": "done"}
+    assert "run the same command again" in done.err and "with --retry-failed" in done.err
+
+
+def test_params_that_change_make_clips_outdated(batch, clips, tmp_path):
+    folder = clips("a.mp4")
+    (tmp_path / "p.toml").write_text("penalty_k = 0.1\n")
+    assert summary(batch(folder, "--json")) == (1, 0, 0, 0)
+    assert summary(batch(folder, "--json", "--params", "p.toml")) == (1, 0, 0, 0)
+    assert summary(batch(folder, "--json", "--params", "p.toml")) == (0, 1, 0, 0)
+    (tmp_path / "p.toml").write_text("penalty_k = 0.2\n")
+    assert summary(batch(folder, "--json", "--params", "p.toml")) == (1, 0, 0, 0)

@@ -20,7 +20,7 @@ README = Path(__file__).parents[1] / "README.md"
 def test_exported_pair_runs_without_siamtrack(to, siamtrack, weights, tmp_path):
     """The README's example, in a process that cannot import siamcli."""
     if to == "onnx":
-        pytest.importorskip("onnxruntime", reason="the extra siamtrack[onnx] is not installed")
+        pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
     done = siamtrack("export", "--to", to, "--weights", weights, "-o", "pair")
     assert done.code == 0 and done.out == "pair\n", done.err
     about = json.loads((tmp_path / "pair" / "model.json").read_text())
@@ -49,7 +49,7 @@ def test_exported_pair_runs_without_siamtrack(to, siamtrack, weights, tmp_path):
 def test_every_correlation_is_exported(architecture, kernels, to, siamtrack, tmp_path):
     """The export compares both graphs with float32 itself; what refines no box has no output for it."""
     if to == "onnx":
-        pytest.importorskip("onnxruntime", reason="the extra siamtrack[onnx] is not installed")
+        pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
     done = siamtrack("export", "--to", to, "--architecture", architecture, "-o", "pair")
     assert done.code == 0, done.err
     about = json.loads((tmp_path / "pair" / "model.json").read_text())

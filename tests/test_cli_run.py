@@ -202,7 +202,7 @@ def test_results_that_nobody_can_take(start_siamtrack, weights):
             "--json",
             stdout=full,
         )
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate()
     assert process.returncode == 8 and b"standard output" in err and b"Traceback" not in err
 
 
@@ -216,8 +216,8 @@ def test_messages_that_nobody_can_take_are_dropped(start_siamtrack, weights, tmp
     else:
         with open(stderr, "w") as full:  # noqa: PTH123 - a device
             process = start_siamtrack(*arguments, stderr=full)
-            out, _ = process.communicate(timeout=60)
-    assert process.wait(60) == 0 and json.loads(out)["frames"] == 3
+            out, _ = process.communicate()
+    assert process.wait() == 0 and json.loads(out)["frames"] == 3
     assert json.loads((tmp_path / "a.json").read_text())["complete"] is True
 
 
@@ -233,14 +233,14 @@ def test_messages_that_nobody_can_take_are_dropped(start_siamtrack, weights, tmp
 def test_text_that_nobody_can_take(start_siamtrack, arguments):
     with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
         process = start_siamtrack(*arguments, stdout=full)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate()
     assert process.returncode == 8 and err.startswith(b"error: cannot write standard output: No space"), err
     assert b"Traceback" not in err and b"Exception" not in err
     process = start_siamtrack(*arguments)
     process.stdout.close()
-    assert (process.stderr.read(), process.wait(60)) == (b"", 141)
+    assert (process.stderr.read(), process.wait()) == (b"", 141)
     process = start_siamtrack(*arguments, stdout=None, preexec_fn=lambda: os.close(1))
-    assert b"it is closed" in process.stderr.read() and process.wait(60) == 8
+    assert b"it is closed" in process.stderr.read() and process.wait() == 8
 
 
 def test_percent_corner_and_file_boxes(run, tmp_path):
@@ -309,7 +309,7 @@ def test_interrupted_files_are_readable(start_siamtrack, weights, tmp_path, numb
     while process.poll() is None:  # people press Ctrl-C more than once
         process.send_signal(number)
         time.sleep(0.01)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert process.returncode == code, err
     document = json.loads((tmp_path / "a.json").read_text())
     assert document["complete"] is False
@@ -323,7 +323,7 @@ def test_a_closed_pipe_ends_quietly(start_siamtrack, weights):
     process.stdout.readline()
     process.stdout.close()
     err = process.stderr.read()
-    assert process.wait(60) == 141
+    assert process.wait() == 141
     assert b"Traceback" not in err and b"error" not in err
 
 
@@ -332,7 +332,7 @@ def test_reads_a_container_from_stdin(start_siamtrack, weights, tmp_path):
         process = start_siamtrack(
             "run", "-", "--weights", weights, "--box", BOX, "--end", "3f", "-o", "a.csv", stdin=clip
         )
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate()
     assert process.returncode == 0, err
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 4
 
@@ -389,10 +389,10 @@ def test_no_display_says_what_to_do(start_siamtrack, weights, monkeypatch):
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     process = start_siamtrack("run", DEMO, "--weights", weights, "--pick")
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert (
         process.returncode == 9 and b"--box" in err and b"--pick-browser" in err and b"Traceback" not in err
     )
     process = start_siamtrack("run", DEMO, "--weights", weights, "--pick-browser", "--show")
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert process.returncode == 9 and b"leave out --show" in err and b"--pick-browser" not in err

@@ -122,7 +122,7 @@ def test_convert_to_stdout(siamtrack, start_siamtrack, tmp_path):
     assert siamtrack("convert", path, "--to", "cvat", "-o", "file.xml").code == 0
     latin = {**os.environ, "PYTHONIOENCODING": "latin-1"}  # the text says that it is UTF-8
     process = start_siamtrack("convert", path, "--to", "cvat", "-o", "-", env=latin)
-    assert process.communicate(timeout=60) == ((tmp_path / "file.xml").read_bytes(), b"")
+    assert process.communicate() == ((tmp_path / "file.xml").read_bytes(), b"")
     done = siamtrack("convert", path, "--to", "yolo", "-o", "-")
     assert done.code == 3 and done.out == "" and "5 files do not fit into -" in done.err
     assert not (tmp_path / "-").exists()
@@ -140,7 +140,7 @@ def test_a_file_name_that_is_no_text(start_siamtrack, tmp_path):
     path = trajectory(tmp_path / "j.json", name="a\udcff")
     strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}  # as in every locale but C
     process = start_siamtrack("convert", path, "--to", "cvat", env=strict)
-    assert process.communicate(timeout=60) == (b"a\xff.cvat.xml\n", b"")
+    assert process.communicate() == (b"a\xff.cvat.xml\n", b"")
     assert b"<name>a?</name>" in (tmp_path / "a\udcff.cvat.xml").read_bytes()
 
 
@@ -195,7 +195,7 @@ def test_a_render_that_is_stopped_leaves_what_was_there(start_siamtrack, tmp_pat
     while process.poll() is None and not (part.exists() and part.stat().st_size):
         time.sleep(0.05)
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert process.returncode == code and b"Traceback" not in err
     assert (tmp_path / "b.mp4").read_bytes() == b"an earlier video"
     assert {p.name for p in tmp_path.iterdir()} == {"b.mp4", "j.json", "long.mp4"}

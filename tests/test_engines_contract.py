@@ -20,7 +20,7 @@ from siamcli.model.spec import SPECS
 DEMO = Path(__file__).parent / "data" / "demo.mp4"
 SLOW = pytest.mark.slow
 OPENVINO = pytest.mark.skipif(
-    importlib.util.find_spec("openvino") is None, reason="the extra siamtrack[openvino] is not installed"
+    importlib.util.find_spec("openvino") is None, reason="the extra openvino is not installed"
 )
 BFLOAT16 = pytest.mark.skipif(not has_bfloat16(), reason="this CPU has no bfloat16")
 # engine, dtype, tolerances: pixels of the search region, and score
@@ -75,7 +75,7 @@ def test_calls_leave_nothing_behind(engine, folder):
 @pytest.mark.parametrize("model", MODELS[:3])
 def test_int8_agrees_after_calibration(model, folder):
     """Quantised on crops of a video; found again in the cache; its maps are those of float32, rounded."""
-    pytest.importorskip("nncf", reason="the extra siamtrack[openvino] is not installed")
+    pytest.importorskip("nncf", reason="the extra openvino is not installed")
     net = recipe_model(model)
     side = net.spec.search_size
     made = quantize(net, calibration_crops([str(DEMO)], net.spec, params_of(net.spec), count=4), folder)
@@ -88,7 +88,7 @@ def test_int8_agrees_after_calibration(model, folder):
     with torch.inference_mode():
         expected = [out.numpy().ravel() for out in net(template, region)]
     kernels = [kernel.numpy() for kernel in template.cls + template.loc]
-    found = fast._network(side, False)([region.numpy(), *kernels])
+    found = fast._network(side)([region.numpy(), *kernels])
     assert len(expected) == len(net.heads)
     for i, exact in enumerate(expected):
         rounded = found[i].ravel()

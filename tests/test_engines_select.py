@@ -80,11 +80,11 @@ def test_missing_extra(model, tmp_path, monkeypatch, engine):
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(DeviceError, match="not installed") as caught:
         make_engine(model, PARAMS, engine=engine, cache=tmp_path)
-    assert "siamtrack[openvino]" in caught.value.hint
+    assert "pip install -e '.[openvino]'" in caught.value.hint
 
 
 def test_int8_must_be_calibrated_first(model, tmp_path):
-    pytest.importorskip("openvino", reason="the extra siamtrack[openvino] is not installed")
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
     with pytest.raises(DeviceError, match="int8") as caught:
         make_engine(model, PARAMS, engine="openvino-int8", cache=tmp_path)
     assert "--calibrate" in caught.value.hint

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from conftest import wait_until
 from training_set import make_config
 
 from siamcli.boxes import Box, iou
@@ -173,12 +173,9 @@ def test_a_stop_keeps_a_checkpoint(tmp_path: Path, number: int) -> None:
     config = make_config(tmp_path, steps=1000)
     process = subprocess.Popen(command(config), stderr=subprocess.PIPE, text=True)
     log = tmp_path / "out" / "log.csv"
-    while process.poll() is None:
-        if log.exists() and log.read_text().count("\n") >= 2:
-            break
-        time.sleep(0.05)
+    wait_until(lambda: log.exists() and log.read_text().count("\n") >= 2, process)
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate()
     assert process.returncode == 128 + number, said
     assert "--resume" in said
     done = read_progress(tmp_path / "out" / CHECKPOINT)
@@ -207,12 +204,9 @@ def test_a_killed_run_leaves_no_step_in_the_log_twice(tmp_path: Path) -> None:
     config = make_config(tmp_path, steps=1000, save_every=2)
     process = subprocess.Popen(command(config), stderr=subprocess.PIPE, text=True)
     log, checkpoint = tmp_path / "out" / "log.csv", tmp_path / "out" / CHECKPOINT
-    while process.poll() is None:  # until a step is logged that no checkpoint has
-        if checkpoint.exists() and len(logged(log)) % 2 == 0:
-            break
-        time.sleep(0.02)
+    wait_until(checkpoint.exists, process)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate()
     last = read_progress(checkpoint).step + 2
     with log.open("a") as file:
         file.write(f"track,{last},4,0.001,1.0,0.5,total=1.0\ntrack,1")  # as if it had been killed later
@@ -297,7 +291,7 @@ def test_fine_tuning_starts_from_weights_that_fit(tmp_path: Path) -> None:
     write_native(base, first)
     done = subprocess.run(command(config, "--from", str(first)), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "step 1 of 1 track: total" in done.stderr  # no terminal: a plain line
+    assert "track: 1 of 1 steps, total" in done.stderr
     config.write_text(config.read_text().replace("steps = 1", "steps = 2"))
     run(config, resume=True)
     tuned = read_native(tmp_path / "out" / "siamrpnpp-r18.safetensors")

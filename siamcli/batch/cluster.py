@@ -11,8 +11,9 @@ from queue import Empty, Queue, SimpleQueue
 from threading import Thread
 from typing import Any
 
-from siamcli.batch.interleave import Begun, Ended, track_all
+from siamcli.batch.interleave import Begun, Ended, Events, track_all
 from siamcli.errors import DeviceError, SiamtrackError
+from siamcli.extras import install_extra
 from siamcli.load import load_tracker
 from siamcli.media.kinds import source_name
 from siamcli.session.job import Job
@@ -71,9 +72,7 @@ class ClipWorker:
         return job
 
 
-def track_on_ray(
-    jobs: Iterable[Job | None], *, address: str, recipe: Recipe, width: int | None
-) -> Iterator[Begun | Ended]:
+def track_on_ray(jobs: Iterable[Job | None], *, address: str, recipe: Recipe, width: int | None) -> Events:
     """Track every job on the cluster at `address`; "local" starts one on this machine.
 
     A worker that dies is started again, and its clips with it; a clip that was given out
@@ -106,7 +105,7 @@ def _cluster(address: str) -> Iterator[Any]:
     try:
         ray: Any = import_module("ray")
     except ImportError:
-        raise DeviceError("Ray is not installed", hint="pip install 'siamtrack[ray]'") from None
+        raise DeviceError("Ray is not installed", hint=install_extra("ray")) from None
     try:
         ray.init(address, log_to_driver=False, logging_level="error")
     except (ConnectionError, ValueError, RuntimeError) as error:

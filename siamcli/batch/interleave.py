@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from siamcli.cores import usable_cores
+from siamcli.cores import available_memory, usable_cores
 from siamcli.errors import InputError, SiamtrackError
 from siamcli.frames import Frame
-from siamcli.load import LoadedTracker
 from siamcli.session.job import Job
 from siamcli.session.session import Session, advance
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Begun", "Ended", "auto_width", "track_all"]
+    from siamcli.load import LoadedTracker
+
+__all__ = ["Begun", "Ended", "Events", "Moved", "auto_width", "track_all"]
 
 CLIP_BYTES = 500_000_000  # two ffmpeg children and 24 waiting frames of 1920x1080
 
@@ -42,18 +42,26 @@ class Ended:
     error: SiamtrackError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How far the jobs under way are: their frames so far, and how many jobs these make, by parts."""
+
+    frames: int
+    jobs: float
+
+
 def auto_width(on_gpu: bool) -> int:
-    """How many clips to keep open: enough to fill the device, what cores and free memory carry."""
+    """How many clips to keep open: enough to fill the device, what cores and available memory carry."""
     cores = usable_cores()
     wanted = 2 * cores if on_gpu else cores + 1
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        free = 2**63  # systems that do not say
-    return max(1, min(wanted, 32, free // 2 // CLIP_BYTES))
+    return max(1, min(wanted, 32, available_memory() // 2 // CLIP_BYTES))
 
 
-def track_all(loaded: LoadedTracker, jobs: Iterable[Job | None], width: int) -> Iterator[Begun | Ended]:
+Events = Generator[Begun | Moved | Ended, None, None]
+"""What tracking says while it goes on; closed early, it finishes the clips under way as incomplete."""
+
+
+def track_all(loaded: LoadedTracker, jobs: Iterable[Job | None], width: int) -> Events:
     """Track every job, at most `width` at a time; a job that fails does not disturb the others.
 
     `jobs` is asked for the next one when there is room; None means that there is none at the moment.
@@ -69,6 +77,7 @@ def track_all(loaded: LoadedTracker, jobs: Iterable[Job | None], width: int) -> 
             if floor.empty:
                 return
             yield from floor.tick()
+            yield floor.moved()
 
 
 def _open(job: Job, loaded: LoadedTracker) -> Session:
@@ -124,6 +133,11 @@ class _Floor:
         for closed in [future for future in self._closing if future.done()]:
             over.append(_ended(self._closing.pop(closed), closed.exception()))
         return over
+
+    def moved(self) -> Moved:
+        """How far the sessions are, those included that only finish their outputs."""
+        sessions = [*self._running, *self._closing.values()]
+        return Moved(sum(s.frames for s in sessions), sum(s.share for s in sessions))
 
     def _step(self, sessions: Sequence[Session]) -> None:
         fed: list[tuple[Session, Frame]] = []

@@ -15,7 +15,7 @@ from siamcli.media.kinds import source_name
 from siamcli.targets import BoxFormat, Target, check_label, parse_target, read_targets
 from siamcli.times import parse_time
 
-__all__ = ["COLUMNS", "Boxes", "Manifest", "read_manifest"]
+__all__ = ["COLUMNS", "Boxes", "Manifest", "NoBoxError", "read_manifest"]
 
 COLUMNS = ("clip", "time", "box", "label")
 
@@ -30,6 +30,10 @@ class Manifest:
     repeated: tuple[str, ...] = ()
 
 
+class NoBoxError(InputError):
+    """A clip that nobody has pointed at anything in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Boxes:
     """Where boxes come from: a row of the manifest, else CLIP.box, else the boxes for all."""
@@ -37,6 +41,15 @@ class Boxes:
     manifest: Manifest
     for_all: tuple[Target, ...]
     format: BoxFormat
+
+    def has(self, source: str) -> bool:
+        """True when a clip has a box, right or wrong."""
+        try:
+            return bool(self.of(source))
+        except NoBoxError:
+            return False
+        except InputError:
+            return True
 
     def of(self, source: str) -> tuple[Target, ...]:
         """The targets of a clip; raises InputError when there are none or they cannot be read."""
@@ -53,8 +66,8 @@ class Boxes:
                     return tuple(read_targets(sidecar, self.format))
         if self.for_all:
             return self.for_all
-        raise InputError(
-            f"no box for {source}", hint=f"add it to --boxes, or write {Path(source).name}.box, or give --box"
+        raise NoBoxError(
+            f"no box for {source}", hint="draw it with `siamtrack pick`, or give --box for all clips"
         )
 
 

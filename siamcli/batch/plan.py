@@ -27,7 +27,10 @@ __all__ = ["Settings", "Task", "begun", "decide", "ended", "plan", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What all clips of a batch have in common, and what makes a finished clip outdated."""
+    """What all clips of a batch have in common, and what makes a finished clip outdated.
+
+    `params` are those that replace the parameters of the weights.
+    """
 
     suffixes: tuple[str, ...]
     weights_sha256: str

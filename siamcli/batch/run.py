@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from siamcli.batch.interleave import Begun, Ended
+from siamcli.batch.interleave import Begun, Ended, Events, Moved
 from siamcli.batch.plan import Task, begun, decide, ended, refused
 from siamcli.batch.status import Entry, StatusFile
 from siamcli.session.job import Job
 
-__all__ = ["Policy", "Result", "TrackAll", "run_batch"]
+__all__ = ["Policy", "Result", "Results", "TrackAll", "run_batch"]
 
-TrackAll = Callable[[Iterator[Job]], Iterator[Begun | Ended]]
+TrackAll = Callable[[Iterator[Job]], Events]
 """Where clips are tracked: in this process, or on a cluster."""
 
 
@@ -35,17 +36,25 @@ class Result:
     entry: Entry
 
 
+Results = Generator[Result | Moved, None, None]
+
+
 def run_batch(
     tasks: Iterable[Task], track: TrackAll, status: StatusFile, folder: Path, policy: Policy
-) -> Iterator[Result]:
-    """Track what is not finished; yields every clip once, when its line in the status file is written."""
+) -> Results:
+    """Track what is not finished; yields every clip once, when its line in the status file is written, and
+    between them how far those under way are.
+    """
     batch = _Batch(status, folder, policy)
-    for event in track(batch.jobs(tasks)):
-        if isinstance(event, Begun):
-            batch.begin(event.job)
-        else:
-            batch.end(event)
-        yield from batch.results()
+    with closing(track(batch.jobs(tasks))) as events:
+        for event in events:
+            if isinstance(event, Begun):
+                batch.begin(event.job)
+            elif isinstance(event, Ended):
+                batch.end(event)
+            yield from batch.results()
+            if isinstance(event, Moved):
+                yield event
     yield from batch.results()
 
 

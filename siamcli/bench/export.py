@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from siamcli.engines.fold import fold
 from siamcli.engines.graphs import SearchGraph, TemplateGraph, kernel_names
 from siamcli.errors import DeviceError, OutputError
+from siamcli.extras import install_extra
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import TrackerParams
 from siamcli.parts import whole_folder
@@ -82,7 +83,7 @@ def _to_onnx(
     try:
         import onnxruntime  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise DeviceError("ONNX Runtime is not installed", hint="pip install 'siamtrack[onnx]'") from error
+        raise DeviceError("ONNX Runtime is not installed", hint=install_extra("onnx")) from error
     path = stem.with_suffix(".onnx")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about how PyTorch exports, not about this graph

@@ -9,15 +9,29 @@ from siamcli.errors import WeightsError
 from siamcli.model.spec import TrackerParams
 from siamcli.schema import from_plain, load_toml
 
-__all__ = ["read_params"]
+__all__ = ["read_overrides", "read_params"]
 
 
 def read_params(path: Path, defaults: TrackerParams) -> TrackerParams:
     """`defaults` with what the file names replaced; raises WeightsError for what it cannot mean."""
     try:
-        return from_plain(TrackerParams, {**asdict(defaults), **load_toml(path.read_bytes())})
+        return from_plain(TrackerParams, {**asdict(defaults), **read_overrides(path)})
+    except ValueError as error:
+        raise _unreadable(path, error) from None
+
+
+def read_overrides(path: Path) -> dict[str, object]:
+    """The parameters that the file names; raises WeightsError for one that is unknown or out of range."""
+    try:
+        values = load_toml(path.read_bytes())
+        from_plain(TrackerParams, values)
     except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"cannot read tracker parameters from {path}: {error}",
-            hint="write lines such as penalty_k = 0.05; `siamtrack weights info` shows the names",
-        ) from None
+        raise _unreadable(path, error) from None
+    return values
+
+
+def _unreadable(path: Path, error: Exception) -> WeightsError:
+    return WeightsError(
+        f"cannot read tracker parameters from {path}: {error}",
+        hint="write lines such as penalty_k = 0.05; `siamtrack weights info` shows the names",
+    )

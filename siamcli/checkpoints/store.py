@@ -9,8 +9,9 @@ from pathlib import Path
 from siamcli.checkpoints.catalog import catalog
 from siamcli.errors import WeightsError
 
-__all__ = ["available", "bundled_folder", "cache_folder", "find", "offline"]
+__all__ = ["DEFAULT_MODEL", "available", "bundled_folder", "cache_folder", "find", "offline"]
 
+DEFAULT_MODEL = "siamrpnpp-r18"
 SUFFIX = ".safetensors"
 
 

@@ -15,6 +15,7 @@ from siamcli.cli.commands import batch, bench, doctor, report, run, score, train
 from siamcli.cli.commands.convert import convert
 from siamcli.cli.commands.eval import eval_
 from siamcli.cli.commands.export import export
+from siamcli.cli.commands.help import help_
 from siamcli.cli.commands.pick import pick
 from siamcli.cli.commands.render import render
 from siamcli.cli.endings import heed, ignore
@@ -24,7 +25,12 @@ from siamcli.version import __version__
 __all__ = ["app", "main"]
 
 
-app = typer.Typer(name="siamtrack", no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    name="siamtrack",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 def _version(wanted: bool) -> None:
@@ -57,6 +63,7 @@ app.command("export")(export)
 app.command("convert")(convert)
 app.command("render")(render)
 app.add_typer(weights.app)
+app.command("help")(help_)
 
 
 def _end(number: int, frame: object) -> None:

@@ -7,10 +7,12 @@ import json
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
-from typing import Any, TextIO, cast
+from threading import Timer
+from typing import Any, Protocol, TextIO, cast
 
 import typer
 from rich.console import Console
@@ -20,11 +22,11 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     SpinnerColumn,
-    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from siamcli.errors import OutputError
 
@@ -32,13 +34,16 @@ __all__ = [
     "Clock",
     "Debug",
     "Quiet",
+    "Update",
     "Verbose",
     "ask",
     "bars",
     "debugging",
     "error",
     "guard_streams",
+    "hush",
     "listing",
+    "patience",
     "progress",
     "result",
     "say",
@@ -46,6 +51,15 @@ __all__ = [
     "text",
     "verbose",
 ]
+
+PATIENCE = 1.0
+"""Seconds after which people are told what they wait for."""
+
+SAID_EVERY = 30.0
+"""Seconds between two lines where there is no terminal for a bar."""
+
+PACE_OVER = 10.0
+"""Seconds over which a rate is averaged."""
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 _level = {"quiet": 0, "verbose": 0, "debug": 0}
@@ -128,6 +142,11 @@ def verbose() -> bool:
     return bool(_level["verbose"] or _level["debug"])
 
 
+def hush() -> None:
+    """From now on as under --quiet."""
+    _level["quiet"] = 1
+
+
 def say(message: str, style: str = "") -> None:
     """A line for people, on stderr; nothing under --quiet."""
     if not _level["quiet"]:
@@ -192,17 +211,76 @@ def bars() -> bool:
 
 
 @contextmanager
-def progress(what: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
-    """A bar on stderr while stderr is a terminal, silence otherwise.
+def patience(message: str) -> Iterator[None]:
+    """Say `message` once the block has taken a second: what is quicker needs no words."""
+    timer = Timer(PATIENCE, say, (message,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
-    Yields `update(done, note)`; `total` None means that the end is not known.
+
+class Update(Protocol):
+    """Tell how far it is: `done` of the total, a note, and how much has passed where that is not `done`."""
+
+    def __call__(self, done: float, note: str = "", passed: int | None = None) -> None: ...
+
+
+@contextmanager
+def progress(what: str, total: int | None, unit: str = "frames", passing: str = "") -> Iterator[Update]:
+    """A bar on stderr while stderr is a terminal, else a line there every SAID_EVERY seconds.
+
+    `total` counts `unit`; None means that the end is not known.  The rate is that of `passing`, which is
+    `unit` unless something else is worth counting beside it.
     """
-    columns: list[ProgressColumn] = [TextColumn("{task.description}")]
+    passing = passing or unit
+    pace = _Pace()
+    with Progress(*_columns(total), console=err, disable=not bars(), transient=True) as bar:
+        task = bar.add_task(what, total=total, note="", rate="")
+        said = time.monotonic()
+
+        def update(done: float, note: str = "", passed: int | None = None) -> None:
+            nonlocal said
+            rate = f"{pace.after(done if passed is None else passed):.1f} {passing}/s"
+            count = "" if passed is None else f"{passed} {passing}, "
+            bar.update(task, completed=done, note=note, rate=count + rate)
+            now = time.monotonic()
+            if not bars() and now - said >= SAID_EVERY:
+                said = now
+                of = "" if total is None else f" of {total}"
+                say(", ".join(filter(None, [f"{what}: {done:.0f}{of} {unit}", count + rate, note])))
+
+        yield update
+
+
+class _Pace:
+    """How many pass per second, over the last PACE_OVER seconds."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, float]] = deque()
+
+    def after(self, passed: float) -> float:
+        """The rate when so many have passed."""
+        now = time.monotonic()
+        self._marks.append((now, passed))
+        while now - self._marks[0][0] > PACE_OVER and len(self._marks) > 2:
+            self._marks.popleft()
+        began, before = self._marks[0]
+        return (passed - before) / max(now - began, 1e-9)
+
+
+def _columns(total: int | None) -> list[ProgressColumn]:
+    columns: list[ProgressColumn] = [TextColumn("{task.description}", table_column=_narrow())]
     if total is None:
-        columns += [SpinnerColumn(), TextColumn("{task.completed}"), TimeElapsedColumn()]
+        columns += [SpinnerColumn(), TextColumn("{task.completed:.0f}"), TimeElapsedColumn()]
     else:
-        columns += [BarColumn(), MofNCompleteColumn(), TaskProgressColumn(), TimeRemainingColumn()]
-    columns.append(TextColumn("{task.fields[note]}"))
-    with Progress(*columns, console=err, disable=not bars(), transient=True) as bar:
-        task = bar.add_task(what, total=total, note="")
-        yield lambda done, note: bar.update(task, completed=done, note=note)
+        columns += [BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn()]
+    rest = [TextColumn("{task.fields[" + name + "]}", table_column=_narrow()) for name in ("rate", "note")]
+    return [*columns, *rest]
+
+
+def _narrow() -> Column:
+    """A column that ends in ... rather than going on in a second line."""
+    return Column(no_wrap=True, overflow="ellipsis")

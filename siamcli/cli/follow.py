@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from siamcli.boxes import Box
 from siamcli.cli import console
-from siamcli.cli.outputs import left_out
-from siamcli.engines.cpu import leave_room
+from siamcli.cli.outputs import check_writable, left_out
 from siamcli.errors import PickError
 from siamcli.frames import Frame
-from siamcli.load import LoadedTracker
 from siamcli.media.suffixes import is_video
-from siamcli.session.job import Job
+from siamcli.session.job import Job, describe_points
 from siamcli.session.session import Session
 
 if TYPE_CHECKING:
+    from siamcli.cli.options import TrackerOptions
+    from siamcli.load import LoadedTracker
     from siamcli.ui.pick import Picker
     from siamcli.ui.window import LiveWindow
 
@@ -26,27 +25,33 @@ __all__ = ["follow_source"]
 
 
 def follow_source(
-    job: Job, load: Callable[[], LoadedTracker], *, picker: AbstractContextManager[Picker], show: bool
+    job: Job, options: TrackerOptions, *, picker: AbstractContextManager[Picker], show: bool
 ) -> dict[str, Any]:
     """Track, write every output, report to people; returns the summary document.
 
-    `picker` is opened for a job without targets.  Whatever stops it (a damaged source, Ctrl-C, a full
-    disk), outputs that were begun are finished and say that they are incomplete.
+    `picker` is opened for a job without targets; the tracker is loaded meanwhile.  Whatever stops it (a
+    damaged source, Ctrl-C, a full disk), outputs that were begun are finished and say that they are
+    incomplete.
     """
     clock = console.Clock()
+    load = options.load
+
+    def ask(first: Frame) -> Box:
+        nonlocal load
+        options.check()  # what can be known of a run that cannot begin is said before a box is drawn
+        check_writable(job.files, overwrite=job.overwrite)
+        load = options.begin_loading()
+        return _ask_for_box(job, first, picker)
 
     def loaded() -> LoadedTracker:
         clock.lap("open the source and decode its first frame")
         _print_boxes(session)
         tracker = load()
         if any(map(is_video, job.paths)):
-            leave_room(tracker.tracker.engine)
+            _reserve_core(tracker)
         clock.lap(f"load {tracker.model} for {tracker.tracker.engine.name}")
         console.tell(f"{tracker.model} on {tracker.tracker.engine.name}")
         return tracker
-
-    def ask(first: Frame) -> Box:
-        return _ask_for_box(job, first, picker)
 
     session = Session(job, loaded, ask=ask)
     try:
@@ -65,10 +70,16 @@ def _track(session: Session, window: LiveWindow | None) -> None:
     """Track to the end, with a bar, and a window where one is wanted."""
     with console.progress(Path(session.job.source).name, session.expected) as update:
         for frame, points in session:
-            update(session.frames, " ".join(f"{p.score:.2f} {p.state}" for p in points[:4]))
+            update(session.frames, describe_points(points, session.header.labels))
             picked = window.show(frame, points, session.header.labels) if window else None
             for position, box in (picked or {}).items():
                 session.restart(position + 1, box)
+
+
+def _reserve_core(loaded: LoadedTracker) -> None:
+    from siamcli.engines.cpu import leave_room
+
+    leave_room(loaded.tracker.engine)
 
 
 def _print_boxes(session: Session) -> None:

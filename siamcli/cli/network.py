@@ -10,11 +10,12 @@ import torch
 import typer
 
 from siamcli.checkpoints.read import read_checkpoint
-from siamcli.checkpoints.store import find
+from siamcli.checkpoints.store import DEFAULT_MODEL, find
 from siamcli.cli import console
-from siamcli.engines.select import ENGINES, make_engine
+from siamcli.engines.kinds import ENGINES
+from siamcli.engines.select import make_engine
 from siamcli.errors import DeviceError, WeightsError
-from siamcli.load import DEFAULT_MODEL, build_model, engine_cache
+from siamcli.load import build_model, engine_cache
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS, TrackerParams, default_params
 from siamcli.tracker.engine import Engine

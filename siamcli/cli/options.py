@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from siamcli.cli import console
 from siamcli.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -59,12 +62,60 @@ class TrackerOptions:
             raise WeightsError(f"no such file: {self.weights}", hint="--weights takes a file, --model a name")
         return self.weights or self.model
 
-    def load(self) -> LoadedTracker:
-        """The tracker itself; raises what `wanted` and `load_tracker` raise."""
-        from siamcli.load import DEFAULT_MODEL, load_tracker
+    def file(self) -> Path:
+        """The weights file that is wanted.  Raises what `wanted` raises, WeightsError for an unknown name."""
+        from siamcli.checkpoints.store import DEFAULT_MODEL, find
 
-        model = self.wanted() or DEFAULT_MODEL
-        return load_tracker(model, device=self.device, engine=self.engine, params=self.params)
+        wanted = self.wanted() or DEFAULT_MODEL
+        return wanted if isinstance(wanted, Path) else find(wanted)
+
+    def check(self) -> None:
+        """Raise now what can be known without torch and without the weights themselves."""
+        from siamcli.checkpoints.header import read_header
+        from siamcli.engines.kinds import ENGINES, check_device, check_name
+
+        check_name("engine", self.engine, ENGINES)
+        check_device(self.device)
+        file = self.file()
+        if file.suffix == ".safetensors":
+            read_header(file)
+        self.overrides()
+
+    def overrides(self) -> dict[str, Any]:
+        """The tracker parameters that --params replaces; raises WeightsError."""
+        from siamcli.checkpoints.params import read_overrides
+
+        return {} if self.params is None else read_overrides(self.params)
+
+    def load(self) -> LoadedTracker:
+        """The tracker itself, and a word where it takes long; raises what `file` and `load_tracker` raise."""
+        with console.patience(self._loading()):
+            return self._load()
+
+    def begin_loading(self) -> Callable[[], LoadedTracker]:
+        """Load in another thread from now on; what this returns waits for it, and raises what `load` does."""
+        outcome: Future[LoadedTracker] = Future()
+
+        def work() -> None:
+            try:
+                outcome.set_result(self._load())
+            except BaseException as error:  # noqa: BLE001 - raised where the tracker is asked for
+                outcome.set_exception(error)
+
+        def loaded() -> LoadedTracker:
+            with console.patience(self._loading()):
+                return outcome.result()
+
+        Thread(target=work, name="loading").start()
+        return loaded
+
+    def _load(self) -> LoadedTracker:
+        from siamcli.load import load_tracker
+
+        return load_tracker(self.file(), device=self.device, engine=self.engine, params=self.params)
+
+    def _loading(self) -> str:
+        return f"loading {self.file().stem} …"
 
 
 def takes_tracker(command: Callable[..., None]) -> Callable[..., None]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from siamcli.errors import OutputError
 from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import OUTPUT_SUFFIXES, VIDEO_SUFFIXES
-from siamcli.parts import reporting
+from siamcli.parts import PartFile, make_folder, reporting
 
-__all__ = ["DEFAULT_SUFFIXES", "existing", "keep_apart", "left_out", "output_paths"]
+__all__ = ["DEFAULT_SUFFIXES", "check_writable", "existing", "keep_apart", "left_out", "output_paths"]
 
 DEFAULT_SUFFIXES = (".mp4", ".json", ".csv")
 
@@ -85,3 +85,10 @@ def left_out(lost: int, total: int, targets: int) -> str:
     ('64 of 113 frames left out as lost', '3 of 20 boxes left out as lost')
     """
     return f"{lost} of {total} {'frames' if targets == 1 else 'boxes'} left out as lost"
+
+
+def check_writable(paths: Sequence[str], *, overwrite: bool) -> None:
+    """Raises OutputError unless every one of `paths` can be begun; makes the folders that they need."""
+    for name in paths:
+        make_folder(Path(name).parent)
+        PartFile(Path(name), overwrite=overwrite).discard()

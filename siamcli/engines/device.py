@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
+from siamcli.engines.kinds import check_device
 from siamcli.errors import DeviceError
 
 __all__ = ["exact_convolutions", "resolve_device"]
@@ -19,11 +20,10 @@ def resolve_device(name: str) -> torch.device:
     `auto` takes a CUDA device, then the CPU; what is named is never replaced by something else.
     Raises DeviceError.
     """
+    check_device(name)
     if name == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdigit())):
-        raise DeviceError(f"unknown device {name!r}", hint="choose auto, cpu, cuda, cuda:N or mps")
     if kind == "cuda":
         return _cuda(name, int(number or 0))
     if kind == "mps" and not torch.backends.mps.is_available():
@@ -35,7 +35,8 @@ def _cuda(name: str, index: int) -> torch.device:
     if torch.version.cuda is None and torch.version.hip is None:
         raise DeviceError(
             f"device {name!r}: this PyTorch was built for the CPU only",
-            hint="install a CUDA build of PyTorch (see the README), or choose --device cpu",
+            hint="pip uninstall torch, then pip install torch (on Linux that is a build with CUDA);"
+            " or choose --device cpu",
         )
     if not torch.cuda.is_available():
         raise DeviceError(f"device {name!r}: no working CUDA GPU or driver", hint=_HINT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -36,20 +36,35 @@ class EagerEngine:
     def _upload(self, crops: Image) -> Tensor:
         return torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float()
 
+    def _batches(self, targets: int) -> Iterator[slice]:
+        """All targets at once on a GPU, one at a time on a CPU.
+
+        The CPU's kernels may add in another order for another batch size, so that a target's numbers
+        would depend on how many others there are; and batches gain little there.
+        """
+        size = 1 if self.device.type == "cpu" else targets
+        return (slice(start, start + size) for start in range(0, targets, size))
+
     @torch.inference_mode()
     def embed(self, exemplars: Image) -> list[Template]:
+        templates: list[Template] = []
         with exact_convolutions(self.device):
-            return split_templates(self._model.embed(self._upload(exemplars)))
+            for some in self._batches(len(exemplars)):
+                templates += split_templates(self._model.embed(self._upload(exemplars[some])))
+        return templates
 
     @torch.inference_mode()
     def locate(
         self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
     ) -> list[Candidate]:
-        with exact_convolutions(self.device):
-            maps = self._model(stack_templates(templates), self._upload(searches))
-        grid = self._grids[searches.shape[1]]
-        found = locate(maps, grid, torch.from_numpy(sizes).to(self.device), self.params.penalty_k)
-        return [Candidate(*row) for row in found.tolist()]
+        found: list[Candidate] = []
+        for some in self._batches(len(templates)):
+            with exact_convolutions(self.device):
+                maps = self._model(stack_templates(templates[some]), self._upload(searches[some]))
+            size = torch.from_numpy(sizes[some]).to(self.device)
+            best = locate(maps, self._grids[searches.shape[1]], size, self.params.penalty_k)
+            found += [Candidate(*row) for row in best.tolist()]
+        return found
 
 
 def split_templates(template: Template) -> list[Template]:

@@ -21,6 +21,7 @@ from siamcli.engines.eager import split_templates
 from siamcli.engines.fold import fold
 from siamcli.engines.graphs import SearchGraph, TemplateGraph, as_template, kernel_names
 from siamcli.errors import DeviceError
+from siamcli.extras import install_extra
 from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN, Template
 from siamcli.model.spec import TrackerParams
@@ -51,7 +52,7 @@ class OpenVinoEngine:
             dtype = "bfloat16" if native else "float32"
         self._path = _int8_file(folded, cache) if dtype == "int8" else _converted(folded, cache)
         self._hint = "bf16" if dtype == "bfloat16" or (dtype == "int8" and native) else "f32"
-        self._compiled: dict[tuple[int, bool], openvino.CompiledModel] = {}
+        self._compiled: dict[int, openvino.CompiledModel] = {}
         self.name = f"openvino ({dtype})"
         self.spec = model.spec
         self.params = params
@@ -61,42 +62,40 @@ class OpenVinoEngine:
 
     @torch.inference_mode()
     def embed(self, exemplars: Image) -> list[Template]:
-        kernels = self._embed(torch.from_numpy(exemplars).permute(0, 3, 1, 2).float())
+        return [template for exemplar in exemplars for template in self._embed_one(exemplar)]
+
+    def _embed_one(self, exemplar: Image) -> list[Template]:
+        kernels = self._embed(torch.from_numpy(exemplar[None]).permute(0, 3, 1, 2).float())
         return split_templates(as_template(self._embed.model, kernels))
 
     @torch.inference_mode()
     def locate(
         self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
     ) -> list[Candidate]:
-        n, side = searches.shape[:2]
-        network = self._network(side, n > 1)
+        side = searches.shape[1]
+        network = self._network(side)
         regions = np.ascontiguousarray(searches.transpose(0, 3, 1, 2), dtype=np.float32)
-        # One request per target, side by side: the number of groups of the correlation is fixed.
-        requests = [network.create_infer_request() for _ in range(n)]
-        for i, (request, template) in enumerate(zip(requests, templates, strict=True)):
+        found: list[Candidate] = []
+        for i, template in enumerate(templates):  # as in the other engines of the CPU: one at a time
             kernels = [kernel.numpy() for kernel in template.cls + template.loc]
-            request.start_async([regions[i : i + 1], *kernels])
-        for request in requests:
-            request.wait()
-        maps = [
-            torch.from_numpy(np.concatenate([request.get_output_tensor(i).data for request in requests]))
-            for i in range(len(network.outputs))
-        ]
-        found = locate(maps, self._grids[side], torch.from_numpy(sizes), self.params.penalty_k)
-        return [Candidate(*row) for row in found.tolist()]
+            answer = network([regions[i : i + 1], *kernels])
+            maps = [torch.from_numpy(answer[output]) for output in network.outputs]
+            best = locate(maps, self._grids[side], torch.from_numpy(sizes[i : i + 1]), self.params.penalty_k)
+            found.append(Candidate(*best[0].tolist()))
+        return found
 
-    def _network(self, side: int, several: bool) -> openvino.CompiledModel:
-        """The network for regions of `side` pixels, tuned to one or to several at a time."""
-        if (side, several) not in self._compiled:
+    def _network(self, side: int) -> openvino.CompiledModel:
+        """The network for regions of `side` pixels."""
+        if side not in self._compiled:
             network = self._core.read_model(self._path)
             network.reshape({0: [1, 3, side, side]})
             options = {
                 "INFERENCE_PRECISION_HINT": self._hint,
-                "PERFORMANCE_HINT": "THROUGHPUT" if several else "LATENCY",
+                "PERFORMANCE_HINT": "LATENCY",
                 "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             }
-            self._compiled[side, several] = self._core.compile_model(network, "CPU", options)
-        return self._compiled[side, several]
+            self._compiled[side] = self._core.compile_model(network, "CPU", options)
+        return self._compiled[side]
 
 
 def quantize(model: SiamRPN, crops: Sequence[tuple[Image, Image]], cache: Path) -> Path:
@@ -175,5 +174,5 @@ def _import(name: str) -> Any:  # noqa: ANN401 - a module that may be absent
     except ImportError as error:
         raise DeviceError(
             f"engine 'openvino' needs {name}, which is not installed",
-            hint="pip install 'siamtrack[openvino]', or choose --engine cpu",
+            hint=f"{install_extra('openvino')}, or choose --engine cpu",
         ) from error

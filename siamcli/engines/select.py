@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from siamcli.engines.cpu import CpuEngine, has_bfloat16
 from siamcli.engines.cuda import CudaEngine, best_dtype
 from siamcli.engines.device import resolve_device
 from siamcli.engines.eager import EagerEngine
+from siamcli.engines.kinds import ENGINES, check_name
 from siamcli.engines.openvino import OpenVinoEngine
 from siamcli.engines.precision import fails
 from siamcli.errors import DeviceError
@@ -20,19 +20,11 @@ from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import TrackerParams
 from siamcli.tracker.engine import Engine
 
-__all__ = ["DTYPES", "ENGINES", "make_engine"]
+__all__ = ["DTYPES", "make_engine"]
 
 _LOG = logging.getLogger(__name__)
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-ENGINES = {
-    "eager": ("cpu", "cuda", "mps"),
-    "cpu": ("cpu",),
-    "openvino": ("cpu",),
-    "openvino-int8": ("cpu",),
-    "cuda": ("cuda",),
-}
-"""Every engine and the kinds of device that it runs on."""
 
 _PRECISIONS = {
     "eager": ("float32",),
@@ -58,8 +50,8 @@ def make_engine(
     and whose precision was not found wanting; "auto" never fails where the CPU works, and what does not
     is logged with the reason.  `cache` is the folder for what need not be made twice.  Raises DeviceError.
     """
-    _check("engine", engine, ENGINES)
-    _check("dtype", dtype, DTYPES)
+    check_name("engine", engine, ENGINES)
+    check_name("dtype", dtype, DTYPES)
     if engine == "auto" and dtype == "auto":
         return _fastest(model, params, device, cache)
     if device == "auto" and engine not in ("auto", "eager"):
@@ -123,8 +115,3 @@ def _build(
     if engine in ("openvino", "openvino-int8"):
         return OpenVinoEngine(model, params, "int8" if engine == "openvino-int8" else dtype, cache)
     return EagerEngine(model, params, device)
-
-
-def _check(what: str, value: str, known: Mapping[str, object]) -> None:
-    if value != "auto" and value not in known:
-        raise DeviceError(f"unknown {what} {value!r}", hint=f"choose auto, {', '.join(known)}")

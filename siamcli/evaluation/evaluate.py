@@ -19,6 +19,7 @@ from siamcli.evaluation.catalog import DatasetSpec
 from siamcli.evaluation.protocols import TrackerProtocol, read_frames, repeat_supervised, run_once
 from siamcli.evaluation.results import write_output, write_runs
 from siamcli.evaluation.sequence import Dataset, Sequence
+from siamcli.frames import Frame
 from siamcli.parts import reporting
 from siamcli.schema import from_json
 
@@ -27,6 +28,9 @@ __all__ = ["SequenceResult", "evaluate", "finished_sequences"]
 LOG = "run.jsonl"
 TrackerFactory = Callable[[], TrackerProtocol[Any]]
 """Makes the tracker, once per process.  Hashable and picklable: a frozen dataclass with `__call__`."""
+
+Watch = Callable[[str, int], None]
+"""Is told the sequence and how many of its frames are tracked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,14 @@ def evaluate(
     *,
     jobs: int = 1,
     repetitions: int = 15,
+    watch: Watch = lambda sequence, frame: None,
 ) -> Iterator[SequenceResult]:
     """Run what is not finished yet, one record per sequence, the finished ones first.
 
     `identity` names everything that decides the boxes: weights hash, parameters, engine, version.  A
     sequence counts as finished when the log holds its key (identity, protocol and truth) and its files
-    are unchanged.  `jobs` processes share the sequences.
+    are unchanged.  `jobs` processes share the sequences; `watch` is told of every frame where there is
+    but one.
     Raises DatasetError, InputError, DeviceError, OutputError; what was finished before stays.
     """
     finished = finished_sequences(dataset, folder, identity, repetitions=repetitions)
@@ -68,7 +74,8 @@ def evaluate(
     ]
     with reporting(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    for result in map(_run, tasks) if jobs == 1 else _in_parallel(tasks, jobs):
+    alone = (_run(task, watch) for task in tasks)
+    for result in alone if jobs == 1 else _in_parallel(tasks, jobs):
         record = {k: v for k, v in asdict(result).items() if k != "resumed"}
         with reporting(folder / LOG), (folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps({**record, "identity": dict(identity)}) + "\n")
@@ -117,16 +124,21 @@ def _make_tracker(factory: TrackerFactory) -> TrackerProtocol[Any]:
     return factory()
 
 
-def _run(task: _SequenceTask) -> SequenceResult:
+def _run(task: _SequenceTask, watch: Watch = lambda sequence, frame: None) -> SequenceResult:
+    def read(sequence: Sequence) -> Iterator[Frame]:
+        for number, frame in enumerate(read_frames(sequence)):
+            watch(sequence.name, number)
+            yield frame
+
     tracker, sequence = _make_tracker(task.factory), task.sequence
     if not sequence.box(0).valid:
         raise DatasetError(f"{sequence.name}: no target in the first frame: {tuple(sequence.box(0))}")
     if task.spec.protocol == "supervised":
-        runs = repeat_supervised(tracker, sequence, task.repetitions)
+        runs = repeat_supervised(tracker, sequence, task.repetitions, read)
         files = write_runs(task.folder, task.spec, sequence.name, runs)
         outputs = [output for _, output in runs]
     else:
-        outputs = [run_once(tracker, read_frames(sequence), sequence.box(0))]
+        outputs = [run_once(tracker, read(sequence), sequence.box(0))]
         files = write_output(task.folder, task.spec, sequence.name, outputs[0])
     seconds = sum(float(output.seconds.sum()) for output in outputs if output.seconds is not None)
     hashes = {file.relative_to(task.folder).as_posix(): _sha256(file) for file in files}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from siamcli.media.folders import ImageSequence
 from siamcli.media.sources import open_source
 from siamcli.times import Cut, TimePoint
 
-__all__ = ["TrackerProtocol", "read_frames", "repeat_supervised", "run_once"]
+__all__ = ["Read", "TrackerProtocol", "read_frames", "repeat_supervised", "run_once"]
 
 
 class TrackerStateProtocol(Protocol):
@@ -60,6 +60,10 @@ def read_frames(sequence: Sequence) -> Iterator[Frame]:
             count += 1
     if count != len(sequence):
         raise DatasetError(f"{sequence.name}: {count} frames in {sequence.video}, {len(sequence)} annotated")
+
+
+Read = Callable[[Sequence], Iterator[Frame]]
+"""`read_frames`, or something that looks on while it reads."""
 
 
 def run_once(tracker: TrackerProtocol[S], frames: Iterable[Frame], box: Box) -> TrackerOutput:
@@ -115,12 +119,12 @@ def run_supervised(
 
 
 def repeat_supervised(
-    tracker: TrackerProtocol[S], sequence: Sequence, repetitions: int = 15
+    tracker: TrackerProtocol[S], sequence: Sequence, repetitions: int = 15, read: Read = read_frames
 ) -> list[tuple[VotRun, TrackerOutput]]:
     """Up to `repetitions` reset-based runs; ends early when the first three are identical."""
     runs: list[tuple[VotRun, TrackerOutput]] = []
     for _ in range(repetitions):
-        runs.append(run_supervised(tracker, read_frames(sequence), sequence))
+        runs.append(run_supervised(tracker, read(sequence), sequence))
         if len(runs) == 3 and all(_same(runs[0][0], run) for run, _ in runs[1:]):
             break
     return runs

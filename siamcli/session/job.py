@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,15 @@ from siamcli.media.sources import open_source
 from siamcli.targets import Target
 from siamcli.times import Cut, TimePoint
 from siamcli.tracker.follow import Start
-from siamcli.trajectory import TrackHeader
+from siamcli.trajectory import TrackHeader, TrackPoint
 from siamcli.version import __version__
 
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
 
-__all__ = ["Job", "make_header", "open_job", "resolve_targets"]
+__all__ = ["Job", "describe_points", "make_header", "open_job", "resolve_targets"]
+
+SHOWN = 4  # targets of a frame that are described
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +91,14 @@ def make_header(
         params=asdict(loaded.tracker.engine.params),
         labels=labels,
     )
+
+
+def describe_points(points: Sequence[TrackPoint], labels: Sequence[str | None]) -> str:
+    """How the targets of one frame are doing: by name, unless there is one alone without a name."""
+    alone = len(labels) == 1 and labels[0] is None
+    described = [
+        ("" if alone else f"{labels[point.target - 1] or f'target {point.target}'} ")
+        + f"{point.score:.2f} {point.state}"
+        for point in points[:SHOWN]
+    ]
+    return ", ".join([*described, *([f"{len(points) - SHOWN} more"] if len(points) > SHOWN else [])])

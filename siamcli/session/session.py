@@ -127,6 +127,11 @@ class Session:
         return expected_count(self.info, self.job.cut)
 
     @property
+    def share(self) -> float:
+        """The part of the source that is tracked, from 0 to 1; 0 where its length is not known."""
+        return min(self.frames / self.expected, 1) if self.expected else 0
+
+    @property
     def seconds(self) -> float:
         """Since the outputs were opened."""
         return time.time() - self.began

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from siamcli.boxes import Box
 from siamcli.frames import Frame
 from siamcli.times import TimePoint
-from siamcli.tracker.tracker import Tracker, TrackerState
 from siamcli.trajectory import TrackPoint
+
+if TYPE_CHECKING:
+    from siamcli.tracker.tracker import Tracker, TrackerState
 
 __all__ = ["Following", "Start", "States", "advance", "follow", "track_points"]
 
@@ -22,7 +25,7 @@ class Start:
     at: TimePoint | None = None
 
 
-States = tuple[TrackerState | None, ...]
+States = tuple["TrackerState | None", ...]
 """One state per target of a source, None before its start."""
 
 Following = Generator[tuple[Frame, States], Mapping[int, Box] | None, None]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,8 +23,10 @@ from siamcli.media.suffixes import OUTPUT_SUFFIXES
 from siamcli.targets import BoxFormat, parse_target
 
 if TYPE_CHECKING:
-    from siamcli.batch.run import Result, TrackAll
-    from siamcli.load import LoadedTracker
+    from siamcli.batch.interleave import Events
+    from siamcli.batch.manifest import Boxes
+    from siamcli.batch.run import Results, TrackAll
+    from siamcli.session.job import Job
 
 __all__ = ["batch", "merge"]
 
@@ -98,51 +103,60 @@ def batch(
     if not named and boxes is None:
         raise typer.BadParameter("which clips? name folders, files or patterns, or give --boxes")
 
-    from dataclasses import asdict, replace
-
     from siamcli.batch.clips import Shard, find_clips
     from siamcli.batch.manifest import Boxes, Manifest, read_manifest
     from siamcli.batch.plan import Settings, plan
     from siamcli.batch.run import Policy, run_batch
     from siamcli.batch.status import StatusFile
+    from siamcli.checkpoints.header import sha256_of
 
     part = Shard.parse(shard)
     manifest = Manifest() if boxes is None else read_manifest(boxes, box_format)
     found, again = find_clips(named or manifest.clips, recursive=recursive)
     for line in [*manifest.repeated, *(f"{name} is named more than once" for name in again)]:
         console.say(f"{line}: used once", style="yellow")
+    targets = Boxes(manifest, for_all, box_format)
+    _require_a_box(targets, [clip.source for clip in found], named)
+    tracker.check()
     ids = [source_name(clip.source).relative_to(output_dir) for clip in found]
-    if ray is None:
-        loaded = tracker.load()
-        track = _here(loaded, jobs)
-    else:
-        # only for what the status file records: the workers have their own device and engine
-        loaded = replace(tracker, device="cpu", engine="eager").load()
-        track = _on_ray(ray, jobs, tracker)
-    settings = Settings(suffixes, loaded.sha256, asdict(loaded.tracker.engine.params))
+    # torch and the weights are loaded when there is something to track
+    track = partial(_here, tracker, jobs) if ray is None else _on_ray(ray, jobs, tracker)
+    settings = Settings(suffixes, sha256_of(tracker.file()), tracker.overrides())
     policy = Policy(retry_failed, stop_on_error, overwrite)
     with StatusFile(output_dir / part.status_name) as status:
-        tasks = plan(
-            found, ids, Boxes(manifest, for_all, box_format), settings, output_dir, status.entries, part
-        )
+        tasks = plan(found, ids, targets, settings, output_dir, status.entries, part)
         ours = sum(map(part.holds, ids))
         _report(run_batch(tasks, track, status, output_dir, policy), ours, status.path, as_json=as_json)
 
 
-def _here(loaded: LoadedTracker, jobs: str) -> TrackAll:
+def _require_a_box(boxes: Boxes, clips: Sequence[str], named: Sequence[str]) -> None:
+    """Raises typer.BadParameter when no clip has a box: that is said once, and no clip is called failed."""
+    if clips and not any(map(boxes.has, clips)):
+        which = f"none of {len(clips)} clips has a box" if len(clips) > 1 else f"{clips[0]} has no box"
+        raise typer.BadParameter(
+            f"where are the targets? {which}: draw them with `siamtrack pick {shlex.join(named)}"
+            " -o boxes.csv` and give --boxes boxes.csv, or give --box x,y,w,h for all clips"
+        )
+
+
+def _here(tracker: TrackerOptions, jobs: str, waiting: Iterator[Job]) -> Events:
     """Tracking in this process."""
+    first = next(waiting, None)
+    if first is None:
+        return
     from siamcli.batch.interleave import auto_width, track_all
 
+    loaded = tracker.load()
     engine = loaded.tracker.engine
     width = auto_width(on_gpu=engine.device.type != "cpu") if jobs == "auto" else int(jobs)
-    console.tell(f"{loaded.model} on {engine.name}, {width} clips at a time")
-    return partial(track_all, loaded, width=width)
+    console.tell(f"{loaded.model} on {engine.name}, {width} clip{'s' * (width > 1)} at a time")
+    yield from track_all(loaded, chain([first], waiting), width)
 
 
 def _on_ray(address: str, jobs: str, tracker: TrackerOptions) -> TrackAll:
     """Tracking on a cluster."""
     from siamcli.batch.cluster import Recipe, track_on_ray
-    from siamcli.load import DEFAULT_MODEL
+    from siamcli.checkpoints.store import DEFAULT_MODEL
 
     wanted, params = tracker.wanted() or DEFAULT_MODEL, tracker.params
     weights = wanted.absolute() if isinstance(wanted, Path) else wanted
@@ -190,14 +204,21 @@ def _named(clips: Iterable[str] | None, from_file: Path | None) -> list[str]:
     return named
 
 
-def _report(results: Iterable[Result], total: int, status: Path, *, as_json: bool) -> None:
+def _report(results: Results, total: int, status: Path, *, as_json: bool) -> None:
     """Count and show results as they come.  Raises PartialError when clips failed."""
+    from siamcli.batch.interleave import Moved
+
     began = time.perf_counter()
     count = {"done": 0, "skipped": 0, "failed": 0, "failed before": 0}
-    frames = 0
+    frames = number = 0
     failures: list[tuple[str, str]] = []
-    with console.progress("batch", total) as update:
-        for number, result in enumerate(results, start=1):
+    with closing(results), console.progress("batch", total, "clips", passing="frames") as update:
+        for result in results:
+            note = f"{len(failures)} failed" if failures else ""
+            if isinstance(result, Moved):
+                update(number + result.jobs, note, frames + result.frames)
+                continue
+            number += 1
             entry = result.entry
             count[result.verdict] += 1
             if entry.state == "failed":
@@ -206,7 +227,7 @@ def _report(results: Iterable[Result], total: int, status: Path, *, as_json: boo
             else:
                 console.tell(f"{result.verdict}: {entry.clip}")
                 frames += (entry.frames or 0) if result.verdict == "done" else 0
-            update(number, f"{len(failures)} failed")
+            update(number, note, frames)
     seconds = time.perf_counter() - began
     words = ", ".join(f"{n} {verdict}" for verdict, n in count.items() if n) or "no clips"
     rate = f" ({3600 * count['done'] / seconds:.0f} clips per hour)" if count["done"] else ""
@@ -234,5 +255,6 @@ def _fail(failures: list[tuple[str, str]], total: int, status: Path) -> None:
         )
         raise PartialError(
             f"{len(failures)} of {total} clips are not done",
-            hint="mend what is said above; --retry-failed tries again what nothing has changed for",
+            hint="repair what is named above and run the same command again; clips that have not changed"
+            " since they failed are tried again with --retry-failed",
         )

@@ -146,7 +146,7 @@ def _precision(network: Network, device: str, engine: str, root: Path, dataset: 
     engines = [e for e in network.engines(resolve_device(device), engine) if e.name != reference.name]
     parts: list[SequenceAgreement] = []
     runs = sum(len(starts(sequence)) for sequence in sequences)
-    with console.progress(f"{len(engines)} engines", runs * len(engines)) as update:
+    with console.progress(f"{len(engines)} engines", runs * len(engines), "runs") as update:
         for part in measure(reference, engines, sequences):
             parts.append(part)
             update(len(parts), part.name)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import packages_distributions, version
+from importlib.util import find_spec
 from typing import Annotated, Literal
 
 import typer
@@ -15,6 +16,7 @@ import typer
 from siamcli.cli import console
 from siamcli.cores import usable_cores
 from siamcli.errors import PartialError, SiamtrackError
+from siamcli.extras import CPU_TORCH, EXTRAS, install_extra
 from siamcli.tables import align
 from siamcli.version import __version__
 
@@ -74,7 +76,13 @@ def _torch() -> Iterator[Check]:
         finding = f"{torch.cuda.get_device_name(chosen)}, CUDA {torch.version.cuda}"
         yield Check("device", "ok", f"{chosen}: {finding}")
     elif chosen.type == "cpu":
-        yield Check("device", "note", "cpu: no GPU that PyTorch can use")
+        unused = f"PyTorch's CUDA is of no use here; the build for the CPU alone is smaller: {CPU_TORCH}"
+        yield Check(
+            "device",
+            "note",
+            "cpu: no GPU that PyTorch can use",
+            unused if torch.version.cuda and platform.system() == "Linux" else None,
+        )
     else:
         yield Check("device", "ok", str(chosen))
 
@@ -104,8 +112,7 @@ def _ffmpeg() -> Iterator[Check]:
 
 def _weights() -> Iterator[Check]:
     from siamcli.checkpoints.read import read_checkpoint
-    from siamcli.checkpoints.store import available
-    from siamcli.load import DEFAULT_MODEL
+    from siamcli.checkpoints.store import DEFAULT_MODEL, available
 
     here = available()
     for name, path in here.items():
@@ -130,6 +137,14 @@ def _cache() -> Iterator[Check]:
         yield Check("cache", "ok", f"{folder}, {network}")
     else:
         yield Check("cache", "failed", f"{folder} cannot be written", "set SIAMTRACK_CACHE to another folder")
+
+
+def _extras() -> Iterator[Check]:
+    for name, module in EXTRAS.items():
+        if find_spec(module) is None:
+            yield Check("extra", "note", f"{name} is not installed", install_extra(name))
+        else:
+            yield Check("extra", "ok", f"{name}: {module} {version(module)}")
 
 
 def _self_test() -> Iterator[Check]:
@@ -172,5 +187,6 @@ EXAMINATIONS: dict[str, Callable[[], Iterator[Check]]] = {
     "ffmpeg": _ffmpeg,
     "weights": _weights,
     "cache": _cache,
+    "extras": _extras,
     "self-test": _self_test,
 }

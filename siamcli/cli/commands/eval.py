@@ -101,8 +101,12 @@ def run_dataset(
     frames = 0
     total = sum(len(s) for s in dataset.sequences if s.name not in finished)
     with console.progress(dataset.spec.title, total) as update:
+
+        def watch(sequence: str, frame: int) -> None:
+            update(frames + frame, sequence)
+
         for result in evaluate(
-            dataset, factory, folder, identity, jobs=factory.jobs, repetitions=repetitions
+            dataset, factory, folder, identity, jobs=factory.jobs, repetitions=repetitions, watch=watch
         ):
             if result.resumed:
                 continue

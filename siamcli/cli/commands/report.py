@@ -10,6 +10,7 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.commands.eval import Form
 from siamcli.errors import InputError
+from siamcli.extras import install_extra
 from siamcli.tables import render
 
 __all__ = ["Per", "report"]
@@ -53,7 +54,7 @@ def report(
         try:
             from siamcli.evaluation.plots import write_plots
         except ModuleNotFoundError:
-            raise InputError("plots need matplotlib", hint='pip install "siamtrack[plots]"') from None
+            raise InputError("plots need matplotlib", hint=install_extra("plots")) from None
 
         for file in write_plots(scores, plots):
             console.say(f"wrote {file}")

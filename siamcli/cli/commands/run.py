@@ -11,7 +11,7 @@ from siamcli.cli import console
 from siamcli.cli.options import TrackerOptions, takes_tracker
 from siamcli.cli.outputs import existing, keep_apart, output_paths
 from siamcli.cli.picking import PickBrowser, picker
-from siamcli.errors import LostError, OutputError
+from siamcli.errors import InputError, LostError, OutputError
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
 from siamcli.media.names import target_paths
 from siamcli.media.suffixes import is_video
@@ -117,6 +117,7 @@ def run(
         raise typer.BadParameter("-o names a video that --no-video leaves out")
     if overwrite and skip_existing:
         raise typer.BadParameter("give -y or -n, not both")
+    _refuse_videos(source)
     first, last = (None if text is None else parse_time(text) for text in (start, end))
     model = tracker.wanted()
     paths = output_paths(source, output or [], folder=output_dir, jsonl=jsonl, video=video)
@@ -159,11 +160,26 @@ def run(
         drop_lost=drop_lost,
     )
     ask = picker(f"siamtrack: {source}", browser=pick_browser)
-    summary = follow_source(job, tracker.load, picker=ask, show=show)
+    summary = follow_source(job, tracker, picker=ask, show=show)
     if as_json:
         console.result(summary)
     if fail_if_lost and any(summary["lost"].values()):
         raise LostError("the target was lost", hint="the outputs are complete and list the lost intervals")
+
+
+def _refuse_videos(source: str) -> None:
+    """Raises InputError for a folder of videos without images: that is work for `batch`."""
+    if not source or not Path(source).is_dir():
+        return
+    from siamcli.batch.clips import find_clips
+    from siamcli.media.kinds import is_image
+
+    videos = [clip.source for clip in find_clips([source], recursive=False)[0] if clip.source != source]
+    if videos and not any(map(is_image, Path(source).iterdir())):
+        raise InputError(
+            f"{source} holds {len(videos)} video{'s' * (len(videos) > 1)}, and run takes one source",
+            hint=f"`siamtrack pick {source}` and `siamtrack batch {source}` take all of them",
+        )
 
 
 def _targets(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
-import time
 from collections import Counter
 from contextlib import closing, contextmanager, suppress
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,9 +29,6 @@ __all__ = ["train"]
 
 SHOWN_OVER = 50
 """Steps over which the rate and the losses on the bar are averaged."""
-
-SAID_EVERY = 30.0
-"""Seconds between two lines where there is no terminal for a bar."""
 
 
 def train(
@@ -77,12 +73,15 @@ def train(
     where = resolve_device(device)
     ready = prepare(wanted, start=None if start is None else _weights(start, wanted), resume=resume)
     where = _join_group(where)
+    main = int(os.environ.get("RANK", "0")) == 0
+    if not main:
+        console.hush()  # the first of the processes speaks for all
     output = Path(wanted.output)
     with _folder(output):
         console.say("reading the training data")
         footage = load_footage(wanted.data)
         _report(footage)
-        log = output / "log.csv" if int(os.environ.get("RANK", "0")) == 0 else None
+        log = output / "log.csv" if main else None
         if log is not None:
             begin_log(log, ready.before)
         stopped = _follow(run(ready, footage.to(where), where), log)
@@ -146,25 +145,13 @@ def _folder(path: Path) -> Iterator[None]:
 
 def _follow(steps: Generator[Step, None, None], log: Path | None) -> int:
     """Show every step, add it to the log where this process keeps it; the signal that ended it, or 0."""
-    from siamcli.train.log import add_step
-
     signals: list[int] = []
     # A flag instead of an exception: a step is never torn, so what follows stays exact.
     before = heed(lambda number, _: signals.append(number))
-    recent: list[Step] = []
-    said = -math.inf
     try:
-        with closing(steps), console.progress("training", None) as update:
-            for step in steps:
-                recent = [*recent[1 - SHOWN_OVER :], step]
-                update(step.step, _note(recent))
-                if log is not None:
-                    add_step(log, step)
-                    now = time.monotonic()
-                    if not console.err.is_terminal and (now - said >= SAID_EVERY or step.step == step.steps):
-                        console.say(f"step {step.step} {_note(recent)}, rate {step.rate:.3g}")
-                        said = now
-                if signals:
+        with closing(steps):
+            for phase, some in groupby(steps, key=lambda step: step.phase):
+                if _follow_phase(phase, some, log, signals):
                     break
     finally:
         for number, handler in before.items():
@@ -172,9 +159,26 @@ def _follow(steps: Generator[Step, None, None], log: Path | None) -> int:
     return signals[0] if signals else 0
 
 
+def _follow_phase(phase: str, steps: Iterator[Step], log: Path | None, signals: list[int]) -> bool:
+    """The steps of one phase; true when a signal ended it, false when the next phase begins."""
+    from siamcli.train.log import add_step
+
+    first = next(steps)
+    recent: list[Step] = []
+    with console.progress(phase, first.steps, "steps") as update:
+        for step in chain([first], steps):
+            recent = [*recent[1 - SHOWN_OVER :], step]
+            update(step.step, _note(recent))
+            if log is not None:
+                add_step(log, step)
+            if stopped := bool(signals):
+                break
+    console.say(f"{phase}: {recent[-1].step} of {first.steps} steps, {_note(recent)}")
+    return stopped
+
+
 def _note(recent: list[Step]) -> str:
     last = recent[-1]
-    recent = [s for s in recent if s.phase == last.phase]
     seconds = sum(s.seconds for s in recent)
     pairs = last.pairs / last.step * len(recent)
     data = sum(s.data_seconds for s in recent) / seconds
@@ -183,4 +187,4 @@ def _note(recent: list[Step]) -> str:
         for k in last.losses
         if k in recent[0].losses
     )
-    return f"of {last.steps} {last.phase}: {losses}, {pairs / seconds:.1f} pairs/s, data {data:.0%}"
+    return f"{losses}, {pairs / seconds:.1f} pairs/s, data {data:.0%}, rate {last.rate:.3g}"

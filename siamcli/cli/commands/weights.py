@@ -109,7 +109,7 @@ def fetch(name: Name, quiet: Quiet = False, verbose: Verbose = False, debug: Deb
     records = fetch_entry(entry)
     first = next(records)
     total = None if first.total is None else first.total >> 20
-    with console.progress(f"{name} (MiB)", total) as update:
+    with console.progress(name, total, "MiB") as update:
         note = ""
         for record in records:
             update(record.done >> 20, record.note)
