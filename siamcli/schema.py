@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 __all__ = [
-    *("Count", "FileName", "NotNegative", "Number", "Positive", "Range", "Rule", "Share"),
+    *("Count", "FileName", "Line", "NotNegative", "Number", "Positive", "Range", "Rule", "Share"),
     *(
         "check_ranges",
         "decode",
@@ -84,6 +84,7 @@ Positive = Annotated[float, Range(0, open="low")]
 NotNegative = Annotated[float, Range(0)]
 Count = Annotated[int, Range(1, LARGEST)]
 FileName = Annotated[str, Rule("a plain name", _is_plain_name)]
+Line = Annotated[str, Rule("one line of text", str.isprintable)]
 Number = Annotated[float, Rule("finite", lambda v: not math.isinf(v), null=math.nan)]
 """JSON has no NaN: null stands for it."""
 

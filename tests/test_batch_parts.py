@@ -144,6 +144,8 @@ def test_manifests(tmp_path, suffix):
         ("a.csv", "file,box\nx,1\n", "columns clip and box"),
         ("a.csv", "clip,box\n,\n", "line 2: no clip"),
         ("a.json", "{", "line 1"),
+        ("a.json", "[" * 20_000, "nested too deep"),
+        ("a.jsonl", '\n{"clip": ' + "9" * 5000 + "}", "line 2: .*too many digits"),
         ("a.json", '{"clip": 1}', "list of objects"),
         ("a.txt", "", "not a manifest"),
         ("gone.csv", None, "cannot read"),

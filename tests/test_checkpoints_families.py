@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -82,8 +84,27 @@ def _as_module_saves_it(state: dict[str, Tensor]) -> OrderedDict[str, Tensor]:
         lambda s: {f"module.{n}": t for n, t in s.items()},
         lambda s: {"state_dict": {f"module.{n}": t for n, t in s.items()}},
         lambda s: {n: t for n, t in s.items() if not n.endswith("num_batches_tracked")},
+        lambda s: {"epoch": 3, "model": s},
+        lambda s: {"net": s},
+        lambda s: {"model_state_dict": s, "loss": 0.1},
+        lambda s: {"model": {f"module.{n}": t for n, t in s.items()}},
+        lambda s: {"net": {"state_dict": s}, "epoch": 3},
+        lambda s: {f"model.{n}": t for n, t in s.items()},
+        lambda s: {"state_dict": {f"model.module.{n}": t for n, t in s.items()}, "callbacks": {}},
     ],
-    ids=["plain", "as a module saves it", "nested", "module", "nested module", "no counters"],
+    ids=[
+        *(
+            "plain",
+            "as a module saves it",
+            "nested",
+            "module",
+            "nested module",
+            "no counters",
+            "model",
+            "net",
+        ),
+        *("model_state_dict", "model and module", "net and state_dict", "prefix", "lightning"),
+    ],
 )
 def test_values_reach_their_place(
     wrap: Callable[..., object], alex: dict[str, Tensor], tmp_path: Path
@@ -205,8 +226,19 @@ def test_hostile_pickle_is_refused(new_zip: bool, where: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "no weights file"),
+        (b"", "an empty file"),
         (b"<!DOCTYPE html><html>Google Drive - Virus scan warning", "a web page"),
+        (b"\xef\xbb\xbf<!DOCTYPE html><html>", "a web page"),
+        (b"<?xml version='1.0'?><Error/>", "an answer of a server"),
+        (b'{"error": {"code": 404}}', "JSON, not weights"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "a Git LFS pointer"),
+        (b"/annex/objects/SHA256E-s1", "a git-annex pointer"),
+        (b"\x08\x08\x12\x04demo:\x03\x12\x01g", "an ONNX model"),
+        (pickle.dumps({"a": 1}, protocol=4), "a pickle"),
+        (gzip.compress(b"weights", mtime=0), "compressed with gzip"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+        (b"a.pth".ljust(257, b"\0") + b"ustar\0", "a tar archive"),
+        (b"nothing of the kind", "no weights file that siamtrack knows"),
         (b"PK\x03\x04 and then nothing of the kind", "damaged or cut short"),
         (b"\x80\x02nonsense", "damaged"),
         (pickle.dumps({"a": 1}, protocol=2), "damaged"),
@@ -219,6 +251,58 @@ def test_rubbish_is_refused(content: bytes, says: str, tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "x.pth")
     assert "x.pth" in str(caught.value)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("entries", "says"),
+    [
+        ({"notes.txt": b"none"}, "a zip archive"),
+        ({"a.npy": b"none"}, "NumPy arrays"),
+        ({"m/data.pkl": b"none", "m/constants.pkl": b"none", "m/code/m.py": b""}, "a TorchScript program"),
+        ({"a/data.pkl": b"none", "a/data/0": bytes(10**6)}, "compressed inside"),
+        ({"a/data.pkl": bytes(10**6)}, "compressed inside"),
+    ],
+    ids=["zip", "numpy", "torchscript", "bomb", "bomb of a pickle"],
+)
+def test_an_archive_of_something_else_is_named(entries: dict[str, bytes], says: str, tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "x.pth", "w", ZIP_DEFLATED) as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
+    with pytest.raises(WeightsError, match=rf"x\.pth: {says}"):
+        read_checkpoint(tmp_path / "x.pth")
+
+
+def test_a_whole_pickled_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="Linear: a whole pickled model") as caught:
+        read_checkpoint(save({"model": torch.nn.Linear(1, 1)}, tmp_path / "x.pth"))
+    assert "state_dict()" in str(caught.value.hint)
+    assert "weights_only" not in f"{caught.value}{caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda t: t.to(torch.int64), "is torch.int64"),
+        (lambda t: t.to(torch.bool), "is torch.bool"),
+        (lambda t: t.to(torch.complex64), "is torch.complex64"),
+        (lambda t: t.to_sparse(), "is sparse"),
+        (lambda t: t.to("meta"), "only a shape"),
+    ],
+)
+def test_what_is_no_weight_is_named(
+    change: Callable[[Tensor], Tensor], says: str, alex: dict[str, Tensor], tmp_path: Path
+) -> None:
+    name = "backbone.features.0.weight"
+    with pytest.raises(WeightsError, match=f"1 that hold no real numbers .{name} .*{says}"):
+        read_checkpoint(save({**alex, name: change(alex[name])}, tmp_path / "x.pth"))
+
+
+def test_names_from_a_file_cannot_steer_the_terminal(alex: dict[str, Tensor], tmp_path: Path) -> None:
+    for content in ({**alex, "a\x1b[31m": torch.zeros(1)}, {**alex, "a\x1b[31m": 3}):
+        with pytest.raises(WeightsError) as caught:
+            read_checkpoint(save(content, tmp_path / "x.pth"))
+        assert str(caught.value).isprintable()
+        assert r"a\x1b[31m" in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [[1, 2], {}, {"state_dict": 3}, {"a": 1}, torch.zeros(3)])

@@ -15,6 +15,7 @@ import pytest
 from siamcli.checkpoints.catalog import Entry
 from siamcli.checkpoints.fetch import fetch
 from siamcli.errors import OutputError, WeightsError
+from siamcli.parts import part_path
 
 BODY = bytes(range(256)) * 4000
 SHA = hashlib.sha256(BODY).hexdigest()
@@ -184,6 +185,22 @@ def test_what_is_here_is_not_fetched_again(entry: Callable[..., Entry], server: 
     (cache / "e.pth").write_bytes(b"damaged")
     list(fetch(entry("good")))
     assert only_file(cache) == BODY
+
+
+@pytest.mark.parametrize("sha256", [SHA, ""])
+def test_a_planted_link_is_replaced(
+    entry: Callable[..., Entry], cache: Path, tmp_path: Path, sha256: str
+) -> None:
+    """Where others can write to the cache, nothing outside it changes."""
+    wanted = entry("good", sha256=sha256)
+    cache.mkdir()
+    notes = tmp_path / "notes.txt"
+    notes.write_text("precious")
+    part_path(cache / wanted.file, own=not sha256).symlink_to(notes)
+    list(fetch(wanted))
+    assert only_file(cache) == BODY
+    assert not (cache / wanted.file).is_symlink()
+    assert notes.read_text() == "precious"
 
 
 @pytest.mark.parametrize("sha256", [SHA, ""])

@@ -135,6 +135,14 @@ def test_header_is_strict(native: Path, tmp_path: Path, edit: Callable[..., obje
     assert caught.value.hint
 
 
+def test_a_score_map_that_the_network_does_not_make(native: Path, tmp_path: Path) -> None:
+    path = _edited(native, tmp_path / "x.safetensors", lambda h: h["spec"].update(stride=4))
+    with pytest.raises(
+        WeightsError, match=r"x\.safetensors: .* says a score map of side 33, and makes one of 17"
+    ):
+        read_native(path)
+
+
 def test_older_files_are_read(checkpoint: Checkpoint, native: Path, tmp_path: Path) -> None:
     """What a file does not say has its default: format 1 knew one correlation and one scale."""
 

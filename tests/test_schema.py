@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from siamcli.batch.manifest import read_manifest
 from siamcli.batch.status import Entry, read_status
 from siamcli.checkpoints.header import FORMAT, Header
 from siamcli.checkpoints.params import read_params
@@ -224,6 +225,20 @@ def test_a_status_line_that_is_none_is_passed_over(line: str, tmp_path: Path) ->
 def test_a_status_line_of_a_newer_version_is_read(tmp_path: Path) -> None:
     (tmp_path / "batch.jsonl").write_text(STATUS.line().replace('"id"', '"host": "n1", "id"'))
     assert read_status(tmp_path / "batch.jsonl") == [STATUS]
+
+
+MANIFEST = [
+    {"clip": "a.mp4", "box": [1, 2, 3, 4], "time": "1s", "label": "x"},
+    {"clip": "b.mp4", "box": "1,2,3,4"},
+]
+
+
+@settings(deadline=None)
+@given(text=spoiled(MANIFEST))
+def test_no_manifest_breaks_the_reader(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.getbasetemp() / "manifest.json"
+    path.write_text(text, encoding="utf-8", errors="surrogatepass")
+    refusal(lambda: read_manifest(path, "xywh"))
 
 
 @settings(deadline=None)

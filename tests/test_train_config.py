@@ -81,6 +81,14 @@ def test_an_output_without_a_name_is_refused(tmp_path: Path) -> None:
         load_config(str(path))
 
 
+@pytest.mark.parametrize("path", ["n" * 5000, "a/" + "é" * 200, r"a\u0000b"])
+@pytest.mark.parametrize("key", ['"out"', '"a"'])
+def test_a_path_that_no_system_has_is_refused(tmp_path: Path, key: str, path: str) -> None:
+    (tmp_path / "mine.toml").write_text(MINIMAL.replace(key, f'"{path}"'))
+    with pytest.raises(InputError, match="no file can be called"):
+        load_config(str(tmp_path / "mine.toml"))
+
+
 def test_unknown_model_and_missing_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(MINIMAL.replace("siamrpnpp-r18", "vgg"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from siamcli.errors import InputError
 from siamcli.media.kinds import source_name
+from siamcli.schema import decode, load_json
 from siamcli.targets import BoxFormat, Target, check_label, parse_target, read_targets
 from siamcli.times import parse_time
 
@@ -121,7 +121,7 @@ def _target(row: Mapping[str, Any], format: BoxFormat) -> Target:
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every row with the words that say where it stands."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")  # line ends inside quotes belong to names
+        text = decode(path.read_bytes())  # line ends inside quotes belong to names
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the manifest {path}: {error}") from None
     suffix = path.suffix.lower()
@@ -136,16 +136,16 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     elif suffix == ".jsonl":
         for n, line in enumerate(text.split("\n"), start=1):
             if line.strip():
-                yield from ((f"{path}, line {n}", row) for row in _objects(path, f"[{line}]"))
+                yield from ((f"{path}, line {n}", row) for row in _objects(f"{path}, line {n}", f"[{line}]"))
     else:
         raise InputError(f"{path}: not a manifest", hint="known suffixes: .csv .json .jsonl")
 
 
-def _objects(path: Path, text: str) -> list[Mapping[str, Any]]:
+def _objects(place: object, text: str) -> list[Mapping[str, Any]]:
     try:
-        rows = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: {error.msg}") from None
+        rows = load_json(text)
+    except ValueError as error:
+        raise InputError(f"{place}: {error}") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(f"{path} must be a list of objects", hint=f"with {', '.join(COLUMNS)}")
+        raise InputError(f"{place} must be a list of objects", hint=f"with {', '.join(COLUMNS)}")
     return rows

@@ -69,6 +69,8 @@ def fetch(
     part = part_path(target, own=own)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        if part.is_symlink():  # somebody's else: what it leads to is not ours to write
+            part.unlink()
         yield from _from_mirrors(entry, part, attempts, sleep)
         part.replace(target)
     except OSError as error:

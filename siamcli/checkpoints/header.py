@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from siamcli.errors import WeightsError
 from siamcli.model.spec import ModelSpec, TrackerParams
-from siamcli.schema import FileName, check_ranges, from_json
+from siamcli.schema import FileName, Line, check_ranges, from_json
 
 __all__ = ["FORMAT", "KEY", "Header", "Precision", "damaged", "read_header", "sha256_of"]
 
@@ -33,8 +33,8 @@ class Header:
     format: Literal[1, 2]
     precision: Precision
     name: FileName
-    version: str
-    license: str
+    version: Line
+    license: Line
     spec: ModelSpec
     params: TrackerParams
     provenance: dict[str, Any]
@@ -54,7 +54,8 @@ def read_header(path: Path) -> Header:
         raise damaged(path, error) from error
     if text is None:
         raise WeightsError(
-            f"{path}: not a siamtrack weights file", hint="its header has no 'siamtrack' entry"
+            f"{path}: not a siamtrack weights file, but a safetensors file of another program",
+            hint="its header has no 'siamtrack' entry",
         )
     try:
         return from_json(Header, text)

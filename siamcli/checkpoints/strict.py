@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from siamcli.errors import WeightsError
 from siamcli.model.siamrpn import SiamRPN
-from siamcli.model.spec import ModelSpec
+from siamcli.model.spec import SPECS, ModelSpec
 
 __all__ = ["COUNTER", "expected_shapes", "match"]
 
@@ -24,13 +25,27 @@ def expected_shapes(spec: ModelSpec, where: str) -> dict[str, tuple[int, ...]]:
     """
     try:
         with torch.device("meta"):
-            state = SiamRPN(spec).state_dict()
+            model = SiamRPN(spec)
+            known = replace(spec, name="x") in (replace(other, name="x") for other in SPECS.values())
+            side = spec.score_size() if known else _score_side(model)
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(
             f"{where}: its architecture {spec.name!r} makes no network ({error})",
             hint="damaged, or written by another version of siamtrack",
         ) from error
-    return {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if side != spec.score_size():
+        raise WeightsError(
+            f"{where}: its architecture {spec.name!r} says a score map of side {spec.score_size()}, "
+            f"and makes one of {side}",
+            hint="search_size, exemplar_size, stride and base_size must fit the backbone",
+        )
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def _score_side(model: SiamRPN) -> int:
+    """The side of the score map that the network makes; takes a tenth of a second even without numbers."""
+    exemplar, search = (torch.empty(1, 3, s, s) for s in (model.spec.exemplar_size, model.spec.search_size))
+    return int(model(model.embed(exemplar), search)[0].shape[-1])
 
 
 def match(
@@ -48,6 +63,7 @@ def match(
     leftover = [n for n in found if n not in wanted]
     present = {n: shape for n, shape in wanted.items() if n in found}
     misshapen = {n for n, shape in present.items() if tuple(found[n].shape) != shape}
+    checked = [n for n in present if n not in misshapen and not n.endswith(COUNTER)]
     problems = [
         _count(missing, "missing"),
         _count(leftover, "left over"),
@@ -55,7 +71,8 @@ def match(
             [f"{n} {tuple(found[n].shape)} instead of {present[n]}" for n in present if n in misshapen],
             "of another shape",
         ),
-        _count([n for n in present if n not in misshapen and not _finite(found[n])], "not finite"),
+        _count([f"{n} {_odd(found[n])}" for n in checked if _odd(found[n])], "that hold no real numbers"),
+        _count([n for n in checked if not _odd(found[n]) and not _finite(found[n])], "not finite"),
     ]
     if any(problems):
         raise WeightsError(
@@ -70,12 +87,21 @@ def match(
 
 def _finite(tensor: Tensor) -> bool:
     """No NaN, no infinity; in one pass, which isfinite() is not."""
-    return not tensor.is_floating_point() or all(bool(v.isfinite()) for v in tensor.aminmax())
+    return all(bool(v.isfinite()) for v in tensor.aminmax())
+
+
+def _odd(tensor: Tensor) -> str:
+    """What kind of tensor it is that can be no weight, or nothing."""
+    if tensor.layout != torch.strided or tensor.is_meta:
+        return "is sparse, or only a shape"
+    return "" if tensor.is_floating_point() else f"is {tensor.dtype}"
 
 
 def _count(names: Sequence[str], what: str) -> str:
     """How many, and the first few by name; nothing for none."""
     if not names:
         return ""
-    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    shown = ", ".join(name if name.isprintable() else ascii(name) for name in names[:5]) + (
+        ", ..." if len(names) > 5 else ""
+    )
     return f"{len(names)} {what} ({shown})"

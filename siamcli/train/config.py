@@ -78,6 +78,9 @@ class TrainConfig:
         check_ranges(self)
         if not self.output:
             raise ValueError("output must name a folder")
+        for path in (self.output, self.distill.teacher, *(entry.path for entry in self.data)):
+            if "\0" in path or max(len(part.encode()) for part in path.split("/")) > 255:
+                raise ValueError(f"no file can be called {path[:60]!r}")
         side = self.spec.search_size / 2 if self.model in SPECS else math.inf
         if self.pairs.search_shift > side:
             raise ValueError(f"pairs: search_shift leaves the search region: at most {side}")

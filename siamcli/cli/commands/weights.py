@@ -82,7 +82,8 @@ def info(
         console.result(document)
         return
     for key, value in _flat(document):
-        typer.echo(f"{key}: {value}")
+        line = f"{key}: {value}"
+        typer.echo(line if line.isprintable() else ascii(line)[1:-1])
 
 
 @app.command()
