@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -23,12 +23,6 @@ Precision = Literal["float32", "float16", "int8"]
 KEY = "siamtrack"
 FORMAT = 2
 HINT = "damaged, or written by another version of siamtrack"
-_IMPLIED_BY_1: dict[str, dict[str, object]] = {
-    "spec": {"correlation": "depthwise"},
-    "params": {"scales": [], "scale_penalty": 1.0},
-}
-"""What a file of format 1 means without saying it: there was nothing else."""
-
 T = TypeVar("T")
 
 
@@ -70,9 +64,11 @@ def read_header(path: Path) -> Header:
         raise WeightsError(
             f"{path}: not written in format {FORMAT} or 1", hint="a newer siamtrack may be able to read it"
         )
-    implied = _IMPLIED_BY_1 if plain["format"] == 1 else {"spec": {}, "params": {}}
-    plain["spec"] = _from_plain(ModelSpec, plain.get("spec"), f"{path}: spec", implied["spec"])
-    plain["params"] = _from_plain(TrackerParams, plain.get("params"), f"{path}: params", implied["params"])
+    # format 1 knew one correlation; a parameter that came later was neutral before
+    implied = {"correlation": "depthwise"} if plain["format"] == 1 else {}
+    plain["spec"] = _from_plain(ModelSpec, plain.get("spec"), f"{path}: spec", implied)
+    neutral = asdict(TrackerParams())
+    plain["params"] = _from_plain(TrackerParams, plain.get("params"), f"{path}: params", neutral)
     return _from_plain(Header, plain, f"{path}: header", {})
 
 
