@@ -10,8 +10,8 @@ from siamcli.errors import InputError
 
 __all__ = ["Cut", "Cutter", "TimePoint", "parse_time"]
 
-_FRAME = re.compile(r"(\d+)f")
-_CLOCK = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d*)?|\.\d+)")
+_FRAME = re.compile(r"(\d{1,15})f")
+_CLOCK = re.compile(r"(?:(?:(\d{1,15}):)?([0-5]?\d):)?(\d{1,15}(?:\.\d*)?|\.\d+)")
 _TOLERANCE = 1e-6  # seconds; timestamps are rounded to microseconds where they are written down
 
 

@@ -17,6 +17,7 @@ from siamcli.batch.manifest import Boxes, read_manifest
 from siamcli.batch.status import Entry, StatusFile, latest, merge, read_status
 from siamcli.cores import available_memory
 from siamcli.errors import InputError, OutputError
+from siamcli.media.sources import open_source
 from siamcli.targets import parse_target
 from siamcli.times import TimePoint
 
@@ -156,6 +157,13 @@ def test_manifests_that_are_none(tmp_path, name, text, says):
         (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=says):
         read_manifest(tmp_path / name, "xywh")
+
+
+def test_a_name_that_no_system_has_is_the_problem_of_its_clip(tmp_path):
+    (tmp_path / "a.json").write_text(f'[{{"clip": "{"n" * 5000}", "box": [1, 2, 3, 4]}}]')
+    (clip,) = read_manifest(tmp_path / "a.json", "xywh").clips
+    with pytest.raises(InputError, match="no such file"):
+        open_source(clip)
 
 
 @pytest.mark.parametrize("columns", ["clip,box", "clip,time,box,label"])

@@ -24,7 +24,22 @@ def test_timecodes(hours: int, minutes: int, milliseconds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "f", "-1", "-3f", "1.5f", "1:2:3:4", "0:75:00", "1:75", "12s", "nan", "1e3"]
+    "text",
+    [
+        "",
+        "f",
+        "-1",
+        "-3f",
+        "1.5f",
+        "1:2:3:4",
+        "0:75:00",
+        "1:75",
+        "12s",
+        "nan",
+        "1e3",
+        "9" * 400,
+        "9" * 5000 + "f",
+    ],
 )
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(InputError, match="not a time") as caught:

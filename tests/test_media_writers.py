@@ -289,6 +289,91 @@ def test_a_wrong_point_is_named_by_its_line(tmp_path: Path) -> None:
         read_trajectory(path)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("fps", "1/0"),
+        ("fps", "1e999999999"),
+        ("fps", "9" * 5000),
+        ("fps", math.inf),
+        ("width", 0),
+        ("width", -160),
+        ("width", 10**400),
+        ("height", math.inf),
+        ("count", -1),
+        ("name", 5),
+        ("name", None),
+        ("labels", "ball"),
+        ("labels", [{"a": 1}]),
+        ("params", []),
+        ("frame", -6),
+        ("frame", math.inf),
+        ("frame", 1.5),
+        ("target", 0),
+        ("target", -7),
+        ("target", 200_000_000),
+        ("time", 1e308),
+        ("time", math.inf),
+        ("x", math.inf),
+        ("score", None),
+        ("state", "gone"),
+        ("source", "dreamt"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+def test_a_value_that_cannot_be_is_named(tmp_path: Path, suffix: str, field: str, value: object) -> None:
+    path = tmp_path / f"a{suffix}"
+    with open_writer(str(path), header(), overwrite=False) as writer:
+        writer.write([point(0)])
+    lines = path.read_text().splitlines()
+    records = [json.loads(line) for line in lines] if suffix == ".jsonl" else [json.loads(path.read_text())]
+    points = records[1:2] if suffix == ".jsonl" else records[0]["points"]
+    for place in (*points, records[0]["source"], records[0]):
+        if field in place:
+            place[field] = value
+            break
+    path.write_text("\n".join(map(json.dumps, records)))
+    with pytest.raises(InputError, match=rf"a{suffix}, line \d+: .*{field}") as caught:
+        read_trajectory(path)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_target_is_in_a_frame_once(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    with open_writer(str(path), header(), overwrite=False) as writer:
+        writer.write([point(0), point(0)])
+    with pytest.raises(InputError, match="target 1 was in frame 0 before"):
+        read_trajectory(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_passed_over(path: Path, encoding: str) -> None:
+    with open_writer(str(path), header(), overwrite=False) as writer:
+        writer.write([point(0)])
+    before = read_trajectory(path)
+    path.write_bytes(path.read_bytes().decode().encode(encoding))
+    assert read_trajectory(path) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", "[" * 20_000),
+        ("a.jsonl", "[" * 20_000),
+        ("a.json", '{"count": ' + "9" * 5000 + "}"),
+        ("a.csv", "frame,time,target,x,y,w,h,score,state\n" + "9" * 200_000),
+    ],
+    ids=range(4),
+)
+def test_absurd_trajectories_end_in_one_line(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=f"{name}, line ") as caught:
+        read_trajectory(tmp_path / name)
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize("name", ["../a.png", "/a.png", "a/../../b.png", "", "a\0.png", 5])
 def test_a_file_name_that_leads_elsewhere(tmp_path: Path, name: object) -> None:
     path = tmp_path / "a.json"

@@ -93,7 +93,10 @@ class SourceName:
 
 def source_name(text: str) -> SourceName:
     """What `text` names: what exists goes before what the text looks like."""
-    return SourceName(text, _kind(text))
+    try:
+        return SourceName(text, _kind(text))
+    except OSError:  # a name longer than any system takes
+        return SourceName(text, "missing")
 
 
 def _kind(text: str) -> SourceKind:

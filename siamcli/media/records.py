@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -134,8 +135,8 @@ def parse_header(record: Mapping[str, Any]) -> TrackHeader:
 
 
 def _is_rate(value: str | float) -> bool:
-    try:
-        return 0 < Fraction(value) <= 10**6
+    try:  # of a text such as 1e999999999 Fraction would make a number of so many digits
+        return re.fullmatch(r"[\d./]{1,40}", str(value)) is not None and 0 < Fraction(value) <= 10**6
     except (ValueError, ArithmeticError):
         return False
 
