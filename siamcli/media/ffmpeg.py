@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from siamcli.errors import OutputError
+from siamcli.media.colors import StreamColors, parse_colors
 
 __all__ = ["LOG_OPTIONS", "DecodeLog", "Stamp", "ffmpeg_exe"]
 
@@ -22,6 +23,7 @@ _CONFIG = re.compile(r"config in time_base: (\d+/\d+), frame_rate: (\d+)/(\d+)")
 _FRAME = re.compile(_SHOWINFO + r"n: *\d+ pts: *(\S+) .* sar:(\d+)/(\d+) s:(\d+)x(\d+) ")
 _DURATION = re.compile(r"\[info\]   Duration: (\d+):(\d+):(\d+\.\d+),")
 _RATE = re.compile(r"\[info\]   Stream #0:\S+ Video: .*, ([\d.]+)(k?) fps,")
+_VIDEO = re.compile(r"\[info\]   Stream #0:\S+ Video: (?!.*\(attached pic\))")
 _AUDIO = re.compile(r"\[info\]   Stream #0:\S+ Audio: (\w+)")
 _ROTATION = re.compile(r"\[info\] +(?:displaymatrix|Display Matrix): rotation of (-?[\d.]+) degrees")
 _ERROR = re.compile(r"\[(?:error|fatal)\] (.+)")
@@ -52,14 +54,15 @@ class Stamp(NamedTuple):
 class DecodeLog:
     """Reads the log of an ffmpeg that runs with LOG_OPTIONS and `-vf showinfo`, line by line.
 
-    `rotation` is the clockwise turn that ffmpeg applies, `pixel_aspect` that of the first
-    frame after it.  `problem` is the first error of all, `damage` the first sign after the first frame
-    that the source is damaged or cut short: before it, errors are usual in streams that were joined in
-    the middle.
+    `colors` are those of the first video stream, `rotation` is the clockwise turn that ffmpeg applies,
+    `pixel_aspect` that of the first frame after it.  `problem` is the first error of all, `damage` the
+    first sign after the first frame that the source is damaged or cut short: before it, errors are usual
+    in streams that were joined in the middle.
     """
 
     def __init__(self) -> None:
         self.fps: Fraction | None = None
+        self.colors: StreamColors | None = None
         self.rotation = 0
         self.pixel_aspect = Fraction(1)
         self.audio: str | None = None
@@ -102,6 +105,8 @@ class DecodeLog:
         return None
 
     def _read_header(self, line: str) -> None:
+        if self.colors is None and _VIDEO.match(line):
+            self.colors = parse_colors(line)
         if match := _DURATION.match(line):
             self._duration = 3600 * int(match[1]) + 60 * int(match[2]) + float(match[3])
         elif self._rate is None and (match := _RATE.match(line)):

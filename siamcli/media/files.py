@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import logging
+import os
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
@@ -21,6 +24,12 @@ from siamcli.times import Cut, Cutter
 
 __all__ = ["VideoFile"]
 
+_log = logging.getLogger(__name__)
+
+# Its first line ends what ffmpeg says of the source: ffmpeg opens one input after the other.
+_SECOND_INPUT = ("-f", "lavfi", "-i", "anullsrc")
+_SECOND_OPENED = "[info] Input #1,"
+
 
 class VideoFile(Source):
     """Whatever ffmpeg can open: a file (`file:PATH`), an address, or standard input (`pipe:0`).
@@ -34,17 +43,7 @@ class VideoFile(Source):
         self._name = name
         self._log = DecodeLog()
         self._stamps: SimpleQueue[Stamp | None] = SimpleQueue()
-        command = [ffmpeg_exe(), *LOG_OPTIONS, *options, "-i", address]
-        # V, not v: no cover pictures.  showinfo stands behind the rotation that ffmpeg inserts.
-        command += ["-map", "0:V:0", "-vf", "showinfo=checksum=0", "-fps_mode", "passthrough"]
-        command += ["-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1"]
-        self._child = subprocess.Popen(
-            command,
-            stdin=None if address == "pipe:0" else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for us, who close the child in order
-        )
+        self._child = self._start(address, options)
         give_way(self._child.pid)
         assert self._child.stdout and self._child.stderr
         self._pixels = cast("io.BufferedReader", self._child.stdout)
@@ -67,17 +66,48 @@ class VideoFile(Source):
                 hint=hint or "is it a whole video file that ffmpeg can read?",
             )
         log = self._log
+        if log.colors and log.colors.note:
+            _log.info("%s: %s", name, log.colors.note)
         self.info = SourceInfo(
             Path(name).stem, self._first.size, log.fps, log.count, log.rotation, log.pixel_aspect
         )
 
+    def _start(self, address: str, options: Sequence[str]) -> subprocess.Popen[bytes]:
+        """Begin to decode; the filters follow through a pipe, once the log has said what they depend on."""
+        filters, self._filters = os.pipe()
+        stdin_is_source = address == "pipe:0"
+        command = [ffmpeg_exe(), *LOG_OPTIONS, *options, "-i", address, *_SECOND_INPUT]
+        # V, not v: no cover pictures
+        command += ["-map", "0:V:0", "-/filter:v", f"pipe:{filters if stdin_is_source else 0}"]
+        command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1"]
+        try:
+            return subprocess.Popen(
+                command,
+                stdin=None if stdin_is_source else filters,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(filters,) if stdin_is_source else (),
+                start_new_session=True,  # Ctrl-C is for us, who close the child in order
+            )
+        finally:
+            os.close(filters)
+
     def _listen(self, stderr: IO[bytes]) -> None:
-        with stderr:
-            for line in stderr:
-                stamp = self._log.read(line.decode(errors="replace").rstrip())
-                if stamp:
+        with stderr, os.fdopen(self._filters, "wb", buffering=0) as filters:
+            for encoded in stderr:
+                line = encoded.decode(errors="replace").rstrip()
+                if line.startswith(_SECOND_OPENED):
+                    with suppress(BrokenPipeError):
+                        filters.write(self._filter_chain().encode())
+                    filters.close()
+                elif stamp := self._log.read(line):
                     self._stamps.put(stamp)
         self._stamps.put(None)
+
+    def _filter_chain(self) -> str:
+        # showinfo stands behind the rotation that ffmpeg inserts
+        filters = self._log.colors.filters if self._log.colors else ""
+        return "showinfo=checksum=0" + (f",{filters}" if filters else "")
 
     def frames(self, cutter: Cutter) -> Iterator[Frame]:
         index, stamp, size = 0, self._first, self.info.size

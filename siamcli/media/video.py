@@ -126,6 +126,8 @@ class VideoWriter(Output):
         encoder = encoder_named(self._options.encoder)
         filters = ["pad=ceil(iw/2)*2:ceil(ih/2)*2", "scale=out_color_matrix=bt709:out_range=tv"]
         filters.append(f"setsar={self._pixel_aspect}:max=65535")  # as large as H.264 can say it
+        # encoders take the tags from the frames, not from ffmpeg's options
+        filters.append("setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709")
         child = self._run(
             subprocess.PIPE,
             *encoder.before,
@@ -134,7 +136,6 @@ class VideoWriter(Output):
             *encoder.options(self._options.preset, self._options.crf, self._size),
             # without B-frames the last frame keeps its full duration when the rate varies
             *("-bf", "0"),
-            *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
             *("-fps_mode", "passthrough", "-enc_time_base", f"1/{self._ticks_per_second}"),
             *("-movflags", "+faststart", "-f", self._muxer, f"file:{self._part.path}"),
         )
