@@ -55,7 +55,8 @@ class DecodeLog:
     """Reads the log of an ffmpeg that runs with LOG_OPTIONS and `-vf showinfo`, line by line.
 
     `colors` are those of the first video stream, `rotation` is the clockwise turn that ffmpeg applies,
-    `pixel_aspect` that of the first frame after it.  `problem` is the first error of all, `damage` the
+    `pixel_aspect` that of the first frame after it.  `sounds` are the codec of each sound stream and
+    whether it is marked as the default.  `problem` is the first error of all, `damage` the
     first sign after the first frame that the source is damaged or cut short: before it, errors are usual
     in streams that were joined in the middle.
     """
@@ -65,7 +66,7 @@ class DecodeLog:
         self.colors: StreamColors | None = None
         self.rotation = 0
         self.pixel_aspect = Fraction(1)
-        self.audio: str | None = None
+        self.sounds: list[tuple[str, bool]] = []
         self.problem: str | None = None
         self.damage: str | None = None
         self._duration: float | None = None
@@ -111,7 +112,7 @@ class DecodeLog:
             self._duration = 3600 * int(match[1]) + 60 * int(match[2]) + float(match[3])
         elif self._rate is None and (match := _RATE.match(line)):
             self._rate = float(match[1]) * (1000 if match[2] else 1)
-        elif self.audio is None and (match := _AUDIO.match(line)):
-            self.audio = match[1]
+        elif match := _AUDIO.match(line):
+            self.sounds.append((match[1], "(default)" in line))
         elif match := _ROTATION.match(line):
             self.rotation = round(-float(match[1])) % 360

@@ -24,7 +24,7 @@ from siamcli.times import Cut, Cutter
 
 __all__ = ["VideoFile"]
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 # Its first line ends what ffmpeg says of the source: ffmpeg opens one input after the other.
 _SECOND_INPUT = ("-f", "lavfi", "-i", "anullsrc")
@@ -67,7 +67,7 @@ class VideoFile(Source):
             )
         log = self._log
         if log.colors and log.colors.note:
-            _log.info("%s: %s", name, log.colors.note)
+            _logger.info("%s: %s", name, log.colors.note)
         self.info = SourceInfo(
             Path(name).stem, self._first.size, log.fps, log.count, log.rotation, log.pixel_aspect
         )

@@ -151,6 +151,11 @@ class Session:
         """Target -> first and last frame of every stretch in which it was lost; complete at the end."""
         return self._outputs.lost
 
+    @property
+    def incomplete(self) -> list[str]:
+        """The files that miss something, once the outputs have ended."""
+        return self._outputs.incomplete
+
     def _check_all_begun(self) -> None:
         for target, state in zip(self.job.targets, self.states, strict=False):
             if state is None:
