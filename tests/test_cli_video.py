@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import clips
 import pytest
+
+from siamcli.batch.interleave import track_all
+from siamcli.session.job import Job
+from siamcli.load import load_tracker
+from siamcli.media.readers import read_trajectory
+from siamcli.targets import parse_timed_target
+from siamcli.times import Cut
 
 
 @pytest.fixture
@@ -34,3 +43,30 @@ def test_a_full_disk_leaves_whole_what_is_whole(run, tmp_path):
     done = run(clip, "--box", "10,10,20,20", "-o", "a.mp4", "-o", "a.json")
     assert done.code == 8 and "is there space on the disk?" in done.err
     assert "wrote a.json" in done.err and "kept, incomplete: a.mp4" in done.err
+
+
+@pytest.mark.parametrize("moment", ["5f", "0.16"])
+def test_a_target_between_strides_begins_in_its_own_frame(run, tmp_path, moment):
+    """Frame 5 is at 0.1668 s: 0.16 s, as a player shows it, is between frames 4 and 5."""
+    clip = clips.constant(tmp_path / "clip.mkv", frames=16)
+    begin = ("--box-at", f"{moment}=late=45,25,16,16")
+    assert run(clip, "--box", "10,10,20,20", *begin, "--stride", "4", "-o", "a.json").code == 0
+    points = json.loads((tmp_path / "a.json").read_text())["points"]
+    assert [p["frame"] for p in points if p["target"] == 1] == [0, 4, 5, 8, 12]
+    late = [p for p in points if p["target"] == 2]
+    assert [(p["frame"], p["state"] == "init") for p in late] == [(5, True), (8, False), (12, False)]
+    assert [late[0][side] for side in "xywh"] == [45, 25, 16, 16]
+    assert run(clip, *begin, "--stride", "4", "-o", "b.json").code == 0
+    alone = json.loads((tmp_path / "b.json").read_text())["points"]
+    assert [p["frame"] for p in alone] == [5, 8, 12]
+
+
+def test_clips_of_a_batch_begin_in_their_own_frames_too(weights, tmp_path):
+    clip = clips.constant(tmp_path / "clip.mkv", frames=16)
+    targets = (parse_timed_target("5f=45,25,16,16"), parse_timed_target("0.3=10,10,20,20"))
+    job = Job(str(clip), targets, (str(tmp_path / "a.json"),), Cut(stride=4))
+    ended = list(track_all(load_tracker(weights), [job], width=1))[-1]
+    assert ended.error is None
+    points = read_trajectory(tmp_path / "a.json").points
+    assert [(p.index, p.target) for p in points if p.state == "init"] == [(5, 1), (9, 2)]
+    assert sorted({p.index for p in points}) == [5, 8, 9, 12]
