@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import clips
 import pytest
@@ -70,3 +71,13 @@ def test_clips_of_a_batch_begin_in_their_own_frames_too(weights, tmp_path):
     points = read_trajectory(tmp_path / "a.json").points
     assert [(p.index, p.target) for p in points if p.state == "init"] == [(5, 1), (9, 2)]
     assert sorted({p.index for p in points}) == [5, 8, 9, 12]
+
+
+@pytest.mark.parametrize("source", ["-", "/dev/stdin"])
+def test_standard_input_by_both_names(start_siamtrack, weights, tmp_path, source):
+    clip = clips.constant(tmp_path / "clip.mkv", frames=3)
+    options = ("--weights", weights, "--box", "10,10,20,20", "-o", "a.csv")
+    process = start_siamtrack("run", source, *options, stdin=subprocess.PIPE)
+    _, err = process.communicate(clip.read_bytes(), timeout=120)
+    assert process.returncode == 0, err
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 4

@@ -6,6 +6,7 @@ also gives exact frame rates and timestamps, says where a file is damaged, and r
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 from typing import NamedTuple
@@ -56,7 +57,8 @@ class DecodeLog:
 
     `colors` are those of the first video stream, `rotation` is the clockwise turn that ffmpeg applies,
     `pixel_aspect` that of the first frame after it.  `sounds` are the codec of each sound stream and
-    whether it is marked as the default.  `problem` is the first error of all, `damage` the
+    whether it is marked as the default.  `set_back` is the time after which the source's clock went back
+    first: what follows is moved behind it.  `problem` is the first error of all, `damage` the
     first sign after the first frame that the source is damaged or cut short: before it, errors are usual
     in streams that were joined in the middle.
     """
@@ -72,7 +74,10 @@ class DecodeLog:
         self._duration: float | None = None
         self._rate: float | None = None
         self._time_base: Fraction | None = None
+        self.set_back: float | None = None
         self._started = False
+        self._last = -math.inf
+        self._moved = 0.0
 
     @property
     def count(self) -> int | None:
@@ -90,7 +95,7 @@ class DecodeLog:
             self._started = True
             base = self._time_base
             time = float(int(match[1]) * base) if base is not None and match[1] != "NOPTS" else None
-            return Stamp(time, (int(match[4]), int(match[5])))
+            return Stamp(None if time is None else self._onward(time), (int(match[4]), int(match[5])))
         if match := _CONFIG.search(line):  # a warning without an end of line may stand before it
             self._time_base = Fraction(match[1])
             fps = Fraction(int(match[2]), int(match[3])) if int(match[3]) and int(match[2]) else None
@@ -104,6 +109,16 @@ class DecodeLog:
         elif not self._started:
             self._read_header(line)
         return None
+
+    def _onward(self, time: float) -> float:
+        """A frame's time by a clock that never goes back: as in recordings appended to one another."""
+        if time + self._moved < self._last:
+            if self.set_back is None:
+                self.set_back = self._last
+            frame = 1 / self.fps if self.fps else 0.04
+            self._moved = self._last + float(frame) - time
+        self._last = time + self._moved
+        return self._last
 
     def _read_header(self, line: str) -> None:
         if self.colors is None and _VIDEO.match(line):

@@ -32,7 +32,8 @@ _SECOND_OPENED = "[info] Input #1,"
 
 
 class VideoFile(Source):
-    """Whatever ffmpeg can open: a file (`file:PATH`), an address, or standard input (`pipe:0`).
+    """Whatever ffmpeg can open: a file (`file:PATH`), an address, or an open file of this process
+    (`pipe:0` is standard input).
 
     Times are counted from the start of the container, as players do.  Opening waits for the first
     frame.  Raises InputError when there is none, and after the last one when the source is damaged.
@@ -57,7 +58,7 @@ class VideoFile(Source):
             raise
         if self._first is None:
             self.close()
-            hint = "the container must be readable from its start" if address == "pipe:0" else None
+            hint = "the container must be readable from its start" if address.startswith("pipe:") else None
             problem = self._log.problem or "it has no frames"
             if "matches no streams" in problem:  # ffmpeg speaks of -map
                 problem = "it has no video, only sound or text"
@@ -75,18 +76,19 @@ class VideoFile(Source):
     def _start(self, address: str, options: Sequence[str]) -> subprocess.Popen[bytes]:
         """Begin to decode; the filters follow through a pipe, once the log has said what they depend on."""
         filters, self._filters = os.pipe()
-        stdin_is_source = address == "pipe:0"
+        source = int(address.removeprefix("pipe:")) if address.startswith("pipe:") else None
+        inherited = filters if source == 0 else source
         command = [ffmpeg_exe(), *LOG_OPTIONS, *options, "-i", address, *_SECOND_INPUT]
         # V, not v: no cover pictures
-        command += ["-map", "0:V:0", "-/filter:v", f"pipe:{filters if stdin_is_source else 0}"]
+        command += ["-map", "0:V:0", "-/filter:v", f"pipe:{filters if source == 0 else 0}"]
         command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1"]
         try:
             return subprocess.Popen(
                 command,
-                stdin=None if stdin_is_source else filters,
+                stdin=None if source == 0 else filters,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                pass_fds=(filters,) if stdin_is_source else (),
+                pass_fds=() if inherited is None else (inherited,),
                 start_new_session=True,  # Ctrl-C is for us, who close the child in order
             )
         finally:
@@ -126,6 +128,12 @@ class VideoFile(Source):
             index, stamp = index + 1, self._stamps.get()
         code = self._child.wait()
         self._listener.join()
+        if self._log.set_back is not None:
+            _logger.warning(
+                "%s: its clock goes back after %.2f s, as in joined recordings; what follows is moved behind",
+                self._name,
+                self._log.set_back,
+            )
         trouble = self._log.damage or (self._log.problem if code else None)
         if trouble:
             raise InputError(

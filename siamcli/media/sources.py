@@ -42,8 +42,8 @@ def open_source(
     if not source:
         raise InputError("a source without a name", hint="is the shell variable set?")
     name = source_name(source)
-    if name.kind == "stdin":
-        return VideoFile("pipe:0", "stdin", cut)
+    if name.descriptor is not None:
+        return VideoFile(f"pipe:{name.descriptor}", name.stem, cut)
     if name.kind == "address":
         return _open_address(source, cut)
     if name.kind == "folder":
@@ -51,9 +51,9 @@ def open_source(
     if name.kind == "image":
         return ImageSequence(name.stem, [name.path], cut)
     if name.kind == "file":
-        return VideoFile(f"file:{source}", source, cut)
+        return VideoFile(f"file:{name.text}", name.text, cut)
     if name.kind == "pattern":
-        return ImageSequence(name.stem, matching(source), cut)
+        return ImageSequence(name.stem, matching(name.text), cut)
     if name.kind == "camera":
         return LiveSource(Camera(int(source)), lambda: Camera(int(source)), cut)
     raise InputError(

@@ -76,12 +76,12 @@ class Session:
         return self
 
     def _open_outputs(self) -> Outputs:
-        job = self.job
+        job, source = self.job, source_name(self.job.source)
         return Outputs(
             job.paths,
             self.header,
             overwrite=job.overwrite,
-            audio=job.source if source_name(job.source).has_sound else None,
+            audio=source.text if source.has_sound else None,
             options=job.encoding,
             drop_lost=job.drop_lost,
         )
