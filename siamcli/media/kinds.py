@@ -45,14 +45,12 @@ class SourceName:
 
     @property
     def descriptor(self) -> int | None:
-        """The number of an open file of this process that the text names, as shells do: `<(command)`.
-
-        >>> [source_name(text).descriptor for text in ("-", "/dev/stdin", "/dev/fd/63", "a.mp4")]
-        [0, 0, 63, None]
+        """The number of an open file of this process that the text names: 0 for `-` and `/dev/stdin`, 63
+        for `/dev/fd/63`, which is what a shell makes of `<(command)`.
         """
-        if self.kind == "stdin" or self.text == "/dev/stdin":
+        if self.kind == "stdin" or (self.kind == "file" and self.text == "/dev/stdin"):
             return 0
-        match = _DESCRIPTOR.fullmatch(self.text)
+        match = _DESCRIPTOR.fullmatch(self.text) if self.kind == "file" else None
         return int(match[1]) if match else None
 
     @property
