@@ -54,11 +54,15 @@ def parse_time(text: str) -> TimePoint:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The stretch to use: from `start` up to, not including, `end`, every `stride`-th frame of it."""
+    """The stretch to use: from `start` up to, not including, `end`, every `stride`-th frame of it.
+
+    The first frame at each of the moments `also` is used as well.
+    """
 
     start: TimePoint | None = None
     end: TimePoint | None = None
     stride: int = 1
+    also: tuple[TimePoint, ...] = ()
 
     def __post_init__(self) -> None:
         if self.stride < 1:
@@ -71,6 +75,7 @@ class Cutter:
     def __init__(self, cut: Cut) -> None:
         self._cut = cut
         self._origin: int | None = None
+        self._also = list(cut.also)
 
     def __call__(self, index: int, time: float | None) -> Literal["skip", "keep", "stop"]:
         if self._cut.end is not None and self._cut.end.reached(index, time):
@@ -79,4 +84,8 @@ class Cutter:
             if self._cut.start is not None and not self._cut.start.reached(index, time):
                 return "skip"
             self._origin = index
-        return "skip" if (index - self._origin) % self._cut.stride else "keep"
+        reached = [moment for moment in self._also if moment.reached(index, time)]
+        for moment in reached:
+            self._also.remove(moment)
+        on_stride = (index - self._origin) % self._cut.stride == 0
+        return "keep" if on_stride or reached else "skip"

@@ -21,7 +21,9 @@ __all__ = [
     "image",
     "number",
     "odd",
+    "pitch",
     "portrait",
+    "two_sounds",
     "variable",
 ]
 
@@ -89,6 +91,28 @@ def variable(path: Path) -> Path:
     """10 frames at 30 per second, then 10 per second."""
     times = "settb=1/600,setpts=if(lt(N\\,10)\\,N\\,10+(N-10)*3)/(30*TB)"
     return constant(path, "-vf", times, "-fps_mode", "vfr", "-enc_time_base", "1/600", "-c:v", "libx264")
+
+
+def two_sounds(path: Path, default: int, *, unknown: int = 0) -> Path:
+    """440 and 880 Hz in AAC, one marked as the default; `unknown` of them of no known codec."""
+    flat = constant(path.with_name("flat.mp4"), sound=True)
+    other = ["-f", "lavfi", "-t", "1", "-i", "sine=f=880:r=48000"]
+    marks = [f"-disposition:a:{number}" for number in (0, 1)]
+    marks = [marks[default], "default", marks[1 - default], "0"]
+    inputs = ["-i", str(flat), *other, "-map", "0", "-map", "1", "-c:v", "copy"]
+    ffmpeg(*inputs, "-c:a", "aac", *marks, str(path))
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"mp4a", b"apac", unknown).replace(b"esds", b"none", unknown))
+    return path
+
+
+def pitch(path: Path) -> float:
+    """The loudest frequency of a file's sound in Hz."""
+    command = [ffmpeg_exe(), "-v", "error", "-i", str(path), "-map", "0:a:0"]
+    command += ["-f", "s16le", "-ac", "1", "-ar", "48000", "-"]
+    wave = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.int16)
+    spectrum = np.abs(np.fft.rfft(wave))
+    return float(spectrum.argmax() * 48000 / len(wave))
 
 
 def folder(path: Path, frames: int = 12) -> Path:

@@ -297,6 +297,39 @@ def test_a_rate_that_nobody_states_is_unknown(tmp_path: Path) -> None:
     assert frames[6].time == pytest.approx(0.210)
 
 
+@pytest.mark.parametrize("suffix", [".webm", ".mkv"])
+def test_joined_recordings_follow_one_another(tmp_path: Path, suffix: str, caplog) -> None:
+    """As recorders leave them that were restarted: two files in one, the second clock begins at 0."""
+    codec = ("-c:v", "libvpx", "-b:v", "500k") if suffix == ".webm" else ()
+    part = clips.constant(tmp_path / f"part{suffix}", *codec).read_bytes()
+    joined = tmp_path / f"joined{suffix}"
+    joined.write_bytes(part + part)
+    _, frames = read(open_source(str(joined)))
+    assert [clips.number(frame.image) for frame in frames] == [*range(30), *range(30)]
+    assert [frame.time for frame in frames] == pytest.approx([n * 1001 / 30000 for n in range(60)], abs=0.035)
+    assert (np.diff([frame.time for frame in frames]) > 0.03).all()
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f"{joined}: its clock goes back after 0.97 s")
+
+
+def test_what_a_shell_hands_over(made: dict[str, str]) -> None:
+    """`<(command)` names an open file by its number."""
+    with Path(made["mkv"]).open("rb") as file:
+        info, frames = read(open_source(f"/dev/fd/{file.fileno()}"))
+        assert info.name == str(file.fileno())
+    with pytest.raises(InputError, match="no such file or folder: /dev/fd/9999"):
+        open_source("/dev/fd/9999")
+    assert [clips.number(frame.image) for frame in frames] == list(range(30))
+
+
+def test_an_address_of_a_file_manager(made: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "my clip.mp4"
+    path.write_bytes(Path(made["mp4"]).read_bytes())
+    info, frames = read(open_source(path.as_uri()))
+    assert path.as_uri().endswith("my%20clip.mp4")
+    assert (info.name, len(frames)) == ("my clip", 30)
+
+
 def test_expected_count() -> None:
     info = SourceInfo("a", fps=Fraction(25), count=100)
     assert expected_count(info, Cut()) == 100

@@ -68,3 +68,14 @@ def test_a_cut_is_a_slice(start: int, end: int, stride: int, in_seconds: bool) -
         if fate == "keep":
             kept.append(index)
     assert kept == list(range(30))[start:end:stride]
+
+
+@given(st.integers(0, 35), st.integers(1, 7), st.lists(st.integers(0, 40), max_size=4), st.booleans())
+def test_moments_between_strides_are_kept_too(
+    start: int, stride: int, also: list[int], in_seconds: bool
+) -> None:
+    """Named by frame, or by a time a little before it; those before the start count from the start."""
+    named = [TimePoint(seconds=(n - 0.5) / 25) if in_seconds else TimePoint(frame=n) for n in also]
+    cutter = Cutter(Cut(TimePoint(frame=start), None, stride, tuple(named)))
+    kept = [index for index in range(40) if cutter(index, index / 25) == "keep"]
+    assert kept == sorted({*range(start, 40, stride), *(max(n, start) for n in also if n < 40)} - {40})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from siamcli.drawing.draw import COLORS, draw
 from siamcli.errors import InputError, OutputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media import encoders
+from siamcli.media import video as video_module
 from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.media.sources import open_source
 from siamcli.media.video import VideoOptions, VideoWriter
@@ -155,6 +158,22 @@ def test_other_sound_becomes_aac(tmp_path: Path, codec: str) -> None:
     assert "Audio: aac" in described(tmp_path / "out.mp4")
 
 
+@pytest.mark.parametrize(("default", "unknown", "heard"), [(0, 0, 440), (1, 0, 880), (0, 1, 880)])
+def test_the_sound_that_players_play(tmp_path: Path, default: int, unknown: int, heard: float) -> None:
+    """The default one, unless nobody decodes it (as of spatial audio on phones)."""
+    copy(clips.two_sounds(tmp_path / "a.mp4", default, unknown=unknown), tmp_path / "out.mp4")
+    assert clips.pitch(tmp_path / "out.mp4") == pytest.approx(heard, abs=5)
+
+
+def test_a_sound_that_nobody_decodes_is_left_out(tmp_path: Path, caplog) -> None:
+    _, back = copy(clips.two_sounds(tmp_path / "a.mp4", 0, unknown=2), tmp_path / "out.mp4")
+    assert len(back) == 30
+    assert "Audio" not in described(tmp_path / "out.mp4")
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f"{tmp_path / 'out.mp4'} has no sound: apple_apac of {tmp_path / 'a.mp4'}: ")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.mp4", "flat.mp4", "out.mp4"}
+
+
 def test_a_stretch_has_its_own_sound_and_begins_at_zero(tmp_path: Path) -> None:
     source = clips.constant(tmp_path / "a.mp4", sound=True)
     _, back = copy(source, tmp_path / "out.mp4", start=15, stride=3)
@@ -246,6 +265,32 @@ def test_an_interrupt_at_the_last_moment_costs_nothing(tmp_path: Path, monkeypat
         signal.signal(signal.SIGINT, before)
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
     assert len(read(tmp_path / "a.mp4")[1]) == 7
+
+
+@pytest.mark.parametrize("names", [("a.mp4", "a.json"), ("a.json", "a.mp4")])
+def test_what_is_whole_is_not_called_incomplete(tmp_path: Path, names: tuple[str, str]) -> None:
+    """The disk is full when the sound comes: the video misses it, the trajectory misses nothing."""
+    source = clips.constant(tmp_path / "source.mp4", sound=True)
+    (tmp_path / "a.mp4.siamtrack.part.audio").symlink_to("/dev/full")
+    paths = [str(tmp_path / name) for name in names]
+    header = TrackHeader(INFO, "", "", "")
+    sinks = Outputs(paths, header, overwrite=False, audio=str(source))
+    with pytest.raises(OutputError, match="No space left"), sinks:
+        sinks.write(Frame(0, None, clips.image(0)), [TrackPoint(0, None, Box(1, 2, 3, 4), 1.0, "init")])
+    assert sinks.incomplete == [str(tmp_path / "a.mp4")]
+    assert json.loads((tmp_path / "a.json").read_text())["complete"] is True
+
+
+def test_an_encoder_that_fails_is_not_a_full_disk(tmp_path: Path, monkeypatch) -> None:
+    broken = replace(encoders.X264, quality="-no_such_option")
+    monkeypatch.setattr(video_module, "encoder_named", lambda name: broken)
+    with (
+        pytest.raises(OutputError, match="cannot write") as caught,
+        VideoWriter(str(tmp_path / "out.mp4"), INFO, overwrite=False) as video,
+    ):
+        video.write(clips.image(0), None)
+    assert "space" not in str(caught.value.hint)
+    assert "doctor" in str(caught.value.hint)
 
 
 def test_nothing_is_left_of_a_video_without_a_frame(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ def main() -> None:
     """Run the app; turn every SiamtrackError into one line and its exit code."""
     heed(_end)
     console.guard_streams()
+    console.hear_library()
     # Threads that wait by spinning starve the decoder, the encoder and each other on a busy machine (ten
     # times slower on two shared cores).  OpenMP reads this when torch is imported, which comes later.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import sys
 import time
@@ -41,6 +42,7 @@ __all__ = [
     "debugging",
     "error",
     "guard_streams",
+    "hear_library",
     "hush",
     "listing",
     "patience",
@@ -162,6 +164,20 @@ def tell(message: str) -> None:
     """A line for people who asked for more (-v)."""
     if verbose():
         say(message, style="dim")
+
+
+class _Lines(logging.Handler):
+    """Says what the library logs: warnings to everybody, the rest to people who asked for more (-v)."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        (say if record.levelno >= logging.WARNING else tell)(record.getMessage())
+
+
+def hear_library() -> None:
+    """From now on what siamcli's modules log is said on stderr."""
+    logger = logging.getLogger("siamcli")
+    logger.setLevel(logging.INFO)
+    logger.handlers = [_Lines()]
 
 
 def result(document: object) -> None:

@@ -127,8 +127,9 @@ def _report(session: Session, *, stopped: bool) -> None:
         console.say(left_out(session.points_lost, session.points, len(labels)))
     # A full disk may have left nothing under the name, or the file that was there before.
     written = [n for n in session.job.files if Path(n).exists() and Path(n).stat().st_mtime >= session.began]
-    if written:
-        console.say(("kept, incomplete: " if stopped else "wrote ") + ", ".join(written))
+    for what, incomplete in (("wrote", False), ("kept, incomplete:", True)):
+        if names := [name for name in written if (name in session.incomplete) == incomplete]:
+            console.say(f"{what} {', '.join(names)}")
 
 
 def _summary(session: Session) -> dict[str, Any]:

@@ -6,11 +6,13 @@ also gives exact frame rates and timestamps, says where a file is damaged, and r
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 from typing import NamedTuple
 
 from siamcli.errors import OutputError
+from siamcli.media.colors import StreamColors, parse_colors
 
 __all__ = ["LOG_OPTIONS", "DecodeLog", "Stamp", "ffmpeg_exe"]
 
@@ -22,6 +24,7 @@ _CONFIG = re.compile(r"config in time_base: (\d+/\d+), frame_rate: (\d+)/(\d+)")
 _FRAME = re.compile(_SHOWINFO + r"n: *\d+ pts: *(\S+) .* sar:(\d+)/(\d+) s:(\d+)x(\d+) ")
 _DURATION = re.compile(r"\[info\]   Duration: (\d+):(\d+):(\d+\.\d+),")
 _RATE = re.compile(r"\[info\]   Stream #0:\S+ Video: .*, ([\d.]+)(k?) fps,")
+_VIDEO = re.compile(r"\[info\]   Stream #0:\S+ Video: (?!.*\(attached pic\))")
 _AUDIO = re.compile(r"\[info\]   Stream #0:\S+ Audio: (\w+)")
 _ROTATION = re.compile(r"\[info\] +(?:displaymatrix|Display Matrix): rotation of (-?[\d.]+) degrees")
 _ERROR = re.compile(r"\[(?:error|fatal)\] (.+)")
@@ -52,23 +55,29 @@ class Stamp(NamedTuple):
 class DecodeLog:
     """Reads the log of an ffmpeg that runs with LOG_OPTIONS and `-vf showinfo`, line by line.
 
-    `rotation` is the clockwise turn that ffmpeg applies, `pixel_aspect` that of the first
-    frame after it.  `problem` is the first error of all, `damage` the first sign after the first frame
-    that the source is damaged or cut short: before it, errors are usual in streams that were joined in
-    the middle.
+    `colors` are those of the first video stream, `rotation` is the clockwise turn that ffmpeg applies,
+    `pixel_aspect` that of the first frame after it.  `sounds` are the codec of each sound stream and
+    whether it is marked as the default.  `set_back` is the time after which the source's clock went back
+    first: what follows is moved behind it.  `problem` is the first error of all, `damage` the
+    first sign after the first frame that the source is damaged or cut short: before it, errors are usual
+    in streams that were joined in the middle.
     """
 
     def __init__(self) -> None:
         self.fps: Fraction | None = None
+        self.colors: StreamColors | None = None
         self.rotation = 0
         self.pixel_aspect = Fraction(1)
-        self.audio: str | None = None
+        self.sounds: list[tuple[str, bool]] = []
         self.problem: str | None = None
         self.damage: str | None = None
         self._duration: float | None = None
         self._rate: float | None = None
         self._time_base: Fraction | None = None
+        self.set_back: float | None = None
         self._started = False
+        self._last = -math.inf
+        self._moved = 0.0
 
     @property
     def count(self) -> int | None:
@@ -86,7 +95,7 @@ class DecodeLog:
             self._started = True
             base = self._time_base
             time = float(int(match[1]) * base) if base is not None and match[1] != "NOPTS" else None
-            return Stamp(time, (int(match[4]), int(match[5])))
+            return Stamp(None if time is None else self._onward(time), (int(match[4]), int(match[5])))
         if match := _CONFIG.search(line):  # a warning without an end of line may stand before it
             self._time_base = Fraction(match[1])
             fps = Fraction(int(match[2]), int(match[3])) if int(match[3]) and int(match[2]) else None
@@ -101,12 +110,24 @@ class DecodeLog:
             self._read_header(line)
         return None
 
+    def _onward(self, time: float) -> float:
+        """A frame's time by a clock that never goes back: as in recordings appended to one another."""
+        if time + self._moved < self._last:
+            if self.set_back is None:
+                self.set_back = self._last
+            frame = 1 / self.fps if self.fps else 0.04
+            self._moved = self._last + float(frame) - time
+        self._last = time + self._moved
+        return self._last
+
     def _read_header(self, line: str) -> None:
+        if self.colors is None and _VIDEO.match(line):
+            self.colors = parse_colors(line)
         if match := _DURATION.match(line):
             self._duration = 3600 * int(match[1]) + 60 * int(match[2]) + float(match[3])
         elif self._rate is None and (match := _RATE.match(line)):
             self._rate = float(match[1]) * (1000 if match[2] else 1)
-        elif self.audio is None and (match := _AUDIO.match(line)):
-            self.audio = match[1]
+        elif match := _AUDIO.match(line):
+            self.sounds.append((match[1], "(default)" in line))
         elif match := _ROTATION.match(line):
             self.rotation = round(-float(match[1])) % 360

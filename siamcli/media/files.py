@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import logging
+import os
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
@@ -21,9 +24,16 @@ from siamcli.times import Cut, Cutter
 
 __all__ = ["VideoFile"]
 
+_logger = logging.getLogger(__name__)
+
+# Its first line ends what ffmpeg says of the source: ffmpeg opens one input after the other.
+_SECOND_INPUT = ("-f", "lavfi", "-i", "anullsrc")
+_SECOND_OPENED = "[info] Input #1,"
+
 
 class VideoFile(Source):
-    """Whatever ffmpeg can open: a file (`file:PATH`), an address, or standard input (`pipe:0`).
+    """Whatever ffmpeg can open: a file (`file:PATH`), an address, or an open file of this process
+    (`pipe:0` is standard input).
 
     Times are counted from the start of the container, as players do.  Opening waits for the first
     frame.  Raises InputError when there is none, and after the last one when the source is damaged.
@@ -34,17 +44,7 @@ class VideoFile(Source):
         self._name = name
         self._log = DecodeLog()
         self._stamps: SimpleQueue[Stamp | None] = SimpleQueue()
-        command = [ffmpeg_exe(), *LOG_OPTIONS, *options, "-i", address]
-        # V, not v: no cover pictures.  showinfo stands behind the rotation that ffmpeg inserts.
-        command += ["-map", "0:V:0", "-vf", "showinfo=checksum=0", "-fps_mode", "passthrough"]
-        command += ["-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1"]
-        self._child = subprocess.Popen(
-            command,
-            stdin=None if address == "pipe:0" else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for us, who close the child in order
-        )
+        self._child = self._start(address, options)
         give_way(self._child.pid)
         assert self._child.stdout and self._child.stderr
         self._pixels = cast("io.BufferedReader", self._child.stdout)
@@ -58,7 +58,7 @@ class VideoFile(Source):
             raise
         if self._first is None:
             self.close()
-            hint = "the container must be readable from its start" if address == "pipe:0" else None
+            hint = "the container must be readable from its start" if address.startswith("pipe:") else None
             problem = self._log.problem or "it has no frames"
             if "matches no streams" in problem:  # ffmpeg speaks of -map
                 problem = "it has no video, only sound or text"
@@ -67,17 +67,49 @@ class VideoFile(Source):
                 hint=hint or "is it a whole video file that ffmpeg can read?",
             )
         log = self._log
+        if log.colors and log.colors.note:
+            _logger.info("%s: %s", name, log.colors.note)
         self.info = SourceInfo(
             Path(name).stem, self._first.size, log.fps, log.count, log.rotation, log.pixel_aspect
         )
 
+    def _start(self, address: str, options: Sequence[str]) -> subprocess.Popen[bytes]:
+        """Begin to decode; the filters follow through a pipe, once the log has said what they depend on."""
+        filters, self._filters = os.pipe()
+        source = int(address.removeprefix("pipe:")) if address.startswith("pipe:") else None
+        inherited = filters if source == 0 else source
+        command = [ffmpeg_exe(), *LOG_OPTIONS, *options, "-i", address, *_SECOND_INPUT]
+        # V, not v: no cover pictures
+        command += ["-map", "0:V:0", "-/filter:v", f"pipe:{filters if source == 0 else 0}"]
+        command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1"]
+        try:
+            return subprocess.Popen(
+                command,
+                stdin=None if source == 0 else filters,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=() if inherited is None else (inherited,),
+                start_new_session=True,  # Ctrl-C is for us, who close the child in order
+            )
+        finally:
+            os.close(filters)
+
     def _listen(self, stderr: IO[bytes]) -> None:
-        with stderr:
-            for line in stderr:
-                stamp = self._log.read(line.decode(errors="replace").rstrip())
-                if stamp:
+        with stderr, os.fdopen(self._filters, "wb", buffering=0) as filters:
+            for encoded in stderr:
+                line = encoded.decode(errors="replace").rstrip()
+                if line.startswith(_SECOND_OPENED):
+                    with suppress(BrokenPipeError):
+                        filters.write(self._filter_chain().encode())
+                    filters.close()
+                elif stamp := self._log.read(line):
                     self._stamps.put(stamp)
         self._stamps.put(None)
+
+    def _filter_chain(self) -> str:
+        # showinfo stands behind the rotation that ffmpeg inserts
+        filters = self._log.colors.filters if self._log.colors else ""
+        return "showinfo=checksum=0" + (f",{filters}" if filters else "")
 
     def frames(self, cutter: Cutter) -> Iterator[Frame]:
         index, stamp, size = 0, self._first, self.info.size
@@ -96,6 +128,12 @@ class VideoFile(Source):
             index, stamp = index + 1, self._stamps.get()
         code = self._child.wait()
         self._listener.join()
+        if self._log.set_back is not None:
+            _logger.warning(
+                "%s: its clock goes back after %.2f s, as in joined recordings; what follows is moved behind",
+                self._name,
+                self._log.set_back,
+            )
         trouble = self._log.damage or (self._log.problem if code else None)
         if trouble:
             raise InputError(

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
 from siamcli.media.suffixes import IMAGE_SUFFIXES
 
@@ -16,6 +17,7 @@ SourceKind = Literal["stdin", "address", "folder", "image", "file", "pattern", "
 """stdin: `-`. address: `scheme://`. folder: of images. file: a video, or a named pipe. pattern: of image
 names, with `*`, `?` or `[`. camera: its number. missing: the path of nothing."""
 
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+]+://", re.IGNORECASE)
 
 
@@ -39,7 +41,17 @@ class SourceName:
     @property
     def has_sound(self) -> bool:
         """True when it can be read a second time, for its sound."""
-        return self.kind == "file" and self.path.is_file()
+        return self.kind == "file" and self.path.is_file() and self.descriptor is None
+
+    @property
+    def descriptor(self) -> int | None:
+        """The number of an open file of this process that the text names: 0 for `-` and `/dev/stdin`, 63
+        for `/dev/fd/63`, which is what a shell makes of `<(command)`.
+        """
+        if self.kind == "stdin" or (self.kind == "file" and self.text == "/dev/stdin"):
+            return 0
+        match = _DESCRIPTOR.fullmatch(self.text) if self.kind == "file" else None
+        return int(match[1]) if match else None
 
     @property
     def stem(self) -> str:
@@ -92,7 +104,13 @@ class SourceName:
 
 
 def source_name(text: str) -> SourceName:
-    """What `text` names: what exists goes before what the text looks like."""
+    """What `text` names: what exists goes before what the text looks like.
+
+    >>> source_name("file:///home/me/my%20clip.mp4").text
+    '/home/me/my clip.mp4'
+    """
+    if text.lower().startswith("file://"):
+        text = unquote(urlsplit(text).path)
     try:
         return SourceName(text, _kind(text))
     except OSError:  # a name longer than any system takes

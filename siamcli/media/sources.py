@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 from siamcli.errors import InputError
 from siamcli.frames import FrameSource, SourceInfo
@@ -25,19 +26,24 @@ _OPTIONS = {
 
 
 def open_source(
-    source: str, *, start: TimePoint | None = None, end: TimePoint | None = None, stride: int = 1
+    source: str,
+    *,
+    start: TimePoint | None = None,
+    end: TimePoint | None = None,
+    stride: int = 1,
+    also: Sequence[TimePoint] = (),
 ) -> FrameSource:
     """Open a video file, an image folder or pattern, a camera number, an address, or `-`.
 
-    Frames run from `start` up to, not including, `end`; their index and time stay those of the
-    whole source.  Raises InputError.
+    Frames run from `start` up to, not including, `end`, every `stride`-th of them and the first at each of
+    the moments `also`; their index and time stay those of the whole source.  Raises InputError.
     """
-    cut = Cut(start, end, stride)
+    cut = Cut(start, end, stride, tuple(also))
     if not source:
         raise InputError("a source without a name", hint="is the shell variable set?")
     name = source_name(source)
-    if name.kind == "stdin":
-        return VideoFile("pipe:0", "stdin", cut)
+    if name.descriptor is not None:
+        return VideoFile(f"pipe:{name.descriptor}", name.stem, cut)
     if name.kind == "address":
         return _open_address(source, cut)
     if name.kind == "folder":
@@ -45,9 +51,9 @@ def open_source(
     if name.kind == "image":
         return ImageSequence(name.stem, [name.path], cut)
     if name.kind == "file":
-        return VideoFile(f"file:{source}", source, cut)
+        return VideoFile(f"file:{name.text}", name.text, cut)
     if name.kind == "pattern":
-        return ImageSequence(name.stem, matching(source), cut)
+        return ImageSequence(name.stem, matching(name.text), cut)
     if name.kind == "camera":
         return LiveSource(Camera(int(source)), lambda: Camera(int(source)), cut)
     raise InputError(

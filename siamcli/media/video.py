@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import logging
+import os
+import signal
 import subprocess
 import tempfile
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,15 +19,21 @@ from siamcli.errors import OutputError
 from siamcli.frames import Image, SourceInfo
 from siamcli.media.base import Output
 from siamcli.media.encoders import VideoOptions, encoder_named
-from siamcli.media.ffmpeg import LOG_OPTIONS, DecodeLog, ffmpeg_exe
+from siamcli.media.ffmpeg import LOG_OPTIONS, ffmpeg_exe
 from siamcli.media.rawvideo import INPUT_OPTIONS, frame_header, stream_header
+from siamcli.media.sound import Sound, sounds_of
 from siamcli.parts import PartFile, reporting
 
 __all__ = ["MUXERS", "VideoOptions", "VideoWriter"]
 
-MP4_AUDIO = frozenset({"aac", "ac3", "alac", "eac3", "mp3"})  # other codecs do not play in every MP4 player
 MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """The container of each suffix that a video may have."""
+
+_logger = logging.getLogger(__name__)
+
+_FREE_SPACE = "is there space on the disk?"
+_DISK_ERRORS = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS))
+_FILE_TOO_LARGE = getattr(signal, "SIGXFSZ", 0)
 
 SNAP = 0.0006  # seconds; Matroska and AVI round timestamps to milliseconds, the frame grid does not
 
@@ -126,6 +137,8 @@ class VideoWriter(Output):
         encoder = encoder_named(self._options.encoder)
         filters = ["pad=ceil(iw/2)*2:ceil(ih/2)*2", "scale=out_color_matrix=bt709:out_range=tv"]
         filters.append(f"setsar={self._pixel_aspect}:max=65535")  # as large as H.264 can say it
+        # encoders take the tags from the frames, not from ffmpeg's options
+        filters.append("setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709")
         child = self._run(
             subprocess.PIPE,
             *encoder.before,
@@ -134,7 +147,6 @@ class VideoWriter(Output):
             *encoder.options(self._options.preset, self._options.crf, self._size),
             # without B-frames the last frame keeps its full duration when the rate varies
             *("-bf", "0"),
-            *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
             *("-fps_mode", "passthrough", "-enc_time_base", f"1/{self._ticks_per_second}"),
             *("-movflags", "+faststart", "-f", self._muxer, f"file:{self._part.path}"),
         )
@@ -164,44 +176,36 @@ class VideoWriter(Output):
 
     def _add_audio(self, source: str) -> None:
         """Put the stretch of `source`'s sound that belongs to the frames beside them."""
-        codec = _audio_codec(source)
-        if codec is None:
+        sounds = sounds_of(source)
+        if not sounds or any(map(partial(self._add_sound, source), sounds)):
             return
+        codecs = ", ".join(dict.fromkeys(sound.codec for sound in sounds))
+        _logger.warning("%s has no sound: %s of %s: %s", self._part.target, codecs, source, self._reason())
+
+    def _add_sound(self, source: str, sound: Sound) -> bool:
+        """Put one of the source's sounds beside the frames; False when it cannot be decoded."""
         frames = self._part.path
         mixed = frames.with_name(frames.name + ".audio")
         end = float(Fraction(self._pts, self._ticks_per_second) + 1 / self._rate)
-        inputs = [
-            "-i",
-            f"file:{frames}",
-            "-ss",
-            f"{self._origin:.6f}",
-            "-t",
-            f"{end:.6f}",
-            "-i",
-            f"file:{source}",
-        ]
-        streams = [
-            "-map",
-            "0:v",
-            "-map",
-            "1:a:0",
-            "-c:v",
-            "copy",
-            "-c:a",
-            "copy" if codec in MP4_AUDIO else "aac",
-        ]
-        output = ["-movflags", "+faststart", "-f", self._muxer, f"file:{mixed}"]
-        self._child = self._run(subprocess.DEVNULL, *inputs, *streams, *output)
+        stretch = ("-ss", f"{self._origin:.6f}", "-t", f"{end:.6f}")
+        self._log.seek(0)
+        self._log.truncate()
+        self._child = self._run(
+            subprocess.DEVNULL,
+            *("-i", f"file:{frames}", *stretch, "-i", f"file:{source}"),
+            *("-map", "0:v", "-c:v", "copy", *sound.options),
+            *("-movflags", "+faststart", "-f", self._muxer, f"file:{mixed}"),
+        )
         try:
-            if self._child.wait():
-                if self._whole:
-                    self._fail()
-                self._part.commit()
-                raise OutputError(
-                    f"{self._part.target} has no sound: {self._reason()}",
-                    hint="the picture is whole; is there space on the disk, and is the sound undamaged?",
-                )
-            mixed.replace(frames)
+            if not self._child.wait():
+                mixed.replace(frames)
+                return True
+            if not self._disk_refuses():
+                return False
+            if self._whole:
+                self._fail()
+            self._part.commit()
+            raise OutputError(f"{self._part.target} has no sound: {self._reason()}", hint=_FREE_SPACE)
         finally:
             with reporting(self._part.target):
                 mixed.unlink(missing_ok=True)
@@ -209,15 +213,20 @@ class VideoWriter(Output):
     def _fail(self) -> NoReturn:
         """Leave nothing behind; raises OutputError with ffmpeg's own words."""
         self.discard()
-        raise OutputError(
-            f"cannot write {self._part.target}: {self._reason()}", hint="is there space on the disk?"
-        )
+        hint = _FREE_SPACE if self._disk_refuses() else "`siamtrack doctor` lists the encoders that work"
+        raise OutputError(f"cannot write {self._part.target}: {self._reason()}", hint=hint)
+
+    def _disk_refuses(self) -> bool:
+        """True when ffmpeg ended because the disk took no more, or, killed by a limit, could not say so."""
+        assert self._child
+        return self._child.returncode == -_FILE_TOO_LARGE or self._reason().endswith(_DISK_ERRORS)
 
     def _reason(self) -> str:
         self._log.seek(0)
         lines = [line for line in self._log.read().decode(errors="replace").splitlines() if line.strip()]
         errors = [line for line in lines if "[error]" in line or "[fatal]" in line] or lines
-        return errors[0].rpartition("] ")[2] if errors else "ffmpeg stopped without a word"
+        refused = [line for line in errors if line.endswith(_DISK_ERRORS)]
+        return (refused or errors or ["ffmpeg stopped without a word"])[0].rpartition("] ")[2]
 
     def discard(self) -> None:
         self._open = False
@@ -229,12 +238,3 @@ class VideoWriter(Output):
     @property
     def begun(self) -> bool:
         return self._child is not None
-
-
-def _audio_codec(source: str) -> str | None:
-    command = [ffmpeg_exe(), *LOG_OPTIONS, "-i", f"file:{source}"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    log = DecodeLog()
-    for line in done.stderr.decode(errors="replace").splitlines():
-        log.read(line)
-    return log.audio

@@ -52,8 +52,13 @@ class Job:
 
 
 def open_job(job: Job) -> FrameSource:
-    """Open the stretch of the source that the job is about; raises InputError."""
-    return open_source(job.source, start=job.cut.start, end=job.cut.end, stride=job.cut.stride)
+    """Open what the job uses of its source: its cut, and the frames in which targets begin.
+
+    Raises InputError.
+    """
+    cut = job.cut
+    begins = [target.at for target in job.targets if target.at is not None]
+    return open_source(job.source, start=cut.start, end=cut.end, stride=cut.stride, also=begins)
 
 
 def resolve_targets(job: Job, frame: Frame) -> list[Start]:

@@ -14,6 +14,7 @@ from siamcli.cores import give_way
 from siamcli.drawing.draw import draw
 from siamcli.errors import OutputError
 from siamcli.frames import Frame
+from siamcli.media.base import Output
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.names import target_paths
 from siamcli.media.suffixes import is_video
@@ -36,6 +37,8 @@ class Outputs:
     `{target}` in the path of a trajectory stands for each target's label or number in turn.
     `drop_lost` leaves lost frames out of formats without states.
 
+    Once it has ended, `incomplete` names the files that miss something.
+
     Used as a context manager: when an exception ends the block the outputs are finished and
     readable, and say that they are incomplete; with `whole` nothing is left of a video then, and an
     earlier one stays.  Raises OutputError, at the latest when it ends.
@@ -52,12 +55,14 @@ class Outputs:
         whole: bool = False,
         drop_lost: bool = False,
     ) -> None:
+        self.incomplete: list[str] = []
         self._labels = header.labels
         self._lost = LostIntervals()
         self._drop_lost = drop_lost
+        self._outputs: dict[str, Output] = {}
         self._writers: list[tuple[TrackWriter, int | None]] = []  # and the target that it is for
         self._videos: list[VideoWriter] = []
-        with ExitStack() as stack:
+        with ExitStack() as stack:  # for an output that cannot be opened, after others were
             for path in paths:
                 if is_video(path):
                     if "{target}" in path:
@@ -67,9 +72,10 @@ class Outputs:
                         path, header.source, overwrite=overwrite, audio=audio, options=options, whole=whole
                     )
                     self._videos.append(stack.enter_context(video))
+                    self._outputs[path] = video
                 else:
                     self._open_writers(stack, path, header, overwrite=overwrite)
-            self._stack = stack.pop_all()
+            stack.pop_all()
         self._failure: BaseException | None = None
         self._stopped: BaseException | None = None  # what ended the block
         self._found = False
@@ -87,6 +93,7 @@ class Outputs:
             writer = open_writer(name, header, overwrite=overwrite, format=format, drop_lost=self._drop_lost)
             target = None if names == [path] else number
             self._writers.append((stack.enter_context(writer), target))
+            self._outputs[name] = writer
 
     @property
     def lost(self) -> dict[int, tuple[tuple[int, int], ...]]:
@@ -116,13 +123,21 @@ class Outputs:
         self._done.set()
 
     def _finish(self, failure: BaseException | None) -> None:
-        if failure is None:
-            self._stack.__exit__(None, None, None)
-            return
-        if not self._found:  # nothing is worth keeping, least of all in place of an older file
-            for output in (*(writer for writer, _ in self._writers), *self._videos):
-                output.discard()
-        self._stack.__exit__(type(failure), failure, failure.__traceback__)
+        """End every output, whatever becomes of the others; raises the first error of an end."""
+        late: BaseException | None = None
+        for name, output in self._outputs.items():
+            try:
+                if failure is not None and not (self._found and output.begun):
+                    output.discard()  # nothing is worth keeping, least of all in place of an older file
+                else:
+                    output.close(complete=failure is None)
+            except BaseException as error:  # noqa: BLE001 - the others must end too
+                self.incomplete.append(name)
+                late = late or error
+            else:
+                self.incomplete += [name] * (failure is not None)
+        if late is not None:
+            raise late
 
     def _write(self, frame: Frame, points: Sequence[TrackPoint]) -> None:
         for point in points:

@@ -40,7 +40,8 @@ def draw_video(source: str, trajectory: Trajectory, target: Path, *, overwrite: 
                 hint="draw it into the video that was tracked",
             )
         header = replace(trajectory.header, source=info)
-        audio = source if source_name(source).has_sound else None
+        name = source_name(source)
+        audio = name.text if name.has_sound else None
         video = Outputs([str(target)], header, overwrite=overwrite, audio=audio, whole=True)
         sinks = stack.enter_context(video)
         last = -1

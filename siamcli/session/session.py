@@ -76,12 +76,12 @@ class Session:
         return self
 
     def _open_outputs(self) -> Outputs:
-        job = self.job
+        job, source = self.job, source_name(self.job.source)
         return Outputs(
             job.paths,
             self.header,
             overwrite=job.overwrite,
-            audio=job.source if source_name(job.source).has_sound else None,
+            audio=source.text if source.has_sound else None,
             options=job.encoding,
             drop_lost=job.drop_lost,
         )
@@ -150,6 +150,11 @@ class Session:
     def lost(self) -> dict[int, tuple[tuple[int, int], ...]]:
         """Target -> first and last frame of every stretch in which it was lost; complete at the end."""
         return self._outputs.lost
+
+    @property
+    def incomplete(self) -> list[str]:
+        """The files that miss something, once the outputs have ended."""
+        return self._outputs.incomplete
 
     def _check_all_begun(self) -> None:
         for target, state in zip(self.job.targets, self.states, strict=False):

@@ -1,0 +1,83 @@
+"""`siamtrack run` and `batch` on clips as cameras, phones and browsers record them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import clips
+import pytest
+
+from siamcli.batch.interleave import track_all
+from siamcli.load import load_tracker
+from siamcli.media.readers import read_trajectory
+from siamcli.session.job import Job
+from siamcli.targets import parse_timed_target
+from siamcli.times import Cut
+
+
+@pytest.fixture
+def run(siamtrack, weights):
+    """`siamtrack run` with one target."""
+    return lambda source, *more: siamtrack("run", source, "--weights", weights, *more)
+
+
+def test_tone_mapping_is_said_to_those_who_ask(run, tmp_path):
+    tags = "setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc"
+    clip = clips.constant(tmp_path / "phone.mp4", "-vf", tags, "-c:v", "libx265", frames=3)
+    done = run(clip, "--box", "10,10,20,20", "-o", "a.json", "-v")
+    assert f"{clip}: HDR (HLG), tone-mapped to BT.709" in done.err
+    assert "HDR" not in run(clip, "--box", "10,10,20,20", "-o", "b.json").err
+
+
+def test_a_sound_that_nobody_decodes_costs_one_line(run, tmp_path):
+    clip = clips.two_sounds(tmp_path / "phone.mp4", 0, unknown=2)
+    done = run(clip, "--box", "10,10,20,20", "-o", "a.mp4", "-o", "a.json")
+    assert done.code == 0
+    assert done.err.count("a.mp4 has no sound: apple_apac of ") == 1
+    assert "wrote a.mp4, a.json" in done.err and "incomplete" not in done.err
+
+
+def test_a_full_disk_leaves_whole_what_is_whole(run, tmp_path):
+    clip = clips.constant(tmp_path / "clip.mp4", sound=True, frames=3)
+    (tmp_path / "a.mp4.siamtrack.part.audio").symlink_to("/dev/full")
+    done = run(clip, "--box", "10,10,20,20", "-o", "a.mp4", "-o", "a.json")
+    assert done.code == 8 and "is there space on the disk?" in done.err
+    assert "wrote a.json" in done.err and "kept, incomplete: a.mp4" in done.err
+
+
+@pytest.mark.parametrize("moment", ["5f", "0.16"])
+def test_a_target_between_strides_begins_in_its_own_frame(run, tmp_path, moment):
+    """Frame 5 is at 0.1668 s: 0.16 s, as a player shows it, is between frames 4 and 5."""
+    clip = clips.constant(tmp_path / "clip.mkv", frames=16)
+    begin = ("--box-at", f"{moment}=late=45,25,16,16")
+    assert run(clip, "--box", "10,10,20,20", *begin, "--stride", "4", "-o", "a.json").code == 0
+    points = json.loads((tmp_path / "a.json").read_text())["points"]
+    assert [p["frame"] for p in points if p["target"] == 1] == [0, 4, 5, 8, 12]
+    late = [p for p in points if p["target"] == 2]
+    assert [(p["frame"], p["state"] == "init") for p in late] == [(5, True), (8, False), (12, False)]
+    assert [late[0][side] for side in "xywh"] == [45, 25, 16, 16]
+    assert run(clip, *begin, "--stride", "4", "-o", "b.json").code == 0
+    alone = json.loads((tmp_path / "b.json").read_text())["points"]
+    assert [p["frame"] for p in alone] == [5, 8, 12]
+
+
+def test_clips_of_a_batch_begin_in_their_own_frames_too(weights, tmp_path):
+    clip = clips.constant(tmp_path / "clip.mkv", frames=16)
+    targets = (parse_timed_target("5f=45,25,16,16"), parse_timed_target("0.3=10,10,20,20"))
+    job = Job(str(clip), targets, (str(tmp_path / "a.json"),), Cut(stride=4))
+    ended = list(track_all(load_tracker(weights), [job], width=1))[-1]
+    assert ended.error is None
+    points = read_trajectory(tmp_path / "a.json").points
+    assert [(p.index, p.target) for p in points if p.state == "init"] == [(5, 1), (9, 2)]
+    assert sorted({p.index for p in points}) == [5, 8, 9, 12]
+
+
+@pytest.mark.parametrize("source", ["-", "/dev/stdin"])
+def test_standard_input_by_both_names(start_siamtrack, weights, tmp_path, source):
+    clip = clips.constant(tmp_path / "clip.mkv", frames=3)
+    options = ("--weights", weights, "--box", "10,10,20,20", "-o", "a.csv")
+    process = start_siamtrack("run", source, *options, stdin=subprocess.PIPE)
+    _, err = process.communicate(clip.read_bytes(), timeout=120)
+    assert process.returncode == 0, err
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 4
