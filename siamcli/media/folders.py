@@ -6,6 +6,7 @@ import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -51,21 +52,22 @@ def matching(pattern: str) -> list[Path]:
 
 
 class ImageSequence(Source):
-    """Image files as one source, without times.  The index counts files, readable or not."""
+    """Image files as one source.  The index counts files, readable or not; times come from `fps`."""
 
-    def __init__(self, name: str, paths: Sequence[Path], cut: Cut) -> None:
+    def __init__(self, name: str, paths: Sequence[Path], cut: Cut, fps: Fraction | None = None) -> None:
         super().__init__(cut)
         self._paths = paths
         first = next((image for path in paths if (image := _read(path)) is not None), None)
         if first is None:
             raise InputError(f"cannot decode {paths[0]}, nor any other image of {name}")
         size = (first.shape[1], first.shape[0])
-        self.info = SourceInfo(name, size, count=len(paths), files=_names(paths))
+        self.info = SourceInfo(name, size, fps, len(paths), files=_names(paths))
 
     def frames(self, cutter: Cutter) -> Iterator[Frame]:
         bad: list[Path] = []
         for index, path in enumerate(self._paths):
-            fate = cutter(index, None)
+            time = None if self.info.fps is None else float(index / self.info.fps)
+            fate = cutter(index, time)
             if fate == "stop":
                 break
             if fate == "skip":
@@ -74,7 +76,7 @@ class ImageSequence(Source):
             if image is None:
                 bad.append(path)
             else:
-                yield Frame(index, None, image)
+                yield Frame(index, time, image)
         if bad:
             raise InputError(
                 f"cannot decode {bad[0]}" + (f" and {len(bad) - 1} more" if len(bad) > 1 else ""),

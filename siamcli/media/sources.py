@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from fractions import Fraction
 
 from siamcli.errors import InputError
 from siamcli.frames import FrameSource, SourceInfo
 from siamcli.media.cameras import Camera, LiveSource
-from siamcli.media.files import VideoFile
+from siamcli.media.files import VideoFile, own_times
 from siamcli.media.folders import ImageSequence, images_in, matching
 from siamcli.media.kinds import source_name
 from siamcli.times import Cut, TimePoint
@@ -25,30 +26,38 @@ _OPTIONS = {
 
 
 def open_source(
-    source: str, *, start: TimePoint | None = None, end: TimePoint | None = None, stride: int = 1
+    source: str,
+    *,
+    start: TimePoint | None = None,
+    end: TimePoint | None = None,
+    stride: int = 1,
+    fps: Fraction | None = None,
 ) -> FrameSource:
     """Open a video file, an image folder or pattern, a camera number, an address, or `-`.
 
     Frames run from `start` up to, not including, `end`; their index and time stay those of the
-    whole source.  Raises InputError.
+    whole source.  `fps` is the rate of images and raw streams; other sources have times of their own and
+    refuse it.  Raises InputError.
     """
     cut = Cut(start, end, stride)
     if not source:
         raise InputError("a source without a name", hint="is the shell variable set?")
     name = source_name(source)
     if name.kind == "stdin":
-        return VideoFile("pipe:0", "stdin", cut)
+        return VideoFile("pipe:0", "stdin", cut, _rate(fps))
     if name.kind == "address":
-        return _open_address(source, cut)
+        return _open_address(source, cut, fps)
     if name.kind == "folder":
-        return ImageSequence(name.stem, images_in(name.path), cut)
+        return ImageSequence(name.stem, images_in(name.path), cut, fps)
     if name.kind == "image":
-        return ImageSequence(name.stem, [name.path], cut)
+        return ImageSequence(name.stem, [name.path], cut, fps)
     if name.kind == "file":
-        return VideoFile(f"file:{source}", source, cut)
+        return VideoFile(f"file:{source}", source, cut, _rate(fps))
     if name.kind == "pattern":
-        return ImageSequence(name.stem, matching(source), cut)
+        return ImageSequence(name.stem, matching(source), cut, fps)
     if name.kind == "camera":
+        if fps is not None:
+            raise own_times(f"camera {source}")
         return LiveSource(Camera(int(source)), lambda: Camera(int(source)), cut)
     raise InputError(
         f"no such file or folder: {source}",
@@ -56,10 +65,18 @@ def open_source(
     )
 
 
-def _open_address(address: str, cut: Cut) -> FrameSource:
+def _rate(fps: Fraction | None) -> tuple[str, ...]:
+    """The options that give a raw stream its rate.
+
+    ffmpeg refuses -framerate for any other source.  -r replaces the rate that an H.264 stream suggests.
+    """
+    return () if fps is None else ("-framerate", str(fps), "-r", str(fps))
+
+
+def _open_address(address: str, cut: Cut, fps: Fraction | None) -> FrameSource:
     scheme = address.partition(":")[0].lower()
     name = _SECRET.sub("//", address)
-    options = _OPTIONS.get(scheme, ())
+    options = (*_OPTIONS.get(scheme, ()), *_rate(fps))
     stream = VideoFile(address, name, cut, options)
     # what announces its length is a file that happens to lie elsewhere
     if stream.info.count is not None:
