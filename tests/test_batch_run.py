@@ -421,3 +421,17 @@ def test_a_rate_for_images(batch, clips, tmp_path):
     done = batch(folder / "a.mp4", "--fps", "25")
     assert done.code == 7 and "a.mp4 has frame times of its own" in done.err
     assert batch(folder / "scans", "--fps", "fast").code == 3
+
+
+def test_a_pattern_of_images_is_one_clip(batch, clips, tmp_path):
+    folder = clips("a.mp4")
+    source = [ffmpeg_exe(), "-v", "error", "-i", folder / "a.mp4", folder / "img%d.png"]
+    subprocess.run(source, check=True)
+    pattern = f"{folder}/*.png"
+    assert summary(batch(pattern, "--json")) == (1, 0, 0, 0)
+    found = read_trajectory(tmp_path / "tracked/clips.tracked.json")
+    assert found.header.source.files == ("img1.png", "img2.png", "img3.png")
+    assert summary(batch(pattern, "--json")) == (0, 1, 0, 0)
+    (folder / "img3.png").unlink()
+    assert summary(batch(pattern, "--json")) == (1, 0, 0, 0)
+    assert summary(batch(f"{folder}/*", "--output-dir", "all", "--json")) == (1, 0, 0, 0)  # the video

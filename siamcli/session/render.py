@@ -38,19 +38,19 @@ def draw_video(
     """
     if not is_video(target):
         raise OutputError(f"{target} is no video", hint=f"known suffixes: {' '.join(VIDEO_SUFFIXES)}")
-    tracked = trajectory.header.source
-    rate = fps or (tracked.fps if tracked.files else None)
+    name = source_name(source)
+    rate = fps or (trajectory.header.source.fps if name.is_images else None)
     with ExitStack() as stack:
         frames = stack.enter_context(prefetch(open_source(source, fps=rate)))
         header = replace(trajectory.header, source=frames.info)
-        audio = source if source_name(source).has_sound else None
+        audio = source if name.has_sound else None
         video = Outputs([str(target)], header, overwrite=overwrite, audio=audio, whole=True)
-        sinks = stack.enter_context(video)
+        outputs = stack.enter_context(video)
         damage: InputError | None = None
         try:
             pairs = frames_with_points(frames, trajectory, anyway=anyway)
             for number, (frame, points) in enumerate(pairs, start=1):
-                sinks.write(frame, points)
+                outputs.write(frame, points)
                 yield number
         except MisfitError:
             raise
