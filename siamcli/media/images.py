@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -39,7 +40,11 @@ def page_count(path: Path) -> int:
     if path.suffix.lower() not in _STACKS:
         return 1
     with quiet_opencv():
-        return max(1, cv2.imcount(str(path)))
+        try:
+            # as bytes: OpenCV crashes on a str that is no UTF-8
+            return max(1, cv2.imcount(cast("str", os.fsencode(path))))
+        except cv2.error:
+            return 1
 
 
 def decode_page(data: NDArray[np.uint8], page: int) -> Pixels | None:
