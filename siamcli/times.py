@@ -1,17 +1,19 @@
-"""Moments and stretches of a source, as people write them: frames, seconds, timecode."""
+"""Moments, stretches and rates of a source, as people write them: frames, seconds, timecode."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 from siamcli.errors import InputError
 
-__all__ = ["Cut", "Cutter", "TimePoint", "parse_time"]
+__all__ = ["Cut", "Cutter", "TimePoint", "parse_rate", "parse_time"]
 
 _FRAME = re.compile(r"(\d{1,15})f")
 _CLOCK = re.compile(r"(?:(?:(\d{1,15}):)?([0-5]?\d):)?(\d{1,15}(?:\.\d*)?|\.\d+)")
+_RATES = (Fraction(1, 10_000), Fraction(1000))  # frames per second that the containers of videos can say
 _TOLERANCE = 1e-6  # seconds; timestamps are rounded to microseconds where they are written down
 
 
@@ -50,6 +52,23 @@ def parse_time(text: str) -> TimePoint:
         if match[2] is None or seconds < 60:
             return TimePoint(seconds=3600 * hours + 60 * minutes + seconds)
     raise InputError(f"not a time: {text!r}", hint="write a frame (100f), seconds (12.5) or 00:00:12.5")
+
+
+def parse_rate(text: str) -> Fraction:
+    """Read frames per second: `25`, `29.97`, `30000/1001`, `1/60` (one a minute); raises InputError.
+
+    >>> parse_rate("29.97"), parse_rate("30000/1001")
+    (Fraction(2997, 100), Fraction(30000, 1001))
+    """
+    try:
+        rate = Fraction(text.strip()).limit_denominator(100_000)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not _RATES[0] <= rate <= _RATES[1]:
+        raise InputError(
+            f"not a frame rate: {text!r}", hint="write frames per second: 25, 29.97, 30000/1001, 1/60"
+        )
+    return rate
 
 
 @dataclass(frozen=True, slots=True)

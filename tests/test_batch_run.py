@@ -404,3 +404,34 @@ def test_params_that_change_make_clips_outdated(batch, clips, tmp_path):
     assert summary(batch(folder, "--json", "--params", "p.toml")) == (0, 1, 0, 0)
     (tmp_path / "p.toml").write_text("penalty_k = 0.2\n")
     assert summary(batch(folder, "--json", "--params", "p.toml")) == (1, 0, 0, 0)
+
+
+def test_a_rate_for_images(batch, clips, tmp_path):
+    """It belongs to what the clip is tracked with; a clip with times of its own refuses it."""
+    folder = clips("a.mp4")
+    (folder / "scans").mkdir()
+    source = [ffmpeg_exe(), "-v", "error", "-i", folder / "a.mp4", folder / "scans/img%d.png"]
+    subprocess.run(source, check=True)
+    assert batch(folder / "scans", "--fps", "12.5").code == 0
+    document = json.loads((tmp_path / "tracked/scans.tracked.json").read_text())
+    assert document["source"]["fps"] == "25/2"
+    assert [point["time"] for point in document["points"]] == [0.0, 0.08, 0.16]
+    assert "1 skipped" in batch(folder / "scans", "--fps", "25/2").err
+    assert "1 done" in batch(folder / "scans", "--fps", "25").err
+    done = batch(folder / "a.mp4", "--fps", "25")
+    assert done.code == 7 and "a.mp4 has frame times of its own" in done.err
+    assert batch(folder / "scans", "--fps", "fast").code == 3
+
+
+def test_a_pattern_of_images_is_one_clip(batch, clips, tmp_path):
+    folder = clips("a.mp4")
+    source = [ffmpeg_exe(), "-v", "error", "-i", folder / "a.mp4", folder / "img%d.png"]
+    subprocess.run(source, check=True)
+    pattern = f"{folder}/*.png"
+    assert summary(batch(pattern, "--json")) == (1, 0, 0, 0)
+    found = read_trajectory(tmp_path / "tracked/clips.tracked.json")
+    assert found.header.source.files == ("img1.png", "img2.png", "img3.png")
+    assert summary(batch(pattern, "--json")) == (0, 1, 0, 0)
+    (folder / "img3.png").unlink()
+    assert summary(batch(pattern, "--json")) == (1, 0, 0, 0)
+    assert summary(batch(f"{folder}/*", "--output-dir", "all", "--json")) == (1, 0, 0, 0)  # the video

@@ -212,4 +212,6 @@ def test_render_refuses_another_video(siamtrack, tracked, tmp_path):
     (tmp_path / "long.json").write_text(json.dumps(document))
     done = siamtrack("render", DEMO, "long.json", "-o", "b.mp4")
     assert done.code == 3 and "goes on to frame 500" in done.err
+    done = siamtrack("render", DEMO, "small.json", "-o", "b.mp4", "--anyway")
+    assert (done.code, done.out, done.err) == (0, "b.mp4\n", "")
     assert siamtrack("render", DEMO, tracked, "-o", "b.gif").code == 8

@@ -140,7 +140,7 @@ def test_cvat_track_that_ends_early_goes_outside():
 @given(trajectories(), st.booleans())
 def test_labelstudio(trajectory, drop_lost):
     (task,) = json.loads(only(FORMATS["labelstudio"](trajectory, drop_lost=drop_lost)))
-    assert task["data"] == {"video": "clip"}
+    assert task["data"] == {"video": "clip", "fps": 25.0}
     found = {}
     for number, region in enumerate(task["predictions"][0]["result"], start=1):
         assert region["type"] == "videorectangle" and len(region["value"]["labels"]) == 1
@@ -153,6 +153,28 @@ def test_labelstudio(trajectory, drop_lost):
     assert found.keys() == expected.keys()
     scale = np.array([WIDTH, HEIGHT, WIDTH, HEIGHT]) / 100
     assert all(near(found[key] * scale, p.box) for key, p in expected.items())
+
+
+def label_studio_frames(times, fps):
+    """The frames, and the value, of one target that was seen at these times."""
+    points = tuple(TrackPoint(i, time, Box(i, 2, 3, 4), 1.0, "tracked") for i, time in enumerate(times))
+    header = TrackHeader(SourceInfo("clip", (WIDTH, HEIGHT), fps, len(times)), "", "", "")
+    (task,) = json.loads(only(FORMATS["labelstudio"](Trajectory(header, points, True))))
+    value = task["predictions"][0]["result"][0]["value"]
+    return task["data"]["fps"], value, [step["frame"] for step in value["sequence"]]
+
+
+def test_labelstudio_counts_time_not_frames():
+    """Six frames 0.04 s apart, then six 0.2 s apart: the box of 1.24 s stood at 0.44 s."""
+    times = [*(n / 25 for n in range(6)), *(0.24 + n / 5 for n in range(6))]
+    fps, value, frames = label_studio_frames(times, Fraction(25))
+    assert frames == [1, 2, 3, 4, 5, 6, 7, 12, 17, 22, 27, 32]
+    assert (fps, value["framesCount"], value["duration"]) == (25, 32, 1.28)
+    assert [step["time"] for step in value["sequence"]] == pytest.approx(times)
+    fps, _, frames = label_studio_frames([0, 0.001, 0.04], Fraction(25))  # two frames at one moment
+    assert frames == [1, 2]
+    fps, value, frames = label_studio_frames([0, 0.1, 0.2, 0.5], None)  # a camera
+    assert (fps, value["framesCount"], frames) == (10, 8, [1, 2, 3, 6])
 
 
 @relaxed

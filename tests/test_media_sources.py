@@ -19,7 +19,7 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import expected_count, open_source
-from siamcli.times import Cut, TimePoint, parse_time
+from siamcli.times import Cut, TimePoint, parse_rate, parse_time
 
 SHARED = Path(__file__).parents[2] / "shared"
 KINDS = [
@@ -128,6 +128,43 @@ def test_images_keep_their_names(made: dict[str, str], tmp_path: Path) -> None:
     assert read(open_source(f"{tmp_path}/**/*.png"))[0].files == ("a/10.png", "a/sub/2.png", "b/1.png")
     assert read(open_source(f"{tmp_path}/a/10.png"))[0].files == ("10.png",)
     assert read(open_source(made["mp4"]))[0].files == ()
+
+
+def test_a_rate_gives_images_their_times(made: dict[str, str]) -> None:
+    for source in (made["folder"], made["pattern"]):
+        info, frames = read(open_source(source, fps=Fraction(30000, 1001), stride=10))
+        assert info.fps == Fraction(30000, 1001)
+        assert [frame.time for frame in frames] == pytest.approx([0, 10.01 / 30, 20.02 / 30])
+    part = open_source(
+        made["folder"], fps=Fraction(10), start=TimePoint(seconds=0.5), end=TimePoint(seconds=0.8)
+    )
+    assert [(frame.index, frame.time) for frame in read(part)[1]] == [(5, 0.5), (6, 0.6), (7, 0.7)]
+
+
+def test_a_rate_gives_raw_streams_their_times(tmp_path: Path) -> None:
+    for name, codec in (("a.h264", ()), ("a.mjpeg", ("-c:v", "mjpeg", "-q:v", "2"))):
+        source = str(clips.constant(tmp_path / name, *codec))
+        info, frames = read(open_source(source, fps=Fraction(1, 60)))
+        assert info.fps == Fraction(1, 60) and [clips.number(frame.image) for frame in frames] == list(
+            range(30)
+        )
+        assert [frame.time for frame in frames] == pytest.approx([60 * n for n in range(30)])
+
+
+def test_a_rate_is_refused_where_times_are_known(opened: tuple[str, Callable[..., FrameSource]]) -> None:
+    """As ffmpeg refuses -framerate for what is no raw stream."""
+    kind, open_it = opened
+    if kind not in ("folder", "pattern"):
+        with pytest.raises(InputError, match="has frame times of its own"):
+            open_it(fps=Fraction(25))
+    with pytest.raises(InputError, match="camera 7 has frame times of its own"):
+        open_source("7", fps=Fraction(25))
+
+
+@pytest.mark.parametrize("text", ["", "fast", "0", "-25", "1/0", "1001", "1/10001", "nan", "1e999"])
+def test_what_is_no_rate(text: str) -> None:
+    with pytest.raises(InputError, match="not a frame rate"):
+        parse_rate(text)
 
 
 def test_cut(opened: tuple[str, Callable[..., FrameSource]]) -> None:

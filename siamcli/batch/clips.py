@@ -74,7 +74,8 @@ def find_clips(named: Iterable[str], *, recursive: bool) -> tuple[list[Clip], li
     """The clips of files, folders and patterns, each once, in that order; and what was named again.
 
     A folder gives its videos in natural order, with `recursive` also those below; one that has
-    images instead is a clip itself.  A name that is not there stays: it fails by name later.
+    images instead is a clip itself, and so is a pattern that matches images alone.  A name that is
+    not there stays: it fails by name later.
     """
     found: dict[str, Clip] = {}
     again: list[str] = []
@@ -92,11 +93,12 @@ def _expand(text: str, *, recursive: bool) -> Iterator[Clip]:
         yield from below or [Clip(text, name.stem)]
     elif name.kind == "pattern":
         matches = sorted(glob.glob(text, recursive=True), key=natural_key)  # noqa: PTH207 - absolute too
-        for match in matches:
+        others = [match for match in matches if not is_image(Path(match))]
+        for match in others:
             if OWN not in match:
                 yield from _expand(match, recursive=recursive)
-        if not matches:
-            yield Clip(text, name.path.stem)
+        if not others:  # images, which are one clip as in a folder; or nothing, which fails by name
+            yield Clip(text, name.stem if matches else name.path.stem)
     else:
         yield Clip(text, name.stem)
 

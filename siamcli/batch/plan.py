@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
@@ -36,6 +37,7 @@ class Settings:
     weights_sha256: str
     params: Mapping[str, object]
     encoding: VideoOptions = field(default_factory=VideoOptions)
+    fps: Fraction | None = None
     version: str = __version__
 
 
@@ -74,7 +76,7 @@ def plan(
         except OSError as error:
             key, hint = "", "is the name right, and may you read it?"
             problem = InputError(f"cannot read {clip.source}: {error.strerror}", hint=hint)
-        job = Job(clip.source, targets, paths, overwrite=True, encoding=settings.encoding)
+        job = Job(clip.source, targets, paths, overwrite=True, encoding=settings.encoding, fps=settings.fps)
         yield Task(id, key, job, problem)
 
 

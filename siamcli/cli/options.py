@@ -19,7 +19,7 @@ from siamcli.errors import WeightsError
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
 
-__all__ = ["Device", "EngineName", "Model", "TrackerOptions", "Weights", "takes_tracker"]
+__all__ = ["Device", "EngineName", "Fps", "Model", "TrackerOptions", "Weights", "takes_tracker"]
 
 Model = Annotated[
     str | None,
@@ -34,6 +34,12 @@ Weights = Annotated[
 Params = Annotated[
     Path | None,
     typer.Option("--params", help="TOML file with tracker parameters that replace those of the weights."),
+]
+Fps = Annotated[
+    str | None,
+    typer.Option(
+        "--fps", help="Frames per second of images and raw streams, which have no times: 25, 30000/1001."
+    ),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 EngineName = Annotated[

@@ -14,6 +14,7 @@ from siamcli.boxes import clip_box
 from siamcli.convert.select import (
     class_names,
     frame_indices,
+    frame_rate,
     frame_size,
     frame_times,
     image_name,
@@ -78,19 +79,21 @@ def coco(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
 def labelstudio(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
     """Label Studio's video object tracking: a task whose prediction has a region per target.
 
-    Boxes are in percent of the frame, frames count from 1, `enabled` is false where the target is absent
-    or dropped as lost.
-    The labelling configuration names the tags `box` (VideoRectangle) and `video`.
-    Source: https://labelstud.io/tags/videorectangle
+    Boxes are in percent of the frame, `enabled` is false where the target is absent or dropped as lost.
+    Label Studio shows frame n at (n - 1) / rate seconds, whatever the video's own frames are, so that a
+    frame here is a time.  The labelling configuration names the tags `box` (VideoRectangle) and `video`,
+    whose frameRate is `$fps`.
+    Source: https://labelstud.io/tags/videorectangle, https://labelstud.io/tags/video
     """
     width, height = frame_size(trajectory)
     name = trajectory.header.source.name
     times = frame_times(trajectory)
+    rate = frame_rate(trajectory)
+    duration = max(end for _, end in times.values())
     regions = []
     for target, points in targets(trajectory).items():
-        sequence = [
-            {
-                "frame": point.index + 1,
+        sequence = {
+            round(times[point.index][0] * rate) + 1: {
                 "enabled": is_visible(point, drop_lost=drop_lost),
                 "rotation": 0,
                 "x": round(100 * point.box.x / width, 5),
@@ -101,17 +104,17 @@ def labelstudio(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str,
             }
             for point in points
             if point.box.valid
-        ]
+        }
         value: dict[str, Any] = {
-            "framesCount": trajectory.header.source.count or max(times) + 1,
-            "duration": round(max(end for _, end in times.values()), 6),
-            "sequence": sequence,
+            "framesCount": round(duration * rate),
+            "duration": round(duration, 6),
+            "sequence": [{"frame": frame, **box} for frame, box in sorted(sequence.items())],
             "labels": [target_name(trajectory, target)],
         }
         ids = {"id": f"target{target}", "from_name": "box", "to_name": "video", "type": "videorectangle"}
         regions.append({**ids, "origin": "prediction", "value": value})
     prediction = {"model_version": trajectory.header.model or "siamtrack", "result": regions}
-    task = {"data": {"video": name}, "predictions": [prediction]}
+    task = {"data": {"video": name, "fps": float(rate)}, "predictions": [prediction]}
     return {f"{name}.labelstudio.json": json.dumps([task], indent=1) + "\n"}
 
 

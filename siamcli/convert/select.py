@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from fractions import Fraction
+from itertools import groupby, pairwise
+from statistics import median
 from typing import Protocol
 
 from siamcli.errors import InputError
@@ -13,6 +15,7 @@ __all__ = [
     "Converter",
     "class_names",
     "frame_indices",
+    "frame_rate",
     "frame_size",
     "frame_times",
     "image_name",
@@ -21,6 +24,9 @@ __all__ = [
     "targets",
     "visible_points",
 ]
+
+
+SHORTEST = 0.0001  # seconds; frames that are closer have no time of their own
 
 
 class Converter(Protocol):
@@ -92,6 +98,15 @@ def frame_size(trajectory: Trajectory) -> tuple[int, int]:
     return size
 
 
+def frame_rate(trajectory: Trajectory) -> Fraction:
+    """Frames per second: the source's, else what the median time from frame to frame says, else 25."""
+    if trajectory.header.source.fps is not None:
+        return trajectory.header.source.fps
+    starts = [start for start, _ in frame_times(trajectory).values()]
+    steps = [after - before for before, after in pairwise(starts) if after - before > SHORTEST]
+    return 1 / Fraction(median(steps)).limit_denominator(1_000_000) if steps else Fraction(25)
+
+
 def frame_times(trajectory: Trajectory) -> dict[int, tuple[float, float]]:
     """Frame index -> when it is shown and when it goes, in seconds.
 
@@ -105,7 +120,7 @@ def frame_times(trajectory: Trajectory) -> dict[int, tuple[float, float]]:
         if time is None and fps is None:
             raise InputError(
                 f"the trajectory of {trajectory.header.source.name} has neither times nor a frame rate",
-                hint="track a video rather than an image folder for formats that need times",
+                hint="track the images with --fps for formats that need times",
             )
         shown[index] = time if time is not None else float(index / fps) if fps else 0.0
     starts = list(shown.values())

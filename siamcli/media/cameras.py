@@ -14,6 +14,7 @@ import numpy as np
 from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Source
+from siamcli.media.images import quiet_opencv
 from siamcli.times import Cut, Cutter
 
 __all__ = ["Camera", "LiveSource", "Reconnect"]
@@ -41,14 +42,9 @@ class Camera(Source):
 
     def __init__(self, number: int) -> None:
         super().__init__(Cut())
-        # OpenCV complains on stderr about every back end that does not know the number.
-        level = cv2.utils.logging.getLogLevel()
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-        try:
+        with quiet_opencv():  # it complains about every back end that does not know the number
             self._capture = cv2.VideoCapture(number)
             ok, image = self._capture.read()
-        finally:
-            cv2.utils.logging.setLogLevel(level)
         self._lock = Lock()
         if not ok:
             self._capture.release()

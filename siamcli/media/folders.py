@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from siamcli.errors import InputError
 from siamcli.frames import Frame, Image, SourceInfo
 from siamcli.media.base import Source
+from siamcli.media.images import Pixels, ValueRange, decode_page, fit_into, page_count, value_range
 from siamcli.media.kinds import is_image
 from siamcli.media.suffixes import IMAGE_SUFFIXES
 from siamcli.times import Cut, Cutter
 
 __all__ = ["ImageSequence", "images_in", "matching", "natural_key"]
+
+SAMPLES = 8  # images in which the range of all values is looked for
+_logger = logging.getLogger(__name__)
 
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
@@ -51,35 +57,83 @@ def matching(pattern: str) -> list[Path]:
 
 
 class ImageSequence(Source):
-    """Image files as one source, without times.  The index counts files, readable or not."""
+    """Image files as one source.  The index counts pages of files, readable or not; times come from `fps`.
 
-    def __init__(self, name: str, paths: Sequence[Path], cut: Cut) -> None:
+    All frames have the size of the first; larger and smaller images are scaled to it.  Values of more than
+    8 bits are shown in one range for all frames, found in a few of them.  Both are logged once.
+    """
+
+    def __init__(self, name: str, paths: Sequence[Path], cut: Cut, fps: Fraction | None = None) -> None:
         super().__init__(cut)
-        self._paths = paths
-        first = next((image for path in paths if (image := _read(path)) is not None), None)
+        self._name = name
+        self._pages = [(path, page) for path in paths for page in range(page_count(path))]
+        self._open: tuple[Path, NDArray[np.uint8]] | None = None  # the file of the last page
+        self._range: ValueRange | None = None
+        first = next((image for page in self._pages if (image := self._read(*page)) is not None), None)
         if first is None:
             raise InputError(f"cannot decode {paths[0]}, nor any other image of {name}")
+        self._scaled = False
         size = (first.shape[1], first.shape[0])
-        self.info = SourceInfo(name, size, count=len(paths), files=_names(paths))
+        files = _names(paths) if len(self._pages) == len(paths) else ()  # pages have no names
+        self.info = SourceInfo(name, size, fps, len(self._pages), files=files)
 
     def frames(self, cutter: Cutter) -> Iterator[Frame]:
         bad: list[Path] = []
-        for index, path in enumerate(self._paths):
-            fate = cutter(index, None)
+        for index, (path, page) in enumerate(self._pages):
+            time = None if self.info.fps is None else float(index / self.info.fps)
+            fate = cutter(index, time)
             if fate == "stop":
                 break
             if fate == "skip":
                 continue
-            image = _read(path)
+            image = self._read(path, page)
             if image is None:
                 bad.append(path)
             else:
-                yield Frame(index, None, image)
+                yield Frame(index, time, self._resized(image, path))
         if bad:
             raise InputError(
                 f"cannot decode {bad[0]}" + (f" and {len(bad) - 1} more" if len(bad) > 1 else ""),
                 hint="the other images were used; repair or remove these",
             )
+
+    def _read(self, path: Path, page: int) -> Image | None:
+        pixels = self._decode(path, page)
+        if pixels is None or pixels.dtype == np.uint8:
+            return pixels
+        if self._range is None:
+            chosen = np.linspace(0, len(self._pages) - 1, SAMPLES).round().astype(int)
+            samples = (self._decode(*self._pages[number]) for number in sorted(set(chosen)))
+            self._range = value_range(
+                [pixels, *(s for s in samples if s is not None and s.dtype == pixels.dtype)]
+            )
+            depth = "floating point" if pixels.dtype == np.float32 else "16-bit"
+            _logger.warning(
+                "%s: %s values from %g to %g are shown as black to white in all frames",
+                *(self._name, depth, *self._range),
+            )
+        return self._range.apply(pixels)
+
+    def _decode(self, path: Path, page: int) -> Pixels | None:
+        if self._open is None or self._open[0] != path:
+            try:
+                self._open = (path, np.fromfile(path, np.uint8))
+            except OSError:
+                return None
+        return decode_page(self._open[1], page)
+
+    def _resized(self, image: Image, path: Path) -> Image:
+        assert self.info.size is not None
+        size = (image.shape[1], image.shape[0])
+        if size == self.info.size:
+            return image
+        if not self._scaled:
+            self._scaled = True
+            _logger.warning(
+                "%s is %dx%d, not %dx%d as the first image: scaled to it, as all others of another size",
+                *(path, *size, *self.info.size),
+            )
+        return fit_into(image, self.info.size)
 
     def close(self) -> None:
         """Nothing stays open between two images."""
@@ -93,10 +147,3 @@ def _names(paths: Sequence[Path]) -> tuple[str, ...]:
     """
     folder = os.path.commonpath([path.parent for path in paths])
     return tuple(path.relative_to(folder).as_posix() for path in paths)
-
-
-def _read(path: Path) -> Image | None:
-    # imdecode, not imread: it takes any file name on every system, and stays silent.
-    data = np.fromfile(path, np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    return None if image is None else np.asarray(image, dtype=np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from dataclasses import dataclass
@@ -37,6 +38,11 @@ class SourceName:
     def is_path(self) -> bool:
         """True when the text names a place in the file system, whether or not something is there."""
         return self.kind not in ("stdin", "address", "camera")
+
+    @property
+    def is_images(self) -> bool:
+        """True for images, which have no times of their own."""
+        return self.kind in ("folder", "image", "pattern")
 
     @property
     def has_sound(self) -> bool:
@@ -99,7 +105,10 @@ class SourceName:
             return self.text
         if not self.is_path:
             return None
-        files = sorted(self.path.iterdir()) if self.kind == "folder" else [self.path]
+        if self.kind == "pattern":
+            files = sorted(map(Path, glob.glob(self.text, recursive=True)))  # noqa: PTH207 - absolute too
+        else:
+            files = sorted(self.path.iterdir()) if self.kind == "folder" else [self.path]
         return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
 
 

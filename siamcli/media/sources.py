@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 
 from siamcli.errors import InputError
 from siamcli.frames import FrameSource, SourceInfo
 from siamcli.media.cameras import Camera, LiveSource
-from siamcli.media.files import VideoFile
+from siamcli.media.files import VideoFile, own_times
 from siamcli.media.folders import ImageSequence, images_in, matching
 from siamcli.media.kinds import source_name
 from siamcli.times import Cut, TimePoint
@@ -32,29 +33,33 @@ def open_source(
     end: TimePoint | None = None,
     stride: int = 1,
     also: Sequence[TimePoint] = (),
+    fps: Fraction | None = None,
 ) -> FrameSource:
     """Open a video file, an image folder or pattern, a camera number, an address, or `-`.
 
     Frames run from `start` up to, not including, `end`, every `stride`-th of them and the first at each of
-    the moments `also`; their index and time stay those of the whole source.  Raises InputError.
+    the moments `also`; their index and time stay those of the whole source.  `fps` is the rate of images
+    and raw streams; other sources have times of their own and refuse it.  Raises InputError.
     """
     cut = Cut(start, end, stride, tuple(also))
     if not source:
         raise InputError("a source without a name", hint="is the shell variable set?")
     name = source_name(source)
     if name.descriptor is not None:
-        return VideoFile(f"pipe:{name.descriptor}", name.stem, cut)
+        return VideoFile(f"pipe:{name.descriptor}", name.stem, cut, _rate(fps))
     if name.kind == "address":
-        return _open_address(source, cut)
+        return _open_address(source, cut, fps)
     if name.kind == "folder":
-        return ImageSequence(name.stem, images_in(name.path), cut)
+        return ImageSequence(name.stem, images_in(name.path), cut, fps)
     if name.kind == "image":
-        return ImageSequence(name.stem, [name.path], cut)
+        return ImageSequence(name.stem, [name.path], cut, fps)
     if name.kind == "file":
-        return VideoFile(f"file:{name.text}", name.text, cut)
+        return VideoFile(f"file:{name.text}", name.text, cut, _rate(fps))
     if name.kind == "pattern":
-        return ImageSequence(name.stem, matching(name.text), cut)
+        return ImageSequence(name.stem, matching(name.text), cut, fps)
     if name.kind == "camera":
+        if fps is not None:
+            raise own_times(f"camera {source}")
         return LiveSource(Camera(int(source)), lambda: Camera(int(source)), cut)
     raise InputError(
         f"no such file or folder: {source}",
@@ -62,10 +67,18 @@ def open_source(
     )
 
 
-def _open_address(address: str, cut: Cut) -> FrameSource:
+def _rate(fps: Fraction | None) -> tuple[str, ...]:
+    """The options that give a raw stream its rate.
+
+    ffmpeg refuses -framerate for any other source.  -r replaces the rate that an H.264 stream suggests.
+    """
+    return () if fps is None else ("-framerate", str(fps), "-r", str(fps))
+
+
+def _open_address(address: str, cut: Cut, fps: Fraction | None) -> FrameSource:
     scheme = address.partition(":")[0].lower()
     name = _SECRET.sub("//", address)
-    options = _OPTIONS.get(scheme, ())
+    options = (*_OPTIONS.get(scheme, ()), *_rate(fps))
     stream = VideoFile(address, name, cut, options)
     # what announces its length is a file that happens to lie elsewhere
     if stream.info.count is not None:

@@ -13,7 +13,10 @@ __all__ = [
     "is_video",
 ]
 
-IMAGE_SUFFIXES = (".bmp", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+IMAGE_SUFFIXES = (
+    *(".bmp", ".hdr", ".jp2", ".jpeg", ".jpg", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff"),
+    ".webp",
+)
 """Images that are read."""
 
 VIDEO_INPUT_SUFFIXES = (

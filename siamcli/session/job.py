@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from siamcli.errors import InputError
@@ -29,7 +30,7 @@ SHOWN = 4  # targets of a frame that are described
 class Job:
     """What is to be done with one source; no targets means that the user is asked for one.
 
-    `drop_lost` leaves lost frames out of MOT lines.
+    `fps` is the rate of a source that has no times.  `drop_lost` leaves lost frames out of MOT lines.
     """
 
     source: str
@@ -39,6 +40,7 @@ class Job:
     overwrite: bool = False
     encoding: VideoOptions = field(default_factory=VideoOptions)
     drop_lost: bool = False
+    fps: Fraction | None = None
 
     @property
     def labels(self) -> tuple[str | None, ...]:
@@ -58,7 +60,7 @@ def open_job(job: Job) -> FrameSource:
     """
     cut = job.cut
     begins = [target.at for target in job.targets if target.at is not None]
-    return open_source(job.source, start=cut.start, end=cut.end, stride=cut.stride, also=begins)
+    return open_source(job.source, start=cut.start, end=cut.end, stride=cut.stride, also=begins, fps=job.fps)
 
 
 def resolve_targets(job: Job, frame: Frame) -> list[Start]:

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import TrackerOptions, takes_tracker
+from siamcli.cli.options import Fps, TrackerOptions, takes_tracker
 from siamcli.cli.outputs import DEFAULT_SUFFIXES
 from siamcli.errors import InputError, PartialError
 from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import OUTPUT_SUFFIXES
 from siamcli.targets import BoxFormat, parse_target
+from siamcli.times import parse_rate
 
 if TYPE_CHECKING:
     from siamcli.batch.interleave import Events
@@ -55,6 +56,7 @@ def batch(
         typer.Option(help="Target of clips without a row or a file CLIP.box: [LABEL=]x,y,w,h.  Repeatable."),
     ] = None,
     box_format: Annotated[BoxFormat, typer.Option(help="What the four numbers of a box are.")] = "xywh",
+    fps: Fps = None,
     output_dir: Annotated[Path, typer.Option(help="Folder for the outputs; made if missing.")] = Path(
         "tracked"
     ),
@@ -98,6 +100,7 @@ def batch(
     for suffix in suffixes:
         if Path(f"clip{suffix}").suffix.lower() not in OUTPUT_SUFFIXES:
             raise typer.BadParameter(f"--format takes one of {' '.join(OUTPUT_SUFFIXES)}, not {suffix}")
+    rate = None if fps is None else parse_rate(fps)
     for_all = tuple(parse_target(text, box_format) for text in box or [])
     named = _named(clips, from_file)
     if not named and boxes is None:
@@ -121,7 +124,7 @@ def batch(
     ids = [source_name(clip.source).relative_to(output_dir) for clip in found]
     # torch and the weights are loaded when there is something to track
     track = partial(_here, tracker, jobs) if ray is None else _on_ray(ray, jobs, tracker)
-    settings = Settings(suffixes, sha256_of(tracker.file()), tracker.overrides())
+    settings = Settings(suffixes, sha256_of(tracker.file()), tracker.overrides(), fps=rate)
     policy = Policy(retry_failed, stop_on_error, overwrite)
     with StatusFile(output_dir / part.status_name) as status:
         tasks = plan(found, ids, targets, settings, output_dir, status.entries, part)

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
+from siamcli.cli.options import Fps
 from siamcli.cli.outputs import keep_apart
 from siamcli.media.kinds import source_name
+from siamcli.times import parse_rate
 
 __all__ = ["render"]
 
@@ -21,12 +23,18 @@ def render(
         Path | None,
         typer.Option("--output", "-o", help="The annotated video.", show_default="NAME.rendered.mp4"),
     ] = None,
+    fps: Fps = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Draw it although VIDEO is not what was tracked.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", "-y", help="Replace a video that exists.")
     ] = False,
     quiet: Annotated[bool, console.Quiet] = False,
 ) -> None:
     """Draw TRAJECTORY into VIDEO, all of it: frames without a point stay as they are.
+
+    Size, number of frames and their times must be those of the video that was tracked.
 
     For example: siamtrack render video.mp4 video.tracked.json
     """
@@ -35,8 +43,9 @@ def render(
 
     target = output or Path(f"{source_name(video).stem}.rendered.mp4")
     keep_apart([str(target)], [video, str(trajectory)])
+    rate = None if fps is None else parse_rate(fps)
     drawn = read_trajectory(trajectory)
     with console.progress(Path(video).name, drawn.header.source.count) as update:
-        for done in draw_video(video, drawn, target, overwrite=overwrite):
+        for done in draw_video(video, drawn, target, overwrite=overwrite, fps=rate, anyway=anyway):
             update(done, "")
     typer.echo(target)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import TrackerOptions, takes_tracker
+from siamcli.cli.options import Fps, TrackerOptions, takes_tracker
 from siamcli.cli.outputs import existing, keep_apart, output_paths
 from siamcli.cli.picking import PickBrowser, picker
 from siamcli.errors import InputError, LostError, OutputError
@@ -16,7 +16,7 @@ from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_na
 from siamcli.media.names import target_paths
 from siamcli.media.suffixes import is_video
 from siamcli.targets import BoxFormat, Target, parse_target, parse_timed_target, read_targets
-from siamcli.times import Cut, parse_time
+from siamcli.times import Cut, parse_rate, parse_time
 
 __all__ = ["run"]
 
@@ -79,6 +79,7 @@ def run(
         typer.Option(help="Stop before this frame or time."),
     ] = None,
     stride: Annotated[int, typer.Option(help="Use every n-th frame.", min=1)] = 1,
+    fps: Fps = None,
     show: Annotated[
         bool, typer.Option("--show", help="Show while tracking: space pauses, r picks again, q quits.")
     ] = False,
@@ -158,6 +159,7 @@ def run(
         overwrite=overwrite,
         encoding=VideoOptions(encoder, preset, crf),
         drop_lost=drop_lost,
+        fps=None if fps is None else parse_rate(fps),
     )
     ask = picker(f"siamtrack: {source}", browser=pick_browser)
     summary = follow_source(job, tracker, picker=ask, show=show)

@@ -1,0 +1,74 @@
+"""A source and a trajectory brought together, if they belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from siamcli.errors import InputError
+from siamcli.frames import Frame, FrameSource, SourceInfo
+from siamcli.trajectory import TrackPoint, Trajectory
+
+__all__ = ["MisfitError", "frames_with_points"]
+
+COUNT_TOLERANCE = 2  # frames; what containers announce is an estimate
+TIME_TOLERANCE = 0.02  # seconds, where no rate is known
+
+
+class MisfitError(InputError):
+    """A trajectory is not one of this source."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="name the video that was tracked; --anyway takes this one")
+
+
+def frames_with_points(
+    frames: FrameSource, trajectory: Trajectory, *, anyway: bool = False
+) -> Iterator[tuple[Frame, tuple[TrackPoint, ...]]]:
+    """Every frame of a source with its points, ordered by target.
+
+    Raises MisfitError, unless `anyway`, before the first frame when size, announced number of frames or
+    the images' names differ from the trajectory's source; at a frame whose time differs by more than
+    half a frame; and after the last frame when the trajectory goes on.  A trajectory of a stretch, of
+    every n-th frame, or cut short fits: index and time of its points are those of the whole source.
+    Raises what `frames` raises.
+    """
+    ordered = sorted(trajectory.points, key=lambda point: (point.index, point.target))
+    points = {index: tuple(found) for index, found in groupby(ordered, key=lambda point: point.index)}
+    if not anyway:
+        _check_source(frames.info, trajectory.header.source, list(points))
+    last = -1
+    for frame in frames:
+        found = points.get(frame.index, ())
+        if found and not anyway:
+            _check_time(frames.info, frame, found[0].time)
+        yield frame, found
+        last = frame.index
+    if points and max(points) > last and not anyway:
+        raise MisfitError(
+            f"the trajectory goes on to frame {max(points)}, {frames.info.name} ends with frame {last}"
+        )
+
+
+def _check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int]) -> None:
+    if ours.size and tracked.size and ours.size != tracked.size:
+        here, there = (f"{width}x{height}" for width, height in (ours.size, tracked.size))
+        raise MisfitError(f"the frames of {ours.name} are {here}, those of the trajectory {there}")
+    if ours.files and tracked.files:
+        for index in indices:
+            here, there = (
+                info.files[index] if index < len(info.files) else "no image" for info in (ours, tracked)
+            )
+            if here != there:
+                raise MisfitError(f"frame {index} of {ours.name} is {here}, of the trajectory {there}")
+    elif ours.count and tracked.count and abs(ours.count - tracked.count) > COUNT_TOLERANCE:
+        raise MisfitError(f"{ours.name} has {ours.count} frames, the video of the trajectory {tracked.count}")
+
+
+def _check_time(source: SourceInfo, frame: Frame, time: float | None) -> None:
+    tolerance = float(1 / source.fps) / 2 if source.fps else TIME_TOLERANCE
+    if frame.time is not None and time is not None and abs(frame.time - time) > tolerance:
+        raise MisfitError(
+            f"frame {frame.index} of {source.name} is at {frame.time:.3f} s,"
+            f" of the trajectory at {time:.3f} s"
+        )

@@ -1,0 +1,140 @@
+"""Which trajectory belongs to which source: real clips, tracked by nobody."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import clips
+import cv2
+import pytest
+
+from siamcli.boxes import Box
+from siamcli.errors import InputError
+from siamcli.frames import SourceInfo
+from siamcli.media.sources import open_source
+from siamcli.session.fit import MisfitError, frames_with_points
+from siamcli.session.render import draw_video
+from siamcli.times import TimePoint
+from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
+
+
+def tracked(source, **cut):
+    """The trajectory that a run of `source` would write, its boxes made up."""
+    fps = cut.get("fps")
+    with open_source(str(source), **cut) as frames:
+        points = tuple(TrackPoint(f.index, f.time, Box(f.index, 5, 20, 20), 0.9, "tracked") for f in frames)
+        info = frames.info
+    assert fps is None or info.fps == fps
+    return Trajectory(TrackHeader(info, "m", "", "1"), points, complete=True)
+
+
+def pairs(source, trajectory, **how):
+    """Index of every frame -> left edges of its boxes."""
+    with open_source(str(source), fps=how.pop("fps", None)) as frames:
+        found = frames_with_points(frames, trajectory, **how)
+        return {frame.index: [point.box.x for point in points] for frame, points in found}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Clips of one size: two of a length, one longer, one slower, variable, turned, damaged, images."""
+    root = tmp_path_factory.mktemp("fit")
+    slow = clips.constant(root / "slow.mp4")
+    clips.ffmpeg("-itsscale", "1.25", "-i", str(slow), "-c", "copy", str(root / "slower.mp4"))
+    found = {
+        "clip": clips.constant(root / "clip.mp4"),
+        "copy": clips.constant(root / "copy.mkv"),
+        "longer": clips.constant(root / "longer.mp4", frames=60),
+        "slower": root / "slower.mp4",
+        "variable": clips.variable(root / "variable.mp4"),
+        "portrait": clips.portrait(root / "portrait.mp4"),
+        "larger": clips.constant(root / "larger.mp4", size=(128, 96)),
+        "raw": clips.constant(root / "raw.h264"),
+        "images": clips.folder(root / "images"),
+    }
+    return {**found, "cut": clips.damaged(found["clip"], keep=0.7)}
+
+
+@pytest.mark.parametrize("kind", ["clip", "longer", "variable", "portrait", "raw", "images"])
+def test_a_source_fits_what_was_tracked_in_it(made, kind):
+    trajectory = tracked(made[kind])
+    assert pairs(made[kind], trajectory) == {p.index: [p.box.x] for p in trajectory.points}
+
+
+def test_a_stretch_every_nth_frame_and_a_prefix_fit(made):
+    cut = {"start": TimePoint(frame=4), "end": TimePoint(seconds=0.7), "stride": 3}
+    for kind in ("clip", "variable"):
+        trajectory = tracked(made[kind], **cut)
+        shown = {index: boxes for index, boxes in pairs(made[kind], trajectory).items() if boxes}
+        assert shown == {p.index: [p.box.x] for p in trajectory.points} and min(shown) == 4
+    whole = tracked(made["clip"])
+    prefix = Trajectory(whole.header, whole.points[:7], complete=False)
+    assert sum(map(bool, pairs(made["clip"], prefix).values())) == 7
+    table = Trajectory(TrackHeader(SourceInfo("clip"), "", "", ""), whole.points, complete=True)  # .csv
+    assert all(pairs(made["clip"], table).values())
+
+
+def test_another_container_with_the_same_frames_fits(made):
+    assert all(pairs(made["copy"], tracked(made["clip"])).values())
+
+
+@pytest.mark.parametrize(
+    ("source", "other", "says"),
+    [
+        ("larger", "clip", "the frames of larger are 128x96, those of the trajectory 96x64"),
+        ("portrait", "clip", "the frames of portrait are 64x96, those of the trajectory 96x64"),
+        ("longer", "clip", "longer has 60 frames, the video of the trajectory 30"),
+        ("clip", "longer", "clip has 30 frames, the video of the trajectory 60"),
+        ("slower", "clip", r"frame 3 of slower is at 0\.125 s, of the trajectory at 0\.100 s"),
+        ("images", "clip", "images has 12 frames, the video of the trajectory 30"),
+    ],
+)
+def test_what_does_not_fit_is_refused(made, source, other, says):
+    trajectory = tracked(made[other])
+    with pytest.raises(MisfitError, match=says) as refused:
+        pairs(made[source], trajectory)
+    assert refused.value.exit_code == 3 and "--anyway" in refused.value.hint
+    with open_source(str(made[source])) as frames:
+        count = sum(1 for _ in frames)
+    shown = pairs(made[source], trajectory, anyway=True)
+    assert len(shown) == count and shown[5] == [5]
+
+
+def test_a_table_that_goes_on_is_refused_at_the_end(made):
+    header = TrackHeader(SourceInfo("clip"), "", "", "")
+    longer = Trajectory(header, tracked(made["longer"]).points, complete=True)
+    with pytest.raises(MisfitError, match="goes on to frame 59, clip ends with frame 29"):
+        pairs(made["clip"], longer)
+
+
+def test_images_are_compared_by_name(made, tmp_path):
+    folder = clips.folder(tmp_path / "images")
+    trajectory = tracked(folder)
+    cv2.imwrite(str(folder / "f13.png"), clips.image(12))  # the folder has grown
+    assert len(pairs(folder, trajectory)) == 13
+    (folder / "f3.png").unlink()
+    with pytest.raises(MisfitError, match=r"frame 2 of images is f4\.png, of the trajectory f3\.png"):
+        pairs(folder, trajectory)
+
+
+def test_a_damaged_source_fits_as_far_as_it_decodes(made):
+    with open_source(str(made["cut"])) as frames, pytest.raises(InputError, match="damaged") as damaged:
+        list(frames_with_points(frames, tracked(made["clip"])))
+    assert not isinstance(damaged.value, MisfitError)
+
+
+def test_images_are_drawn_at_the_rate_under_which_they_were_tracked(made, tmp_path):
+    trajectory = tracked(made["images"], fps=Fraction(8))
+    assert list(draw_video(str(made["images"]), trajectory, tmp_path / "a.mp4", overwrite=False))[-1] == 12
+    drawn = cv2.VideoCapture(str(tmp_path / "a.mp4"))
+    assert drawn.get(cv2.CAP_PROP_FPS) == 8 and drawn.get(cv2.CAP_PROP_FRAME_COUNT) == 12
+
+
+def test_raw_streams_are_drawn_at_a_rate(made, tmp_path):
+    trajectory = tracked(made["raw"], fps=Fraction(50))
+    target = tmp_path / "a.mp4"
+    with pytest.raises(MisfitError, match="frame 2 of raw"):
+        list(draw_video(str(made["raw"]), trajectory, target, overwrite=False))
+    assert not target.exists()
+    assert list(draw_video(str(made["raw"]), trajectory, target, overwrite=False, fps=Fraction(50)))
+    assert cv2.VideoCapture(str(target)).get(cv2.CAP_PROP_FPS) == 50
