@@ -155,6 +155,18 @@ def test_older_files_are_read(checkpoint: Checkpoint, native: Path, tmp_path: Pa
     assert (back.spec.correlation, back.params.scales) == ("depthwise", ())
 
 
+def test_parameters_that_came_later_are_neutral(native: Path, tmp_path: Path) -> None:
+    """Files of before are read: what the reference does not have takes the value that changes nothing."""
+
+    def age(header: dict[str, Any]) -> None:
+        for name in ("calibration", "lost_window", "hold_below", "first_frame_bias", "class_memory"):
+            del header["params"][name]
+
+    params = read_native(_edited(native, tmp_path / "old.safetensors", age)).params
+    assert (params.calibration, params.lost_window, params.hold_below) == (None, 1, 0)
+    assert (params.first_frame_bias, params.class_memory) == (0, 0)
+
+
 @pytest.mark.parametrize("name", ["siamrpn-alexnet", "siamfc-alexnet"])
 def test_every_correlation_comes_back(name: str, tmp_path: Path) -> None:
     spec = replace(SPECS[name], channels=(4,))

@@ -96,5 +96,6 @@ def choose(
     penalty = np.exp(-(change - 1) * params.penalty_k)
     ranking = penalty * score * (1 - params.window_influence) + window * params.window_influence
     best = int(ranking.argmax())
-    chosen = center[0][best], center[1][best], w[best], h[best], score[best], penalty[best]
+    logit = cls[1][best] - cls[0][best]
+    chosen = center[0][best], center[1][best], w[best], h[best], score[best], penalty[best], logit
     return Candidate(*(float(value) for value in chosen))

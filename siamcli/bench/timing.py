@@ -12,7 +12,8 @@ import numpy as np
 from siamcli.boxes import Box
 from siamcli.frames import Frame
 from siamcli.tracker.engine import Engine
-from siamcli.tracker.tracker import Region, Tracker, TrackerState
+from siamcli.tracker.regions import Region
+from siamcli.tracker.tracker import Tracker, TrackerState
 
 __all__ = ["StepTimes", "Timing", "compare"]
 

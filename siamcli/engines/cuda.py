@@ -40,7 +40,7 @@ class _Step:
 
     host_search: Tensor  # (N, S, S, 3) uint8
     host_sizes: Tensor  # (N, 2) float32
-    host_found: Tensor  # (N, 6) float32
+    host_found: Tensor  # (N, 7) float32, a Candidate per row
     search: Tensor
     sizes: Tensor
     kernels: Template
@@ -140,7 +140,7 @@ class CudaEngine:
         return _Step(
             host_search=torch.zeros(n, side, side, 3, dtype=torch.uint8, pin_memory=pinned),
             host_sizes=torch.ones(n, 2, pin_memory=pinned),
-            host_found=torch.zeros(n, 6, pin_memory=pinned),
+            host_found=torch.zeros(n, len(Candidate._fields), pin_memory=pinned),
             search=torch.zeros(n, side, side, 3, dtype=torch.uint8, device=self.device),
             sizes=torch.ones(n, 2, device=self.device),
             kernels=whole,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-from siamcli.schema import FileName, NotNegative, Positive, Range, Share, check_ranges
+from siamcli.schema import Count, FileName, NotNegative, Positive, Range, Share, check_ranges
 
 __all__ = [
     "MMTRACKING_ANCHORS",
@@ -77,7 +77,17 @@ class TrackerParams:
 
     `scales` are the factors of the target's size that are tried on every frame beside 1, each with a
     search region of its own; their evidence counts `scale_penalty` times.  A network that refines
-    boxes needs none.  ValueError names a value that no tracker can work with.
+    boxes needs none.
+
+    The rest is not in the reference; its neutral value is what the reference does.  `calibration` is
+    (a, b): sigmoid(a * logit + b) is the overlap to expect of a box.  With it the score is that overlap,
+    and the thresholds are such; without it (None) the score is the network's own.  A target is lost by
+    the median of the last `lost_window` scores.  A box whose raw score is below `hold_below` moves
+    nothing.  `first_frame_bias` is the share taken back of what the network changes about the given box,
+    `class_memory` that of later looks in the class kernels.  A lost target is looked for in `look_around`
+    further regions a frame.
+
+    ValueError names a value that no tracker can work with.
     """
 
     context: Annotated[float, Range(0, 2, "low")] = 0.5
@@ -91,6 +101,12 @@ class TrackerParams:
     lost_window_influence: Share = 0.001
     scales: tuple[Annotated[float, Range(0.5, 2, "both")], ...] = ()
     scale_penalty: Annotated[float, Range(0, 1, "low")] = 1.0
+    calibration: tuple[float, float] | None = None
+    lost_window: Count = 1
+    hold_below: Share = 0.0
+    first_frame_bias: Share = 0.0
+    class_memory: Share = 0.0
+    look_around: Annotated[int, Range(0, 64)] = 0
 
     def __post_init__(self) -> None:
         check_ranges(self)

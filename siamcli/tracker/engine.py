@@ -17,7 +17,11 @@ __all__ = ["Candidate", "Engine"]
 
 
 class Candidate(NamedTuple):
-    """The winning anchor, in search-region pixels relative to the region's centre."""
+    """The winning anchor, in search-region pixels relative to the region's centre.
+
+    `logit` is the difference of the class outputs, target less background: a score near 1 hardly
+    changes any more where the logit still does.
+    """
 
     cx: float
     cy: float
@@ -25,6 +29,7 @@ class Candidate(NamedTuple):
     h: float
     score: float
     penalty: float
+    logit: float
 
 
 class Engine(Protocol):

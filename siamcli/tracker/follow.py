@@ -73,7 +73,16 @@ def _is_due(start: Start, frame: Frame) -> bool:
 def track_points(frame: Frame, states: Sequence[TrackerState | None]) -> tuple[TrackPoint, ...]:
     """What the states say of `frame`, as points of the trajectory; targets count from 1."""
     return tuple(
-        TrackPoint(frame.index, frame.time, state.box, state.score, state.status, target)
+        TrackPoint(
+            frame.index,
+            frame.time,
+            state.box,
+            state.score,
+            state.status,
+            target,
+            raw_score=state.raw_score,
+            source="human" if state.status == "init" else "forward",
+        )
         for target, state in enumerate(states, start=1)
         if state is not None
     )

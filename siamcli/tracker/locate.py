@@ -29,6 +29,7 @@ class Ranked(NamedTuple):
 
     boxes: Tensor  # (N, 4, M) cx, cy, w, h
     score: Tensor  # (N, M)
+    logit: Tensor  # (N, M), target against background: what a sigmoid makes the score of
     penalty: Tensor  # (N, M)
     ranking: Tensor  # (N, M), the highest is to be believed
 
@@ -52,12 +53,13 @@ def locate(maps: Sequence[Tensor], grid: SearchGrid, sizes: Tensor, penalty_k: f
     """The best box of every target.
 
     maps: cls (N, 2A, S, S) and, if any, loc (N, 4A, S, S); sizes (N, 2) target (w, h) in search-region
-    pixels -> (N, 6) float32: cx, cy, w, h, score, penalty
+    pixels -> (N, 7) float32: cx, cy, w, h, score, penalty, logit
     """
-    boxes, score, penalty, ranking = rank(maps, grid, sizes, penalty_k)
-    best = ranking.argmax(1)
-    found = torch.cat([boxes, score[:, None], penalty[:, None]], dim=1)
-    return found.gather(2, best[:, None, None].expand(-1, 6, 1))[..., 0]
+    ranked = rank(maps, grid, sizes, penalty_k)
+    best = ranked.ranking.argmax(1)
+    numbers = torch.stack([ranked.score, ranked.penalty, ranked.logit], dim=1)
+    found = torch.cat([ranked.boxes, numbers], dim=1)
+    return found.gather(2, best[:, None, None].expand(-1, found.shape[1], 1))[..., 0]
 
 
 def rank(maps: Sequence[Tensor], grid: SearchGrid, sizes: Tensor, penalty_k: float) -> Ranked:
@@ -70,14 +72,16 @@ def rank(maps: Sequence[Tensor], grid: SearchGrid, sizes: Tensor, penalty_k: flo
 def _rank_anchors(cls: Tensor, loc: Tensor, grid: SearchGrid, sizes: Tensor, penalty_k: float) -> Ranked:
     """Damp changes of scale and shape, prefer the centre (SiamRPN, section 4.3)."""
     n = len(cls)
-    score = cls.reshape(n, 2, -1).softmax(1)[:, 1]
+    logits = cls.reshape(n, 2, -1)
+    score = logits.softmax(1)[:, 1]
     boxes = decode(loc.reshape(n, 4, -1), grid.anchors)
     w, h = boxes[:, 2], boxes[:, 3]
     width, height = sizes[:, :1], sizes[:, 1:]
     scale = _larger(_padded(w, h) / _padded(width, height))
     shape = _larger((width / height) / (w / h))
     penalty = torch.exp(-(scale * shape - 1) * penalty_k)
-    return Ranked(boxes, score, penalty, penalty * score * grid.keep + grid.window)
+    logit = logits[:, 1] - logits[:, 0]
+    return Ranked(boxes, score, logit, penalty, penalty * score * grid.keep + grid.window)
 
 
 def _rank_places(cls: Tensor, grid: SearchGrid, sizes: Tensor) -> Ranked:
@@ -93,7 +97,7 @@ def _rank_places(cls: Tensor, grid: SearchGrid, sizes: Tensor) -> Ranked:
     ranking = above / above.mean(1, keepdim=True).clamp(min=1e-6) * grid.keep + grid.window
     centers = grid.anchors[:2].expand(n, -1, -1)
     boxes = torch.cat([centers, sizes[:, :, None].expand(-1, -1, places)], dim=1)
-    return Ranked(boxes, logit.sigmoid(), torch.ones_like(logit), ranking)
+    return Ranked(boxes, logit.sigmoid(), logit, torch.ones_like(logit), ranking)
 
 
 def _larger(ratio: Tensor) -> Tensor:

@@ -12,53 +12,59 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
 
 from siamcli.boxes import Box, misfit
 from siamcli.errors import InputError
-from siamcli.frames import Frame, Image
+from siamcli.frames import Frame
 from siamcli.model.siamrpn import Template
-from siamcli.model.spec import TrackerParams
-from siamcli.tracker.crop import Color, context_side, crop
+from siamcli.tracker.crop import Color
 from siamcli.tracker.engine import Candidate, Engine
+from siamcli.tracker.first_frame import NO_BIAS, Bias, first_frame_biases, without_bias
+from siamcli.tracker.look_around import Missing, look_around
+from siamcli.tracker.lost import overlap_of, status_after
+from siamcli.tracker.memory import Memory, is_due
+from siamcli.tracker.regions import Region, cut, exemplar, locate_in
 from siamcli.trajectory import TrackState
 
-__all__ = ["Region", "Tracker", "TrackerState"]
+__all__ = ["Tracker", "TrackerState"]
 
 
 @dataclass(frozen=True, slots=True)
 class TrackerState:
-    """All that a tracker knows of one target.  `center` and `size` in image pixels, `fill` BGR."""
+    """All that a tracker knows of one target.  `center` and `size` in image pixels, `fill` BGR.
+
+    `template` is what is searched with; `center` and `size` are where from.  `score` is the overlap to
+    expect of the box, as far as the weights say what that is, `raw_score` the network's own.
+    `age` counts frames since the start, `recent` holds the scores that the status is decided by.  `seen` is
+    the last place and size before a loss, `looked` the number of tiles looked at since.
+    """
 
     template: Template = field(repr=False, compare=False)
+    memory: Memory = field(repr=False, compare=False)
     fill: Color
     center: tuple[float, float]
     size: tuple[float, float]
-    score: float
-    status: TrackState
+    seen: tuple[tuple[float, float], tuple[float, float]]
+    bias: Bias = NO_BIAS
+    score: float = 1.0
+    raw_score: float = 1.0
+    status: TrackState = "init"
+    recent: tuple[float, ...] = ()
+    age: int = 0
+    looked: int = 0
 
     @property
     def box(self) -> Box:
-        """Where the target is believed to be."""
-        return Box.from_center(*self.center, *self.size)
+        """Where the target is believed to be, the first frame's bias taken back."""
+        box = Box.from_center(*self.center, *self.size)
+        return box if self.status == "init" else without_bias(box, self.bias)
 
     @property
     def lost(self) -> bool:
         """True while the target is not believed to be in view."""
         return self.status == "lost"
-
-
-class Region(NamedTuple):
-    """A search region that supposes the target to be `factor` times as large as before.
-
-    pixels (S, S, 3) uint8; `scale` is their number per image pixel.
-    """
-
-    pixels: Image
-    scale: float
-    factor: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +86,27 @@ class Tracker:
 
         Raises InputError for a box that does not fit its frame.
         """
-        spec, params = self.engine.spec, self.engine.params
-        fills, exemplars = [], []
+        fills: list[Color] = []
         for frame, box in zip(frames, boxes, strict=True):
             _check(box, frame)
             blue, green, red = frame.image.mean(axis=(0, 1)).tolist()
             fills.append((blue, green, red))
-            side = round(context_side((box.w, box.h), params.context))
-            exemplars.append(crop(frame.image, box.center, side, spec.exemplar_size, fills[-1], spec.crop))
-        templates = self.engine.embed(np.stack(exemplars))
-        return [
-            TrackerState(template, fill, box.center, (box.w, box.h), 1.0, "init")
-            for template, fill, box in zip(templates, fills, boxes, strict=True)
+        exemplars = [
+            exemplar(self.engine, frame, fill, box.center, (box.w, box.h))
+            for frame, fill, box in zip(frames, fills, boxes, strict=True)
         ]
+        templates = self.engine.embed(np.stack(exemplars))
+        biases = [NO_BIAS] * len(boxes)
+        if share := self.engine.params.first_frame_bias:
+            biases = first_frame_biases(self.engine, frames, boxes, templates, fills)
+            biases = [bias.times(share) for bias in biases]
+        states = []
+        for template, fill, box, bias in zip(templates, fills, boxes, biases, strict=True):
+            center, size = box.center, (box.w, box.h)
+            states.append(
+                TrackerState(template, Memory(template), fill, center, size, seen=(center, size), bias=bias)
+            )
+        return states
 
     def step_all(self, states: Sequence[TrackerState], frames: Sequence[Frame]) -> list[TrackerState]:
         """Find N targets, the i-th in `frames[i]`: one batch per size of search region."""
@@ -102,19 +116,16 @@ class Tracker:
             members = [i for i, size in enumerate(sizes) if size == search_size]
             regions = {i: self.regions(states[i], frames[i], search_size) for i in members}
             tried = [(states[i], region) for i in members for region in regions[i]]
-            found = self.engine.locate(
-                [state.template for state, _ in tried],
-                np.stack([region.pixels for _, region in tried]),
-                np.asarray(
-                    [[side * r.scale * r.factor for side in state.size] for state, r in tried], np.float32
-                ),
+            found = locate_in(
+                self.engine, [state.template for state, _ in tried], [region for _, region in tried]
             )
             candidates = iter(found)
             for i in members:
                 answers = [(next(candidates), region) for region in regions[i]]
                 best, region = max(answers, key=self._evidence)
                 after[i] = self._update(states[i], frames[i], best, region.scale)
-        return [after[i] for i in range(len(states))]
+        in_order = [after[i] for i in range(len(states))]
+        return self._remember(self._look_around(in_order, frames), frames)
 
     def _search_size(self, state: TrackerState) -> int:
         lost_size = self.engine.params.lost_search_size
@@ -122,14 +133,10 @@ class Tracker:
 
     def regions(self, state: TrackerState, frame: Frame, search_size: int) -> list[Region]:
         """The search regions of `search_size` pixels around the last position: one per scale to try."""
-        spec, params = self.engine.spec, self.engine.params
-        regions = []
-        for factor in (1.0, *params.scales):
-            side = context_side(state.size, params.context) * factor
-            image_side = round(side * (search_size / spec.exemplar_size))
-            pixels = crop(frame.image, state.center, image_side, search_size, state.fill, spec.crop)
-            regions.append(Region(pixels, spec.exemplar_size / side, factor))
-        return regions
+        return [
+            cut(self.engine, frame, state.fill, state.center, state.size, pixels=search_size, factor=factor)
+            for factor in (1.0, *self.engine.params.scales)
+        ]
 
     def _evidence(self, answer: tuple[Candidate, Region]) -> float:
         """How much speaks for the scale of a region: the raw similarity where there is much of it, as in
@@ -143,29 +150,73 @@ class Tracker:
 
     def _update(self, state: TrackerState, frame: Frame, best: Candidate, scale: float) -> TrackerState:
         params = self.engine.params
-        status = _status(state, best.score, params)
-        if params.lost_search_size is not None and best.score < params.lost_below:
-            return replace(state, score=best.score, status=status)
+        score = overlap_of(best, params)
+        recent = (*state.recent, score)[-params.lost_window :]
+        status = status_after(state.status, recent, params)
+        state = replace(
+            state, score=score, raw_score=best.score, status=status, recent=recent, age=state.age + 1
+        )
+        hopeless = params.lost_search_size is not None and score < params.lost_below
+        if hopeless or best.score < params.hold_below:
+            return state
         (cx, cy), (w, h) = state.center, state.size
         height, width = frame.image.shape[:2]
         lr = best.penalty * best.score * params.lr
-        return replace(
-            state,
-            center=(_clip(cx + best.cx / scale, 0, width), _clip(cy + best.cy / scale, 0, height)),
-            size=(
-                _clip(w * (1 - lr) + best.w / scale * lr, params.min_size, width),
-                _clip(h * (1 - lr) + best.h / scale * lr, params.min_size, height),
-            ),
-            score=best.score,
-            status=status,
+        center = (_clip(cx + best.cx / scale, 0, width), _clip(cy + best.cy / scale, 0, height))
+        size = (
+            _clip(w * (1 - lr) + best.w / scale * lr, params.min_size, width),
+            _clip(h * (1 - lr) + best.h / scale * lr, params.min_size, height),
         )
+        if state.lost:
+            return replace(state, center=center, size=size)
+        return replace(state, center=center, size=size, seen=(center, size), looked=0)
 
+    def _look_around(self, states: list[TrackerState], frames: Sequence[Frame]) -> list[TrackerState]:
+        """The states, those of lost targets after a look at the next tiles of their frames."""
+        count = self.engine.params.look_around
+        lost = [i for i, state in enumerate(states) if count and state.lost]
+        if not lost:
+            return states
+        missing = [
+            Missing((s.memory.first, s.template), s.fill, *s.seen, s.looked)
+            for s in (states[i] for i in lost)
+        ]
+        after = list(states)
+        answers = look_around(self.engine, missing, [frames[i] for i in lost])
+        for i, found in zip(lost, answers, strict=True):
+            if found is None:
+                after[i] = replace(states[i], looked=states[i].looked + count)
+            else:
+                score = overlap_of(found.candidate, self.engine.params)
+                after[i] = replace(
+                    states[i],
+                    center=found.center,
+                    size=found.size,
+                    score=score,
+                    raw_score=found.candidate.score,
+                    status="found",
+                    recent=(score,),
+                )
+        return after
 
-def _status(state: TrackerState, score: float, params: TrackerParams) -> TrackState:
-    """Hysteresis: lost below one threshold, found again only above another."""
-    if state.lost:
-        return "found" if score > params.found_above else "lost"
-    return "lost" if score < params.lost_below else "tracked"
+    def _remember(self, states: list[TrackerState], frames: Sequence[Frame]) -> list[TrackerState]:
+        """The states, those with a new look at their target: one batch of exemplars."""
+        share = self.engine.params.class_memory
+        due = [
+            i
+            for i, state in enumerate(states)
+            if share and not state.lost and is_due(state.age, state.raw_score)
+        ]
+        if not due:
+            return states
+        exemplars = [
+            exemplar(self.engine, frames[i], states[i].fill, states[i].center, states[i].size) for i in due
+        ]
+        after = list(states)
+        for i, now in zip(due, self.engine.embed(np.stack(exemplars)), strict=True):
+            memory = states[i].memory.with_look(now)
+            after[i] = replace(states[i], memory=memory, template=memory.template(share))
+        return after
 
 
 def _check(box: Box, frame: Frame) -> None:

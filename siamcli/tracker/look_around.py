@@ -1,0 +1,105 @@
+"""Looking for a lost target in the rest of the frame: tile by tile, nearest first.
+
+The search at the last place goes on meanwhile, as low scores there are often right.  A place elsewhere is
+believed only if the first exemplar and what is remembered of the target both find it there again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from siamcli.frames import Frame
+from siamcli.model.siamrpn import Template
+from siamcli.tracker.crop import Color, context_side
+from siamcli.tracker.engine import Candidate, Engine
+from siamcli.tracker.lost import overlap_of
+from siamcli.tracker.regions import Region, cut, locate_in
+
+__all__ = ["Found", "Missing", "look_around", "tiles"]
+
+OVERLAP = 0.3  # of neighbouring tiles
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A target to look for: where and how large it was last seen, and how many tiles were looked at since.
+
+    `templates`: the first exemplar, and the one searched with.
+    """
+
+    templates: tuple[Template, Template]
+    fill: Color
+    center: tuple[float, float]
+    size: tuple[float, float]
+    looked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a missing target is: `center` and `size` in image pixels, and the weaker of two answers there."""
+
+    center: tuple[float, float]
+    size: tuple[float, float]
+    candidate: Candidate
+
+
+def look_around(engine: Engine, missing: Sequence[Missing], frames: Sequence[Frame]) -> list[Found | None]:
+    """For N targets the next `params.look_around` tiles of their frames, in one batch, and what is there."""
+    count = engine.params.look_around
+    regions: list[Region] = []
+    for target, frame in zip(missing, frames, strict=True):
+        height, width = frame.image.shape[:2]
+        reach = context_side(target.size, engine.params.context) * engine.spec.search_size
+        places = tiles((width, height), target.center, reach / engine.spec.exemplar_size)
+        for i in range(target.looked, target.looked + count):
+            regions.append(cut(engine, frame, target.fill, places[i % len(places)], target.size))
+    templates = [target.templates[1] for target in missing for _ in range(count)]
+    answers = list(zip(locate_in(engine, templates, regions), regions, strict=True))
+    best = [
+        max(answers[i * count : (i + 1) * count], key=lambda answer: answer[0].logit)
+        for i in range(len(missing))
+    ]
+    likely = [i for i, (candidate, _) in enumerate(best) if _is_clear(candidate, engine)]
+    second = [
+        cut(engine, frames[i], missing[i].fill, _center(*best[i]), _size(*best[i]))
+        for i in likely
+        for _ in missing[i].templates
+    ]
+    found: list[Found | None] = [None] * len(missing)
+    if likely:
+        again = locate_in(engine, [t for i in likely for t in missing[i].templates], second)
+        for n, i in enumerate(likely):
+            by_first, by_memory, region = again[2 * n], again[2 * n + 1], second[2 * n]
+            weaker = min(by_first, by_memory, key=lambda candidate: candidate.logit)
+            if _is_clear(weaker, engine):
+                found[i] = Found(_center(by_first, region), _size(by_first, region), weaker)
+    return found
+
+
+def _is_clear(candidate: Candidate, engine: Engine) -> bool:
+    return overlap_of(candidate, engine.params) > engine.params.found_above
+
+
+def _center(candidate: Candidate, region: Region) -> tuple[float, float]:
+    x, y = region.center
+    return x + candidate.cx / region.scale, y + candidate.cy / region.scale
+
+
+def _size(candidate: Candidate, region: Region) -> tuple[float, float]:
+    return candidate.w / region.scale, candidate.h / region.scale
+
+
+def tiles(frame: tuple[int, int], center: tuple[float, float], side: float) -> list[tuple[float, float]]:
+    """Centres of squares of `side` that cover a frame of (width, height), nearest to `center` first.
+
+    >>> tiles((100, 50), (90, 20), 70)
+    [(75.0, 25.0), (25.0, 25.0)]
+    """
+    columns, rows = (int(length / (side * (1 - OVERLAP))) + 1 for length in frame)
+    places = [
+        ((x + 0.5) * frame[0] / columns, (y + 0.5) * frame[1] / rows)
+        for x in range(columns)
+        for y in range(rows)
+    ]
+    return sorted(places, key=lambda place: (place[0] - center[0]) ** 2 + (place[1] - center[1]) ** 2)

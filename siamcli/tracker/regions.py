@@ -1,0 +1,62 @@
+"""Exemplars and search regions: how they are cut, and what the engine answers for many of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from siamcli.frames import Frame, Image
+from siamcli.model.siamrpn import Template
+from siamcli.tracker.crop import Color, context_side, crop
+from siamcli.tracker.engine import Candidate, Engine
+
+__all__ = ["Region", "cut", "exemplar", "locate_in"]
+
+
+class Region(NamedTuple):
+    """A search region that supposes the target to be `factor` times as large as `size`.
+
+    pixels (S, S, 3) uint8; `scale` is their number per image pixel; `center` and `size` in image pixels.
+    """
+
+    pixels: Image
+    scale: float
+    factor: float
+    center: tuple[float, float]
+    size: tuple[float, float]
+
+
+def cut(
+    engine: Engine,
+    frame: Frame,
+    fill: Color,
+    center: tuple[float, float],
+    size: tuple[float, float],
+    *,
+    pixels: int | None = None,
+    factor: float = 1.0,
+) -> Region:
+    """The region of (pixels, pixels), None for the spec's, around `center` for a target of `size`."""
+    spec = engine.spec
+    pixels = pixels or spec.search_size
+    side = context_side(size, engine.params.context) * factor
+    image_side = round(side * (pixels / spec.exemplar_size))
+    region = crop(frame.image, center, image_side, pixels, fill, spec.crop)
+    return Region(region, spec.exemplar_size / side, factor, center, size)
+
+
+def exemplar(
+    engine: Engine, frame: Frame, fill: Color, center: tuple[float, float], size: tuple[float, float]
+) -> Image:
+    """The crop that a template is made of, (127, 127, 3) uint8: a target of `size` and its context."""
+    side = round(context_side(size, engine.params.context))
+    return crop(frame.image, center, side, engine.spec.exemplar_size, fill, engine.spec.crop)
+
+
+def locate_in(engine: Engine, templates: Sequence[Template], regions: Sequence[Region]) -> list[Candidate]:
+    """The winner in each region, in one batch; all regions are equally large."""
+    sizes = [[side * region.scale * region.factor for side in region.size] for region in regions]
+    pixels = np.stack([region.pixels for region in regions])
+    return engine.locate(templates, pixels, np.asarray(sizes, np.float32))
