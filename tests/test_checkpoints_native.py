@@ -159,11 +159,11 @@ def test_parameters_that_came_later_are_neutral(native: Path, tmp_path: Path) ->
     """Files of before are read: what the reference does not have takes the value that changes nothing."""
 
     def age(header: dict[str, Any]) -> None:
-        for name in ("calibration", "lost_window", "hold_below", "first_frame_bias", "class_memory"):
+        for name in ("calibration", "lost_shares", "hold_below", "first_frame_bias", "class_memory"):
             del header["params"][name]
 
     params = read_native(_edited(native, tmp_path / "old.safetensors", age)).params
-    assert (params.calibration, params.lost_window, params.hold_below) == (None, 1, 0)
+    assert (params.calibration, params.lost_shares, params.hold_below) == (None, None, 0)
     assert (params.first_frame_bias, params.class_memory) == (0, 0)
 
 

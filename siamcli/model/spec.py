@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-from siamcli.schema import Count, FileName, NotNegative, Positive, Range, Share, check_ranges
+from siamcli.schema import FileName, NotNegative, Positive, Range, Share, check_ranges
 
 __all__ = [
     "MMTRACKING_ANCHORS",
@@ -80,12 +80,12 @@ class TrackerParams:
     boxes needs none.
 
     The rest is not in the reference; its neutral value is what the reference does.  `calibration` is
-    (a, b): sigmoid(a * logit + b) is the overlap to expect of a box.  With it the score is that overlap,
-    and the thresholds are such; without it (None) the score is the network's own.  A target is lost by
-    the median of the last `lost_window` scores.  A box whose raw score is below `hold_below` moves
-    nothing.  `first_frame_bias` is the share taken back of what the network changes about the given box,
-    `class_memory` that of later looks in the class kernels.  A lost target is looked for in `look_around`
-    further regions a frame.
+    (a, b): sigmoid(a * logit + b) is the overlap to expect of a box, and the score that is reported; without
+    it (None) that is the network's own.  With `lost_shares` (lost, found) a target is lost and found not by
+    its score but by its logit, as shares of what is usual for this target.  A box whose raw score is below
+    `hold_below` moves nothing.  A lost target is looked for in `look_around` further regions a frame.
+    `first_frame_bias` is the share taken back of what the network changes about the given box,
+    `class_memory` that of later looks in the class kernels.
 
     ValueError names a value that no tracker can work with.
     """
@@ -102,7 +102,7 @@ class TrackerParams:
     scales: tuple[Annotated[float, Range(0.5, 2, "both")], ...] = ()
     scale_penalty: Annotated[float, Range(0, 1, "low")] = 1.0
     calibration: tuple[float, float] | None = None
-    lost_window: Count = 1
+    lost_shares: tuple[Share, Share] | None = None
     hold_below: Share = 0.0
     first_frame_bias: Share = 0.0
     class_memory: Share = 0.0
@@ -112,6 +112,8 @@ class TrackerParams:
         check_ranges(self)
         if self.lost_below > self.found_above:
             raise ValueError(f"lost_below {self.lost_below} must not exceed found_above {self.found_above}")
+        if self.lost_shares and self.lost_shares[0] > self.lost_shares[1]:
+            raise ValueError(f"lost_shares {self.lost_shares}: the first must not exceed the second")
 
 
 def default_params(spec: ModelSpec) -> TrackerParams:

@@ -9,30 +9,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from siamcli.boxes import Box
 from siamcli.frames import Frame
 from siamcli.model.siamrpn import Template
 from siamcli.tracker.crop import Color, context_side
 from siamcli.tracker.engine import Candidate, Engine
-from siamcli.tracker.lost import overlap_of
 from siamcli.tracker.regions import Region, cut, locate_in
 
 __all__ = ["Found", "Missing", "look_around", "tiles"]
 
 OVERLAP = 0.3  # of neighbouring tiles
+LIKELY = 0.4  # of the logit that is usual for the target: away from the middle of a tile it has less
+CLEAR = 0.85  # of that logit, in the middle of a region of its own: a double of the target has less
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
     """A target to look for: where and how large it was last seen, and how many tiles were looked at since.
 
-    `templates`: the first exemplar, and the one searched with.
+    `templates`: the first exemplar, and the one searched with; `usual`: the logit that is usual for it;
+    `others`: the boxes of targets in the same frame that are not lost, which it is not mistaken for.
     """
 
     templates: tuple[Template, Template]
     fill: Color
     center: tuple[float, float]
     size: tuple[float, float]
+    usual: float
     looked: int
+    others: tuple[Box, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +61,18 @@ def look_around(engine: Engine, missing: Sequence[Missing], frames: Sequence[Fra
             regions.append(cut(engine, frame, target.fill, places[i % len(places)], target.size))
     templates = [target.templates[1] for target in missing for _ in range(count)]
     answers = list(zip(locate_in(engine, templates, regions), regions, strict=True))
-    best = [
-        max(answers[i * count : (i + 1) * count], key=lambda answer: answer[0].logit)
-        for i in range(len(missing))
-    ]
-    likely = [i for i, (candidate, _) in enumerate(best) if _is_clear(candidate, engine)]
+    likely: dict[int, tuple[Candidate, Region]] = {}
+    for i, target in enumerate(missing):
+        free = [
+            (candidate, region)
+            for candidate, region in answers[i * count : (i + 1) * count]
+            if candidate.logit > LIKELY * target.usual and not _is_taken(_center(candidate, region), target)
+        ]
+        if free:
+            likely[i] = max(free, key=lambda answer: answer[0].logit)
     second = [
-        cut(engine, frames[i], missing[i].fill, _center(*best[i]), _size(*best[i]))
-        for i in likely
+        cut(engine, frames[i], missing[i].fill, _center(*best), _size(*best))
+        for i, best in likely.items()
         for _ in missing[i].templates
     ]
     found: list[Found | None] = [None] * len(missing)
@@ -72,13 +81,15 @@ def look_around(engine: Engine, missing: Sequence[Missing], frames: Sequence[Fra
         for n, i in enumerate(likely):
             by_first, by_memory, region = again[2 * n], again[2 * n + 1], second[2 * n]
             weaker = min(by_first, by_memory, key=lambda candidate: candidate.logit)
-            if _is_clear(weaker, engine):
-                found[i] = Found(_center(by_first, region), _size(by_first, region), weaker)
+            center = _center(by_first, region)
+            if weaker.logit > CLEAR * missing[i].usual and not _is_taken(center, missing[i]):
+                found[i] = Found(center, _size(by_first, region), weaker)
     return found
 
 
-def _is_clear(candidate: Candidate, engine: Engine) -> bool:
-    return overlap_of(candidate, engine.params) > engine.params.found_above
+def _is_taken(center: tuple[float, float], target: Missing) -> bool:
+    x, y = center
+    return any(box.x < x < box.x + box.w and box.y < y < box.y + box.h for box in target.others)
 
 
 def _center(candidate: Candidate, region: Region) -> tuple[float, float]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Sequence
 
 from siamcli.model.spec import TrackerParams
 from siamcli.tracker.engine import Candidate
 from siamcli.trajectory import TrackState
 
-__all__ = ["overlap_of", "status_after"]
+__all__ = ["overlap_of", "status_after", "usual_after"]
+
+RATE = 0.15  # of the newest logit in the running mean
+LEAST_USUAL = 2.0  # a logit below says nothing of a target
 
 
 def overlap_of(best: Candidate, params: TrackerParams) -> float:
@@ -21,9 +22,23 @@ def overlap_of(best: Candidate, params: TrackerParams) -> float:
     return 1 / (1 + math.exp(-(slope * best.logit + offset)))
 
 
-def status_after(status: TrackState, recent: Sequence[float], params: TrackerParams) -> TrackState:
-    """Hysteresis over the median of the recent scores: lost below one threshold, found above another."""
-    score = statistics.median(recent)
+def status_after(status: TrackState, best: Candidate, usual: float, params: TrackerParams) -> TrackState:
+    """Hysteresis: lost below one threshold, found again only above another.
+
+    `usual` is the logit that is usual for this target: one target is sure at 6, another in doubt at 7.
+    """
+    if params.lost_shares is None:
+        value, (lost_below, found_above) = best.score, (params.lost_below, params.found_above)
+    else:
+        value, (lost_below, found_above) = best.logit / usual, params.lost_shares
     if status == "lost":
-        return "found" if score > params.found_above else "lost"
-    return "lost" if score < params.lost_below else "tracked"
+        return "found" if value > found_above else "lost"
+    return "lost" if value < lost_below else "tracked"
+
+
+def usual_after(usual: float | None, logit: float) -> float:
+    """The running mean of a target's logits, with one more; only of frames in which it is not lost.
+
+    None: this is the first.
+    """
+    return max(logit if usual is None else usual + RATE * (logit - usual), LEAST_USUAL)

@@ -23,7 +23,7 @@ from siamcli.tracker.crop import Color
 from siamcli.tracker.engine import Candidate, Engine
 from siamcli.tracker.first_frame import NO_BIAS, Bias, first_frame_biases, without_bias
 from siamcli.tracker.look_around import Missing, look_around
-from siamcli.tracker.lost import overlap_of, status_after
+from siamcli.tracker.lost import overlap_of, status_after, usual_after
 from siamcli.tracker.memory import Memory, is_due
 from siamcli.tracker.regions import Region, cut, exemplar, locate_in
 from siamcli.trajectory import TrackState
@@ -37,8 +37,8 @@ class TrackerState:
 
     `template` is what is searched with; `center` and `size` are where from.  `score` is the overlap to
     expect of the box, as far as the weights say what that is, `raw_score` the network's own.
-    `age` counts frames since the start, `recent` holds the scores that the status is decided by.  `seen` is
-    the last place and size before a loss, `looked` the number of tiles looked at since.
+    `usual` is the logit that is usual for this target, `age` counts frames since the start.  `seen` is the
+    last place and size before a loss, `looked` the number of tiles looked at since.
     """
 
     template: Template = field(repr=False, compare=False)
@@ -51,7 +51,7 @@ class TrackerState:
     score: float = 1.0
     raw_score: float = 1.0
     status: TrackState = "init"
-    recent: tuple[float, ...] = ()
+    usual: float = 0.0
     age: int = 0
     looked: int = 0
 
@@ -151,10 +151,12 @@ class Tracker:
     def _update(self, state: TrackerState, frame: Frame, best: Candidate, scale: float) -> TrackerState:
         params = self.engine.params
         score = overlap_of(best, params)
-        recent = (*state.recent, score)[-params.lost_window :]
-        status = status_after(state.status, recent, params)
+        usual = usual_after(None, best.logit) if state.status == "init" else state.usual
+        status = status_after(state.status, best, usual, params)
+        if status != "lost":
+            usual = usual_after(usual, best.logit)
         state = replace(
-            state, score=score, raw_score=best.score, status=status, recent=recent, age=state.age + 1
+            state, score=score, raw_score=best.score, status=status, usual=usual, age=state.age + 1
         )
         hopeless = params.lost_search_size is not None and score < params.lost_below
         if hopeless or best.score < params.hold_below:
@@ -177,26 +179,24 @@ class Tracker:
         lost = [i for i, state in enumerate(states) if count and state.lost]
         if not lost:
             return states
-        missing = [
-            Missing((s.memory.first, s.template), s.fill, *s.seen, s.looked)
-            for s in (states[i] for i in lost)
-        ]
+        missing = []
+        for i in lost:
+            state = states[i]
+            others = [
+                s.box for s, frame in zip(states, frames, strict=True) if frame is frames[i] and not s.lost
+            ]
+            templates = (state.memory.first, state.template)
+            missing.append(
+                Missing(templates, state.fill, *state.seen, state.usual, state.looked, tuple(others))
+            )
         after = list(states)
-        answers = look_around(self.engine, missing, [frames[i] for i in lost])
-        for i, found in zip(lost, answers, strict=True):
-            if found is None:
-                after[i] = replace(states[i], looked=states[i].looked + count)
-            else:
-                score = overlap_of(found.candidate, self.engine.params)
-                after[i] = replace(
-                    states[i],
-                    center=found.center,
-                    size=found.size,
-                    score=score,
-                    raw_score=found.candidate.score,
-                    status="found",
-                    recent=(score,),
-                )
+        for i, found in zip(lost, look_around(self.engine, missing, [frames[i] for i in lost]), strict=True):
+            state = replace(states[i], looked=states[i].looked + count)
+            if found is not None:
+                best, score = found.candidate, overlap_of(found.candidate, self.engine.params)
+                state = replace(state, center=found.center, size=found.size, status="found")
+                state = replace(state, score=score, raw_score=best.score, looked=0)
+            after[i] = state
         return after
 
     def _remember(self, states: list[TrackerState], frames: Sequence[Frame]) -> list[TrackerState]:

@@ -1,0 +1,106 @@
+"""What a score is worth, when a target counts as lost, and what a box near nothing does to the search."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from siamcli.boxes import Box, iou
+from siamcli.frames import Frame
+from siamcli.load import load_tracker
+from siamcli.model.spec import TrackerParams
+from siamcli.tracker.engine import Candidate
+from siamcli.tracker.lost import overlap_of, status_after, usual_after
+from siamcli.tracker.tracker import Tracker
+
+CASES = Path(__file__).parents[2] / "shared/cases"
+REFERENCE = TrackerParams(lost_below=0.5, found_above=0.8)
+RELATIVE = replace(REFERENCE, lost_shares=(0.4, 0.75))
+
+
+def answer(logit):
+    return Candidate(0, 0, 50, 50, 1 / (1 + math.exp(-logit)), 1.0, logit)
+
+
+def statuses(params, logits):
+    status, usual, given = "init", None, []
+    for logit in logits:
+        usual = usual_after(None, logit) if usual is None else usual
+        status = status_after(status, answer(logit), usual, params)
+        usual = usual if status == "lost" else usual_after(usual, logit)
+        given.append(status)
+    return given
+
+
+def test_the_score_is_the_overlap_to_expect():
+    """The network's own score without a calibration; with one, what the logistic curve says."""
+    assert overlap_of(answer(3.0), REFERENCE) == answer(3.0).score
+    params = replace(REFERENCE, calibration=(0.5, -1.0))
+    assert overlap_of(answer(2.0), params) == 0.5
+    assert overlap_of(answer(-500.0), params) == pytest.approx(0, abs=1e-6)
+
+
+def test_thresholds_of_the_reference():
+    assert statuses(REFERENCE, [3, -1, 1, 2, 3]) == ["tracked", "lost", "lost", "found", "tracked"]
+
+
+def test_lost_is_what_is_unusual_for_the_target():
+    """A logit of 6 is a loss for a target that has 15, and none for one that has 8: both score above 0.99."""
+    assert statuses(RELATIVE, [15, 15, 5, 6, 10, 13, 15]) == [
+        *["tracked"] * 2,
+        *["lost"] * 3,
+        "found",
+        "tracked",
+    ]
+    assert statuses(RELATIVE, [8, 8, 6, 6, 8]) == ["tracked"] * 5
+    slowly = [15 * 0.95**i for i in range(40)]
+    assert statuses(RELATIVE, slowly) == ["tracked"] * 40
+
+
+def test_shares_out_of_order_are_refused():
+    with pytest.raises(ValueError, match="lost_shares"):
+        TrackerParams(lost_shares=(0.8, 0.4))
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return load_tracker(engine="eager").tracker.engine
+
+
+def test_a_box_near_nothing_does_not_move_the_search(engine):
+    """White frames leave place and size as they were; without `hold_below` they push the search away."""
+    scene = np.random.default_rng(0).integers(60, 120, (240, 320, 3), np.uint8)
+    scene = cv2.GaussianBlur(scene, (0, 0), 3)
+    cv2.ellipse(scene, (200, 90), (24, 15), 0, 0, 360, (40, 90, 220), -1)
+    cv2.circle(scene, (194, 86), 6, (230, 230, 60), -1)
+    white = np.full_like(scene, 255)
+    moved = {}
+    for hold_below in (0.0, 0.02):
+        engine.params = replace(engine.params, hold_below=hold_below)
+        tracker = Tracker(engine)
+        before = tracker.start(Frame(0, None, scene), Box(176, 75, 48, 30))
+        after = tracker.step(before, Frame(1, None, white))
+        assert after.lost and after.raw_score < 0.02
+        moved[hold_below] = (after.center, after.size) != (before.center, before.size)
+    assert moved == {0.0: True, 0.02: False}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CASES.exists(), reason="needs ../shared: the clips with two white frames")
+@pytest.mark.parametrize("name", ["long_white2", "long_white2_slow"])
+def test_two_white_frames(name):
+    truth = [Box(*map(float, line.split(","))) for line in (CASES / f"{name}.txt").read_text().splitlines()]
+    capture = cv2.VideoCapture(str(CASES / f"{name}.mp4"))
+    frames = [Frame(i, None, capture.read()[1]) for i in range(len(truth))]
+    tracker = load_tracker().tracker
+    state, overlaps = tracker.start(frames[0], truth[0]), []
+    for frame, box in zip(frames[1:], truth[1:], strict=True):
+        state = tracker.step(state, frame)
+        overlaps.append(iou(state.box, box))
+        assert state.lost == (frame.index in (45, 46)), f"frame {frame.index}"
+    assert min(overlaps[47:]) > 0.4
