@@ -91,6 +91,7 @@ class Reference:
         distance, anchor = self._nearest(found)
         assert distance < pixels
         assert abs(self.scores[anchor].item() - found.score) < score
+        assert abs(torch.tensor(found.logit).sigmoid().item() - found.score) < 1e-5
         assert self._ranking(found) > self._ranking(self.best) - score
 
     def _nearest(self, found):

@@ -163,7 +163,7 @@ def test_parameters_that_came_later_are_neutral(native: Path, tmp_path: Path) ->
             del header["params"][name]
 
     params = read_native(_edited(native, tmp_path / "old.safetensors", age)).params
-    assert (params.calibration, params.lost_shares, params.hold_below) == (None, None, 0)
+    assert (params.calibration, params.lost_shares, params.hold_below) == ((), (), 0)
     assert (params.first_frame_bias, params.class_memory) == (0, 0)
 
 

@@ -65,6 +65,8 @@ def test_lost_is_what_is_unusual_for_the_target():
 def test_shares_out_of_order_are_refused():
     with pytest.raises(ValueError, match="lost_shares"):
         TrackerParams(lost_shares=(0.8, 0.4))
+    with pytest.raises(ValueError, match="calibration must be two numbers, or none"):
+        TrackerParams(calibration=(0.3,))
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,7 @@ class TrackerParams:
 
     The rest is not in the reference; its neutral value is what the reference does.  `calibration` is
     (a, b): sigmoid(a * logit + b) is the overlap to expect of a box, and the score that is reported; without
-    it (None) that is the network's own.  With `lost_shares` (lost, found) a target is lost and found not by
+    it that is the network's own.  With `lost_shares` (lost, found) a target is lost and found not by
     its score but by its logit, as shares of what is usual for this target.  A box whose raw score is below
     `hold_below` moves nothing.  A lost target is looked for in `look_around` further regions a frame.
     `first_frame_bias` is the share taken back of what the network changes about the given box,
@@ -101,8 +101,8 @@ class TrackerParams:
     lost_window_influence: Share = 0.001
     scales: tuple[Annotated[float, Range(0.5, 2, "both")], ...] = ()
     scale_penalty: Annotated[float, Range(0, 1, "low")] = 1.0
-    calibration: tuple[float, float] | None = None
-    lost_shares: tuple[Share, Share] | None = None
+    calibration: tuple[float, ...] = ()
+    lost_shares: tuple[Share, ...] = ()
     hold_below: Share = 0.0
     first_frame_bias: Share = 0.0
     class_memory: Share = 0.0
@@ -112,7 +112,10 @@ class TrackerParams:
         check_ranges(self)
         if self.lost_below > self.found_above:
             raise ValueError(f"lost_below {self.lost_below} must not exceed found_above {self.found_above}")
-        if self.lost_shares and self.lost_shares[0] > self.lost_shares[1]:
+        for name in ("calibration", "lost_shares"):
+            if len(getattr(self, name)) not in (0, 2):
+                raise ValueError(f"{name} must be two numbers, or none")
+        if list(self.lost_shares) != sorted(self.lost_shares):
             raise ValueError(f"lost_shares {self.lost_shares}: the first must not exceed the second")
 
 

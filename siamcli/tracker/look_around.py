@@ -27,11 +27,12 @@ CLEAR = 0.85  # of that logit, in the middle of a region of its own: a double of
 class Missing:
     """A target to look for: where and how large it was last seen, and how many tiles were looked at since.
 
-    `templates`: the first exemplar, and the one searched with; `usual`: the logit that is usual for it;
-    `others`: the boxes of targets in the same frame that are not lost, which it is not mistaken for.
+    `templates`: the first exemplar, then the one searched with if that differs; `usual`: the logit that is
+    usual for it; `others`: the boxes of targets in the same frame that are not lost, which it is not
+    mistaken for.
     """
 
-    templates: tuple[Template, Template]
+    templates: tuple[Template, ...]
     fill: Color
     center: tuple[float, float]
     size: tuple[float, float]
@@ -42,7 +43,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where a missing target is: `center` and `size` in image pixels, and the weaker of two answers there."""
+    """Where a missing target is: `center` and `size` in image pixels, and the weakest answer there."""
 
     center: tuple[float, float]
     size: tuple[float, float]
@@ -50,7 +51,27 @@ class Found:
 
 
 def look_around(engine: Engine, missing: Sequence[Missing], frames: Sequence[Frame]) -> list[Found | None]:
-    """For N targets the next `params.look_around` tiles of their frames, in one batch, and what is there."""
+    """For N targets, the i-th missing in `frames[i]`: what is in the next `params.look_around` tiles.
+
+    One batch of tiles; then one of a region around the best place of each target, if there is any.
+    """
+    likely = _likely(engine, missing, frames)
+    found: list[Found | None] = [None] * len(missing)
+    if not likely:
+        return found
+    pairs = [(template, region) for i, region in likely.items() for template in missing[i].templates]
+    answers = iter(locate_in(engine, *zip(*pairs, strict=True)))
+    for i, region in likely.items():
+        by_each = [next(answers) for _ in missing[i].templates]
+        weakest = min(by_each, key=lambda candidate: candidate.logit)
+        center = _center(by_each[0], region)
+        if weakest.logit > CLEAR * missing[i].usual and not _is_taken(center, missing[i]):
+            found[i] = Found(center, _size(by_each[0], region), weakest)
+    return found
+
+
+def _likely(engine: Engine, missing: Sequence[Missing], frames: Sequence[Frame]) -> dict[int, Region]:
+    """Per target that may be in one of its next tiles: a region around the best place there."""
     count = engine.params.look_around
     regions: list[Region] = []
     for target, frame in zip(missing, frames, strict=True):
@@ -59,9 +80,9 @@ def look_around(engine: Engine, missing: Sequence[Missing], frames: Sequence[Fra
         places = tiles((width, height), target.center, reach / engine.spec.exemplar_size)
         for i in range(target.looked, target.looked + count):
             regions.append(cut(engine, frame, target.fill, places[i % len(places)], target.size))
-    templates = [target.templates[1] for target in missing for _ in range(count)]
+    templates = [target.templates[-1] for target in missing for _ in range(count)]
     answers = list(zip(locate_in(engine, templates, regions), regions, strict=True))
-    likely: dict[int, tuple[Candidate, Region]] = {}
+    likely: dict[int, Region] = {}
     for i, target in enumerate(missing):
         free = [
             (candidate, region)
@@ -69,22 +90,9 @@ def look_around(engine: Engine, missing: Sequence[Missing], frames: Sequence[Fra
             if candidate.logit > LIKELY * target.usual and not _is_taken(_center(candidate, region), target)
         ]
         if free:
-            likely[i] = max(free, key=lambda answer: answer[0].logit)
-    second = [
-        cut(engine, frames[i], missing[i].fill, _center(*best), _size(*best))
-        for i, best in likely.items()
-        for _ in missing[i].templates
-    ]
-    found: list[Found | None] = [None] * len(missing)
-    if likely:
-        again = locate_in(engine, [t for i in likely for t in missing[i].templates], second)
-        for n, i in enumerate(likely):
-            by_first, by_memory, region = again[2 * n], again[2 * n + 1], second[2 * n]
-            weaker = min(by_first, by_memory, key=lambda candidate: candidate.logit)
-            center = _center(by_first, region)
-            if weaker.logit > CLEAR * missing[i].usual and not _is_taken(center, missing[i]):
-                found[i] = Found(center, _size(by_first, region), weaker)
-    return found
+            best = max(free, key=lambda answer: answer[0].logit)
+            likely[i] = cut(engine, frames[i], target.fill, _center(*best), _size(*best))
+    return likely
 
 
 def _is_taken(center: tuple[float, float], target: Missing) -> bool:

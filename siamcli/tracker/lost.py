@@ -16,10 +16,10 @@ LEAST_USUAL = 2.0  # a logit below says nothing of a target
 
 def overlap_of(best: Candidate, params: TrackerParams) -> float:
     """The overlap to expect of a box; its raw score where the weights bring no calibration."""
-    if params.calibration is None:
+    if not params.calibration:
         return best.score
     slope, offset = params.calibration
-    return 1 / (1 + math.exp(-(slope * best.logit + offset)))
+    return 1 / (1 + math.exp(min(-(slope * best.logit + offset), 700)))  # more overflows
 
 
 def status_after(status: TrackState, best: Candidate, usual: float, params: TrackerParams) -> TrackState:
@@ -27,7 +27,7 @@ def status_after(status: TrackState, best: Candidate, usual: float, params: Trac
 
     `usual` is the logit that is usual for this target: one target is sure at 6, another in doubt at 7.
     """
-    if params.lost_shares is None:
+    if not params.lost_shares:
         value, (lost_below, found_above) = best.score, (params.lost_below, params.found_above)
     else:
         value, (lost_below, found_above) = best.logit / usual, params.lost_shares

@@ -185,7 +185,8 @@ class Tracker:
             others = [
                 s.box for s, frame in zip(states, frames, strict=True) if frame is frames[i] and not s.lost
             ]
-            templates = (state.memory.first, state.template)
+            first = state.memory.first
+            templates = (first,) if state.template is first else (first, state.template)
             missing.append(
                 Missing(templates, state.fill, *state.seen, state.usual, state.looked, tuple(others))
             )
