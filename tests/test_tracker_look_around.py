@@ -45,21 +45,21 @@ def scene(*places):
 
 @pytest.mark.parametrize("look_around", [0, 4])
 def test_a_far_return(look_around):
-    """Gone for two frames, then 450 pixels away, far outside the search region: found only by looking around.
+    """Gone for seven frames, then 450 pixels away, outside the search region: found only by looking around.
 
     Its double, another target that stays in view, is not touched, and not mistaken for it.
     """
     engine = load_tracker(engine="eager").tracker.engine
     engine.params = replace(engine.params, look_around=look_around)
     tracker = Tracker(engine)
-    clip = [scene((90, 90), (320, 290))] * 2 + [scene((320, 290))] * 2 + [scene((540, 90), (320, 290))] * 3
+    clip = [scene((90, 90), (320, 290))] * 2 + [scene((320, 290))] * 7 + [scene((540, 90), (320, 290))] * 3
     boxes = [Box(66, 60, 48, 60), Box(296, 260, 48, 60)]
     states = tracker.start_all([Frame(0, None, clip[0])] * 2, boxes)
     seen = []
     for i, image in enumerate(clip[1:], 1):
         states = tracker.step_all(states, [Frame(i, None, image)] * 2)
         seen.append((states[0].status, states[1].status))
-    assert [first for first, _ in seen[:3]] == ["tracked", "lost", "lost"]
+    assert [first for first, _ in seen[:8]] == ["tracked", *["lost"] * 7]
     assert {second for _, second in seen} == {"tracked"}
     assert iou(states[1].box, boxes[1]) > 0.6
     assert states[0].lost == (not look_around)

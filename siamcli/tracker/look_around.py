@@ -16,8 +16,9 @@ from siamcli.tracker.crop import Color, context_side
 from siamcli.tracker.engine import Candidate, Engine
 from siamcli.tracker.regions import Region, cut, locate_in
 
-__all__ = ["Found", "Missing", "look_around", "tiles"]
+__all__ = ["PATIENCE", "Found", "Missing", "look_around", "tiles"]
 
+PATIENCE = 5  # frames: what is merely hidden comes back where it was
 OVERLAP = 0.3  # of neighbouring tiles
 LIKELY = 0.4  # of the logit that is usual for the target: away from the middle of a tile it has less
 CLEAR = 0.85  # of that logit, in the middle of a region of its own: a double of the target has less
@@ -25,7 +26,7 @@ CLEAR = 0.85  # of that logit, in the middle of a region of its own: a double of
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A target to look for: where and how large it was last seen, and how many tiles were looked at since.
+    """A target to look for: where and how large it was last seen, and how many frames it has been lost for.
 
     `templates`: the first exemplar, then the one searched with if that differs; `usual`: the logit that is
     usual for it; `others`: the boxes of targets in the same frame that are not lost, which it is not
@@ -37,7 +38,7 @@ class Missing:
     center: tuple[float, float]
     size: tuple[float, float]
     usual: float
-    looked: int
+    missed: int
     others: tuple[Box, ...]
 
 
@@ -78,7 +79,8 @@ def _likely(engine: Engine, missing: Sequence[Missing], frames: Sequence[Frame])
         height, width = frame.image.shape[:2]
         reach = context_side(target.size, engine.params.context) * engine.spec.search_size
         places = tiles((width, height), target.center, reach / engine.spec.exemplar_size)
-        for i in range(target.looked, target.looked + count):
+        begin = (target.missed - PATIENCE - 1) * count
+        for i in range(begin, begin + count):
             regions.append(cut(engine, frame, target.fill, places[i % len(places)], target.size))
     templates = [target.templates[-1] for target in missing for _ in range(count)]
     answers = list(zip(locate_in(engine, templates, regions), regions, strict=True))

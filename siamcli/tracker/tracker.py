@@ -22,7 +22,7 @@ from siamcli.model.siamrpn import Template
 from siamcli.tracker.crop import Color
 from siamcli.tracker.engine import Candidate, Engine
 from siamcli.tracker.first_frame import NO_BIAS, Bias, first_frame_biases, without_bias
-from siamcli.tracker.look_around import Missing, look_around
+from siamcli.tracker.look_around import PATIENCE, Missing, look_around
 from siamcli.tracker.lost import overlap_of, status_after, usual_after
 from siamcli.tracker.memory import Memory, is_due
 from siamcli.tracker.regions import Region, cut, exemplar, locate_in
@@ -38,7 +38,7 @@ class TrackerState:
     `template` is what is searched with; `center` and `size` are where from.  `score` is the overlap to
     expect of the box, as far as the weights say what that is, `raw_score` the network's own.
     `usual` is the logit that is usual for this target, `age` counts frames since the start.  `seen` is the
-    last place and size before a loss, `looked` the number of tiles looked at since.
+    last place and size before a loss, `missed` the number of frames since.
     """
 
     template: Template = field(repr=False, compare=False)
@@ -53,7 +53,7 @@ class TrackerState:
     status: TrackState = "init"
     usual: float = 0.0
     age: int = 0
-    looked: int = 0
+    missed: int = 0
 
     @property
     def box(self) -> Box:
@@ -155,9 +155,9 @@ class Tracker:
         status = status_after(state.status, best, usual, params)
         if status != "lost":
             usual = usual_after(usual, best.logit)
-        state = replace(
-            state, score=score, raw_score=best.score, status=status, usual=usual, age=state.age + 1
-        )
+        missed = state.missed + 1 if status == "lost" else 0
+        state = replace(state, score=score, raw_score=best.score, status=status, usual=usual)
+        state = replace(state, age=state.age + 1, missed=missed)
         hopeless = params.lost_search_size is not None and score < params.lost_below
         if hopeless or best.score < params.hold_below:
             return state
@@ -171,13 +171,12 @@ class Tracker:
         )
         if state.lost:
             return replace(state, center=center, size=size)
-        return replace(state, center=center, size=size, seen=(center, size), looked=0)
+        return replace(state, center=center, size=size, seen=(center, size))
 
     def _look_around(self, states: list[TrackerState], frames: Sequence[Frame]) -> list[TrackerState]:
         """The states, those of lost targets after a look at the next tiles of their frames."""
-        count = self.engine.params.look_around
-        lost = [i for i, state in enumerate(states) if count and state.lost]
-        if not lost:
+        lost = [i for i, state in enumerate(states) if state.missed > PATIENCE]
+        if not (lost and self.engine.params.look_around):
             return states
         missing = []
         for i in lost:
@@ -188,16 +187,14 @@ class Tracker:
             first = state.memory.first
             templates = (first,) if state.template is first else (first, state.template)
             missing.append(
-                Missing(templates, state.fill, *state.seen, state.usual, state.looked, tuple(others))
+                Missing(templates, state.fill, *state.seen, state.usual, state.missed, tuple(others))
             )
         after = list(states)
         for i, found in zip(lost, look_around(self.engine, missing, [frames[i] for i in lost]), strict=True):
-            state = replace(states[i], looked=states[i].looked + count)
             if found is not None:
                 best, score = found.candidate, overlap_of(found.candidate, self.engine.params)
-                state = replace(state, center=found.center, size=found.size, status="found")
-                state = replace(state, score=score, raw_score=best.score, looked=0)
-            after[i] = state
+                state = replace(states[i], center=found.center, size=found.size, status="found", missed=0)
+                after[i] = replace(state, score=score, raw_score=best.score)
         return after
 
     def _remember(self, states: list[TrackerState], frames: Sequence[Frame]) -> list[TrackerState]:
