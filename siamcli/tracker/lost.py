@@ -10,7 +10,7 @@ from siamcli.trajectory import TrackState
 
 __all__ = ["overlap_of", "status_after", "usual_after"]
 
-RATE = 0.15  # of the newest logit in the running mean
+RATE = 0.3  # of the newest logit in the running mean
 LEAST_USUAL = 2.0  # a logit below says nothing of a target
 
 
