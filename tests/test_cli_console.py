@@ -15,8 +15,11 @@ from rich.console import Console
 
 import siamcli.cli.commands.run
 import siamcli.load
+from siamcli import toml
 from siamcli.boxes import Box
 from siamcli.cli import console
+from siamcli.cli.commands import doctor
+from siamcli.extras import EXTRAS
 
 BOX = "43.3,150.4,73.4,79.2"
 PATIENT = 3600.0
@@ -182,3 +185,35 @@ def test_run_of_a_folder_of_videos_names_batch(siamtrack, weights, tmp_path):
         done = siamtrack("run", "clips", "--weights", weights, *way)
         assert done.code == 3 and "clips holds 2 videos" in done.err
         assert "`siamtrack pick clips` and `siamtrack batch clips`" in done.err
+
+
+def test_doctor_names_what_to_install(monkeypatch):
+    """PyTorch with CUDA on Linux without a GPU, and the extras, in full."""
+    monkeypatch.setattr("torch.version.cuda", "13.0")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    (device,) = [check for check in doctor._torch() if check.what == "device"]
+    assert device.verdict == "note"
+    assert device.hint.endswith(
+        "pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cpu"
+    )
+    monkeypatch.setattr(doctor, "find_spec", lambda module: None)
+    extras = list(doctor._extras())
+    assert [check.verdict for check in extras] == ["note"] * 4
+    assert extras[0].hint == "in siamtrack's folder: pip install -e '.[openvino]'"
+
+
+def test_the_extras_are_those_of_the_package():
+    project = toml.loads((DEMO.parents[2] / "pyproject.toml").read_text())["project"]
+    assert set(EXTRAS) == set(project["optional-dependencies"]) - {"dev"}
+
+
+def test_the_readme_sets_up_an_environment_that_is_active():
+    """Whatever follows in the README is typed there: `siamtrack` must be found."""
+    blocks = re.findall(
+        r"```sh\n(python3 -m venv.*?)\n```", (DEMO.parents[2] / "README.md").read_text(), re.S
+    )
+    assert len(blocks) == 3
+    assert all(
+        block.startswith("python3 -m venv .venv && . .venv/bin/activate && pip install ") for block in blocks
+    )
