@@ -181,7 +181,7 @@ def test_run_of_a_folder_of_videos_names_batch(siamtrack, weights, tmp_path):
     (tmp_path / "clips").mkdir()
     for name in ("a.mp4", "b.MOV"):
         (tmp_path / "clips" / name).touch()
-    for way in (("--box", BOX), ("--pick",)):
+    for way in ((), ("--box", BOX), ("--pick",)):
         done = siamtrack("run", "clips", "--weights", weights, *way)
         assert done.code == 3 and "clips holds 2 videos" in done.err
         assert "`siamtrack pick clips` and `siamtrack batch clips`" in done.err

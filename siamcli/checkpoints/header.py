@@ -66,11 +66,14 @@ def read_header(path: Path) -> Header:
 
 
 def sha256_of(path: Path) -> str:
-    """The file's SHA-256 in hex."""
+    """The file's SHA-256 in hex.  Raises WeightsError."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise WeightsError(f"cannot read {path}: {error.strerror}", hint="may you read it?") from error
     return digest.hexdigest()
 
 

@@ -60,6 +60,8 @@ class LoadTracker:
     jobs: int = 1
 
     def __call__(self) -> Tracker:
+        if self.jobs > 1:
+            console.hush()  # one of several processes: the command has said that it loads
         return load_once(self).tracker
 
 

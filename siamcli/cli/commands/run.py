@@ -105,6 +105,7 @@ def run(
 
     For example: siamtrack run video.mp4 --box 300,120,80,70
     """
+    _refuse_videos(source)
     targets = _targets(box, box_at, box_file, box_format)
     ways = [bool(targets), pick, pick_browser]
     if sum(ways) > 1:
@@ -117,7 +118,6 @@ def run(
         raise typer.BadParameter("-o names a video that --no-video leaves out")
     if overwrite and skip_existing:
         raise typer.BadParameter("give -y or -n, not both")
-    _refuse_videos(source)
     first, last = (None if text is None else parse_time(text) for text in (start, end))
     model = tracker.wanted()
     paths = output_paths(source, output or [], folder=output_dir, jsonl=jsonl, video=video)
