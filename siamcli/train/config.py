@@ -28,16 +28,19 @@ CONFIGS = Path(__file__).parent / "configs"
 @dataclass(frozen=True, slots=True)
 class DataConfig:
     """One data set.  `share` is its weight in the draw of pairs, `include` a pattern of sequence names,
-    `stride` keeps every n-th frame.  Boxes below `min_side` pixels or above `max_area` of the image
-    are left out: their search regions would be noise or fill."""
+    `exclude` patterns of those held back, `stride` keeps every n-th frame.  Boxes below `min_side`
+    pixels or above `max_area` of the image are left out: their search regions would be noise or fill.
+    `loose` boxes teach where their object is, not how far it reaches."""
 
     path: str
     format: Literal["jsonl", "coco", "voc", "yolo", "folders", "videos"]
     share: NotNegative = 1.0
     include: str = "*"
+    exclude: tuple[str, ...] = ()
     stride: Count = 1
     min_side: NotNegative = 10.0
     max_area: Share = 0.3
+    loose: bool = False
 
     def __post_init__(self) -> None:
         check_ranges(self)

@@ -17,14 +17,15 @@ from siamcli.checkpoints.native import Checkpoint, write_native
 from siamcli.errors import InputError
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import default_params
+from siamcli.train.average import Average
 from siamcli.train.config import TrainConfig, dump_config
 from siamcli.train.distill import Distiller, load_teacher
 from siamcli.train.draws import Draws
 from siamcli.train.losses import TrackerLoss
 from siamcli.train.origin import Origin, read_origin
-from siamcli.train.pairs import PairSampler
 from siamcli.train.phases import DistillPhase, Phase, TrackPhase
 from siamcli.train.resume import Progress, check_same, read_progress, write_progress
+from siamcli.train.sampler import PairSampler
 from siamcli.train.schedule import backbone_trains, make_optimizer, rate_at
 from siamcli.train.store import Footage
 
@@ -111,9 +112,9 @@ def train(run: Run, footage: Footage, device: torch.device) -> Generator[Step, N
         yield from _run(DistillPhase(config, footage, distiller), run, before)
         run.model.backbone.load_state_dict(distiller.student.state_dict())
         before = None
-    shares = [d.share for d in config.data]
+    sampler = PairSampler(footage, [d.share for d in config.data], [d.loose for d in config.data])
     loss = TrackerLoss(run.model, config.loss, config.targets).to(device)
-    yield from _run(TrackPhase(config, footage, PairSampler(footage, shares), loss), run, before)
+    yield from _run(TrackPhase(config, footage, sampler, loss), run, before)
 
 
 def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, None, None]:
@@ -122,10 +123,11 @@ def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, Non
     device = next(phase.module.parameters()).device
     draws = Draws(config.seed * 1000 + rank, device)
     optimizer = make_optimizer(phase.module, phase.backbone, settings)
-    first = 0
+    first, averaged = 0, None
     if before is not None:
-        first = before.step
+        first, averaged = before.step, before.average
         _restore(before, phase.module, optimizer, draws, rank, world)
+    average = Average(phase.module, settings.average, averaged)
     batch = max(settings.batch // world, 1)
 
     saved = -1
@@ -139,7 +141,7 @@ def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, Non
                 raise _diverged(run, phase, done, f"{name} is no longer finite")
         states = _gather(draws.get_state())
         if rank == 0:
-            _save(phase, run, optimizer, states, done, done * batch * world)
+            _save(phase, run, optimizer, average, states, done, done * batch * world)
         saved = done
 
     done = first
@@ -159,6 +161,7 @@ def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, Non
             values = {name: float(value) for name, value in losses.items()}
             if not math.isfinite(values["total"] + values.pop("gradient")):
                 raise _diverged(run, phase, step + 1, "the loss or its gradient is not finite")
+            average.update(step + 1)
             now = time.perf_counter()
             done = step + 1
             pairs = done * batch * world
@@ -169,6 +172,7 @@ def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, Non
         save(done)
         raise
     save(done)
+    phase.module.load_state_dict(average.state())
 
 
 def _place(module: nn.Module, device: torch.device) -> None:
@@ -259,18 +263,23 @@ def _wait(device: torch.device) -> None:
 
 
 def _save(
-    phase: Phase, run: Run, optimizer: torch.optim.Optimizer, random: list[Tensor], step: int, pairs: int
+    phase: Phase,
+    run: Run,
+    optimizer: torch.optim.Optimizer,
+    average: Average,
+    random: list[Tensor],
+    step: int,
+    pairs: int,
 ) -> None:
     config, origin = run.config, run.origin
     output = Path(config.output)
     text = dump_config(config)
-    module = phase.module.state_dict()
-    write_progress(
-        Progress(phase.name, step, pairs, text, module, optimizer.state_dict(), random, asdict(origin)),
-        output / CHECKPOINT,
-    )
+    states = phase.module.state_dict(), optimizer.state_dict()
+    progress = Progress(phase.name, step, pairs, text, *states, random, asdict(origin), average.mean())
+    write_progress(progress, output / CHECKPOINT)
     if isinstance(phase, TrackPhase):
-        weights = {name: tensor.cpu() for name, tensor in run.model.state_dict().items()}
+        averaged = average.state()
+        weights = {name: averaged[f"model.{name}"].cpu() for name in run.model.state_dict()}
         provenance = {"trained_by": "siamtrack train", "pairs": pairs, "config": text}
         provenance |= {"base": dict(origin.base)} if origin.base else {}
         checkpoint = Checkpoint(

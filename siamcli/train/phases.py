@@ -12,7 +12,8 @@ from siamcli.train.config import TrainConfig
 from siamcli.train.distill import Distiller, distill_crops
 from siamcli.train.draws import Draws
 from siamcli.train.losses import TrackerLoss
-from siamcli.train.pairs import PairSampler, draw_pairs
+from siamcli.train.pairs import draw_pairs
+from siamcli.train.sampler import PairSampler
 from siamcli.train.schedule import PhaseConfig
 from siamcli.train.store import Footage
 
