@@ -34,7 +34,7 @@ from siamcli.model.spec import SPECS
 from siamcli.train.config import TrainConfig, load_config
 from siamcli.train.data import load_footage
 from siamcli.train.draws import Draws
-from siamcli.train.loop import prepare, train
+from siamcli.train.loop import train
 from siamcli.train.pairs import draw_pairs
 from siamcli.train.sampler import PairSampler
 from siamcli.train.schedule import PhaseConfig

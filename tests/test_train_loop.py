@@ -27,7 +27,8 @@ from siamcli.model.spec import SPECS, TrackerParams
 from siamcli.train.config import load_config
 from siamcli.train.data import load_footage
 from siamcli.train.log import add_step, begin_log
-from siamcli.train.loop import CHECKPOINT, Step, prepare, train
+from siamcli.train.loop import Step, train
+from siamcli.train.prepare import CHECKPOINT, prepare
 from siamcli.train.resume import Progress, read_progress
 
 TEACHER = Path(__file__).parents[2] / "shared" / "data" / "teacher"

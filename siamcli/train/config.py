@@ -19,7 +19,7 @@ from siamcli.train.pairs import PairConfig
 from siamcli.train.schedule import PhaseConfig
 from siamcli.train.targets import TargetConfig
 
-__all__ = ["DataConfig", "DistillConfig", "TrainConfig", "dump_config", "load_config"]
+__all__ = ["DataConfig", "DistillConfig", "GrowConfig", "TrainConfig", "dump_config", "load_config"]
 
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -65,6 +65,29 @@ class DistillConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class GrowConfig:
+    """Begin as a smaller trained tracker (`source`, a name or a file) in the larger network's place.
+
+    What does not fit exactly, stage 1, then imitates the source's: for the share `near` of the steps its
+    own output, after that also the neck's.  Without a source it is left out.
+    """
+
+    source: str = ""
+    near: Share = 0.4
+    sizes: tuple[Annotated[int, Range(64, 1023)], ...] = (127, 159, 191, 223)
+    phase: PhaseConfig = field(
+        default_factory=lambda: PhaseConfig(
+            steps=3000, batch=16, optimizer="adamw", rate=1e-3, final=0.005, decay="cosine", clip=1.0
+        )
+    )
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        if not self.sizes:
+            raise ValueError("sizes must name at least one")
+
+
+@dataclass(frozen=True, slots=True)
 class TrainConfig:
     """Everything that decides the outcome.  `output` is the folder for checkpoints, log and weights."""
 
@@ -79,12 +102,15 @@ class TrainConfig:
     targets: TargetConfig = field(default_factory=TargetConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     distill: DistillConfig = field(default_factory=DistillConfig)
+    grow: GrowConfig = field(default_factory=GrowConfig)
     track: PhaseConfig = field(default_factory=PhaseConfig)
 
     def __post_init__(self) -> None:
         check_ranges(self)
         if not self.output:
             raise ValueError("output must name a folder")
+        if self.grow.source and self.distill.teacher:
+            raise ValueError("grow.source and distill.teacher exclude each other: leave one away")
         side = self.spec.search_size / 2 if self.model in SPECS else math.inf
         if self.pairs.search_shift > side:
             raise ValueError(f"pairs: search_shift leaves the search region: at most {side}")

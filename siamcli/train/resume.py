@@ -17,13 +17,13 @@ from siamcli.parts import whole_file
 
 __all__ = ["PHASES", "Progress", "check_same", "read_progress", "write_progress"]
 
-PHASES = ("distill", "track")
+PHASES = ("distill", "grow", "track")
 """In the order in which a run goes through them."""
 
 _OPTIMIZER = ("optimizer", "batch", "momentum", "weight_decay", "backbone_rate", "average")
 FIXED = (
-    *("model", "seed", "precision", "pairs", "targets", "loss"),
-    *(f"{phase}.{key}" for phase in ("track", "distill.phase") for key in _OPTIMIZER),
+    *("model", "seed", "precision", "pairs", "targets", "loss", "grow.source"),
+    *(f"{phase}.{key}" for phase in ("track", "distill.phase", "grow.phase") for key in _OPTIMIZER),
 )
 """What a run keeps from its first step to its last: it gives the stored numbers their meaning."""
 
