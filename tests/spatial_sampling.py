@@ -36,6 +36,7 @@ from siamcli.train.data import load_footage
 from siamcli.train.draws import Draws
 from siamcli.train.loop import train
 from siamcli.train.pairs import draw_pairs
+from siamcli.train.prepare import prepare
 from siamcli.train.sampler import PairSampler
 from siamcli.train.schedule import PhaseConfig
 from siamcli.train.store import Footage

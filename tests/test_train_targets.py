@@ -165,6 +165,7 @@ def test_all_is_drawn_before_the_network_is_asked() -> None:
         torch.rand(1, 3, 127, 127),
         torch.rand(1, 3, 255, 255),
         torch.tensor([[0.0, 0.0, 64.0, 64.0]]),
+        torch.ones(1),
         torch.zeros(0, 2, dtype=torch.int64),
     )
     before = draws.get_state().tolist()

@@ -81,18 +81,18 @@ class TrackerLoss(nn.Module):
 
     def _box(self, delta: Tensor, targets: Targets, batch: PairBatch) -> dict[str, Tensor]:
         """The distance of every chosen anchor's refinement from the true one, and of its box if asked for."""
-        weight, parts = targets.positive, {}
+        errors = {
+            "loc": F.smooth_l1_loss(delta, targets.delta, reduction="none", beta=self.config.beta).sum(1)
+        }
+        weight = targets.positive
         if self.config.dense or self.config.giou_weight:
             iou, giou = overlaps(refined_boxes(delta, self.anchors), batch.boxes)
             if self.config.dense:
                 weight = reached_weights(batch.boxes, self.anchors, iou)
-            weight = weight * batch.exact[:, None]
             if self.config.giou_weight:
-                parts["giou"] = ((1 - giou) * weight).sum() / len(delta)
-        else:
-            weight = weight * batch.exact[:, None]
-        error = F.smooth_l1_loss(delta, targets.delta, reduction="none", beta=self.config.beta).sum(1)
-        return {"loc": (error * weight).sum() / len(delta), **parts}
+                errors["giou"] = 1 - giou
+        weight = weight * batch.exact[:, None]
+        return {name: (error * weight).sum() / len(delta) for name, error in errors.items()}
 
     def _cls(self, cls: Tensor, positive: Tensor, negative: Tensor, batch: PairBatch) -> Tensor:
         """Half the weight for objects, half for background; on negative pairs the object is background."""
