@@ -73,6 +73,7 @@ def twin_config(model: str, shift: int, steps: int, output: Path) -> TrainConfig
         data=(sequences,),
         pairs=pairs,
         distill=distill,
+        grow=replace(whole.grow, source=""),
         track=track,
     )
 
