@@ -34,8 +34,10 @@ from siamcli.model.spec import SPECS
 from siamcli.train.config import TrainConfig, load_config
 from siamcli.train.data import load_footage
 from siamcli.train.draws import Draws
-from siamcli.train.loop import prepare, train
-from siamcli.train.pairs import PairSampler, draw_pairs
+from siamcli.train.loop import train
+from siamcli.train.pairs import draw_pairs
+from siamcli.train.prepare import prepare
+from siamcli.train.sampler import PairSampler
 from siamcli.train.schedule import PhaseConfig
 from siamcli.train.store import Footage
 
@@ -71,6 +73,7 @@ def twin_config(model: str, shift: int, steps: int, output: Path) -> TrainConfig
         data=(sequences,),
         pairs=pairs,
         distill=distill,
+        grow=replace(whole.grow, source=""),
         track=track,
     )
 

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "session": "errors version cores parts boxes frames times targets trajectory tracker load drawing media",
     "evaluation": "errors schema parts boxes frames tables times media",
     "convert": "errors parts boxes trajectory media evaluation",
-    "train": "errors schema cores parts boxes frames model checkpoints evaluation",
+    "train": "errors schema cores parts boxes frames model engines checkpoints load evaluation",
     "batch": "errors version schema extras cores parts frames times targets load media session",
     "bench": "errors version extras cores parts boxes frames times targets trajectory model tracker"
     " engines load drawing media session evaluation",

@@ -28,7 +28,8 @@ from siamcli.train.config import DataConfig
 from siamcli.train.data import load_footage
 from siamcli.train.draws import Draws
 from siamcli.train.losses import LossConfig, TrackerLoss
-from siamcli.train.pairs import PairBatch, PairConfig, PairSampler, draw_pairs
+from siamcli.train.pairs import PairBatch, PairConfig, draw_pairs
+from siamcli.train.sampler import PairSampler
 from siamcli.train.targets import TargetConfig
 
 TWINS = ("siamrpnpp-alexnet", "siamrpn-alexnet", "siamfc-alexnet")
@@ -154,7 +155,9 @@ def test_plain_loss_counts_distance_alone():
     none, draws = torch.zeros(0, 2, dtype=torch.long), Draws(0, torch.device("cpu"))
 
     def total(box):
-        return loss(PairBatch(exemplar, search, torch.tensor([box]), none), draws)["total"].item()
+        return loss(PairBatch(exemplar, search, torch.tensor([box]), torch.ones(1), none), draws)[
+            "total"
+        ].item()
 
     assert total([8.0, 0.0, 120.0, 30.0]) == total([8.0, 0.0, 64.0, 64.0]) != total([40.0, 0.0, 64.0, 64.0])
 

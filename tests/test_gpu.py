@@ -19,8 +19,10 @@ from siamcli.train.config import load_config
 from siamcli.train.data import load_footage
 from siamcli.train.distill import distill_crops
 from siamcli.train.draws import Draws
-from siamcli.train.loop import Step, prepare, train
-from siamcli.train.pairs import PairConfig, PairSampler, draw_pairs
+from siamcli.train.loop import Step, train
+from siamcli.train.pairs import PairConfig, draw_pairs
+from siamcli.train.prepare import prepare
+from siamcli.train.sampler import PairSampler
 from siamcli.train.targets import TargetConfig, make_targets
 
 pytestmark = [

@@ -16,8 +16,10 @@ from siamcli.train.augment import ColorConfig
 from siamcli.train.config import load_config
 from siamcli.train.data import load_footage
 from siamcli.train.draws import Draws
-from siamcli.train.pairs import PairConfig, PairSampler, draw_pairs
+from siamcli.train.pairs import PairConfig, draw_pairs
 from siamcli.train.phases import TrackPhase
+from siamcli.train.prepare import prepare
+from siamcli.train.sampler import PairSampler
 from siamcli.train.targets import TargetConfig, make_targets
 
 CPU, META = torch.device("cpu"), torch.device("meta")
@@ -95,7 +97,7 @@ def test_the_next_batch_is_made_before_losses_are_read(
     monkeypatch.setattr(TrackPhase, "batch", lambda *a: done.append("batch") or batch(*a))
     config = load_config(str(make_config(tmp_path, steps=3)))
     (tmp_path / "out").mkdir()
-    steps = loop.train(loop.prepare(config), load_footage(config.data), CPU)
+    steps = loop.train(prepare(config), load_footage(config.data), CPU)
     expected = ["batch", "learn", "batch"]
     for step in steps:
         assert done == expected, step

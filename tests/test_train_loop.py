@@ -27,7 +27,8 @@ from siamcli.model.spec import SPECS, TrackerParams
 from siamcli.train.config import load_config
 from siamcli.train.data import load_footage
 from siamcli.train.log import add_step, begin_log
-from siamcli.train.loop import CHECKPOINT, Step, prepare, train
+from siamcli.train.loop import Step, train
+from siamcli.train.prepare import CHECKPOINT, prepare
 from siamcli.train.resume import Progress, read_progress
 
 TEACHER = Path(__file__).parents[2] / "shared" / "data" / "teacher"
@@ -67,6 +68,30 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, stop_after: int) -> None:
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     moved = read_native(tmp_path / "whole" / "out" / "siamrpnpp-r18.safetensors").weights
     assert all(v.isfinite().all() for v in moved.values())
+
+
+def test_the_average_is_written_and_resumed(tmp_path: Path) -> None:
+    """Against the formula, over the states after each step; the run itself goes on from the last state."""
+    states = []
+    for steps in (1, 2, 3):
+        (tmp_path / str(steps)).mkdir()
+        config = make_config(tmp_path / str(steps), steps=3, more="average = 0.25\nfrozen = 1.0")
+        config.write_text(config.read_text().replace("[[data]]", 'export = "float32"\n[[data]]'))
+        run(config, stop_after=steps)
+        states.append({n.removeprefix("model."): t for n, t in tensors(tmp_path / str(steps)).items()})
+    run(tmp_path / "1" / "tiny.toml", resume=True)
+    whole, resumed = (
+        read_native(tmp_path / n / "out" / "siamrpnpp-r18.safetensors").weights for n in ("3", "1")
+    )
+    torch.manual_seed(0)  # as the runs began
+    start = SiamRPN(SPECS["siamrpnpp-r18"]).state_dict()
+    mean = {name: value for name, value in start.items() if value.is_floating_point()}
+    for step, state in enumerate(states, start=1):
+        keep = min(0.25, step / (step + 9))
+        mean = {name: value * keep + state[name] * (1 - keep) for name, value in mean.items()}
+    assert {n for n, value in mean.items() if not torch.allclose(whole[n], value, atol=1e-6)} == set()
+    assert all(torch.equal(whole[name], resumed[name]) for name in mean)
+    assert any(not torch.allclose(whole[name], states[-1][name], atol=1e-4) for name in mean)
 
 
 def test_no_steps_give_the_untrained_weights(tmp_path: Path) -> None:

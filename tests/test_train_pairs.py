@@ -18,22 +18,36 @@ from siamcli.model.anchors import anchor_grid
 from siamcli.model.spec import SPECS
 from siamcli.tracker.crop import crop
 from siamcli.train.augment import ColorConfig, color
+from siamcli.train.conventions import change_boxes, draw_changes, spare_small
 from siamcli.train.distill import distill_crops
 from siamcli.train.draws import Draws
-from siamcli.train.pairs import PairBatch, PairConfig, PairSampler, draw_pairs
-from siamcli.train.store import Footage, Picture, collect
+from siamcli.train.pairs import PairBatch, PairConfig, draw_pairs
+from siamcli.train.paste import Placed, paste
+from siamcli.train.sampler import PairSampler
+from siamcli.train.store import Footage, ObjectBox, Picture, collect
 from siamcli.train.targets import TargetConfig, make_targets
 from siamcli.train.warp import warp
 
 SPEC = SPECS["siamrpnpp-r18"]
 CPU = torch.device("cpu")
-BUSY = PairConfig(paste=0.5, color=ColorConfig(grey=0.5, blur=0.5, noise=0.5))
+BUSY = PairConfig(
+    paste=0.5,
+    convention=0.5,
+    fill=0.6,
+    search_zoom=0.3,
+    lookalike=0.5,
+    paste_edge=4,
+    alike=0.5,
+    color=ColorConfig(grey=0.5, blur=0.5, noise=0.5),
+)
 PLAIN = ColorConfig(brightness=0, contrast=0, saturation=0, channel=0, grey=0, blur=0, noise=0)
 
 
 def footage_of(*boxes: tuple[float, float, float, float]) -> Footage:
     rng = np.random.default_rng(1)
-    return collect([[Picture(draw([b], rng), ((f"object{i}", Box(*b)),)) for i, b in enumerate(boxes)]])
+    return collect(
+        [[Picture(draw([b], rng), (ObjectBox(f"object{i}", Box(*b)),)) for i, b in enumerate(boxes)]]
+    )
 
 
 def pairs_of(footage: Footage, config: PairConfig, n: int = 8) -> PairBatch:
@@ -83,6 +97,72 @@ def test_scales_and_negatives_are_in_range() -> None:
     assert (pairs.other[:, 0] != pairs.other[:, 1]).all()
 
 
+def test_zoom_is_uniform_in_its_logarithm_and_keeps_the_shape() -> None:
+    config = PairConfig(search_scale=0, search_zoom=0.35, color=PLAIN)
+    sides = pairs_of(footage_of((80, 60, 30, 30)), config, 200).boxes[:, 2:]
+    assert torch.allclose(sides[:, 0], sides[:, 1])
+    values = (((sides[:, 0] / 63.5).log() / 0.35 + 1) / 2).sort().values
+    assert values.min() >= 0 and values.max() <= 1
+    assert (values - torch.arange(1, 201) / 200).abs().max() < 1.63 / 200**0.5
+
+
+@settings(max_examples=15, deadline=None)
+@given(x=st.integers(60, 90), y=st.integers(50, 70), w=st.integers(16, 44), h=st.integers(16, 44))
+def test_a_changed_box_means_the_same_in_both_crops(x: int, y: int, w: int, h: int) -> None:
+    """The object keeps its place relative to the box, which is in the middle of the exemplar."""
+    config = PairConfig(
+        exemplar_shift=0, exemplar_scale=0, search_scale=0, mirror=0, paste=0, convention=1, color=PLAIN
+    )
+    pairs = pairs_of(footage_of((x, y, w, h)), config, 4)
+    moved = 0
+    for exemplar, region, box in zip(pairs.exemplar, pairs.search, pairs.boxes, strict=True):
+        cx, cy, bw, bh = box.tolist()
+        expected = [a - c for a, c in zip(extent(region), (cx, cy, cx, cy), strict=True)]
+        inside = [-63 < e < 63 for e in expected]
+        seen = [a for a, ok in zip(extent(exemplar), inside, strict=True) if ok]
+        assert seen == pytest.approx([e for e, ok in zip(expected, inside, strict=True) if ok], abs=5.0)
+        moved += abs(expected[0] + bw / 2) > 4 or abs(expected[3] - bh / 2) > 4
+    assert moved
+
+
+def test_changes_of_boxes_by_hand() -> None:
+    boxes = torch.tensor([[10.0, 20.0, 40.0, 60.0], [10.0, 20.0, 40.0, 15.0]])
+    changes = torch.tensor([[0.25, -0.1, 0.0, 0.0], [0.0, 0.0, 0.5, -0.5]])
+    changes[1, 2:] = torch.tensor([2.0, 0.5]).log()
+    assert torch.allclose(
+        change_boxes(boxes, changes), torch.tensor([[20.0, 14.0, 40.0, 60.0], [-10.0, 23.75, 80.0, 7.5]])
+    )
+    assert torch.equal(spare_small(changes, boxes, boxes + 1)[:, 0], changes[:, 0])
+    assert spare_small(changes, boxes)[1].tolist() == [0, 0, 0, 0]
+
+
+def test_changes_stay_near_their_object() -> None:
+    changes = draw_changes(4000, 0.4, Draws(0, CPU))
+    chosen = (changes != 0).any(1)
+    assert float(chosen.float().mean()) == pytest.approx(0.4, abs=0.03)
+    assert (changes[~chosen] == 0).all()
+    shift, log = changes[chosen, :2], changes[chosen, 2:]
+    assert log.min() >= -0.8 and log.max() <= 0.5
+    assert (log.sum(1) / 2).mean() == pytest.approx(-0.15, abs=0.02)
+    outside = shift.abs() + log.exp() / 2 - 0.5  # beyond the object's own edge, in its sides
+    assert (outside <= torch.maximum(log.exp() / 2 - 0.5, torch.tensor(0.0)) + 0.06 + 1e-6).all()
+
+
+def test_regions_of_fill_are_avoided_where_others_are_to_be_had() -> None:
+    """A box of the whole image against small ones: its region is 90 % fill."""
+    large, small = (5, 5, 190, 150), (90, 70, 24, 24)
+    footage = footage_of(large, *[small] * 3)
+    shares = {}
+    for most in (1.0, 0.6):
+        pairs = pairs_of(footage, PairConfig(search_shift=0, paste=0, fill=most, color=PLAIN), 200)
+        flat = [float((s == s[:, :1, :1]).all(0).float().mean()) for s in pairs.search]
+        shares[most] = sum(f > 0.6 for f in flat) / 200
+    assert 0.15 < shares[1.0] < 0.35
+    assert shares[0.6] < 0.03  # four draws of the large one: 1 in 256
+    alone = pairs_of(footage_of(large), PairConfig(fill=0.6, color=PLAIN), 4)
+    assert alone.search.shape == (4, 3, 255, 255)
+
+
 def test_pasted_objects_spare_the_target() -> None:
     footage = footage_of((80, 60, 30, 30))
     without = pairs_of(footage, PairConfig(paste=0, color=PLAIN), 32)
@@ -95,18 +175,98 @@ def test_pasted_objects_spare_the_target() -> None:
         assert torch.equal(before[region], after[region])
 
 
+def test_a_soft_edge_lies_around_the_hard_one() -> None:
+    search = torch.zeros(1, 3, 101, 101)
+    others = Placed(torch.full_like(search, 100.0), torch.tensor([[10.0, 0.0]]), torch.tensor([[20.0, 30.0]]))
+    nowhere = torch.tensor([[-40.0, 0.0, 10.0, 10.0]])
+    hard = paste(search, nowhere, others, 0.0, 0.0)[0, 0]
+    soft = paste(search, nowhere, others, 0.0, 8.0)[0, 0]
+    assert hard[50].nonzero()[:, 0].tolist() == list(range(41, 80))  # closer than 20 to column 60
+    assert hard[:, 60].nonzero()[:, 0].tolist() == list(range(21, 80))
+    assert soft[50, [35, 36, 40, 44, 45]].tolist() == pytest.approx([0, 0, 50, 100, 100])
+    assert soft[50, 37:44].diff().tolist() == pytest.approx([12.5] * 6)
+    assert float(soft.sum() / hard.sum()) == pytest.approx(1.0, abs=0.05)
+
+
+def test_lookalikes_come_from_the_image_of_the_search_region() -> None:
+    """Two images, each with two objects of its own colour: what is pasted has the target's."""
+    images = []
+    for number, value in enumerate((120, 250)):
+        image = np.zeros((160, 200, 3), np.uint8)
+        image[20:50, 20:50] = image[100:130, 140:170] = value
+        boxes = (Box(20, 20, 30, 30), Box(140, 100, 30, 30))
+        images.append(Picture(image, tuple(ObjectBox(f"{number}{b.x}", b, "block") for b in boxes)))
+    footage = collect([images])
+    found = {}
+    for chance in (0.0, 1.0):
+        config = PairConfig(search_shift=0, paste=1, occlusion=0, lookalike=chance, mirror=0, color=PLAIN)
+        search = pairs_of(footage, config, 32).search.mean(1)
+        found[chance] = [{v for v in (120.0, 250.0) if (abs(s - v) < 0.5).sum() > 400} for s in search]
+    assert all(len(values) == 1 for values in found[1.0])
+    assert any(len(values) == 2 for values in found[0.0])
+
+
+def test_negatives_of_the_same_category_come_first() -> None:
+    rng = np.random.default_rng(1)
+    boxes = [Box(40 + 8 * i, 60, 30, 30) for i in range(12)]
+    kinds = ["dog", "cat", "dog", "cat", "dog", "cat", "", "", "dog", "cat", "owl", ""]
+    objects = [ObjectBox(f"o{i}", b, k) for i, (b, k) in enumerate(zip(boxes, kinds, strict=True))]
+    sampler = PairSampler(collect([[Picture(draw([o.box], rng), (o,)) for o in objects]]), [1.0])
+    draws = Draws(0, CPU)
+    positions = torch.arange(12).repeat(200)
+    others = sampler.alike(positions, draws)
+    for position in range(12):
+        found = set(others[positions == position].tolist())
+        alike = {i for i in range(12) if kinds[i] == kinds[position] and i != position and kinds[i]}
+        assert found == (alike or {position})
+    footage = collect([[Picture(draw([o.box], rng), (o,)) for o in objects]])
+    config = PairConfig(negatives=1.0, alike=1.0, search_shift=0, color=PLAIN)
+    pairs = pairs_of(footage, config, 8)
+    assert sorted(pairs.other[:, 0].tolist()) == list(range(8))
+    assert all((a - b) % 8 == 4 for a, b in pairs.other.tolist())
+
+
+def test_objects_beside_share_image_and_category() -> None:
+    rng = np.random.default_rng(1)
+    names = ["dog", "dog", "cat", ""]
+    pictures = [
+        Picture(
+            draw([], rng),
+            tuple(ObjectBox(f"{n}{i}", Box(10 + 40 * i, 60, 30, 30), k) for i, k in enumerate(names)),
+        )
+        for n in "ab"
+    ]
+    sampler = PairSampler(collect([pictures]), [1.0])
+    assert sampler.beside(torch.arange(8), Draws(0, CPU)).tolist() == [1, 0, 2, 3, 5, 4, 6, 7]
+
+
 def test_share_decides_between_sources() -> None:
     rng = np.random.default_rng(1)
-    sources = [[Picture(draw([b], rng), (("a", Box(*b)),))] for b in ((60, 60, 30, 30), (90, 60, 30, 30))]
+    sources = [
+        [Picture(draw([b], rng), (ObjectBox("a", Box(*b)),))] for b in ((60, 60, 30, 30), (90, 60, 30, 30))
+    ]
     footage = collect(sources)
     first, _ = PairSampler(footage, [3.0, 1.0]).draw(4000, 1, Draws(0, CPU))
     assert float((first == 0).float().mean()) == pytest.approx(0.75, abs=0.03)
 
 
+def test_loose_sources_are_marked() -> None:
+    rng = np.random.default_rng(1)
+    sources = [
+        [Picture(draw([b], rng), (ObjectBox("a", Box(*b)),))] for b in ((60, 60, 30, 30), (90, 60, 40, 30))
+    ]
+    footage = collect(sources)
+    sampler = PairSampler(footage, [1.0, 1.0], [False, True])
+    pairs = draw_pairs(footage, sampler, SPEC, PairConfig(search_scale=0, color=PLAIN), 32, Draws(3, CPU))
+    square = (pairs.boxes[:, 2] - pairs.boxes[:, 3]).abs() < 1e-3
+    assert torch.equal(pairs.exact, square.float())
+    assert 0 < pairs.exact.sum() < 32
+
+
 def test_pairs_of_a_sequence_stay_within_reach() -> None:
     rng = np.random.default_rng(1)
     box = Box(60, 60, 30, 30)
-    footage = collect([[Picture(draw([box], rng), (("a", box),)) for _ in range(30)]])
+    footage = collect([[Picture(draw([box], rng), (ObjectBox("a", box),)) for _ in range(30)]])
     first, second = PairSampler(footage, [1.0]).draw(2000, 5, Draws(0, CPU))
     assert (first - second).abs().max() == 5
     assert len(first.unique()) == 30
@@ -116,7 +276,7 @@ def test_warp_is_the_trackers_crop() -> None:
     """Half-pixel centres as in cv2.resize, mean colour outside."""
     rng = np.random.default_rng(2)
     image = rng.integers(0, 255, (100, 120, 3), dtype=np.uint8)
-    footage = collect([[Picture(image, (("a", Box(10, 10, 20, 20)),))]])
+    footage = collect([[Picture(image, (ObjectBox("a", Box(10, 10, 20, 20)),))]])
     center, step = torch.tensor([[60.0, 50.0]]), torch.full((1, 2), 80 / 127)
     ours = warp(footage, torch.tensor([0]), center, step, 127)[0].permute(1, 2, 0).numpy()
     theirs = cv2.resize(image[10:90, 20:100], (127, 127))
@@ -130,7 +290,7 @@ def test_warp_is_bilinear_pixel_by_pixel() -> None:
     """Mirrored, across the border, and from the second image of the footage: against the plain formula."""
     rng = np.random.default_rng(2)
     images = [rng.integers(0, 255, (h, w, 3), dtype=np.uint8) for h, w in ((40, 50), (30, 61))]
-    footage = collect([[Picture(image, (("a", Box(10, 10, 20, 20)),)) for image in images]])
+    footage = collect([[Picture(image, (ObjectBox("a", Box(10, 10, 20, 20)),)) for image in images]])
     which, centers, steps = [1, 0], [(58.0, 24.3), (20.6, 3.0)], [(-0.7, 1.3), (2.1, 0.4)]
     found = warp(footage, torch.tensor(which), torch.tensor(centers), torch.tensor(steps), 17)
     for crop_, n, (cx, cy), (sx, sy) in zip(found.numpy(), which, centers, steps, strict=True):
@@ -156,7 +316,7 @@ def test_warp_is_the_exact_crop() -> None:
     """What our own models see while tracking is what they saw in training, to a grey level."""
     rng = np.random.default_rng(2)
     image = cv2.GaussianBlur(rng.integers(0, 255, (100, 120, 3), dtype=np.uint8), (0, 0), 2)
-    footage = collect([[Picture(image, (("a", Box(10, 10, 20, 20)),))]])
+    footage = collect([[Picture(image, (ObjectBox("a", Box(10, 10, 20, 20)),))]])
     center, side = (57.3, 41.8), 74
     step = torch.full((1, 2), side / 127)
     ours = warp(footage, torch.tensor([0]), torch.tensor([center]), step, 127)[0].permute(1, 2, 0).numpy()

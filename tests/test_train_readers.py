@@ -147,6 +147,57 @@ def test_videos(tmp_path: Path) -> None:
     assert (skip.where, skip.reason) == (f"{tmp_path / 'dog.avi'}: frame 3", "fewer boxes than frames")
 
 
+def test_further_targets_of_a_video_lie_beside_it(tmp_path: Path) -> None:
+    """A frame on which one of them is to be seen is read once, with whoever is on it."""
+    for name in ("dog", "dog.b", "cat"):
+        make_video(tmp_path / f"{name}.avi")
+        (tmp_path / f"{name}.txt").write_text("\n".join([",".join(map(str, BOX))] * 4))
+    (tmp_path / "dog.track2.txt").write_text("nan\n10,20,30,40\nnan\n12,20,30,40")
+    (tmp_path / "dog.track10.txt").write_text("nan\n" * 4)
+    footage = read(tmp_path, "videos", exclude=["cat"])
+    tracks = {t.name: t for t in footage.tracks}
+    assert tracks.keys() == {"dog", "dog.b", "dog.track2"}
+    assert tracks["dog.track2"].boxes == (Box(10, 20, 30, 40), Box(12, 20, 30, 40))
+    assert tracks["dog.track2"].images == tracks["dog"].images[1::2]
+    assert len(footage.size) == 8
+    (skip,) = footage.skipped
+    assert skip.where.endswith("dog.track10.txt")
+
+
+@pytest.mark.parametrize(("form", "name"), [("folders", "seq0"), ("videos", "dog"), ("videos", "dog.avi")])
+def test_sequences_can_be_held_back(tmp_path: Path, form: str, name: str) -> None:
+    make_sequences(tmp_path, count=2, frames=2)
+    for video in ("dog", "cat"):
+        make_video(tmp_path / f"{video}.avi")
+        (tmp_path / f"{video}.txt").write_text("\n".join([",".join(map(str, BOX))] * 4))
+    all_of_them = {t.name for t in read(tmp_path, form).tracks}
+    left = {t.name for t in read(tmp_path, form, exclude=[name]).tracks}
+    assert all_of_them - left == {name.removesuffix(".avi")}
+    with pytest.raises(DatasetError, match="exclude"):
+        read(tmp_path, form, exclude=["*"])
+
+
+def test_categories_are_read(tmp_path: Path) -> None:
+    images(tmp_path / "a")
+    line = {"file": "a/good.jpg", "boxes": [[*BOX, "dog"], [*BOX, None], [*BOX]]}
+    (tmp_path / "a.jsonl").write_text(json.dumps(line))
+    assert [t.category for t in read(tmp_path / "a.jsonl", "jsonl").tracks] == ["dog", "", ""]
+    x, y, w, h = BOX
+    whole = {
+        "images": [{"id": 1, "file_name": "a/good.jpg"}],
+        "annotations": [{"image_id": 1, "bbox": list(BOX), "category_id": 18}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(whole))
+    assert [t.category for t in read(tmp_path / "a.json", "coco").tracks] == ["18"]
+    corners = f"<xmin>{x}</xmin><ymin>{y}</ymin><xmax>{x + w}</xmax><ymax>{y + h}</ymax>"
+    (tmp_path / "a" / "good.xml").write_text(
+        f"<annotation><object><name>dog</name><bndbox>{corners}</bndbox></object></annotation>"
+    )
+    assert [t.category for t in read(tmp_path / "a", "voc").tracks] == ["dog"]
+    (tmp_path / "a" / "good.txt").write_text("3 0.4 0.4 0.2 0.2")
+    assert [t.category for t in read(tmp_path / "a", "yolo").tracks] == ["3"]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

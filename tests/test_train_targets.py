@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from siamcli.boxes import Box, iou
-from siamcli.model.anchors import anchor_grid, decode
+from siamcli.model.anchors import anchor_grid, decode, encode
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS
+from siamcli.train.boxloss import overlaps, reached_weights
 from siamcli.train.draws import Draws
 from siamcli.train.losses import LossConfig, TrackerLoss
 from siamcli.train.pairs import PairBatch
@@ -71,12 +72,77 @@ def test_loss_of_known_outputs() -> None:
         torch.rand(1, 3, 127, 127),
         torch.rand(1, 3, 255, 255),
         torch.tensor([[0.0, 0.0, 64.0, 64.0]]),
+        torch.ones(1),
         torch.zeros(0, 2, dtype=torch.long),
     )
     parts = loss(batch, Draws(0, CPU))
     assert parts["cls"].item() == pytest.approx(0.6931, abs=1e-3)
     assert parts["loc"].item() == pytest.approx((6 * 0.125 + 6 * 0.125) / 9, abs=1e-4)
     assert parts["total"].item() == pytest.approx(parts["cls"].item() + 2 * parts["loc"].item(), abs=1e-5)
+
+
+def test_overlaps_agree_with_the_words_and_with_a_case_by_hand() -> None:
+    truth = torch.tensor([[0.0, 0.0, 10.0, 10.0]])
+    boxes = torch.tensor(
+        [[[0.0, 5.0, 20.0, 0.0], [0.0, 0.0, 0.0, 0.0], [10.0, 10.0, 10.0, 20.0], [10.0, 10.0, 10.0, 20.0]]]
+    )
+    iou_, giou = overlaps(boxes, truth)
+    assert giou.shape == (1, 4)
+    assert iou_[0].tolist() == pytest.approx([1, 1 / 3, 0, 0.25])
+    # apart by 10 px: the hull of 30 x 10 is covered to two thirds; inside of the other box there is no gap
+    assert giou[0].tolist() == pytest.approx([1, 1 / 3, -1 / 3, 0.25])
+    for i in range(4):
+        expected = iou(Box.from_center(*boxes[0, :, i].tolist()), Box.from_center(*truth[0].tolist()))
+        assert float(iou_[0, i]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_weights_are_the_overlaps_reached_near_the_target() -> None:
+    """The 64 x 64 target of above has 9 square anchors above 0.6, and at 16 px 4 with 0.6; at 16 and 8 px
+    48 * 56 / (8192 - 48 * 56) = 0.49.  Of the other shapes, the 80 x 40 one in the middle reaches
+    64 * 40 / (4096 + 3200 - 2560) = 0.54.  A target that no anchor fits has the best 9."""
+    boxes = torch.tensor([[0.0, 0.0, 64.0, 64.0], [0.0, 0.0, 20.0, 20.0]])
+    near = anchor_iou(boxes, ANCHORS)
+    reached = torch.full_like(near, 0.8)
+    reached[:, 2 * 625 + 312] = 0.01
+    weight = reached_weights(boxes, ANCHORS, reached)
+    assert torch.equal(weight[0] > 0, near[0] > 0.5)
+    assert int((weight[0] > 0).sum()) >= 13
+    assert near[1].max() < 0.5
+    assert set((weight[1] > 0).nonzero()[:, 0].tolist()) >= set(near[1].topk(9).indices.tolist())
+    assert torch.allclose(weight.sum(1), torch.ones(2))
+    others = weight[0][weight[0] > 0].unique()
+    assert float(others[0] / others[1]) == pytest.approx(0.05 / 0.8, rel=1e-4)
+
+
+def test_box_loss_of_known_outputs() -> None:
+    """Zero deltas are the anchors: an exact target has no loss but that of the anchors around it."""
+    model = SiamRPN(SPEC).eval()
+    for head in (model.cls, model.loc):
+        for branch in head.branches:
+            torch.nn.init.zeros_(branch.head[-1].weight)
+            torch.nn.init.zeros_(branch.head[-1].bias)
+    boxes = torch.tensor([[0.0, 0.0, 64.0, 64.0], [8.0, 0.0, 60.0, 80.0]])
+    batch = PairBatch(
+        torch.rand(2, 3, 127, 127), torch.rand(2, 3, 255, 255), boxes, torch.ones(2), torch.zeros(0, 2).long()
+    )
+    config = LossConfig(loc_weight=1.2, giou_weight=0.5, dense=True)
+    parts = TrackerLoss(model, config, TargetConfig())(batch, Draws(0, CPU))
+    iou_, giou = overlaps(ANCHORS.expand(2, -1, -1), boxes)
+    near = iou_ > 0.5
+    weight = iou_ * near / (iou_ * near).sum(1, keepdim=True)
+    assert parts["giou"].item() == pytest.approx(float(((1 - giou) * weight).sum() / 2), abs=1e-4)
+    delta = encode(boxes[:, :, None].expand(-1, -1, 3125), ANCHORS).abs().sum(1)
+    assert parts["loc"].item() == pytest.approx(float((delta * weight).sum() / 2), abs=1e-4)
+    total = parts["cls"] + 1.2 * parts["loc"] + 0.5 * parts["giou"]
+    assert parts["total"].item() == pytest.approx(total.item(), abs=1e-5)
+    for dense in (False, True):
+        loss = TrackerLoss(model, LossConfig(giou_weight=1, dense=dense), TargetConfig())
+        half = loss(batch._replace(exact=torch.tensor([1.0, 0.0])), Draws(0, CPU))
+        first = loss(batch._replace(boxes=boxes[[0, 0]]), Draws(0, CPU))
+        for name in ("loc", "giou"):
+            assert half[name].item() == pytest.approx(first[name].item() / 2, abs=1e-4)
+        none = loss(batch._replace(exact=torch.zeros(2)), Draws(0, CPU))
+        assert none["loc"] == none["giou"] == 0 < none["cls"]
 
 
 def test_the_papers_schedule() -> None:
@@ -99,6 +165,7 @@ def test_all_is_drawn_before_the_network_is_asked() -> None:
         torch.rand(1, 3, 127, 127),
         torch.rand(1, 3, 255, 255),
         torch.tensor([[0.0, 0.0, 64.0, 64.0]]),
+        torch.ones(1),
         torch.zeros(0, 2, dtype=torch.int64),
     )
     before = draws.get_state().tolist()

@@ -15,7 +15,7 @@ from siamcli.train.pairs import PairConfig
 from siamcli.train.schedule import PhaseConfig
 from siamcli.train.targets import TargetConfig
 
-__all__ = ["DataConfig", "DistillConfig", "TrainConfig", "dump_config", "load_config"]
+__all__ = ["DataConfig", "DistillConfig", "GrowConfig", "TrainConfig", "dump_config", "load_config"]
 
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -24,16 +24,19 @@ CONFIGS = Path(__file__).parent / "configs"
 @dataclass(frozen=True, slots=True)
 class DataConfig:
     """One data set.  `share` is its weight in the draw of pairs, `include` a pattern of sequence names,
-    `stride` keeps every n-th frame.  Boxes below `min_side` pixels or above `max_area` of the image
-    are left out: their search regions would be noise or fill."""
+    `exclude` patterns of those held back, `stride` keeps every n-th frame.  Boxes below `min_side`
+    pixels or above `max_area` of the image are left out: their search regions would be noise or fill.
+    `loose` boxes teach where their object is, not how far it reaches."""
 
     path: str
     format: Literal["jsonl", "coco", "voc", "yolo", "folders", "videos"]
     share: NotNegative = 1.0
     include: str = "*"
+    exclude: tuple[str, ...] = ()
     stride: Count = 1
     min_side: NotNegative = 10.0
     max_area: Share = 0.3
+    loose: bool = False
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -58,6 +61,29 @@ class DistillConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class GrowConfig:
+    """Begin as a smaller trained tracker (`source`, a name or a file) in the larger network's place.
+
+    What does not fit exactly, stage 1, then imitates the source's: for the share `near` of the steps its
+    own output, after that also the neck's.  Without a source it is left out.
+    """
+
+    source: str = ""
+    near: Share = 0.4
+    sizes: tuple[Annotated[int, Range(64, 1023)], ...] = (127, 159, 191, 223)
+    phase: PhaseConfig = field(
+        default_factory=lambda: PhaseConfig(
+            steps=3000, batch=16, optimizer="adamw", rate=1e-3, final=0.005, decay="cosine", clip=1.0
+        )
+    )
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        if not self.sizes:
+            raise ValueError("sizes must name at least one")
+
+
+@dataclass(frozen=True, slots=True)
 class TrainConfig:
     """Everything that decides the outcome.  `output` is the folder for checkpoints, log and weights."""
 
@@ -72,6 +98,7 @@ class TrainConfig:
     targets: TargetConfig = field(default_factory=TargetConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     distill: DistillConfig = field(default_factory=DistillConfig)
+    grow: GrowConfig = field(default_factory=GrowConfig)
     track: PhaseConfig = field(default_factory=PhaseConfig)
 
     def __post_init__(self) -> None:
@@ -81,6 +108,8 @@ class TrainConfig:
         for path in (self.output, self.distill.teacher, *(entry.path for entry in self.data)):
             if "\0" in path or max(len(part.encode()) for part in path.split("/")) > 255:
                 raise ValueError(f"no file can be called {path[:60]!r}")
+        if self.grow.source and self.distill.teacher:
+            raise ValueError("grow.source and distill.teacher exclude each other: leave one away")
         side = self.spec.search_size / 2 if self.model in SPECS else math.inf
         if self.pairs.search_shift > side:
             raise ValueError(f"pairs: search_shift leaves the search region: at most {side}")

@@ -40,7 +40,7 @@ def _read(data: DataConfig) -> Iterator[Picture | Skip]:
         raise DatasetError(f"{path}: format {data.format!r} needs {wanted}", hint="correct path or format")
     limits = Limits(data.min_side, data.max_area)
     if data.format == "videos":
-        return read_videos(path, data.include, data.stride, limits)
+        return read_videos(path, data.include, data.stride, limits, data.exclude)
     if data.format == "folders":
-        return load(read_folders(path, data.include, data.stride), limits)
+        return load(read_folders(path, data.include, data.stride, data.exclude), limits)
     return load(_IMAGE_SETS[data.format](path), limits)

@@ -22,7 +22,7 @@ from siamcli.train.draws import Draws
 from siamcli.train.store import Footage
 from siamcli.train.warp import warp
 
-__all__ = ["DISTILLED", "Distiller", "distill_crops", "load_teacher"]
+__all__ = ["DISTILLED", "Distiller", "distill_crops", "load_teacher", "unexplained"]
 
 DISTILLED = (1, 2, 3)
 """The stages that the teacher has."""
@@ -114,13 +114,13 @@ class Distiller(nn.Module):
             for (name, ours), (_, theirs) in zip(_blocks(self.student), _blocks(self.teacher), strict=True):
                 with torch.no_grad():
                     wanted = theirs(crops)
-                losses[name] = _unexplained(ours(crops), wanted)
+                losses[name] = unexplained(ours(crops), wanted)
                 crops = wanted
         else:
             with torch.no_grad():
                 targets = self.teacher(crops)
             for i, (project, y, t) in enumerate(zip(self.project, self.student(crops), targets, strict=True)):
-                losses[f"stage{i + 1}"] = _unexplained(project(y), t)
+                losses[f"stage{i + 1}"] = unexplained(project(y), t)
         return {"total": torch.stack(list(losses.values())).mean(), **losses}
 
 
@@ -134,7 +134,8 @@ def _blocks(model: ResNet) -> list[tuple[str, nn.Module]]:
     return [("stem", stem), *((f"{s}.{n}", b) for s, stage in stages for n, b in stage.named_children())]
 
 
-def _unexplained(ours: Tensor, theirs: Tensor) -> Tensor:
+def unexplained(ours: Tensor, theirs: Tensor) -> Tensor:
+    """The share of the variance of `theirs` (N, C, H, W) that `ours` lacks, averaged over channels: scalar"""
     inner = (..., slice(1, -1), slice(1, -1))  # the rim depends on zero padding
     theirs = theirs[inner].float()
     variance = theirs.var((0, 2, 3))

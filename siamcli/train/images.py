@@ -11,7 +11,7 @@ from siamcli.boxes import Box
 from siamcli.errors import DatasetError
 from siamcli.schema import load_json
 from siamcli.train.pictures import IMAGES, Entry
-from siamcli.train.store import Skip
+from siamcli.train.store import ObjectBox, Skip
 
 __all__ = ["read_coco", "read_jsonl", "read_voc", "read_yolo"]
 
@@ -24,11 +24,12 @@ def read_jsonl(path: Path) -> Iterator[Entry | Skip]:
         for number, line in enumerate(lines, start=1):
             try:
                 entry = load_json(line)
-                name, boxes = str(entry["file"]), [_box(b[:4]) for b in entry["boxes"]]
+                name = str(entry["file"])
+                boxes = [(_box(b[:4]), str(b[4] or "") if len(b) > 4 else "") for b in entry["boxes"]]
             except _BROKEN:
                 yield Skip(f"{path}:{number}", "unreadable annotation")
                 continue
-            yield Entry(path.parent / name, [(f"{name}#{i}", b) for i, b in enumerate(boxes)])
+            yield Entry(path.parent / name, [ObjectBox(f"{name}#{i}", *b) for i, b in enumerate(boxes)])
 
 
 def read_coco(path: Path) -> Iterator[Entry | Skip]:
@@ -42,12 +43,13 @@ def read_coco(path: Path) -> Iterator[Entry | Skip]:
         raise DatasetError(
             f"{path} is no COCO annotation file", hint="it needs images and annotations"
         ) from error
-    objects: dict[object, list[tuple[str, Box]]] = {}
+    objects: dict[object, list[ObjectBox]] = {}
     for number, annotation in enumerate(annotations):
         try:
             if not annotation.get("iscrowd"):
                 key, box = annotation["image_id"], _box(annotation["bbox"])
-                objects.setdefault(images[key], []).append((f"{images[key]}#{number}", box))
+                item = ObjectBox(f"{images[key]}#{number}", box, str(annotation.get("category_id", "")))
+                objects.setdefault(images[key], []).append(item)
         except (*_BROKEN, AttributeError):
             yield Skip(f"{path}: annotation {number}", "unreadable annotation")
     split = path.stem.rpartition("_")[2]
@@ -65,15 +67,18 @@ def read_voc(path: Path) -> Iterator[Entry | Skip]:
             root = ET.parse(file).getroot()
             name = root.findtext("filename") or f"{file.stem}.jpg"
             boxes = []
-            for item in root.iter("bndbox"):
-                x0, y0, x1, y1 = (float(item.findtext(k) or "nan") for k in ("xmin", "ymin", "xmax", "ymax"))
-                boxes.append(Box(x0 - 1, y0 - 1, x1 - x0 + 1, y1 - y0 + 1))
+            for item in root.iter("object"):
+                for box in item.iter("bndbox"):
+                    x0, y0, x1, y1 = (
+                        float(box.findtext(k) or "nan") for k in ("xmin", "ymin", "xmax", "ymax")
+                    )
+                    boxes.append((Box(x0 - 1, y0 - 1, x1 - x0 + 1, y1 - y0 + 1), item.findtext("name") or ""))
         except (ET.ParseError, ValueError):
             yield Skip(str(file), "unreadable annotation")
             continue
         places = [folder / name, folder.parent / "JPEGImages" / name, folder.parent / "images" / name]
         image = next((p for p in places if p.is_file()), places[0])
-        yield Entry(image, [(f"{file.stem}#{i}", b) for i, b in enumerate(boxes)])
+        yield Entry(image, [ObjectBox(f"{file.stem}#{i}", *b) for i, b in enumerate(boxes)])
 
 
 def read_yolo(path: Path) -> Iterator[Entry | Skip]:
@@ -86,16 +91,12 @@ def read_yolo(path: Path) -> Iterator[Entry | Skip]:
         if image is None:
             continue  # classes.txt, README.txt
         try:
-            rows = [
-                [float(v) for v in line.split()[1:5]]
-                for line in file.read_text().splitlines()
-                if line.strip()
-            ]
-            boxes = [Box.from_center(*row) for row in rows]
+            rows = [line.split()[:5] for line in file.read_text().splitlines() if line.strip()]
+            boxes = [(Box.from_center(*map(float, row[1:])), row[0]) for row in rows]
         except (ValueError, TypeError):
             yield Skip(str(file), "unreadable annotation")
             continue
-        yield Entry(image, [(f"{inner}#{i}", b) for i, b in enumerate(boxes)], relative=True)
+        yield Entry(image, [ObjectBox(f"{inner}#{i}", *b) for i, b in enumerate(boxes)], relative=True)
 
 
 def _box(values: list[float]) -> Box:

@@ -15,22 +15,24 @@ from torch.nn.parallel import DistributedDataParallel
 
 from siamcli.checkpoints.native import Checkpoint, write_native
 from siamcli.errors import InputError
-from siamcli.model.siamrpn import SiamRPN
-from siamcli.model.spec import default_params
-from siamcli.train.config import TrainConfig, dump_config
-from siamcli.train.distill import Distiller, load_teacher
+from siamcli.train.average import Average
+from siamcli.train.config import dump_config
+from siamcli.train.distill import distill_crops
 from siamcli.train.draws import Draws
+from siamcli.train.grow import grow
+from siamcli.train.imitate import Imitator
 from siamcli.train.losses import TrackerLoss
-from siamcli.train.origin import Origin, read_origin
-from siamcli.train.pairs import PairSampler
-from siamcli.train.phases import DistillPhase, Phase, TrackPhase
-from siamcli.train.resume import Progress, check_same, read_progress, write_progress
+from siamcli.train.phases import DistillPhase, GrowPhase, Phase, TrackPhase
+from siamcli.train.prepare import CHECKPOINT, Run
+from siamcli.train.resume import Progress, write_progress
+from siamcli.train.sampler import PairSampler
 from siamcli.train.schedule import backbone_trains, make_optimizer, rate_at
 from siamcli.train.store import Footage
 
-__all__ = ["CHECKPOINT", "Run", "Step", "prepare", "train"]
+__all__ = ["Step", "train"]
 
-CHECKPOINT = "checkpoint.pt"
+GROWTH_CROPS = 16
+"""What a grown network is measured on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,53 +51,6 @@ class Step:
     losses: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Run:
-    """A run that may begin: its config, its networks before the first step, and where it stands.
-
-    `origin` is what the weights take over from those they began with.
-    """
-
-    config: TrainConfig
-    model: SiamRPN
-    distiller: Distiller | None
-    before: Progress | None
-    origin: Origin
-
-
-def prepare(config: TrainConfig, *, start: Checkpoint | None = None, resume: bool = False) -> Run:
-    """All that can be said of a run before its data are read.  Writes nothing.
-
-    It begins with `start` (weights of the same architecture) or from nothing; with `resume` it goes on
-    from the checkpoint in the output folder as if it had never stopped.  Raises InputError.
-    """
-    file = Path(config.output) / CHECKPOINT
-    torch.manual_seed(config.seed)
-    model = SiamRPN(config.spec)
-    unknown = set(config.track.resting) - dict(model.backbone.named_modules()).keys()
-    if unknown:
-        parts = ", ".join(name for name, _ in model.backbone.named_children())
-        raise InputError(f"track.resting: {config.model} has no {min(unknown)!r}", hint=f"its parts: {parts}")
-    before = read_progress(file) if resume else None
-    if before is None and file.exists():
-        raise InputError(
-            f"{config.output} holds a training already", hint="add --resume, or name another output"
-        )
-    origin = Origin(default_params(config.spec))
-    if before is not None:
-        check_same(before.config, dump_config(config))
-        if before.phase == "distill" and not config.distill.teacher:
-            raise InputError(f"{file} is in the middle of distilling", hint="set distill.teacher again")
-        origin = read_origin(before.origin, file) if before.origin else origin
-    elif start is not None:
-        model.load_state_dict(start.weights)
-        origin = Origin(start.params, start.license, {"name": start.name, "sha256": start.sha256})
-    distiller = None
-    if config.distill.teacher and start is None and (before is None or before.phase == "distill"):
-        distiller = Distiller(config.spec, load_teacher(Path(config.distill.teacher)))
-    return Run(config, model, distiller, before, origin)
-
-
 def train(run: Run, footage: Footage, device: torch.device) -> Generator[Step, None, None]:
     """Run the phases that are left.
 
@@ -104,17 +59,38 @@ def train(run: Run, footage: Footage, device: torch.device) -> Generator[Step, N
     finite ends the run with InputError; what was written before stays.  Under torchrun every process
     calls this.
     """
-    config, before, distiller = run.config, run.before, run.distiller
+    config, before = run.config, run.before
     _place(run.model, device)
-    if distiller is not None:
-        _place(distiller.teacher, device)
-        _place(distiller, device)
-        yield from _run(DistillPhase(config, footage, distiller), run, before)
-        run.model.backbone.load_state_dict(distiller.student.state_dict())
+    first = _first_phase(run, footage, device)
+    if first is not None:
+        yield from _run(first, run, before)
         before = None
-    shares = [d.share for d in config.data]
+    if isinstance(first, DistillPhase):
+        run.model.backbone.load_state_dict(first.module.student.state_dict())
+    sampler = PairSampler(footage, [d.share for d in config.data], [d.loose for d in config.data])
     loss = TrackerLoss(run.model, config.loss, config.targets).to(device)
-    yield from _run(TrackPhase(config, footage, PairSampler(footage, shares), loss), run, before)
+    yield from _run(TrackPhase(config, footage, sampler, loss), run, before)
+
+
+def _first_phase(run: Run, footage: Footage, device: torch.device) -> DistillPhase | GrowPhase | None:
+    """What comes before tracking, with its network on the device."""
+    config = run.config
+    if run.distiller is not None:
+        _place(run.distiller.teacher, device)
+        _place(run.distiller, device)
+        return DistillPhase(config, footage, run.distiller)
+    if run.source is None:
+        return None
+    torch.manual_seed(config.seed)  # a resumed run grows the same network again
+    source, draws = run.source.to(device), Draws(config.seed, device)
+    crops, regions = (
+        distill_crops(footage, GROWTH_CROPS, size, config.pairs.color, draws)
+        for size in (config.spec.exemplar_size, config.spec.search_size)
+    )
+    run.model.load_state_dict(grow(source, config.spec, crops, regions).state_dict())
+    imitator = Imitator(run.model, source)
+    _place(imitator.source, device)
+    return GrowPhase(config, footage, imitator)
 
 
 def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, None, None]:
@@ -123,10 +99,11 @@ def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, Non
     device = next(phase.module.parameters()).device
     draws = Draws(config.seed * 1000 + rank, device)
     optimizer = make_optimizer(phase.module, phase.backbone, settings)
-    first = 0
+    first, averaged = 0, None
     if before is not None:
-        first = before.step
+        first, averaged = before.step, before.average
         _restore(before, phase.module, optimizer, draws, rank, world)
+    average = Average(phase.module, settings.average, averaged)
     batch = max(settings.batch // world, 1)
 
     saved, random = -1, draws.get_state()  # from which what comes next is drawn
@@ -140,7 +117,7 @@ def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, Non
                 raise _diverged(run, phase, done, f"{name} is no longer finite")
         states = _gather(random)
         if rank == 0:
-            _save(phase, run, optimizer, states, done, done * batch * world)
+            _save(phase, run, optimizer, average, states, done, done * batch * world)
         saved = done
 
     done = first
@@ -166,6 +143,7 @@ def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, Non
             values = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
             if not math.isfinite(values["total"] + values.pop("gradient")):
                 raise _diverged(run, phase, step + 1, "the loss or its gradient is not finite")
+            average.update(step + 1)
             now = time.perf_counter()
             done = step + 1
             pairs = done * batch * world
@@ -176,6 +154,7 @@ def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, Non
         save(done)
         raise
     save(done)
+    phase.module.load_state_dict(average.state())
 
 
 def _place(module: nn.Module, device: torch.device) -> None:
@@ -218,7 +197,7 @@ def _step(
 
 
 def _diverged(run: Run, phase: Phase, step: int, what: str) -> InputError:
-    key = "track" if phase.name == "track" else "distill.phase"
+    key = "track" if phase.name == "track" else f"{phase.name}.phase"
     file = Path(run.config.output) / CHECKPOINT
     kept = f"; --resume goes on from {file}" if file.exists() else ""
     return InputError(
@@ -260,18 +239,23 @@ def _gather(state: Tensor) -> list[Tensor]:
 
 
 def _save(
-    phase: Phase, run: Run, optimizer: torch.optim.Optimizer, random: list[Tensor], step: int, pairs: int
+    phase: Phase,
+    run: Run,
+    optimizer: torch.optim.Optimizer,
+    average: Average,
+    random: list[Tensor],
+    step: int,
+    pairs: int,
 ) -> None:
     config, origin = run.config, run.origin
     output = Path(config.output)
     text = dump_config(config)
-    module = phase.module.state_dict()
-    write_progress(
-        Progress(phase.name, step, pairs, text, module, optimizer.state_dict(), random, asdict(origin)),
-        output / CHECKPOINT,
-    )
+    states = phase.module.state_dict(), optimizer.state_dict()
+    progress = Progress(phase.name, step, pairs, text, *states, random, asdict(origin), average.mean())
+    write_progress(progress, output / CHECKPOINT)
     if isinstance(phase, TrackPhase):
-        weights = {name: tensor.cpu() for name, tensor in run.model.state_dict().items()}
+        averaged = average.state()
+        weights = {name: averaged[f"model.{name}"].cpu() for name in run.model.state_dict()}
         provenance = {"trained_by": "siamtrack train", "pairs": pairs, "config": text}
         provenance |= {"base": dict(origin.base)} if origin.base else {}
         checkpoint = Checkpoint(

@@ -12,19 +12,26 @@ from siamcli.model.anchors import anchor_grid
 from siamcli.model.neck import center_crop
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.schema import NotNegative, check_ranges
+from siamcli.train.boxloss import overlaps, reached_weights, refined_boxes
 from siamcli.train.draws import Draws
 from siamcli.train.pairs import PairBatch
-from siamcli.train.targets import TargetConfig, anchor_iou, make_targets
+from siamcli.train.targets import TargetConfig, Targets, anchor_iou, make_targets
 
 __all__ = ["LossConfig", "TrackerLoss"]
 
 
 @dataclass(frozen=True, slots=True)
 class LossConfig:
-    """`loc_weight` balances box against class; `beta` is where L1 turns quadratic, 0 for plain L1."""
+    """`loc_weight` balances box against class; `beta` is where L1 turns quadratic, 0 for plain L1.
+
+    `giou_weight` adds that many times 1 - GIoU of the refined boxes.  With `dense` the box is learned
+    on all anchors near the target, weighted by the overlap that they reach, and not on the positives.
+    """
 
     loc_weight: NotNegative = 1.2
     beta: NotNegative = 0.0
+    giou_weight: NotNegative = 0.0
+    dense: bool = False
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -66,11 +73,26 @@ class TrackerLoss(nn.Module):
         cls_loss = self._cls(cls, targets.positive, targets.negative, batch)
         if model.loc is None:
             return {"total": cls_loss, "cls": cls_loss}
-        loc = model.loc(model.loc.kernels(z), x).float()
-        delta = loc.reshape(n, 4, -1)
-        error = F.smooth_l1_loss(delta, targets.delta, reduction="none", beta=self.config.beta).sum(1)
-        loc_loss = (error * targets.positive).sum() / n
-        return {"total": cls_loss + self.config.loc_weight * loc_loss, "cls": cls_loss, "loc": loc_loss}
+        delta = model.loc(model.loc.kernels(z), x).float().reshape(n, 4, -1)
+        parts = self._box(delta, targets, batch)
+        weights = {"loc": self.config.loc_weight, "giou": self.config.giou_weight}
+        total = cls_loss + sum(weights[name] * value for name, value in parts.items())
+        return {"total": total, "cls": cls_loss, **parts}
+
+    def _box(self, delta: Tensor, targets: Targets, batch: PairBatch) -> dict[str, Tensor]:
+        """The distance of every chosen anchor's refinement from the true one, and of its box if asked for."""
+        errors = {
+            "loc": F.smooth_l1_loss(delta, targets.delta, reduction="none", beta=self.config.beta).sum(1)
+        }
+        weight = targets.positive
+        if self.config.dense or self.config.giou_weight:
+            iou, giou = overlaps(refined_boxes(delta, self.anchors), batch.boxes)
+            if self.config.dense:
+                weight = reached_weights(batch.boxes, self.anchors, iou)
+            if self.config.giou_weight:
+                errors["giou"] = 1 - giou
+        weight = weight * batch.exact[:, None]
+        return {name: (error * weight).sum() / len(delta) for name, error in errors.items()}
 
     def _cls(self, cls: Tensor, positive: Tensor, negative: Tensor, batch: PairBatch) -> Tensor:
         """Half the weight for objects, half for background; on negative pairs the object is background."""

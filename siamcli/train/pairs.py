@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, NamedTuple
 
 import torch
 from torch import Tensor
 
-from siamcli.errors import DatasetError
 from siamcli.model.spec import ModelSpec
 from siamcli.schema import NotNegative, Range, Share, check_ranges
 from siamcli.train.augment import ColorConfig, color
+from siamcli.train.conventions import change_boxes, draw_changes, spare_small
 from siamcli.train.draws import Draws
+from siamcli.train.paste import overlap_share, paste, place_objects
+from siamcli.train.sampler import PairSampler
 from siamcli.train.store import Footage
-from siamcli.train.warp import warp
+from siamcli.train.warp import crop_step, warp
 
-__all__ = ["PairBatch", "PairConfig", "PairSampler", "draw_pairs"]
+__all__ = ["PairBatch", "PairConfig", "draw_pairs"]
+
+_TRIES = 4
+"""Draws for a search region that is not mostly fill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +30,14 @@ class PairConfig:
 
     `search_shift` is the heart of the paper's spatial-aware sampling: the target's centre lies
     uniformly within that many pixels of the middle of the search region; 0 teaches the centre bias.
-    Shifts are in crop pixels, scales are half-ranges of a factor around 1, `reach` is in stored
-    frames, `paste` the chance of another object in the search region (beside the target, or over up
-    to `occlusion` of it), `negatives` the share of extra pairs whose exemplar is another object.
+    Shifts are in crop pixels, scales are half-ranges of a factor around 1 for each side, `search_zoom`
+    is the half-range of the logarithm of one more for both sides; `reach` is in stored frames.
+    `convention` is the share of pairs whose box is changed alike in both frames, `fill` the largest
+    share of a search region outside its image, as far as a few draws allow.  `paste` is the chance of
+    another object in the search region (beside the target, or over up to `occlusion` of it), which is
+    one of the same image and category with the chance `lookalike`, its edge `paste_edge` pixels soft;
+    `negatives` is the share of extra pairs whose exemplar is another object, with the chance `alike`
+    one of the same category.
     """
 
     context: Annotated[float, Range(0, 2, "low")] = 0.5
@@ -36,11 +45,17 @@ class PairConfig:
     exemplar_scale: Annotated[float, Range(0, 1, "high")] = 0.05
     search_shift: NotNegative = 64.0
     search_scale: Annotated[float, Range(0, 1, "high")] = 0.18
+    search_zoom: Annotated[float, Range(0, 2)] = 0.0
+    convention: Share = 0.0
+    fill: Share = 1.0
     mirror: Share = 0.5
     reach: Annotated[int, Range(0)] = 100
     paste: Share = 0.2
     occlusion: Share = 0.4
+    lookalike: Share = 0.0
+    paste_edge: NotNegative = 0.0
     negatives: Share = 0.2
+    alike: Share = 0.0
     color: ColorConfig = field(default_factory=ColorConfig)
 
     def __post_init__(self) -> None:
@@ -49,117 +64,118 @@ class PairConfig:
 
 class PairBatch(NamedTuple):
     """exemplar (N, 3, 127, 127), search (N, 3, 255, 255), boxes (N, 4) as cx, cy, w, h from the search
-    region's middle; `other` (M, 2) int64: rows (search, exemplar) of different objects."""
+    region's middle; `exact` (N,): 1, or 0 where a box is loose; `other` (M, 2) int64: rows (search,
+    exemplar) of different objects."""
 
     exemplar: Tensor
     search: Tensor
     boxes: Tensor
+    exact: Tensor
     other: Tensor
 
 
-class PairSampler:
-    """The footage's tracks as flat tensors on its device, drawn by their source's share.
+class _Moments(NamedTuple):
+    """Positions of exemplar and search region in the sampler, their boxes x, y, w, h in the image."""
 
-    share (S,): the shares of the S sources, added up, the last one 1.  Raises DatasetError for shares
-    that draw nothing.
-    """
-
-    def __init__(self, footage: Footage, shares: Sequence[float]) -> None:
-        device = footage.pixels.device
-        tracks = sorted(footage.tracks, key=lambda t: t.source)
-        count = torch.tensor([sum(t.source == s for t in tracks) for s in range(len(shares))])
-        share = (torch.tensor(shares, dtype=torch.float64) * (count > 0)).cumsum(0)
-        if min(shares) < 0 or not share[-1] > 0:
-            raise DatasetError(
-                "no data set with usable images has a share above 0", hint="correct `share` in the config"
-            )
-        self.share = (share / share[-1]).float().to(device)
-        self.count = count.to(device)
-        self.first = (count.cumsum(0) - count).to(device)
-        length = torch.tensor([len(t.images) for t in tracks])
-        self.length = length.to(device)
-        self.begin = (length.cumsum(0) - length).to(device)
-        self.images = torch.tensor([i for t in tracks for i in t.images]).to(device)
-        self.boxes = torch.tensor([b for t in tracks for b in t.boxes], dtype=torch.float32).to(device)
-
-    def draw(self, n: int, reach: int, draws: Draws) -> tuple[Tensor, Tensor]:
-        """Two moments of n objects, up to `reach` stored frames apart -> positions (n,), (n,)."""
-        u = draws.uniform(4, n)
-        source = torch.searchsorted(self.share, u[0], right=True)
-        track = self.first[source] + (u[1] * self.count[source]).long()
-        length = self.length[track]
-        a = (u[2] * length).long()
-        low = (a - reach).clamp(min=0)
-        b = low + (u[3] * ((a + reach + 1).minimum(length) - low)).long()
-        return self.begin[track] + a, self.begin[track] + b
+    first: Tensor
+    second: Tensor
+    exemplar_box: Tensor
+    search_box: Tensor
 
 
 def draw_pairs(
     footage: Footage, sampler: PairSampler, spec: ModelSpec, config: PairConfig, n: int, draws: Draws
 ) -> PairBatch:
     """n pairs and the list of negative ones."""
-    first, second = sampler.draw(n, config.reach, draws)
+    moments, partner = _draw_moments(footage, sampler, spec, config, n, draws)
 
     def flip(steps: Tensor) -> Tensor:
         mirrored = draws.uniform(n) < config.mirror
         return torch.stack([torch.where(mirrored, -steps[:, 0], steps[:, 0]), steps[:, 1]], 1)
 
-    box = sampler.boxes[first]
-    step = _step(box, spec, config.context) * (1 + draws.around(config.exemplar_scale, n, 2))
+    box = moments.exemplar_box
+    step = crop_step(box, spec, config.context) * (1 + draws.around(config.exemplar_scale, n, 2))
     center = box[:, :2] + box[:, 2:] / 2 - draws.around(config.exemplar_shift, n, 2) * step
-    exemplar = warp(footage, sampler.images[first], center, step, spec.exemplar_size)
+    exemplar = warp(footage, sampler.images[moments.first], center, step, spec.exemplar_size)
 
-    box = sampler.boxes[second]
-    step = flip(_step(box, spec, config.context) * (1 + draws.around(config.search_scale, n, 2)))
+    box = moments.search_box
+    step = flip(crop_step(box, spec, config.context) * (1 + draws.around(config.search_scale, n, 2)))
+    if config.search_zoom:
+        step = step * draws.around(config.search_zoom, n, 1).exp()
     shift = draws.around(config.search_shift, n, 2)
     center = box[:, :2] + box[:, 2:] / 2 - shift * step
-    search = warp(footage, sampler.images[second], center, step, spec.search_size)
+    search = warp(footage, sampler.images[moments.second], center, step, spec.search_size)
     boxes = torch.cat([shift, box[:, 2:] / step.abs()], 1)
-    search.index_copy_(0, *_pasted(footage, sampler, spec, config, search, boxes, draws))
+    rows = draws.rows(n, config.paste)
+    if len(rows):
+        donor = _donors(sampler, config, moments, rows, draws)
+        others = place_objects(
+            footage, sampler.images[donor], sampler.boxes[donor], spec, config.context, draws
+        )
+        search.index_copy_(
+            0, rows, paste(search[rows], boxes[rows], others, config.occlusion, config.paste_edge)
+        )
 
     exemplar = color(exemplar, config.color, draws)
     search = color(search, config.color, draws)
     rows = draws.order(n)[: round(n * config.negatives)]
-    # the next row of the batch is another object, except for a rare double draw
-    return PairBatch(exemplar, search, boxes, torch.stack([rows, (rows + 1) % n], 1))
+    other = torch.stack([rows, partner[rows]], 1)
+    return PairBatch(exemplar, search, boxes, sampler.exact[moments.second], other)
 
 
-def _step(box: Tensor, spec: ModelSpec, context: float) -> Tensor:
-    """Image pixels per crop pixel that give a box (N, 4) its context: (N, 2), both the same."""
-    margin = context * (box[:, 2] + box[:, 3])
-    side = ((box[:, 2] + margin) * (box[:, 3] + margin)).sqrt()
-    return (side / spec.exemplar_size)[:, None].expand(-1, 2)
+def _draw_moments(
+    footage: Footage, sampler: PairSampler, spec: ModelSpec, config: PairConfig, n: int, draws: Draws
+) -> tuple[_Moments, Tensor]:
+    """n moments, and of each row the row of another object, except for a rare double draw: (n,)"""
+
+    def fill(positions: Tensor, changes: Tensor) -> Tensor:
+        box = change_boxes(sampler.boxes[positions], changes)
+        return _fill(box, footage.size[sampler.images[positions]], spec, config.context)
+
+    tries = _TRIES if config.fill < 1 else 1
+    first, second = sampler.draw(n, config.reach, draws, tries)
+    changes = torch.zeros(len(first), 4, device=first.device)
+    if config.convention:
+        changes = draw_changes(len(first), config.convention, draws)
+        changes = spare_small(changes, sampler.boxes[first], sampler.boxes[second])
+    rows = torch.arange(n, device=first.device)
+    if tries > 1:
+        filled = fill(second, changes).view(tries, n)
+        # the first that fits; of none that does the one with the least fill
+        best = (filled - 1).where(filled > config.fill, -2.0).argmin(0) * n + rows
+        first, second, changes = first[best], second[best], changes[best]
+    partner = (rows + 1) % n
+    if config.alike:
+        half = max(n // 2, 1)
+        partner = (rows + half) % n
+        mates, theirs = sampler.alike(first[:half], draws), partner[:half]
+        changed = spare_small(changes[theirs], sampler.boxes[mates])
+        fits = (draws.uniform(half) < config.alike) & (mates != first[:half])
+        fits &= fill(mates, changed) <= config.fill
+        first[theirs] = torch.where(fits, mates, first[theirs])
+        second[theirs] = torch.where(fits, mates, second[theirs])
+        changes[theirs] = torch.where(fits[:, None], changed, changes[theirs])
+    before, after = (change_boxes(sampler.boxes[p], changes) for p in (first, second))
+    return _Moments(first, second, before, after), partner
 
 
-def _pasted(
-    footage: Footage,
-    sampler: PairSampler,
-    spec: ModelSpec,
-    config: PairConfig,
-    search: Tensor,
-    boxes: Tensor,
-    draws: Draws,
-) -> tuple[Tensor, Tensor]:
-    """Some search regions with another object, cut out by its box, put in: a distractor or an occluder.
-
-    Their rows (M,) in `search` and what becomes of them, (M, 3, 255, 255)
-    """
-    side = spec.search_size
-    rows = draws.rows(len(search), config.paste)
-    if not len(rows):
-        return rows, search[rows]
+def _donors(
+    sampler: PairSampler, config: PairConfig, moments: _Moments, rows: Tensor, draws: Draws
+) -> Tensor:
+    """Positions of the objects to paste, (M,), one for each of M rows."""
     donor, _ = sampler.draw(len(rows), 0, draws)
-    box = sampler.boxes[donor]
-    size = draws.uniform(len(rows), 1) * 0.7 + 0.6
-    step = _step(box, spec, config.context) / size
-    place = draws.around(side / 2, len(rows), 2)
-    half = box[:, 2:] / step / 2
-    target, target_half = boxes[rows, :2], boxes[rows, 2:] / 2
-    overlap = (target + target_half).minimum(place + half) - (target - target_half).maximum(place - half)
-    covered = overlap.clamp(min=0).prod(1) / (4 * target_half.prod(1))
-    fits = covered <= config.occlusion  # the few others are cut out in vain: asking costs a GPU more
-    patch = warp(footage, sampler.images[donor], box[:, :2] + box[:, 2:] / 2 - place * step, step, side)
-    grid = torch.arange(side, device=search.device) - (side - 1) / 2
-    inside = ((grid - place[:, :, None]).abs() < half[:, :, None]) & fits[:, None, None]
-    mask = inside[:, 1, :, None] & inside[:, 0, None, :]
-    return rows, torch.where(mask[:, None], patch, search[rows])
+    if config.lookalike:
+        target = moments.search_box[rows]
+        beside = sampler.beside(moments.second[rows], draws)
+        apart = overlap_share(sampler.boxes[beside], target) < 0.3  # else it shows the target, or is it
+        chosen = apart & (draws.uniform(len(rows)) < config.lookalike)
+        donor = torch.where(chosen, beside, donor)
+    return donor
+
+
+def _fill(box: Tensor, size: Tensor, spec: ModelSpec, context: float) -> Tensor:
+    """Share of the search region of each box (n, 4) that lies outside its image of `size` (n, 2): (n,)"""
+    half = crop_step(box, spec, context) * spec.search_size / 2
+    center = box[:, :2] + box[:, 2:] / 2
+    inside = (center + half).minimum(size) - (center - half).clamp(min=0)
+    return 1 - (inside.clamp(min=0) / (2 * half)).prod(1)

@@ -1,4 +1,4 @@
-"""The two phases of a run: learn features from a teacher, then learn to track."""
+"""The phases of a run: learn features from a teacher or grow from a tracker, then learn to track."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from siamcli.model.siamrpn import SiamRPN
 from siamcli.train.config import TrainConfig
 from siamcli.train.distill import Distiller, distill_crops
 from siamcli.train.draws import Draws
+from siamcli.train.imitate import Imitator
 from siamcli.train.losses import TrackerLoss
-from siamcli.train.pairs import PairSampler, draw_pairs
+from siamcli.train.pairs import draw_pairs
+from siamcli.train.sampler import PairSampler
 from siamcli.train.schedule import PhaseConfig
 from siamcli.train.store import Footage
 
-__all__ = ["DistillPhase", "Phase", "TrackPhase"]
+__all__ = ["DistillPhase", "GrowPhase", "Phase", "TrackPhase"]
 
 
 class Phase(Protocol):
@@ -54,6 +56,27 @@ class DistillPhase:
         size = sizes[draws.integer(0, len(sizes))]
         forced = self.module.twins and step < self.whole.distill.forced * self.config.steps
         return distill_crops(self.footage, n, size, self.whole.pairs.color, draws), forced
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GrowPhase:
+    """Random crops from everywhere; stage 1 of the grown network imitates the source's."""
+
+    whole: TrainConfig
+    footage: Footage
+    module: Imitator
+    name: str = "grow"
+    backbone: None = None
+
+    @property
+    def config(self) -> PhaseConfig:
+        return self.whole.grow.phase
+
+    def batch(self, step: int, n: int, draws: Draws) -> tuple[object, ...]:
+        sizes = self.whole.grow.sizes
+        size = sizes[draws.integer(0, len(sizes))]
+        near = step < self.whole.grow.near * self.config.steps
+        return distill_crops(self.footage, n, size, self.whole.pairs.color, draws), near
 
 
 @dataclass(frozen=True, slots=True, eq=False)

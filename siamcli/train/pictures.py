@@ -14,7 +14,7 @@ import numpy as np
 from siamcli.boxes import Box, clip_box
 from siamcli.cores import usable_cores
 from siamcli.frames import Image
-from siamcli.train.store import Picture, Skip
+from siamcli.train.store import ObjectBox, Picture, Skip
 
 __all__ = ["IMAGES", "Entry", "Limits", "load", "picture"]
 
@@ -34,7 +34,7 @@ class Entry:
     """An image file and its objects; with `relative` the boxes are in shares of width and height."""
 
     file: Path
-    objects: Sequence[tuple[str, Box]]
+    objects: Sequence[ObjectBox]
     relative: bool = False
 
 
@@ -68,17 +68,21 @@ def _pictures(entry: Entry | Skip, decoded: Future[Image | None], limits: Limits
         objects = entry.objects
         if entry.relative:
             height, width = image.shape[:2]
-            objects = [(n, Box(b.x * width, b.y * height, b.w * width, b.h * height)) for n, b in objects]
+            objects = [
+                o._replace(box=Box(o.box.x * width, o.box.y * height, o.box.w * width, o.box.h * height))
+                for o in objects
+            ]
         yield from picture(image, objects, str(entry.file), limits)
 
 
 def picture(
-    image: Image, objects: Sequence[tuple[str, Box]], where: str, limits: Limits
+    image: Image, objects: Sequence[ObjectBox], where: str, limits: Limits
 ) -> Iterator[Picture | Skip]:
     """The picture with its usable boxes, clipped to the image, and a skip for each of the others."""
     height, width = image.shape[:2]
     kept = []
-    for name, box in objects:
+    for item in objects:
+        box = item.box
         inside = clip_box(box, (width, height)) if box.valid else box
         if not inside.valid or inside.area < 0.5 * box.area:
             yield Skip(where, "impossible box")
@@ -87,6 +91,6 @@ def picture(
         elif inside.area > limits.max_area * width * height:
             yield Skip(where, "box fills the image")
         else:
-            kept.append((name, inside))
+            kept.append(item._replace(box=inside))
     if kept:
         yield Picture(image, tuple(kept))

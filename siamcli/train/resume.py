@@ -17,13 +17,13 @@ from siamcli.schema import load_toml
 
 __all__ = ["PHASES", "Progress", "check_same", "read_progress", "write_progress"]
 
-PHASES = ("distill", "track")
+PHASES = ("distill", "grow", "track")
 """In the order in which a run goes through them."""
 
-_OPTIMIZER = ("optimizer", "batch", "momentum", "weight_decay", "backbone_rate")
+_OPTIMIZER = ("optimizer", "batch", "momentum", "weight_decay", "backbone_rate", "average")
 FIXED = (
-    *("model", "seed", "precision", "pairs", "targets", "loss"),
-    *(f"{phase}.{key}" for phase in ("track", "distill.phase") for key in _OPTIMIZER),
+    *("model", "seed", "precision", "pairs", "targets", "loss", "grow.source"),
+    *(f"{phase}.{key}" for phase in ("track", "distill.phase", "grow.phase") for key in _OPTIMIZER),
 )
 """What a run keeps from its first step to its last: it gives the stored numbers their meaning."""
 
@@ -33,7 +33,8 @@ class Progress:
     """Where a run stands: `step` steps of `phase` are done and `pairs` pairs seen in all.
 
     `module` and `optimizer` are state dicts, `random` one generator state per process, `origin` what
-    the weights take over from those they began with, as plain values.
+    the weights take over from those they began with, as plain values, `average` the averaged part of
+    `module`, if the run averages.
     """
 
     phase: str
@@ -44,6 +45,7 @@ class Progress:
     optimizer: dict[str, Any]
     random: list[torch.Tensor]
     origin: dict[str, Any] = field(default_factory=dict)
+    average: dict[str, Any] = field(default_factory=dict)
 
 
 def write_progress(progress: Progress, path: Path) -> None:

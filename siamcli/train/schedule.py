@@ -23,6 +23,8 @@ class PhaseConfig:
     the steps and then learns at `backbone_rate` times the rate; with `fixed_norm` its batch
     statistics stay as they were (right for features that are already trained).  The parts of it named
     in `resting` never learn: the first layers see edges and colours whatever the task, and cost most.
+    The weights that are written are an average over the steps, of which the share `average` stays at
+    each; 0 gives the last step's.
     """
 
     steps: Annotated[int, Range(0)] = 100_000
@@ -40,6 +42,7 @@ class PhaseConfig:
     backbone_rate: NotNegative = 0.1
     fixed_norm: bool = True
     resting: tuple[str, ...] = ()
+    average: Annotated[float, Range(0, 1, "high")] = 0.0
 
     def __post_init__(self) -> None:
         check_ranges(self)

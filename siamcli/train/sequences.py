@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from siamcli.boxes import Box
 from siamcli.errors import DatasetError
 from siamcli.evaluation.textfiles import read_rows
 from siamcli.train.pictures import IMAGES, Entry, Limits, picture
-from siamcli.train.store import Picture, Skip
+from siamcli.train.store import ObjectBox, Picture, Skip
 
 __all__ = ["read_folders", "read_videos"]
 
@@ -20,13 +21,15 @@ _VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".webm")
 _TRUTH = ("groundtruth_rect.txt", "groundtruth.txt", "groundtruth.csv")
 
 
-def read_folders(path: Path, include: str, stride: int) -> Iterator[Entry | Skip]:
+def read_folders(
+    path: Path, include: str, stride: int, exclude: Collection[str] = ()
+) -> Iterator[Entry | Skip]:
     """Sequences as OTB and LaSOT (NAME/img/, 1-based) or GOT-10k (NAME/, images beside the truth) lay
     them out, at any depth below `path`: one line x, y, w, h per image, in order of their names."""
-    truths = sorted(p for name in _TRUTH for p in path.rglob(name) if p.parent.match(include))
+    truths = sorted(p for name in _TRUTH for p in path.rglob(name) if _taken(p.parent, include, exclude))
     if not truths:
         raise DatasetError(
-            f"{path} holds no sequences that match {include!r}",
+            f"{path} holds no sequences that match {include!r}{_but(exclude)}",
             hint="expected NAME/groundtruth.txt and images",
         )
     for truth in truths:
@@ -44,42 +47,67 @@ def read_folders(path: Path, include: str, stride: int) -> Iterator[Entry | Skip
         name = str(truth.parent.relative_to(path))
         for file, box in list(zip(files, boxes, strict=True))[::stride]:
             if box.valid:
-                yield Entry(file, [(name, Box(box.x - origin, box.y - origin, box.w, box.h))])
+                yield Entry(file, [ObjectBox(name, Box(box.x - origin, box.y - origin, box.w, box.h))])
 
 
-def read_videos(path: Path, include: str, stride: int, limits: Limits) -> Iterator[Picture | Skip]:
-    """Videos with a text file of the same name: one line x, y, w, h per frame, 0-based, NaN = absent."""
+def read_videos(
+    path: Path, include: str, stride: int, limits: Limits, exclude: Collection[str] = ()
+) -> Iterator[Picture | Skip]:
+    """Videos with a text file of the same name: one line x, y, w, h per frame, 0-based, NaN = absent.
+    Further targets of the same video lie beside it as NAME.track2.txt, NAME.track3.txt and so on."""
     candidates = [path] if path.is_file() else sorted(path.iterdir())
-    videos = [p for p in candidates if p.suffix.lower() in _VIDEOS and (p == path or p.match(include))]
+    videos = [p for p in candidates if p.suffix.lower() in _VIDEOS]
+    videos = [p for p in videos if p == path or _taken(p, include, exclude)]
     if not videos:
         raise DatasetError(
-            f"{path} holds no videos that match {include!r}", hint="expected NAME.mp4 and NAME.txt"
+            f"{path} holds no videos that match {include!r}{_but(exclude)}",
+            hint="expected NAME.mp4 and NAME.txt",
         )
     for video in videos:
-        boxes = _read_boxes(video.with_suffix(".txt"), stride)
-        if isinstance(boxes, Skip):
-            yield boxes
-            continue
-        yield from _decode(video, boxes, stride, limits)
+        tracks: dict[str, list[Box]] = {}
+        further = re.compile(rf"{re.escape(video.stem)}\.track\d+\.txt")
+        more = sorted(p for p in video.parent.glob("*.track*.txt") if further.fullmatch(p.name))
+        for file in (video.with_suffix(".txt"), *more):
+            boxes = _read_boxes(file, stride)
+            if isinstance(boxes, Skip):
+                yield boxes
+            else:
+                tracks[file.stem] = boxes
+        if tracks:
+            yield from _decode(video, tracks, stride, limits)
 
 
-def _decode(video: Path, boxes: list[Box], stride: int, limits: Limits) -> Iterator[Picture | Skip]:
+def _taken(path: Path, include: str, exclude: Collection[str]) -> bool:
+    """Whether a sequence matches `include` and none of `exclude`; a video also by its name without ending."""
+    return path.match(include) and not any(path.match(e) or path.with_suffix("").match(e) for e in exclude)
+
+
+def _but(exclude: Collection[str]) -> str:
+    return f", exclude = {list(exclude)}" if exclude else ""
+
+
+def _decode(
+    video: Path, tracks: Mapping[str, list[Box]], stride: int, limits: Limits
+) -> Iterator[Picture | Skip]:
+    """Every `stride`-th frame on which a target is to be seen."""
     capture = cv2.VideoCapture(str(video))
+    frames = max(map(len, tracks.values()))
     try:
-        for index, box in enumerate(boxes):
+        for index in range(frames):
             if not capture.grab():
                 yield Skip(f"{video}: frame {index}", "fewer frames than boxes")
                 return
-            if index % stride or not box.valid:
+            seen = [ObjectBox(name, boxes[index]) for name, boxes in tracks.items() if index < len(boxes)]
+            seen = [o for o in seen if o.box.valid]
+            if index % stride or not seen:
                 continue
             ok, image = capture.retrieve()
             if ok:
-                named = [(video.stem, box)]
-                yield from picture(np.asarray(image, np.uint8), named, f"{video}: frame {index}", limits)
+                yield from picture(np.asarray(image, np.uint8), seen, f"{video}: frame {index}", limits)
             else:
                 yield Skip(f"{video}: frame {index}", "unreadable image")
         if capture.grab():
-            yield Skip(f"{video}: frame {len(boxes)}", "fewer boxes than frames")
+            yield Skip(f"{video}: frame {frames}", "fewer boxes than frames")
     finally:
         capture.release()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import torch
@@ -13,7 +14,16 @@ from siamcli.boxes import Box
 from siamcli.errors import DatasetError
 from siamcli.frames import Image
 
-__all__ = ["Footage", "Picture", "Skip", "Track", "collect"]
+__all__ = ["Footage", "ObjectBox", "Picture", "Skip", "Track", "collect"]
+
+
+class ObjectBox(NamedTuple):
+    """A box with the name of the track it belongs to, and the object's category where it is known."""
+
+    name: str
+    box: Box
+    category: str = ""
+
 
 _BLOCK = 2**24
 """Pixels, 48 MiB: above what malloc keeps for later when it is freed."""
@@ -21,10 +31,10 @@ _BLOCK = 2**24
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """One decoded image and its boxes, each with the name of the track it belongs to."""
+    """One decoded image and its boxes."""
 
     image: Image
-    objects: tuple[tuple[str, Box], ...]
+    objects: tuple[ObjectBox, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +50,14 @@ class Track:
     """One object in one image (a track of length one) or through a sequence.
 
     `images` index the store, `boxes` has one box (x, y, w, h in image pixels) per image.  `source`
-    counts the data sets in the order of the config.
+    counts the data sets in the order of the config; `category` is empty where it is not known.
     """
 
     name: str
     source: int
     images: tuple[int, ...]
     boxes: tuple[Box, ...]
+    category: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,18 +93,18 @@ def collect(sources: Iterable[Iterable[Picture | Skip]]) -> Footage:
     means: list[tuple[float, ...]] = []
     tracks: list[Track] = []
     for number, source in enumerate(sources):
-        seen: dict[str, list[tuple[int, Box]]] = {}
+        seen: dict[tuple[str, str], list[tuple[int, Box]]] = {}
         for item in source:
             if isinstance(item, Skip):
                 skipped.append(item)
                 continue
-            for name, box in item.objects:
-                seen.setdefault(name, []).append((len(means), box))
+            for name, box, category in item.objects:
+                seen.setdefault((name, category), []).append((len(means), box))
             pixels.add(item.image)
             means.append(cv2.mean(item.image)[:3])
         tracks += [
-            Track(name, number, tuple(i for i, _ in hits), tuple(b for _, b in hits))
-            for name, hits in seen.items()
+            Track(name, number, tuple(i for i, _ in hits), tuple(b for _, b in hits), category)
+            for (name, category), hits in seen.items()
         ]
     if not tracks:
         raise DatasetError(

@@ -5,9 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from siamcli.model.spec import ModelSpec
 from siamcli.train.store import Footage
 
-__all__ = ["warp"]
+__all__ = ["crop_step", "warp"]
+
+
+def crop_step(box: Tensor, spec: ModelSpec, context: float) -> Tensor:
+    """Image pixels per crop pixel that give a box (N, 4) its context: (N, 2), both the same."""
+    margin = context * (box[:, 2] + box[:, 3])
+    side = ((box[:, 2] + margin) * (box[:, 3] + margin)).sqrt()
+    return (side / spec.exemplar_size)[:, None].expand(-1, 2)
 
 
 def warp(footage: Footage, images: Tensor, center: Tensor, step: Tensor, out: int) -> Tensor:

@@ -67,8 +67,8 @@ def train(
     from siamcli.engines.device import resolve_device
     from siamcli.train.data import load_footage
     from siamcli.train.log import begin_log
-    from siamcli.train.loop import prepare
     from siamcli.train.loop import train as run
+    from siamcli.train.prepare import prepare
 
     where = resolve_device(device)
     ready = prepare(wanted, start=None if start is None else _weights(start, wanted), resume=resume)
