@@ -19,6 +19,7 @@ from siamcli.cli.commands.help import help_
 from siamcli.cli.commands.pick import pick
 from siamcli.cli.commands.render import render
 from siamcli.cli.endings import heed, ignore
+from siamcli.cli.logs import show_logs
 from siamcli.errors import SiamtrackError
 from siamcli.version import __version__
 
@@ -78,7 +79,7 @@ def main() -> None:
     """Run the app; turn every SiamtrackError into one line and its exit code."""
     heed(_end)
     console.guard_streams()
-    console.hear_library()
+    show_logs()
     # Threads that wait by spinning starve the decoder, the encoder and each other on a busy machine (ten
     # times slower on two shared cores).  OpenMP reads this when torch is imported, which comes later.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")

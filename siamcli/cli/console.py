@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import logging
 import os
 import sys
 import time
@@ -42,7 +41,6 @@ __all__ = [
     "debugging",
     "error",
     "guard_streams",
-    "hear_library",
     "hush",
     "listing",
     "patience",
@@ -164,20 +162,6 @@ def tell(message: str) -> None:
     """A line for people who asked for more (-v)."""
     if verbose():
         say(message, style="dim")
-
-
-class _Lines(logging.Handler):
-    """Says what the library logs: warnings to everybody, the rest to people who asked for more (-v)."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        (say if record.levelno >= logging.WARNING else tell)(record.getMessage())
-
-
-def hear_library() -> None:
-    """From now on what siamcli's modules log is said on stderr."""
-    logger = logging.getLogger("siamcli")
-    logger.setLevel(logging.INFO)
-    logger.handlers = [_Lines()]
 
 
 def result(document: object) -> None:
