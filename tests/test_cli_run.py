@@ -267,7 +267,7 @@ def test_a_later_target(run, tmp_path):
 
 def test_lost_is_said_and_can_fail(siamtrack, tmp_path):
     """The weights that come along are never quite sure; the recipe's random ones are."""
-    (tmp_path / "doubt.toml").write_text("lost_below = 1.0\nfound_above = 1.0\n")
+    (tmp_path / "doubt.toml").write_text("lost_below = 1.0\nfound_above = 1.0\nlost_shares = []\n")
     options = ("--params", "doubt.toml", "--fail-if-lost", "-o", "a.json")
     done = siamtrack("run", DEMO, "--end", "5f", "--box", BOX, *options)
     assert done.code == 10 and "lost in frames 1-4" in done.err

@@ -104,7 +104,7 @@ def test_convert_keeps_lost_frames_unless_they_are_dropped(siamtrack, tmp_path):
 
 def test_run_keeps_lost_frames_in_mot_lines_unless_they_are_dropped(siamtrack, tmp_path):
     params = tmp_path / "params.toml"
-    params.write_text("lost_below = 1.0\nfound_above = 1.0\n")
+    params.write_text("lost_below = 1.0\nfound_above = 1.0\nlost_shares = []\n")
     command = ("run", DEMO, "--params", params, "--box", BOX, "--end", "6f")
     done = siamtrack(*command, "-o", "all.txt", "-o", "all.json")
     states = [point["state"] for point in json.loads((tmp_path / "all.json").read_text())["points"]]
@@ -132,7 +132,7 @@ def test_a_label_that_is_no_text(siamtrack, tmp_path):
     path = trajectory(tmp_path / "j.json", label="dog\udcff")
     for command in (("convert", path, "--to", "cvat"), ("render", DEMO, path)):
         done = siamtrack(*command)
-        assert done.code == 3 and "j.json, line 1: label 'dog\\udcff' is not valid UTF-8" in done.err
+        assert done.code == 3 and "labels[0] must be valid UTF-8, not 'dog\\udcff'" in done.err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text here")
