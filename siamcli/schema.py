@@ -129,12 +129,12 @@ def _values(value: object) -> Iterator[object]:
         yield value
 
 
-def from_json(kind: type[T], text: str | bytes, *, extra: Literal["forbid", "ignore"] = "forbid") -> T:
+def from_json(kind: type[T], text: str | bytes) -> T:
     """The `kind` that a JSON object describes; fields that have a default may be missing.
 
     Raises ValueError, one line that names every key that is unknown, missing, or of a wrong value.
     """
-    return _validated(kind, lambda adapter: adapter.validate_json(text, strict=True, extra=extra))
+    return _validated(kind, lambda adapter: adapter.validate_json(text, strict=True, extra="forbid"))
 
 
 def from_plain(kind: type[T], table: Mapping[str, Any]) -> T:

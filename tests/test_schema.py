@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,17 @@ from siamcli.checkpoints.header import FORMAT, Header
 from siamcli.checkpoints.params import read_params
 from siamcli.errors import SiamtrackError
 from siamcli.model.spec import ModelSpec, TrackerParams
-from siamcli.schema import Count, FileName, Share, from_json, from_toml, load_json, load_toml, to_toml
+from siamcli.schema import (
+    Count,
+    FileName,
+    Share,
+    from_json,
+    from_record,
+    from_toml,
+    load_json,
+    load_toml,
+    to_toml,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +95,9 @@ def test_json_is_refused_in_one_line(text: str, said: str) -> None:
 
 
 def test_an_unknown_key_can_be_passed_over() -> None:
-    assert from_json(Whole, '{"name": "a", "new": 1, "part": {"newer": 2}}', extra="ignore") == Whole("a")
+    assert from_record(Whole, {"name": "a", "new": 1, "size": "3", "part": {"newer": 2}}) == Whole(
+        "a", size=3
+    )
 
 
 @pytest.mark.parametrize(
@@ -220,6 +232,12 @@ STATUS = Entry("a.mp4", "a.mp4", "k", "done", "2026-01-01", ("a.json",), 3, 1.5,
 def test_a_status_line_that_is_none_is_passed_over(line: str, tmp_path: Path) -> None:
     (tmp_path / "batch.jsonl").write_text(f"{line}\n{STATUS.line()}")
     assert read_status(tmp_path / "batch.jsonl") == [STATUS]
+
+
+def test_a_status_line_of_a_name_that_is_not_utf_8_is_read(tmp_path: Path) -> None:
+    entry = replace(STATUS, id="caf\udce9.mp4", outputs=("caf\udce9.json",))
+    (tmp_path / "batch.jsonl").write_text(entry.line())
+    assert read_status(tmp_path / "batch.jsonl") == [entry]
 
 
 def test_a_status_line_of_a_newer_version_is_read(tmp_path: Path) -> None:

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from siamcli.errors import InputError, OutputError
 from siamcli.parts import lock, make_folder, reporting, write_text
-from siamcli.schema import NotNegative, from_json
+from siamcli.schema import NotNegative, from_record, load_json
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-# A byte of a name that is not UTF-8, as Python writes it in JSON: strict JSON has no such character.  It is
-# read as one of 128 characters that Unicode leaves to private use.
-_BYTE = re.compile(rb"(?<!\\ud[89ab][0-9a-f]{2})\\udc([89a-f][0-9a-f])")
-_BYTES = {0xF700 + byte: 0xDC00 + byte for byte in range(0x80, 0x100)}
 
 __all__ = ["Entry", "StatusFile", "latest", "merge", "read_status"]
 
@@ -70,14 +64,9 @@ def read_status(path: Path) -> list[Entry]:
 
 def _parse(line: bytes) -> Entry | None:
     try:
-        entry = from_json(
-            Entry, _BYTE.sub(rb"\\uf7\1", line), extra="ignore"
-        )  # what a newer siamtrack may add
+        return from_record(Entry, load_json(line))  # what a newer siamtrack may add is passed over
     except ValueError:
         return None
-    names = (entry.id, entry.clip, *entry.outputs)
-    id, clip, *outputs = (name.translate(_BYTES) for name in names)
-    return replace(entry, id=id, clip=clip, outputs=tuple(outputs))
 
 
 def latest(entries: Iterable[Entry]) -> dict[str, Entry]:

@@ -21,7 +21,7 @@ from siamcli.evaluation.results import write_output, write_runs
 from siamcli.evaluation.sequence import Dataset, Sequence
 from siamcli.frames import Frame
 from siamcli.parts import reporting
-from siamcli.schema import from_json
+from siamcli.schema import from_record, load_json
 
 __all__ = ["SequenceResult", "evaluate", "finished_sequences"]
 
@@ -102,7 +102,7 @@ def _read_log(folder: Path) -> dict[tuple[str, str], SequenceResult]:
     results = {}
     for line in (folder / LOG).read_bytes().splitlines():
         try:
-            result = replace(from_json(SequenceResult, line, extra="ignore"), resumed=True)
+            result = replace(from_record(SequenceResult, load_json(line)), resumed=True)
         except ValueError:
             continue
         results[result.sequence, result.key] = result
