@@ -107,11 +107,15 @@ def test_a_table_that_goes_on_is_refused_at_the_end(made):
         pairs(made["clip"], longer)
 
 
-def test_images_are_compared_by_name(made, tmp_path):
+def test_images_are_compared_by_name_and_number(made, tmp_path):
     folder = clips.folder(tmp_path / "images")
     trajectory = tracked(folder)
-    cv2.imwrite(str(folder / "f13.png"), clips.image(12))  # the folder has grown
-    assert len(pairs(folder, trajectory)) == 13
+    stretch = tracked(folder, end=TimePoint(frame=4))
+    cv2.imwrite(str(folder / "f13.png"), clips.image(12))
+    for longer in (trajectory, stretch):  # another folder, whose images are named alike
+        with pytest.raises(MisfitError, match="images has 13 images, 12 when it was tracked"):
+            pairs(folder, longer)
+    assert len(pairs(folder, trajectory, anyway=True)) == 13
     (folder / "f3.png").unlink()
     with pytest.raises(MisfitError, match=r"frame 2 of images is f4\.png, of the trajectory f3\.png"):
         pairs(folder, trajectory)

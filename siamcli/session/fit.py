@@ -28,9 +28,10 @@ def frames_with_points(
     """Every frame of a source with its points, ordered by target.
 
     Raises MisfitError, unless `anyway`, before the first frame when size, announced number of frames or
-    the images' names differ from the trajectory's source; at a frame whose time differs by more than
-    half a frame; and after the last frame when the trajectory goes on.  A trajectory of a stretch, of
-    every n-th frame, or cut short fits: index and time of its points are those of the whole source.
+    the images' names or their number differ from the trajectory's source; at a frame whose time differs
+    by more than half a frame; and after the last frame when the trajectory goes on.  A trajectory of a
+    stretch, of every n-th frame, or cut short fits: index and time of its points are those of the whole
+    source.
     Raises what `frames` raises.
     """
     ordered = sorted(trajectory.points, key=lambda point: (point.index, point.target))
@@ -61,6 +62,11 @@ def _check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int]) -> 
             )
             if here != there:
                 raise MisfitError(f"frame {index} of {ours.name} is {here}, of the trajectory {there}")
+        # many folders name their images alike: 0001.jpg, 0002.jpg, ...
+        if len(ours.files) != len(tracked.files):
+            raise MisfitError(
+                f"{ours.name} has {len(ours.files)} images, {len(tracked.files)} when it was tracked"
+            )
     elif ours.count and tracked.count and abs(ours.count - tracked.count) > COUNT_TOLERANCE:
         raise MisfitError(f"{ours.name} has {ours.count} frames, the video of the trajectory {tracked.count}")
 
