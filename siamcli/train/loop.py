@@ -112,9 +112,7 @@ def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, Non
         nonlocal saved
         if done == saved:
             return
-        for name, tensor in phase.module.state_dict().items():
-            if not tensor.isfinite().all():
-                raise _diverged(run, phase, done, f"{name} is no longer finite")
+        _check_finite(run, phase, done)
         states = _gather(random)
         if rank == 0:
             _save(phase, run, optimizer, average, states, done, done * batch * world)
@@ -155,6 +153,12 @@ def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, Non
         raise
     save(done)
     phase.module.load_state_dict(average.state())
+
+
+def _check_finite(run: Run, phase: Phase, done: int) -> None:
+    for name, tensor in phase.module.state_dict().items():
+        if not tensor.isfinite().all():
+            raise _diverged(run, phase, done, f"{name} is no longer finite")
 
 
 def _place(module: nn.Module, device: torch.device) -> None:
