@@ -52,7 +52,8 @@ OFFSETS = (0, 24, 48, 72, 96)
 
 def twin_config(model: str, shift: int, steps: int, output: Path) -> TrainConfig:
     whole = load_config("siamrpnpp-r18" if model == DEEP.name else model)
-    sequences = replace(whole.data[1], include="[du]*", stride=5, share=1.0)
+    videos = next(data for data in whole.data if data.format == "videos")
+    sequences = replace(videos, include="[du]*", exclude=(), stride=5, share=1.0)
     track = PhaseConfig(
         steps=steps,
         batch=8,
