@@ -20,7 +20,7 @@ from siamcli.drawing.draw import draw
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import open_source
 from siamcli.media.video import VideoWriter
-from siamcli.media.writers import open_writer
+from siamcli.formats.writers import open_writer
 from siamcli.trajectory import TrackHeader, TrackPoint
 
 def megabytes():

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from siamcli.cores import give_way
 from siamcli.drawing.draw import draw
 from siamcli.errors import OutputError
+from siamcli.formats.names import target_paths
+from siamcli.formats.writers import TrackWriter, open_writer
 from siamcli.frames import Frame
 from siamcli.media.base import Output
 from siamcli.media.encoders import VideoOptions
-from siamcli.media.names import target_paths
 from siamcli.media.suffixes import is_video
 from siamcli.media.video import VideoWriter
-from siamcli.media.writers import TrackWriter, open_writer
 from siamcli.parts import make_folder
 from siamcli.trajectory import LostIntervals, TrackHeader, TrackPoint
 

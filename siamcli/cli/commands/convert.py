@@ -36,8 +36,8 @@ def convert(
 
     For example: siamtrack convert video.tracked.json --to coco
     """
-    from siamcli.convert.formats import FORMATS, placed, write_files
-    from siamcli.media.readers import read_trajectory
+    from siamcli.formats.files import FORMATS, placed, write_files
+    from siamcli.formats.readers import read_trajectory
 
     read = read_trajectory(trajectory)
     files = FORMATS[to](read, drop_lost=drop_lost)

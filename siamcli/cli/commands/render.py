@@ -38,7 +38,7 @@ def render(
 
     For example: siamtrack render video.mp4 video.tracked.json
     """
-    from siamcli.media.readers import read_trajectory
+    from siamcli.formats.readers import read_trajectory
     from siamcli.session.render import draw_video
 
     target = output or Path(f"{source_name(video).stem}.rendered.mp4")

@@ -12,8 +12,8 @@ from siamcli.cli.options import Fps, TrackerOptions, takes_tracker
 from siamcli.cli.outputs import existing, keep_apart, output_paths
 from siamcli.cli.picking import PickBrowser, picker
 from siamcli.errors import InputError, LostError, OutputError
+from siamcli.formats.names import target_paths
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
-from siamcli.media.names import target_paths
 from siamcli.media.suffixes import is_video
 from siamcli.targets import BoxFormat, Target, parse_target, parse_timed_target, read_targets
 from siamcli.times import Cut, parse_rate, parse_time

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 from xml.etree import ElementTree
 
-from siamcli.convert.select import (
+from siamcli.formats.select import (
     class_names,
     frame_indices,
     frame_size,

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siamcli.boxes import Box
-from siamcli.convert.formats import FORMATS, placed, write_files
 from siamcli.errors import InputError, OutputError
 from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.results import read_output, read_runs
 from siamcli.evaluation.sequence import Sequence
+from siamcli.formats.files import FORMATS, placed, write_files
+from siamcli.formats.writers import open_writer
 from siamcli.frames import SourceInfo
-from siamcli.media.writers import open_writer
 from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
 
 WIDTH, HEIGHT = 640, 360

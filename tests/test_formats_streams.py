@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from siamcli.boxes import Box
 from siamcli.errors import InputError, OutputError
+from siamcli.formats.readers import read_trajectory
+from siamcli.formats.writers import WRITERS, open_writer
 from siamcli.frames import SourceInfo
-from siamcli.media.readers import read_trajectory
-from siamcli.media.writers import WRITERS, open_writer
 from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
 
 FORMATS = sorted(set(WRITERS) - {".txt"})  # MOTChallenge results are for other programs, not read back
@@ -225,8 +225,8 @@ def test_lines_arrive_while_tracking() -> None:
     """On standard output a record is there as soon as its frame is, and a closed pipe is no crash."""
     code = (
         "import sys; sys.path.insert(0, 'tests')\n"
-        "from test_media_writers import header, point\n"
-        "from siamcli.media.writers import open_writer\n"
+        "from test_formats_streams import header, point\n"
+        "from siamcli.formats.writers import open_writer\n"
         "writer = open_writer('-', header(), overwrite=False, format='.jsonl')\n"
         "writer.write([point(0)])\n"
         "input()\n"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from siamcli.convert.annotations import coco, labelstudio, yolo
-from siamcli.convert.benchmarks import results_of, vot
-from siamcli.convert.cvat import cvat
-from siamcli.convert.select import Converter
-from siamcli.convert.text import mot, webvtt
 from siamcli.errors import InputError, OutputError
+from siamcli.formats.annotations import coco, labelstudio, yolo
+from siamcli.formats.benchmarks import results_of, vot
+from siamcli.formats.cvat import cvat
+from siamcli.formats.select import Converter
+from siamcli.formats.text import mot, webvtt
 from siamcli.parts import write_text
 
 __all__ = ["FORMATS", "placed", "write_files"]

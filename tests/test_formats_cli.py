@@ -15,8 +15,8 @@ import pytest
 from conftest import DEMO
 
 from siamcli.boxes import Box
+from siamcli.formats.writers import open_writer
 from siamcli.frames import SourceInfo
-from siamcli.media.writers import open_writer
 from siamcli.trajectory import TrackHeader, TrackPoint
 
 BOX = "43.3,150.4,73.4,79.2"

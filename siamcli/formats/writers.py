@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from siamcli.errors import OutputError
+from siamcli.formats.records import COLUMNS, header_record, mot_line, point_record
 from siamcli.media.base import Output
-from siamcli.media.records import COLUMNS, header_record, mot_line, point_record
 from siamcli.media.suffixes import TRACK_SUFFIXES, VIDEO_SUFFIXES
 from siamcli.parts import PartFile, reporting
 from siamcli.trajectory import LostIntervals, TrackHeader, TrackPoint

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from siamcli.errors import InputError
+from siamcli.formats.records import COLUMNS_1, parse_header, parse_point
 from siamcli.frames import SourceInfo
-from siamcli.media.records import COLUMNS_1, parse_header, parse_point
 from siamcli.schema import decode, load_json
 from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
 

@@ -11,7 +11,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from siamcli.boxes import clip_box
-from siamcli.convert.select import (
+from siamcli.errors import InputError
+from siamcli.formats.names import file_stem
+from siamcli.formats.select import (
     class_names,
     frame_indices,
     frame_rate,
@@ -23,8 +25,6 @@ from siamcli.convert.select import (
     targets,
     visible_points,
 )
-from siamcli.errors import InputError
-from siamcli.media.names import file_stem
 from siamcli.trajectory import Trajectory
 
 __all__ = ["coco", "labelstudio", "yolo"]

@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from siamcli.convert.select import Converter, target_name, targets
 from siamcli.errors import InputError
 from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.results import TrackerOutput, output_texts, run_text
 from siamcli.evaluation.vot import STARTED, TRACKED, VotRun
-from siamcli.media.names import file_stem
+from siamcli.formats.names import file_stem
+from siamcli.formats.select import Converter, target_name, targets
 from siamcli.trajectory import TrackPoint, Trajectory
 
 __all__ = ["results_of", "vot"]

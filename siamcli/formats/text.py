@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from siamcli.convert.select import frame_times, target_name, visible_points
-from siamcli.media.records import mot_line, point_record
+from siamcli.formats.records import mot_line, point_record
+from siamcli.formats.select import frame_times, target_name, visible_points
 from siamcli.trajectory import Trajectory
 
 __all__ = ["mot", "webvtt"]
