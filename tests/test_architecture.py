@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "drawing": "boxes frames trajectory",
     "media": "errors cores parts frames times",
     "evaluation": "errors schema parts boxes frames tables times media",
-    "formats": "errors schema parts boxes frames trajectory media evaluation",
+    "formats": "errors schema parts boxes frames trajectory evaluation",
     "session": "errors version cores parts boxes frames times targets trajectory tracker load"
     " drawing media formats",
     "train": "errors schema cores parts boxes frames model engines checkpoints load evaluation",

@@ -12,7 +12,7 @@ import pytest
 from conftest import DEMO
 
 from siamcli.batch.status import latest, read_status
-from siamcli.formats.readers import read_trajectory
+from siamcli.formats.files import read_trajectory
 from siamcli.media.ffmpeg import ffmpeg_exe
 
 BOX = "43.3,150.4,73.4,79.2"

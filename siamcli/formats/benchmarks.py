@@ -12,37 +12,29 @@ from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.results import TrackerOutput, output_texts, run_text
 from siamcli.evaluation.vot import STARTED, TRACKED, VotRun
 from siamcli.formats.names import file_stem
-from siamcli.formats.select import Converter, target_name, targets
+from siamcli.formats.select import target_name, targets
 from siamcli.trajectory import TrackPoint, Trajectory
 
-__all__ = ["results_of", "vot"]
+__all__ = ["files"]
 
 
-def results_of(benchmark: str) -> Converter:
-    """The converter to the official result format of `benchmark`."""
+def files(trajectory: Trajectory, benchmark: str) -> dict[str, str]:
+    """File name -> text in the official result format of `benchmark`.
 
-    def convert(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
-        spec = find_spec(benchmark)
-        files: dict[str, str] = {}
-        for name, points in _sequences(trajectory, drop_lost=drop_lost).items():
-            files.update(output_texts(spec, name, _output(points)))
-        return files
-
-    return convert
-
-
-def vot(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
-    """VOT: baseline/NAME/NAME_001.txt, 1 for the given box, then x,y,w,h.
-
-    Without truth nobody knows of failures, so the run has none.
+    A run of a reset-based benchmark (VOT) starts with the given box and has no failures: without ground
+    truth they are not known.  Raises InputError where a frame is missing.
     """
-    files = {}
-    for name, points in _sequences(trajectory, drop_lost=drop_lost).items():
-        codes = np.full(len(points), TRACKED)
-        codes[0] = STARTED
-        run = VotRun(codes, np.full((len(points), 8), np.nan))
-        files[f"baseline/{name}/{name}_001.txt"] = run_text(run, _output(points))
-    return files
+    spec = find_spec(benchmark)
+    texts: dict[str, str] = {}
+    for name, points in _sequences(trajectory).items():
+        if spec.protocol == "supervised":
+            codes = np.full(len(points), TRACKED)
+            codes[0] = STARTED
+            run = VotRun(codes, np.full((len(points), 8), np.nan))
+            texts[f"baseline/{name}/{name}_001.txt"] = run_text(run, _output(points))
+        else:
+            texts.update(output_texts(spec, name, _output(points)))
+    return texts
 
 
 def _output(points: Sequence[TrackPoint]) -> TrackerOutput:
@@ -51,12 +43,8 @@ def _output(points: Sequence[TrackPoint]) -> TrackerOutput:
     )
 
 
-def _sequences(trajectory: Trajectory, *, drop_lost: bool) -> dict[str, Sequence[TrackPoint]]:
-    """Sequence name -> one target's points; raises InputError where a frame is missing or to be dropped."""
-    if drop_lost:
-        raise InputError(
-            "benchmark files have a line for every frame, lost or not", hint="leave out --drop-lost"
-        )
+def _sequences(trajectory: Trajectory) -> dict[str, Sequence[TrackPoint]]:
+    """Sequence name -> one target's points; raises InputError where a frame is missing."""
     every = targets(trajectory)
     stem = trajectory.header.source.name
     found = {}

@@ -1,30 +1,18 @@
-"""Text by frame: MOTChallenge and WebVTT."""
+"""WebVTT for `<track kind="metadata">`: a cue per frame.  Source: https://www.w3.org/TR/webvtt1/"""
 
 from __future__ import annotations
 
 import json
 
-from siamcli.formats.records import mot_line, point_record
+from siamcli.formats.records import point_record
 from siamcli.formats.select import frame_times, target_name, visible_points
 from siamcli.trajectory import Trajectory
 
-__all__ = ["mot", "webvtt"]
+__all__ = ["text"]
 
 
-def mot(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
-    """MOTChallenge results: the same lines that `siamtrack run -o NAME.txt` writes.
-
-    Source: https://motchallenge.net/instructions/
-    """
-    text = "".join(mot_line(point_record(point), drop_lost=drop_lost) for point in trajectory.points)
-    return {f"{trajectory.header.source.name}.mot.txt": text}
-
-
-def webvtt(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
-    """WebVTT for `<track kind="metadata">`: a cue per frame, its text a JSON list of boxes.
-
-    Source: https://www.w3.org/TR/webvtt1/
-    """
+def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
+    """The text of a cue is a JSON list of boxes."""
     times = frame_times(trajectory) if trajectory.points else {}
     boxes: dict[int, list[dict[str, object]]] = {}
     for point in visible_points(trajectory, drop_lost=drop_lost):
@@ -35,9 +23,9 @@ def webvtt(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]
     cues = ["WEBVTT\n"]
     for index, entries in boxes.items():
         start, end = (_clock(second) for second in times[index])
-        text = json.dumps(entries).replace("-->", "--\\u003e")  # the one thing that a cue may not hold
-        cues.append(f"{start} --> {end}\n{text}\n")
-    return {f"{trajectory.header.source.name}.vtt": "\n".join(cues)}
+        cue = json.dumps(entries).replace("-->", "--\\u003e")  # the one thing that a cue may not hold
+        cues.append(f"{start} --> {end}\n{cue}\n")
+    return "\n".join(cues)
 
 
 def _clock(seconds: float) -> str:
