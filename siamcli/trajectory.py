@@ -55,11 +55,15 @@ class TrackHeader:
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
-    """The points of all targets in one source, in frame order, then target order."""
+    """The points of all targets in one source, in frame order, then target order.
+
+    `frames` counts the frames that were tracked, also those before the first box; None where it is not known.
+    """
 
     header: TrackHeader
     points: tuple[TrackPoint, ...]
     complete: bool
+    frames: int | None = field(default=None, compare=False)
 
 
 class LostIntervals:

@@ -31,18 +31,19 @@ MAY_IMPORT = {
     "checkpoints": "errors schema parts model",
     "load": "model tracker engines checkpoints",
     "drawing": "boxes frames trajectory",
-    "media": "errors schema cores parts boxes frames times trajectory",
-    "session": "errors version cores parts boxes frames times targets trajectory tracker load drawing media",
+    "media": "errors cores parts frames times",
     "evaluation": "errors schema parts boxes frames tables times media",
-    "convert": "errors parts boxes trajectory media evaluation",
+    "formats": "errors schema parts boxes frames trajectory evaluation",
+    "session": "errors version cores parts boxes frames times targets trajectory tracker load"
+    " drawing media formats",
     "train": "errors schema cores parts boxes frames model engines checkpoints load evaluation",
     "batch": "errors version schema extras cores parts frames times targets load media session",
     "bench": "errors version extras cores parts boxes frames times targets trajectory model tracker"
-    " engines load drawing media session evaluation",
+    " engines load drawing media evaluation session",
     "__init__": "version boxes frames tracker load media",
     "ui": "errors parts boxes frames trajectory drawing media batch",
     "cli": "errors version schema extras cores parts boxes frames tables times targets model"
-    " tracker engines checkpoints load media session evaluation convert train batch bench ui",
+    " tracker engines checkpoints load media evaluation formats session train batch bench ui",
     "__main__": "cli",
 }
 ONLY_IN = {

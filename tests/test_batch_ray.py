@@ -12,8 +12,8 @@ import pytest
 from conftest import DEMO
 
 from siamcli.batch.status import latest, read_status
+from siamcli.formats.files import read_trajectory
 from siamcli.media.ffmpeg import ffmpeg_exe
-from siamcli.media.readers import read_trajectory
 
 BOX = "43.3,150.4,73.4,79.2"
 

@@ -20,8 +20,8 @@ from conftest import DEMO, wait_until
 import siamcli.load
 from siamcli.batch.interleave import Ended, auto_width, track_all
 from siamcli.batch.status import latest, read_status
+from siamcli.formats.files import read_trajectory
 from siamcli.media.ffmpeg import ffmpeg_exe
-from siamcli.media.readers import read_trajectory
 from siamcli.session.job import Job
 from siamcli.targets import parse_target
 from siamcli.tracker.engine import Engine

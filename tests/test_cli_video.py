@@ -9,8 +9,8 @@ import clips
 import pytest
 
 from siamcli.batch.interleave import Ended, track_all
+from siamcli.formats.files import read_trajectory
 from siamcli.load import load_tracker
-from siamcli.media.readers import read_trajectory
 from siamcli.session.job import Job
 from siamcli.targets import parse_timed_target
 from siamcli.times import Cut

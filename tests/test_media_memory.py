@@ -20,7 +20,7 @@ from siamcli.drawing.draw import draw
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import open_source
 from siamcli.media.video import VideoWriter
-from siamcli.media.writers import open_writer
+from siamcli.session.textfile import open_text
 from siamcli.trajectory import TrackHeader, TrackPoint
 
 def megabytes():
@@ -31,7 +31,7 @@ source, target, every = sys.argv[1], sys.argv[2], int(sys.argv[3])
 with open_source(source) as opened, prefetch(opened) as frames:
     header = TrackHeader(opened.info, "model", "", "0")
     with (
-        open_writer(f"{target}.json", header, overwrite=True) as writer,
+        open_text(f"{target}.json", header, overwrite=True) as writer,
         VideoWriter(f"{target}.mp4", opened.info, overwrite=True) as video,
     ):
         for frame in frames:

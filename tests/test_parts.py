@@ -10,8 +10,8 @@ import torch
 
 from siamcli.batch.status import merge
 from siamcli.checkpoints.native import Checkpoint, write_native
-from siamcli.convert.formats import write_files
 from siamcli.errors import OutputError
+from siamcli.formats.files import write_files
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS, TrackerParams
 from siamcli.parts import PartFile, part_path, whole_file, whole_folder, write_text

@@ -15,11 +15,21 @@ import typer
 
 from siamcli.cli import console
 from siamcli.errors import WeightsError
+from siamcli.formats.kinds import read_suffixes
 
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
 
-__all__ = ["Device", "EngineName", "Fps", "Model", "TrackerOptions", "Weights", "takes_tracker"]
+__all__ = [
+    "Device",
+    "EngineName",
+    "Fps",
+    "Model",
+    "TrackerOptions",
+    "TrajectoryFile",
+    "Weights",
+    "takes_tracker",
+]
 
 Model = Annotated[
     str | None,
@@ -40,6 +50,9 @@ Fps = Annotated[
     typer.Option(
         "--fps", help="Frames per second of images and raw streams, which have no times: 25, 30000/1001."
     ),
+]
+TrajectoryFile = Annotated[
+    Path, typer.Argument(help=f"A trajectory that siamtrack wrote: {' '.join(read_suffixes())}.")
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 EngineName = Annotated[

@@ -6,13 +6,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from siamcli.errors import OutputError
+from siamcli.formats.kinds import streamed_suffixes
 from siamcli.media.kinds import source_name
-from siamcli.media.suffixes import OUTPUT_SUFFIXES, VIDEO_SUFFIXES
+from siamcli.media.suffixes import VIDEO_SUFFIXES
 from siamcli.parts import PartFile, make_folder, reporting
 
-__all__ = ["DEFAULT_SUFFIXES", "check_writable", "existing", "keep_apart", "left_out", "output_paths"]
+__all__ = [
+    "DEFAULT_SUFFIXES",
+    "OUTPUT_SUFFIXES",
+    "check_writable",
+    "existing",
+    "keep_apart",
+    "left_out",
+    "output_paths",
+]
 
 DEFAULT_SUFFIXES = (".mp4", ".json", ".csv")
+OUTPUT_SUFFIXES = (*VIDEO_SUFFIXES, *streamed_suffixes())
 
 
 def output_paths(

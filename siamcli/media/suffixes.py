@@ -1,4 +1,4 @@
-"""Suffixes of the files that are read and written."""
+"""Suffixes of the images and videos that are read and written."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from pathlib import Path
 
 __all__ = [
     "IMAGE_SUFFIXES",
-    "OUTPUT_SUFFIXES",
-    "TRACK_SUFFIXES",
     "VIDEO_INPUT_SUFFIXES",
     "VIDEO_SUFFIXES",
     "is_video",
@@ -27,11 +25,6 @@ VIDEO_INPUT_SUFFIXES = (
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 """Videos that are written."""
-
-TRACK_SUFFIXES = (".json", ".jsonl", ".csv", ".txt")
-"""Trajectories that are written."""
-
-OUTPUT_SUFFIXES = (*VIDEO_SUFFIXES, *TRACK_SUFFIXES)
 
 
 def is_video(path: str | Path) -> bool:

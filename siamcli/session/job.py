@@ -8,9 +8,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from siamcli.errors import InputError
+from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.encoders import VideoOptions
-from siamcli.media.names import target_paths
 from siamcli.media.sources import open_source
 from siamcli.targets import Target
 from siamcli.times import Cut, TimePoint

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from siamcli.cores import give_way
 from siamcli.drawing.draw import draw
 from siamcli.errors import OutputError
+from siamcli.formats.names import target_paths
 from siamcli.frames import Frame
 from siamcli.media.base import Output
 from siamcli.media.encoders import VideoOptions
-from siamcli.media.names import target_paths
 from siamcli.media.suffixes import is_video
 from siamcli.media.video import VideoWriter
-from siamcli.media.writers import TrackWriter, open_writer
 from siamcli.parts import make_folder
+from siamcli.session.textfile import TextOutput, open_text
 from siamcli.trajectory import LostIntervals, TrackHeader, TrackPoint
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Outputs:
         self._lost = LostIntervals()
         self._drop_lost = drop_lost
         self._outputs: dict[str, Output] = {}
-        self._writers: list[tuple[TrackWriter, int | None]] = []  # and the target that it is for
+        self._texts: list[tuple[TextOutput, int | None]] = []  # and the target that it is for
         self._videos: list[VideoWriter] = []
         with ExitStack() as stack:  # for an output that cannot be opened, after others were
             for path in paths:
@@ -74,7 +74,7 @@ class Outputs:
                     self._videos.append(stack.enter_context(video))
                     self._outputs[path] = video
                 else:
-                    self._open_writers(stack, path, header, overwrite=overwrite)
+                    self._open_texts(stack, path, header, overwrite=overwrite)
             stack.pop_all()
         self._failure: BaseException | None = None
         self._stopped: BaseException | None = None  # what ended the block
@@ -84,16 +84,15 @@ class Outputs:
         self._thread = Thread(target=self._work, name="outputs", daemon=True)
         self._thread.start()
 
-    def _open_writers(self, stack: ExitStack, path: str, header: TrackHeader, *, overwrite: bool) -> None:
+    def _open_texts(self, stack: ExitStack, path: str, header: TrackHeader, *, overwrite: bool) -> None:
         names = target_paths(path, header.labels)
         for number, name in enumerate(names, start=1):
             if name != "-":
                 make_folder(Path(name).parent)
-            format = ".jsonl" if name == "-" else None
-            writer = open_writer(name, header, overwrite=overwrite, format=format, drop_lost=self._drop_lost)
+            text = open_text(name, header, overwrite=overwrite, drop_lost=self._drop_lost)
             target = None if names == [path] else number
-            self._writers.append((stack.enter_context(writer), target))
-            self._outputs[name] = writer
+            self._texts.append((stack.enter_context(text), target))
+            self._outputs[name] = text
 
     @property
     def lost(self) -> dict[int, tuple[tuple[int, int], ...]]:
@@ -125,6 +124,8 @@ class Outputs:
     def _finish(self, failure: BaseException | None) -> None:
         """End every output, whatever becomes of the others; raises the first error of an end."""
         late: BaseException | None = None
+        for text, target in self._texts:
+            text.lost = {t: found for t, found in self.lost.items() if target in (None, t)}
         for name, output in self._outputs.items():
             try:
                 if failure is not None and not (self._found and output.begun):
@@ -142,8 +143,8 @@ class Outputs:
     def _write(self, frame: Frame, points: Sequence[TrackPoint]) -> None:
         for point in points:
             self._lost.add(point)
-        for writer, target in self._writers:
-            writer.write(points if target is None else [p for p in points if p.target == target])
+        for text, target in self._texts:
+            text.write(points if target is None else [p for p in points if p.target == target])
         if self._videos:
             image = draw(frame.image, points, self._labels)
             for video in self._videos:

@@ -16,10 +16,9 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import Fps, TrackerOptions, takes_tracker
-from siamcli.cli.outputs import DEFAULT_SUFFIXES
+from siamcli.cli.outputs import DEFAULT_SUFFIXES, OUTPUT_SUFFIXES
 from siamcli.errors import InputError, PartialError
 from siamcli.media.kinds import source_name
-from siamcli.media.suffixes import OUTPUT_SUFFIXES
 from siamcli.targets import BoxFormat, parse_target
 from siamcli.times import parse_rate
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["batch", "merge"]
 
+SUFFIX_NAMES = [suffix.lstrip(".") for suffix in OUTPUT_SUFFIXES]
 SHOWN = 20  # lines of the table of failures; the status file has them all
 
 
@@ -65,7 +65,8 @@ def batch(
         typer.Option(
             "--format",
             "-f",
-            help="Suffix of an output: mp4 m4v mov mkv json jsonl csv txt.  Repeatable.",
+            help=f"Suffix of an output: {' '.join(SUFFIX_NAMES)}.  Repeatable.",
+            autocompletion=lambda: SUFFIX_NAMES,
             show_default=" ".join(DEFAULT_SUFFIXES),
         ),
     ] = None,

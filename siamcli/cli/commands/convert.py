@@ -1,25 +1,33 @@
-"""siamtrack convert: a trajectory in the format of another program."""
+"""siamtrack convert: a trajectory in another format."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from siamcli.cli import console
+from siamcli.cli.options import TrajectoryFile
 from siamcli.cli.outputs import keep_apart, left_out
+from siamcli.formats.kinds import FORMATS
 
 __all__ = ["convert"]
 
-Format = Literal[
-    "mot", "coco", "cvat", "labelstudio", "yolo", "otb", "got10k", "vot", "lasot", "trackingnet", "webvtt"
-]
+NAMES = list(FORMATS)
 
 
 def convert(
-    trajectory: Annotated[Path, typer.Argument(help="A .json, .jsonl or .csv that siamtrack wrote.")],
-    to: Annotated[Format, typer.Option("--to", help="The format to write.")],
+    trajectory: TrajectoryFile,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            help="The format to write.",
+            metavar=f"[{'|'.join(NAMES)}]",
+            autocompletion=lambda: NAMES,
+        ),
+    ],
     output: Annotated[
         str | None,
         typer.Option(
@@ -32,23 +40,25 @@ def convert(
     overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that exist.")] = False,
     quiet: Annotated[bool, console.Quiet] = False,
 ) -> None:
-    """Write TRAJECTORY in the format of another program; says on stdout which files it wrote.
+    """Write TRAJECTORY in another format; says on stdout which files it wrote.
 
     For example: siamtrack convert video.tracked.json --to coco
     """
-    from siamcli.convert.formats import FORMATS, placed, write_files
-    from siamcli.media.readers import read_trajectory
+    if to not in FORMATS:
+        raise typer.BadParameter(f"--to takes one of {', '.join(NAMES)}, not {to!r}")
 
-    read = read_trajectory(trajectory)
-    files = FORMATS[to](read, drop_lost=drop_lost)
+    from siamcli.formats import files
+
+    read = files.read_trajectory(trajectory)
+    written = files.convert(read, to, drop_lost=drop_lost)
     place = Path(output or "")
     is_folder = output is None or output.endswith("/") or (output != "-" and place.is_dir())
-    texts = placed(files, file=None if is_folder else place, folder=place)
+    texts = files.placed(written, file=None if is_folder else place, folder=place)
     if output == "-":
         console.text(texts[place])
     else:
         keep_apart([str(path) for path in texts], [str(trajectory)])
-        write_files(texts, overwrite=overwrite)
+        files.write_files(texts, overwrite=overwrite)
         for path in texts:
             typer.echo(path)
     if drop_lost:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Fps
+from siamcli.cli.options import Fps, TrajectoryFile
 from siamcli.cli.outputs import keep_apart
 from siamcli.media.kinds import source_name
 from siamcli.times import parse_rate
@@ -18,7 +18,7 @@ __all__ = ["render"]
 
 def render(
     video: Annotated[str, typer.Argument(help="The video or image folder that was tracked.")],
-    trajectory: Annotated[Path, typer.Argument(help="A .json, .jsonl or .csv that siamtrack wrote.")],
+    trajectory: TrajectoryFile,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="The annotated video.", show_default="NAME.rendered.mp4"),
@@ -38,7 +38,7 @@ def render(
 
     For example: siamtrack render video.mp4 video.tracked.json
     """
-    from siamcli.media.readers import read_trajectory
+    from siamcli.formats.files import read_trajectory
     from siamcli.session.render import draw_video
 
     target = output or Path(f"{source_name(video).stem}.rendered.mp4")

@@ -12,15 +12,19 @@ from siamcli.cli.options import Fps, TrackerOptions, takes_tracker
 from siamcli.cli.outputs import existing, keep_apart, output_paths
 from siamcli.cli.picking import PickBrowser, picker
 from siamcli.errors import InputError, LostError, OutputError
+from siamcli.formats.kinds import FORMATS, find_format
+from siamcli.formats.names import target_paths
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
-from siamcli.media.names import target_paths
-from siamcli.media.suffixes import is_video
+from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
 from siamcli.targets import BoxFormat, Target, parse_target, parse_timed_target, read_targets
 from siamcli.times import Cut, parse_rate, parse_time
 
 __all__ = ["run"]
 
 ENCODING = VideoOptions()
+TEXT_SUFFIXES = " ".join(kind.said for kind in FORMATS.values() if kind.streamed)
+WITHOUT_STATES = [kind for kind in FORMATS.values() if kind.streamed and not kind.keeps_lost]
+DROPS_LOST = " ".join(kind.said for kind in WITHOUT_STATES)
 
 
 @takes_tracker
@@ -49,7 +53,7 @@ def run(
         typer.Option(
             "--output",
             "-o",
-            help="Output by suffix: .mp4 .m4v .mov .mkv .json .jsonl .csv .txt (MOT); - is JSON Lines on"
+            help=f"Output by suffix: {' '.join(VIDEO_SUFFIXES)} {TEXT_SUFFIXES}; - is JSON Lines on"
             " stdout; {target} in the name gives every target a file of its own.  Repeatable."
             "  Default: NAME.tracked.mp4, .json and .csv.",
         ),
@@ -87,7 +91,7 @@ def run(
         bool, typer.Option("--fail-if-lost", help="Exit with 10 if a target was lost in any frame.")
     ] = False,
     drop_lost: Annotated[
-        bool, typer.Option("--drop-lost", help="Leave lost frames out of .txt (MOT).")
+        bool, typer.Option("--drop-lost", help=f"Leave lost frames out of {DROPS_LOST}.")
     ] = False,
     encoder: Annotated[
         EncoderName, typer.Option(help="H.264 encoder; auto takes a hardware encoder where one works.")
@@ -122,9 +126,9 @@ def run(
     first, last = (None if text is None else parse_time(text) for text in (start, end))
     model = tracker.wanted()
     paths = output_paths(source, output or [], folder=output_dir, jsonl=jsonl, video=video)
-    if drop_lost and not any(Path(path).suffix.lower() == ".txt" for path in paths):
+    if drop_lost and not any(find_format(path) in WITHOUT_STATES for path in paths):
         raise typer.BadParameter(
-            "--drop-lost is for .txt (MOT); the other outputs say the state of every frame"
+            f"--drop-lost is for {DROPS_LOST}; the other outputs say the state of every frame"
         )
     labels = [target.label for target in targets] or [None]
     files = [name for path in paths for name in target_paths(path, labels)]

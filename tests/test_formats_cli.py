@@ -15,8 +15,9 @@ import pytest
 from conftest import DEMO
 
 from siamcli.boxes import Box
+from siamcli.formats.kinds import FORMATS
 from siamcli.frames import SourceInfo
-from siamcli.media.writers import open_writer
+from siamcli.session.textfile import open_text
 from siamcli.trajectory import TrackHeader, TrackPoint
 
 BOX = "43.3,150.4,73.4,79.2"
@@ -37,7 +38,7 @@ def trajectory(
 ) -> Path:
     """A trajectory of DEMO that nobody tracked."""
     header = TrackHeader(SourceInfo(name, (640, 360)), "m", "", "1", labels=(label,))
-    with open_writer(str(path), header, overwrite=True) as writer:
+    with open_text(str(path), header, overwrite=True) as writer:
         for index in range(frames):
             state = "lost" if index in lost else "tracked"
             writer.write([TrackPoint(index, index / 25, Box(10, 20, 30, 40), 0.9, state)])
@@ -48,7 +49,7 @@ def test_convert_to_every_format(siamtrack, tracked, tmp_path):
     done = siamtrack("convert", tracked, "--to", "mot", "-o", "same.txt")
     assert (done.code, done.out) == (0, "same.txt\n")
     assert (tmp_path / "same.txt").read_text() == (tmp_path / "a.txt").read_text()
-    for format in ("coco", "cvat", "labelstudio", "yolo", "otb", "got10k", "vot", "lasot", "trackingnet"):
+    for format in FORMATS:
         done = siamtrack("convert", tracked, "--to", format, "-o", f"{format}/")
         assert done.code == 0 and done.out.startswith(f"{format}/"), done.err
     assert (tmp_path / "otb/demo_bug.txt").read_text().startswith("44.3000,151.4000,73.4000,79.2000\n")
@@ -56,9 +57,22 @@ def test_convert_to_every_format(siamtrack, tracked, tmp_path):
     assert len(list((tmp_path / "yolo/labels").iterdir())) == 6
 
 
+def test_convert_to_json_is_what_run_wrote(siamtrack, tracked, tmp_path):
+    for format in ("json", "jsonl", "csv"):
+        assert siamtrack("convert", tracked, "--to", format, "-o", f"b.{format}").code == 0
+    for name in ("b.json", "b.jsonl"):
+        assert siamtrack("convert", name, "--to", "json", "-o", "c.json", "-y").code == 0
+        assert (tmp_path / "c.json").read_text() == tracked.read_text()
+    assert siamtrack("convert", "b.csv", "--to", "csv", "-o", "c.csv").code == 0
+    assert (tmp_path / "c.csv").read_text() == (tmp_path / "b.csv").read_text()
+
+
 def test_convert_refusals(siamtrack, tracked, tmp_path):
     assert siamtrack("convert", "none.json", "--to", "mot").code == 3
-    assert siamtrack("convert", tracked, "--to", "parquet").code == 2
+    done = siamtrack("convert", tracked, "--to", "parquet")
+    assert done.code == 2 and all(name in done.err for name in FORMATS)
+    done = siamtrack("convert", tracked, "--to", "csv", "--drop-lost")
+    assert done.code == 3 and "csv keeps lost frames" in done.err
     (tmp_path / "demo.vtt").write_text("mine")
     done = siamtrack("convert", tracked, "--to", "webvtt")
     assert done.code == 8 and "demo.vtt exists" in done.err

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siamcli.boxes import Box
-from siamcli.convert.formats import FORMATS, placed, write_files
 from siamcli.errors import InputError, OutputError
 from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.results import read_output, read_runs
 from siamcli.evaluation.sequence import Sequence
+from siamcli.formats.files import convert, placed, write_files
 from siamcli.frames import SourceInfo
-from siamcli.media.writers import open_writer
+from siamcli.session.textfile import open_text
 from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
 
 WIDTH, HEIGHT = 640, 360
@@ -68,7 +68,7 @@ def near(a, b, tolerance=2e-3):
 @relaxed
 @given(trajectories(), st.booleans())
 def test_mot(trajectory, drop_lost):
-    text = only(FORMATS["mot"](trajectory, drop_lost=drop_lost))
+    text = only(convert(trajectory, "mot", drop_lost=drop_lost))
     rows = [list(map(float, line.split(","))) for line in text.splitlines()]
     found = {(int(f) - 1, int(t)): (x - 1, y - 1, w, h, s) for f, t, x, y, w, h, s, *_ in rows}
     expected = seen(trajectory, drop_lost)
@@ -81,7 +81,7 @@ def test_mot(trajectory, drop_lost):
 def test_coco_with_its_own_reader(tmp_path_factory, trajectory, drop_lost):
     reader = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
     path = tmp_path_factory.mktemp("coco") / "a.json"
-    path.write_text(only(FORMATS["coco"](trajectory, drop_lost=drop_lost)))
+    path.write_text(only(convert(trajectory, "coco", drop_lost=drop_lost)))
     data = reader.COCO(path)
     names = [trajectory.header.labels[t] or f"target {t + 1}" for t in range(len(trajectory.header.labels))]
     found = {}
@@ -103,7 +103,7 @@ def test_coco_with_its_own_reader(tmp_path_factory, trajectory, drop_lost):
 @relaxed
 @given(trajectories(), st.booleans())
 def test_cvat(trajectory, drop_lost):
-    root = ElementTree.fromstring(only(FORMATS["cvat"](trajectory, drop_lost=drop_lost)))
+    root = ElementTree.fromstring(only(convert(trajectory, "cvat", drop_lost=drop_lost)))
     assert root.findtext("version") == "1.1" and root.findtext("meta/task/mode") == "interpolation"
     assert root.findtext("meta/task/original_size/width") == str(WIDTH)
     labels = {label.findtext("name") for label in root.iterfind("meta/task/labels/label")}
@@ -132,14 +132,14 @@ def test_cvat_track_that_ends_early_goes_outside():
     points = [TrackPoint(i, None, Box(1, 2, 3, 4), 1, "tracked", t) for t, i in ((1, 0), (2, 0), (2, 1))]
     source = SourceInfo("clip", (WIDTH, HEIGHT))
     trajectory = Trajectory(TrackHeader(source, "", "", "", labels=(None, None)), tuple(points), True)
-    first = ElementTree.fromstring(only(FORMATS["cvat"](trajectory))).find("track")
+    first = ElementTree.fromstring(only(convert(trajectory, "cvat"))).find("track")
     assert [(box.get("frame"), box.get("outside")) for box in first] == [("0", "0"), ("1", "1")]
 
 
 @relaxed
 @given(trajectories(), st.booleans())
 def test_labelstudio(trajectory, drop_lost):
-    (task,) = json.loads(only(FORMATS["labelstudio"](trajectory, drop_lost=drop_lost)))
+    (task,) = json.loads(only(convert(trajectory, "labelstudio", drop_lost=drop_lost)))
     assert task["data"] == {"video": "clip", "fps": 25.0}
     found = {}
     for number, region in enumerate(task["predictions"][0]["result"], start=1):
@@ -159,7 +159,7 @@ def label_studio_frames(times, fps):
     """The frames, and the value, of one target that was seen at these times."""
     points = tuple(TrackPoint(i, time, Box(i, 2, 3, 4), 1.0, "tracked") for i, time in enumerate(times))
     header = TrackHeader(SourceInfo("clip", (WIDTH, HEIGHT), fps, len(times)), "", "", "")
-    (task,) = json.loads(only(FORMATS["labelstudio"](Trajectory(header, points, True))))
+    (task,) = json.loads(only(convert(Trajectory(header, points, True), "labelstudio")))
     value = task["predictions"][0]["result"][0]["value"]
     return task["data"]["fps"], value, [step["frame"] for step in value["sequence"]]
 
@@ -180,7 +180,7 @@ def test_labelstudio_counts_time_not_frames():
 @relaxed
 @given(trajectories(targets=[1]), st.booleans())
 def test_yolo_is_the_visible_part(trajectory, drop_lost):
-    files = FORMATS["yolo"](trajectory, drop_lost=drop_lost)
+    files = convert(trajectory, "yolo", drop_lost=drop_lost)
     (label,) = files.pop("classes.txt").splitlines()
     assert label == (trajectory.header.labels[0] or "target 1")
     kept = [p for p in trajectory.points if not (drop_lost and p.state == "lost")]
@@ -202,7 +202,7 @@ def test_yolo_is_the_visible_part(trajectory, drop_lost):
 @given(trajectories(targets=[1]), st.sampled_from(["otb", "got10k", "lasot", "trackingnet"]))
 def test_benchmark_files_come_back(tmp_path_factory, trajectory, format):
     folder = tmp_path_factory.mktemp(format)
-    write_files(placed(FORMATS[format](trajectory), file=None, folder=folder), overwrite=False)
+    write_files(placed(convert(trajectory, format), file=None, folder=folder), overwrite=False)
     key = {"otb": "otb2015", "got10k": "got10k-val"}.get(format, format)
     truth = np.array([p.box for p in trajectory.points])
     track = read_output(folder, find_spec(key), Sequence("clip", truth))
@@ -212,16 +212,16 @@ def test_benchmark_files_come_back(tmp_path_factory, trajectory, format):
 def test_where_pixels_count_from():
     point = TrackPoint(0, 0.0, Box(10, 20, 30, 40), 1.0, "init")
     trajectory = Trajectory(TrackHeader(SourceInfo("clip", (WIDTH, HEIGHT)), "", "", ""), (point,), True)
-    starts = {format: only(FORMATS[format](trajectory)).split(",")[0] for format in ("otb", "got10k")}
+    starts = {format: only(convert(trajectory, format)).split(",")[0] for format in ("otb", "got10k")}
     assert {format: float(x) for format, x in starts.items()} == {"otb": 11, "got10k": 10}
-    assert only(FORMATS["mot"](trajectory)).startswith("1,1,11.000,21.000,30.000,40.000,")
+    assert only(convert(trajectory, "mot")).startswith("1,1,11.000,21.000,30.000,40.000,")
 
 
 @relaxed
 @given(trajectories(targets=[1]))
 def test_vot_run_comes_back(tmp_path_factory, trajectory):
     folder = tmp_path_factory.mktemp("vot")
-    write_files(placed(FORMATS["vot"](trajectory), file=None, folder=folder), overwrite=False)
+    write_files(placed(convert(trajectory, "vot"), file=None, folder=folder), overwrite=False)
     truth = np.array([p.box for p in trajectory.points])
     (run,) = read_runs(folder, find_spec("vot2018"), Sequence("clip", truth))
     assert run.codes.tolist()[0] == 1
@@ -235,7 +235,7 @@ def test_vot_run_comes_back(tmp_path_factory, trajectory):
 def test_webvtt_with_a_reader(tmp_path_factory, trajectory, drop_lost):
     reader = pytest.importorskip("webvtt", reason="webvtt-py is not installed")
     path = tmp_path_factory.mktemp("vtt") / "a.vtt"
-    path.write_text(only(FORMATS["webvtt"](trajectory, drop_lost=drop_lost)))
+    path.write_text(only(convert(trajectory, "webvtt", drop_lost=drop_lost)))
     found = {}
     for caption in reader.read(path):
         for box in json.loads(caption.text):
@@ -253,7 +253,7 @@ def test_several_targets_are_several_sequences():
     labels = ("player 7", None, "player 7")
     points = tuple(TrackPoint(0, 0.0, Box(t, t, 5, 5), 1.0, "init", t) for t in (1, 2, 3))
     header = TrackHeader(SourceInfo("clip", (WIDTH, HEIGHT)), "", "", "", labels=labels)
-    files = FORMATS["lasot"](Trajectory(header, points, True))
+    files = convert(Trajectory(header, points, True), "lasot")
     assert list(files) == ["clip_player_7.txt", "clip_target_2.txt", "clip_player_7_3.txt"]
 
 
@@ -270,24 +270,24 @@ def test_several_targets_are_several_sequences():
 def test_what_cannot_be_said_is_refused(format, indices, says):
     points = tuple(TrackPoint(i, None, Box(1, 2, 3, 4), 1.0, "tracked") for i in indices)
     with pytest.raises(InputError, match=says):
-        FORMATS[format](Trajectory(TrackHeader(SourceInfo("clip"), "", "", ""), points, True))
+        convert(Trajectory(TrackHeader(SourceInfo("clip"), "", "", ""), points, True), format)
 
 
 @relaxed
 @given(trajectories(), st.booleans())
 def test_run_writes_the_same_mot_lines(tmp_path_factory, trajectory, drop_lost):
     path = tmp_path_factory.mktemp("mot") / "a.txt"
-    with open_writer(str(path), trajectory.header, overwrite=False, drop_lost=drop_lost) as writer:
+    with open_text(str(path), trajectory.header, overwrite=False, drop_lost=drop_lost) as writer:
         for index in range(max(p.index for p in trajectory.points) + 1):
             writer.write([p for p in trajectory.points if p.index == index])
-    assert path.read_text() == only(FORMATS["mot"](trajectory, drop_lost=drop_lost))
+    assert path.read_text() == only(convert(trajectory, "mot", drop_lost=drop_lost))
 
 
 def test_benchmark_files_drop_no_frame():
     header = TrackHeader(SourceInfo("clip", (WIDTH, HEIGHT)), "", "", "")
     points = tuple(TrackPoint(i, None, Box(1, 2, 3, 4), 1.0, "lost") for i in range(2))
     with pytest.raises(InputError, match="a line for every frame") as refused:
-        FORMATS["otb"](Trajectory(header, points, True), drop_lost=True)
+        convert(Trajectory(header, points, True), "otb", drop_lost=True)
     assert refused.value.hint == "leave out --drop-lost"
 
 
@@ -315,15 +315,15 @@ GAP = ("img_1000.png", "img_1001.png", "img_1004.png", "sub/img 1005.JPG")
 
 def test_exports_name_the_images_themselves():
     trajectory = images(GAP, (0, 2, 3))
-    document = json.loads(only(FORMATS["coco"](trajectory)))
+    document = json.loads(only(convert(trajectory, "coco")))
     assert [image["file_name"] for image in document["images"]] == [GAP[0], GAP[2], GAP[3]]
-    assert set(FORMATS["yolo"](trajectory)) == {
+    assert set(convert(trajectory, "yolo")) == {
         "labels/img_1000.txt",
         "labels/img_1004.txt",
         "labels/sub/img 1005.txt",
         "classes.txt",
     }
-    root = ElementTree.fromstring(only(FORMATS["cvat"](trajectory)))
+    root = ElementTree.fromstring(only(convert(trajectory, "cvat")))
     assert root.findtext("meta/task/mode") == "annotation" and root.find("track") is None
     found = {image.get("name"): image.find("box").get("xtl") for image in root.iterfind("image")}
     assert found == {GAP[0]: "10.000", GAP[2]: "12.000", GAP[3]: "13.000"}
@@ -332,9 +332,9 @@ def test_exports_name_the_images_themselves():
 
 def test_yolo_cannot_label_two_images_of_one_stem():
     with pytest.raises(InputError, match="two images have one name but for the suffix"):
-        FORMATS["yolo"](images(("a.png", "a.jpg"), (0, 1)))
+        convert(images(("a.png", "a.jpg"), (0, 1)), "yolo")
 
 
 def test_more_frames_than_images_are_refused():
     with pytest.raises(InputError, match="gap: frame 4 of 4 images"):
-        FORMATS["coco"](images(GAP, (4,)))
+        convert(images(GAP, (4,)), "coco")

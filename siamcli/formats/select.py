@@ -1,4 +1,8 @@
-"""What every format asks of a trajectory: names, times, frame size, the points that count."""
+"""Names, times, frame size and visible points of a trajectory, for every format.
+
+Lost frames keep their box unless they are dropped.  Absent ones carry no box, or one that is switched off
+where the format has a switch.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import groupby, pairwise
 from statistics import median
-from typing import Protocol
 
 from siamcli.errors import InputError
+from siamcli.frames import SourceInfo
 from siamcli.trajectory import TrackPoint, Trajectory
 
 __all__ = [
-    "Converter",
     "class_names",
     "frame_indices",
     "frame_rate",
@@ -27,15 +30,6 @@ __all__ = [
 
 
 SHORTEST = 0.0001  # seconds; frames that are closer have no time of their own
-
-
-class Converter(Protocol):
-    """Trajectory -> file name (with / for folders) -> text.  Raises InputError for what it cannot say.
-
-    With `drop_lost` the boxes of lost frames are left out.
-    """
-
-    def __call__(self, trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]: ...
 
 
 def is_visible(point: TrackPoint, *, drop_lost: bool) -> bool:
@@ -71,14 +65,14 @@ def target_name(trajectory: Trajectory, target: int) -> str:
     return (labels[target - 1] if target <= len(labels) else None) or f"target {target}"
 
 
-def image_name(trajectory: Trajectory, index: int) -> str | None:
+def image_name(source: SourceInfo, index: int) -> str | None:
     """What the image of a frame is called, None where the source is no image source.
 
-    Raises InputError when the trajectory names fewer images than it has frames.
+    Raises InputError when there are fewer images.
     """
-    files = trajectory.header.source.files
+    files = source.files
     if files and index >= len(files):
-        raise InputError(f"{trajectory.header.source.name}: frame {index} of {len(files)} images")
+        raise InputError(f"{source.name}: frame {index} of {len(files)} images")
     return files[index] if files else None
 
 

@@ -1,16 +1,17 @@
-"""The trajectory file as plain records: one vocabulary for JSON, JSON Lines and CSV."""
+"""Header, points and summary of a trajectory as plain records, for JSON, JSON Lines and CSV."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from siamcli.boxes import Box
+from siamcli.errors import InputError
 from siamcli.frames import SourceInfo
 from siamcli.schema import Number, Range, Rule, from_record
 from siamcli.trajectory import PointSource, TrackHeader, TrackPoint, TrackState
@@ -19,10 +20,11 @@ __all__ = [
     "COLUMNS",
     "COLUMNS_1",
     "SCHEMA",
+    "bad_line",
     "header_record",
-    "mot_line",
+    "parse_frames",
     "parse_header",
-    "parse_point",
+    "parse_points",
     "point_record",
 ]
 
@@ -55,20 +57,7 @@ def point_record(point: TrackPoint, labels: Sequence[str | None] = ()) -> Record
     }
 
 
-def mot_line(record: Mapping[str, Any], *, drop_lost: bool) -> str:
-    """A `point_record` as a line of MOTChallenge results, empty where the target is absent or dropped.
-
-    frame,id,left,top,width,height,confidence,-1,-1,-1; frames, ids and pixels count from 1.
-    """
-    left, top, w, h = (record[key] for key in "xywh")
-    left_out = ("lost", "absent") if drop_lost else ("absent",)
-    if record["state"] in left_out or None in (left, top, w, h):
-        return ""
-    place = f"{left + 1:.3f},{top + 1:.3f},{w:.3f},{h:.3f}"
-    return f"{record['frame'] + 1},{record['target']},{place},{record['score']},-1,-1,-1\n"
-
-
-def parse_point(record: Mapping[str, Any]) -> TrackPoint:
+def _parse_point(record: Mapping[str, Any]) -> TrackPoint:
     """The inverse of `point_record`, also for text values; raises ValueError.
 
     A record of version 1 has no `raw_score`, as its `score` was that, and no `source`: only the given
@@ -88,6 +77,28 @@ def parse_point(record: Mapping[str, Any]) -> TrackPoint:
         raw_score=None if math.isnan(raw_score) else raw_score,
         source=point.source or ("human" if point.state == "init" else "forward"),
     )
+
+
+def parse_points(path: Path, records: Iterable[tuple[int, Mapping[str, Any]]]) -> tuple[TrackPoint, ...]:
+    """The points of the records, each with its line in `path`.
+
+    Raises InputError for a record that is no point, and for a target that is twice in a frame.
+    """
+    points: dict[tuple[int, int], TrackPoint] = {}
+    for line, record in records:
+        try:
+            point = _parse_point(record)
+        except ValueError as error:
+            raise bad_line(path, line, error) from None
+        if points.setdefault((point.index, point.target), point) is not point:
+            raise bad_line(path, line, ValueError(f"target {point.target} was in frame {point.index} before"))
+    return tuple(points.values())
+
+
+def bad_line(path: Path, line: int, error: Exception) -> InputError:
+    """What is wrong in one line of a file."""
+    what = f"no {error}" if isinstance(error, KeyError) else str(error)
+    return InputError(f"{path}, line {line}: {what}", hint="is it a trajectory that siamtrack wrote?")
 
 
 def header_record(header: TrackHeader) -> Record:
@@ -132,6 +143,11 @@ def parse_header(record: Mapping[str, Any]) -> TrackHeader:
         params=header.params,
         labels=header.labels,
     )
+
+
+def parse_frames(record: Mapping[str, Any]) -> int | None:
+    """How many frames a summary counts, None when it does not say.  Raises ValueError."""
+    return from_record(_Summary, record).frames
 
 
 def _is_rate(value: str | float) -> bool:
@@ -197,3 +213,8 @@ class _Header:
     version: str
     params: Mapping[str, Any]
     labels: tuple[Label | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Summary:
+    frames: Natural | None = None

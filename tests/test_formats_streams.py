@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 
 from siamcli.boxes import Box
 from siamcli.errors import InputError, OutputError
+from siamcli.formats.files import convert, read_trajectory
+from siamcli.formats.kinds import read_suffixes
 from siamcli.frames import SourceInfo
-from siamcli.media.readers import read_trajectory
-from siamcli.media.writers import WRITERS, open_writer
+from siamcli.session.textfile import open_text
 from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
 
-FORMATS = sorted(set(WRITERS) - {".txt"})  # MOTChallenge results are for other programs, not read back
+SUFFIXES = read_suffixes()
 numbers = st.floats(-1e6, 1e6).map(lambda v: round(v, 3))
 points = st.builds(
     TrackPoint,
@@ -66,12 +67,12 @@ def point(index: int, state: str = "tracked", target: int = 1) -> TrackPoint:
     return TrackPoint(index, index / 25, Box(index, 2.5, 10, 20), 0.75, state, target)  # type: ignore[arg-type]
 
 
-@pytest.fixture(params=FORMATS)
+@pytest.fixture(params=SUFFIXES)
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / f"out{request.param}"
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 @settings(deadline=None, max_examples=60)  # a busy disk is no failure
 @given(head=headers, rows=st.lists(st.tuples(points, points), max_size=6), complete=st.booleans())
 def test_round_trip(
@@ -87,7 +88,7 @@ def test_round_trip(
         [replace(a, index=i, target=1), replace(b, index=i, time=a.time, target=2)]
         for i, (a, b) in enumerate(rows)
     ]
-    writer = open_writer(str(path), head, overwrite=False)
+    writer = open_text(str(path), head, overwrite=False)
     for frame in frames:
         writer.write(frame)
     writer.close(complete)
@@ -98,6 +99,33 @@ def test_round_trip(
         assert not rows or back.header.labels == head.labels
     else:
         assert back == Trajectory(head, flat, complete)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    head=headers,
+    rows=st.lists(st.tuples(points, points), max_size=2),
+    complete=st.booleans(),
+    suffix=st.sampled_from(SUFFIXES),
+)
+def test_convert_writes_what_was_read(
+    tmp_path_factory: pytest.TempPathFactory,
+    suffix: str,
+    head: TrackHeader,
+    rows: list[tuple[TrackPoint, TrackPoint]],
+    complete: bool,
+) -> None:
+    """Every format that is read is written by `convert` too, with the same text as while tracking."""
+    path = tmp_path_factory.mktemp("trip") / f"a{suffix}"
+    flat = tuple(replace(p, index=i, target=t) for i, row in enumerate(rows) for t, p in enumerate(row, 1))
+    trajectory = Trajectory(head, flat, complete, frames=len(rows) + 1)  # the first without a point
+    (text,) = convert(trajectory, suffix.lstrip(".")).values()
+    path.write_text(text, newline="")
+    back = read_trajectory(path)
+    assert back.points == flat
+    if suffix != ".csv":
+        assert back == trajectory and back.frames == len(rows) + 1
+        assert convert(back, suffix.lstrip(".")) == {f"{head.source.name}{suffix}": text}
 
 
 def test_version_1_is_read(tmp_path: Path) -> None:
@@ -125,7 +153,7 @@ def test_version_1_is_read(tmp_path: Path) -> None:
 
 
 def test_what_is_not_a_number_stays_so(path: Path) -> None:
-    with open_writer(str(path), header(), overwrite=False) as writer:
+    with open_text(str(path), header(), overwrite=False) as writer:
         writer.write([TrackPoint(0, None, Box(math.nan, math.nan, math.inf, 1), 0.0, "absent")])
     assert "NaN" not in path.read_text()
     (back,) = read_trajectory(path).points
@@ -135,10 +163,11 @@ def test_what_is_not_a_number_stays_so(path: Path) -> None:
 
 def test_documents_are_plain(tmp_path: Path) -> None:
     """Other programs need no code of ours: a JSON document, JSON lines, a table."""
-    for suffix in FORMATS:
-        with open_writer(str(tmp_path / f"a{suffix}"), header(2), overwrite=False) as writer:
+    for suffix in SUFFIXES:
+        with open_text(str(tmp_path / f"a{suffix}"), header(2), overwrite=False) as writer:
             for i, state in enumerate(["init", "tracked", "lost", "lost", "found", "lost"]):
                 writer.write([point(i, state), point(i, target=2)])
+            writer.lost = {1: [(2, 3), (5, 5)], 2: []}
     document = json.loads((tmp_path / "a.json").read_text())
     assert document["schema"] == "siamtrack-trajectory/2"
     assert document["source"]["fps"] == "30000/1001"
@@ -159,7 +188,7 @@ def test_documents_are_plain(tmp_path: Path) -> None:
 
 
 def test_nothing_under_the_final_name_before_the_end(path: Path) -> None:
-    with open_writer(str(path), header(), overwrite=False) as writer:
+    with open_text(str(path), header(), overwrite=False) as writer:
         writer.write([point(0)])
         assert not path.exists()
         assert path.with_name(path.name + ".siamtrack.part").exists()
@@ -170,7 +199,7 @@ def test_nothing_under_the_final_name_before_the_end(path: Path) -> None:
 def test_an_interrupted_file_is_finished_and_says_so(path: Path, stop: BaseException) -> None:
     with (
         pytest.raises((KeyboardInterrupt, InputError, BrokenPipeError)),
-        open_writer(str(path), header(), overwrite=False) as writer,
+        open_text(str(path), header(), overwrite=False) as writer,
     ):
         writer.write([point(0)])
         raise stop
@@ -180,7 +209,7 @@ def test_an_interrupted_file_is_finished_and_says_so(path: Path, stop: BaseExcep
 
 
 def test_nothing_is_left_of_a_file_without_a_frame(path: Path) -> None:
-    with pytest.raises(InputError), open_writer(str(path), header(), overwrite=False):
+    with pytest.raises(InputError), open_text(str(path), header(), overwrite=False):
         raise InputError("no such box")
     assert list(path.parent.iterdir()) == []
 
@@ -188,10 +217,10 @@ def test_nothing_is_left_of_a_file_without_a_frame(path: Path) -> None:
 def test_refuses_to_overwrite(path: Path) -> None:
     path.write_text("precious")
     with pytest.raises(OutputError, match="exists") as caught:
-        open_writer(str(path), header(), overwrite=False)
+        open_text(str(path), header(), overwrite=False)
     assert "-y" in str(caught.value.hint)
     assert path.read_text() == "precious"
-    with open_writer(str(path), header(), overwrite=True) as writer:
+    with open_text(str(path), header(), overwrite=True) as writer:
         writer.write([point(0)])
         assert path.read_text() == "precious"
     assert len(read_trajectory(path).points) == 1
@@ -202,14 +231,14 @@ def test_what_cannot_be_written(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(OutputError) as caught:
-        open_writer(str(tmp_path / name), header(), overwrite=False)
+        open_text(str(tmp_path / name), header(), overwrite=False)
     assert caught.value.hint
 
 
 def test_a_full_disk_leaves_nothing(path: Path) -> None:
     """A limit on the size of files stands for the disk; Python reports both as OSError."""
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    writer = open_writer(str(path), header(), overwrite=False)
+    writer = open_text(str(path), header(), overwrite=False)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, old[1]))
     try:
         with pytest.raises(OutputError, match="cannot write") as caught, writer:
@@ -225,9 +254,9 @@ def test_lines_arrive_while_tracking() -> None:
     """On standard output a record is there as soon as its frame is, and a closed pipe is no crash."""
     code = (
         "import sys; sys.path.insert(0, 'tests')\n"
-        "from test_media_writers import header, point\n"
-        "from siamcli.media.writers import open_writer\n"
-        "writer = open_writer('-', header(), overwrite=False, format='.jsonl')\n"
+        "from test_formats_streams import header, point\n"
+        "from siamcli.session.textfile import open_text\n"
+        "writer = open_text('-', header(), overwrite=False)\n"
         "writer.write([point(0)])\n"
         "input()\n"
         "try:\n"
@@ -278,7 +307,7 @@ def test_reading_what_is_wrong(tmp_path: Path, name: str, text: str, where: str)
 
 def test_a_wrong_point_is_named_by_its_line(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    with open_writer(str(path), header(), overwrite=False) as writer:
+    with open_text(str(path), header(), overwrite=False) as writer:
         writer.write([point(0)])
         writer.write([point(1)])
     lines = path.read_text().splitlines()
@@ -323,7 +352,7 @@ def test_a_wrong_point_is_named_by_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".json", ".jsonl"])
 def test_a_value_that_cannot_be_is_named(tmp_path: Path, suffix: str, field: str, value: object) -> None:
     path = tmp_path / f"a{suffix}"
-    with open_writer(str(path), header(), overwrite=False) as writer:
+    with open_text(str(path), header(), overwrite=False) as writer:
         writer.write([point(0)])
     lines = path.read_text().splitlines()
     records = [json.loads(line) for line in lines] if suffix == ".jsonl" else [json.loads(path.read_text())]
@@ -339,10 +368,10 @@ def test_a_value_that_cannot_be_is_named(tmp_path: Path, suffix: str, field: str
     assert len(str(caught.value)) < 1000
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_target_is_in_a_frame_once(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
-    with open_writer(str(path), header(), overwrite=False) as writer:
+    with open_text(str(path), header(), overwrite=False) as writer:
         writer.write([point(0), point(0)])
     with pytest.raises(InputError, match="target 1 was in frame 0 before"):
         read_trajectory(path)
@@ -350,7 +379,7 @@ def test_a_target_is_in_a_frame_once(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_byte_order_mark_is_passed_over(path: Path, encoding: str) -> None:
-    with open_writer(str(path), header(), overwrite=False) as writer:
+    with open_text(str(path), header(), overwrite=False) as writer:
         writer.write([point(0)])
     before = read_trajectory(path)
     path.write_bytes(path.read_bytes().decode().encode(encoding))
@@ -377,7 +406,7 @@ def test_absurd_trajectories_end_in_one_line(tmp_path: Path, name: str, text: st
 @pytest.mark.parametrize("name", ["../a.png", "/a.png", "a/../../b.png", "", "a\0.png", 5])
 def test_a_file_name_that_leads_elsewhere(tmp_path: Path, name: object) -> None:
     path = tmp_path / "a.json"
-    with open_writer(str(path), header(), overwrite=False) as writer:
+    with open_text(str(path), header(), overwrite=False) as writer:
         writer.write([point(0)])
     document = json.loads(path.read_text())
     document["source"]["files"] = [name]
@@ -388,7 +417,7 @@ def test_a_file_name_that_leads_elsewhere(tmp_path: Path, name: object) -> None:
 
 def test_a_table_names_the_images(tmp_path: Path) -> None:
     source = SourceInfo("gap", (96, 64), count=2, files=("img 1.png", 'img "2", b.png'))
-    with open_writer(str(tmp_path / "a.csv"), replace(header(), source=source), overwrite=False) as writer:
+    with open_text(str(tmp_path / "a.csv"), replace(header(), source=source), overwrite=False) as writer:
         writer.write([point(1)])
     with (tmp_path / "a.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
@@ -400,7 +429,7 @@ def test_a_label_that_no_text_file_can_hold(tmp_path: Path, suffix: str) -> None
     """Where the bytes of an argument are no UTF-8, Python hands over half a character."""
     path = tmp_path / f"a{suffix}"
     named = replace(header(), labels=("dog\udcff",))
-    with open_writer(str(path), named, overwrite=False) as writer:
+    with open_text(str(path), named, overwrite=False) as writer:
         writer.write([point(0)])
     with pytest.raises(
         InputError, match=r"line 1: labels\[0\] must be valid UTF-8, not 'dog\\udcff'"
@@ -411,7 +440,7 @@ def test_a_label_that_no_text_file_can_hold(tmp_path: Path, suffix: str) -> None
 
 def test_killed_json_lines_count_as_incomplete(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    with open_writer(str(path), header(), overwrite=False) as writer:
+    with open_text(str(path), header(), overwrite=False) as writer:
         writer.write([point(0)])
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
     assert not read_trajectory(path).complete

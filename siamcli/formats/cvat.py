@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 from xml.etree import ElementTree
 
-from siamcli.convert.select import (
+from siamcli.formats.select import (
     class_names,
     frame_indices,
     frame_size,
@@ -17,10 +17,10 @@ from siamcli.convert.select import (
 )
 from siamcli.trajectory import TrackPoint, TrackState, Trajectory
 
-__all__ = ["cvat"]
+__all__ = ["text"]
 
 
-def cvat(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
+def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     """CVAT for video 1.1, for an image source CVAT for images 1.1, which finds images by name.
 
     In a video a target is a track, `outside` where it is absent, dropped as lost, or has ended.  Corners
@@ -35,9 +35,8 @@ def cvat(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
     else:
         _add_tracks(root, trajectory, drop_lost=drop_lost)
     ElementTree.indent(root)
-    text = ElementTree.tostring(root, encoding="unicode")
-    name = trajectory.header.source.name
-    return {f"{name}.cvat.xml": f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'}
+    document = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{document}\n'
 
 
 def _add_tracks(root: ElementTree.Element, trajectory: Trajectory, *, drop_lost: bool) -> None:
@@ -62,7 +61,7 @@ def _add_images(root: ElementTree.Element, trajectory: Trajectory, *, drop_lost:
     width, height = frame_size(trajectory)
     images: dict[int, ElementTree.Element] = {}
     for index in frame_indices(trajectory, drop_lost=drop_lost):
-        name = _clean(image_name(trajectory, index) or "")
+        name = _clean(image_name(trajectory.header.source, index) or "")
         attributes = {"id": str(index), "name": name, "width": str(width), "height": str(height)}
         images[index] = ElementTree.SubElement(root, "image", attributes)
     for point in visible_points(trajectory, drop_lost=drop_lost):

@@ -1,1 +1,0 @@
-"""Trajectories in the formats of other programs."""

@@ -1,0 +1,1 @@
+"""Trajectories as files: ours, and those of other programs."""

@@ -1,0 +1,62 @@
+"""Result files of benchmarks: one target per sequence, a line per frame, lost or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from siamcli.errors import InputError
+from siamcli.evaluation.catalog import find_spec
+from siamcli.evaluation.results import TrackerOutput, output_texts, run_text
+from siamcli.evaluation.vot import STARTED, TRACKED, VotRun
+from siamcli.formats.names import file_stem
+from siamcli.formats.select import target_name, targets
+from siamcli.trajectory import TrackPoint, Trajectory
+
+__all__ = ["files"]
+
+
+def files(trajectory: Trajectory, benchmark: str) -> dict[str, str]:
+    """File name -> text in the official result format of `benchmark`.
+
+    A run of a reset-based benchmark (VOT) starts with the given box and has no failures: without ground
+    truth they are not known.  Raises InputError where a frame is missing.
+    """
+    spec = find_spec(benchmark)
+    texts: dict[str, str] = {}
+    for name, points in _sequences(trajectory).items():
+        if spec.protocol == "supervised":
+            codes = np.full(len(points), TRACKED)
+            codes[0] = STARTED
+            run = VotRun(codes, np.full((len(points), 8), np.nan))
+            texts[f"baseline/{name}/{name}_001.txt"] = run_text(run, _output(points))
+        else:
+            texts.update(output_texts(spec, name, _output(points)))
+    return texts
+
+
+def _output(points: Sequence[TrackPoint]) -> TrackerOutput:
+    return TrackerOutput(
+        np.array([point.box for point in points]), np.array([point.score for point in points])
+    )
+
+
+def _sequences(trajectory: Trajectory) -> dict[str, Sequence[TrackPoint]]:
+    """Sequence name -> one target's points; raises InputError where a frame is missing."""
+    every = targets(trajectory)
+    stem = trajectory.header.source.name
+    found = {}
+    for target, points in every.items():
+        own = f"_{file_stem(target_name(trajectory, target))}" if len(every) > 1 else ""
+        for before, after in pairwise(points):
+            if after.index != before.index + 1:
+                raise InputError(
+                    f"{stem}: {target_name(trajectory, target)} has no point between frames "
+                    f"{before.index} and {after.index}",
+                    hint="benchmark files have a line for every frame: track without --stride",
+                )
+        name = stem + own if stem + own not in found else f"{stem}{own}_{target}"
+        found[name] = points
+    return found

@@ -1,0 +1,63 @@
+"""CSV: the points as a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from siamcli.formats.records import COLUMNS, COLUMNS_1, bad_line, parse_points
+from siamcli.formats.select import image_name
+from siamcli.formats.stream import TextStream
+from siamcli.frames import SourceInfo
+from siamcli.trajectory import TrackHeader, Trajectory
+
+__all__ = ["Stream", "read"]
+
+
+class Stream(TextStream):
+    """A row per point; empty cells where a value is not known.
+
+    For an image source the last column is the name of the frame's file.
+    """
+
+    def _head(self, header: dict[str, Any]) -> str:
+        return _row([*COLUMNS, *(["file"] if self._header.source.files else [])])
+
+    def _point(self, point: dict[str, Any]) -> str:
+        file = image_name(self._header.source, point["frame"])
+        cells = [] if file is None else [file.encode(errors="replace").decode()]
+        return _row([*(point[name] for name in COLUMNS), *cells])
+
+
+def _row(cells: Sequence[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
+
+
+def read(path: Path, text: str) -> Trajectory:
+    """The trajectory in the `text` of `path`; raises InputError that names the line.
+
+    A table has no header: source and model stay unknown, and it counts as complete.
+    """
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    names: dict[int, str | None] = {}
+
+    def records() -> Iterator[tuple[int, Mapping[str, Any]]]:
+        for row in rows:
+            record = {name: value or None for name, value in row.items()}
+            yield rows.line_num, record
+            names[int(row["target"])] = record.get("label")
+
+    try:
+        if rows.fieldnames is None or set(COLUMNS_1) - set(rows.fieldnames):
+            raise bad_line(path, 1, ValueError(f"the first line must name {','.join(COLUMNS_1)}"))
+        points = parse_points(path, records())
+    except csv.Error as error:
+        raise bad_line(path, rows.line_num, error) from None
+    labels = tuple(names.get(target) for target in range(1, max(names, default=1) + 1))
+    header = TrackHeader(SourceInfo(path.stem), model="", weights_sha256="", version="", labels=labels)
+    return Trajectory(header, points, complete=True)

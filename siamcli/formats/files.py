@@ -1,0 +1,80 @@
+"""Trajectories from files, and as the files of any format."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from siamcli.errors import InputError, OutputError
+from siamcli.formats.kinds import FORMATS, FormatKind, find_format, read_suffixes
+from siamcli.formats.stream import TextStream, whole_text
+from siamcli.parts import write_text
+from siamcli.schema import decode
+from siamcli.trajectory import TrackHeader, Trajectory
+
+__all__ = ["convert", "make_stream", "placed", "read_trajectory", "write_files"]
+
+
+def _module(kind: FormatKind) -> Any:  # noqa: ANN401 - what it holds is said in FormatKind
+    return import_module(f"siamcli.formats.{kind.module or kind.name}")
+
+
+def make_stream(kind: FormatKind, header: TrackHeader, *, drop_lost: bool = False) -> TextStream:
+    """The text of a streamed format for one file."""
+    stream: TextStream = _module(kind).Stream(header, drop_lost=drop_lost)
+    return stream
+
+
+def read_trajectory(path: str | Path) -> Trajectory:
+    """Read a .json, .jsonl or .csv trajectory; raises InputError that names the file and the line.
+
+    JSON Lines without a summary (the program was killed) count as incomplete.  CSV has no header:
+    source and model stay unknown, and it counts as complete.
+    """
+    path = Path(path)
+    kind = find_format(path)
+    if kind is None or not kind.read:
+        raise InputError(f"{path}: not a trajectory", hint=f"known suffixes: {' '.join(read_suffixes())}")
+    try:
+        trajectory: Trajectory = _module(kind).read(path, decode(path.read_bytes()))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+    return trajectory
+
+
+def convert(trajectory: Trajectory, name: str, *, drop_lost: bool = False) -> dict[str, str]:
+    """The files of the format `name`: file name (with / for folders) -> text.
+
+    With `drop_lost` the boxes of lost frames are left out.  Raises InputError for what it cannot say.
+    """
+    kind = FORMATS[name]
+    if drop_lost and kind.keeps_lost:
+        raise InputError(f"{name} keeps lost frames: {kind.keeps_lost}", hint="leave out --drop-lost")
+    if kind.benchmark:
+        several: dict[str, str] = _module(kind).files(trajectory, kind.benchmark)
+        return several
+    if not kind.ending:
+        several = _module(kind).files(trajectory, drop_lost=drop_lost)
+        return several
+    if kind.streamed:
+        text = whole_text(make_stream(kind, trajectory.header, drop_lost=drop_lost), trajectory)
+    else:
+        text = _module(kind).text(trajectory, drop_lost=drop_lost)
+    return {f"{trajectory.header.source.name}{kind.ending}": text}
+
+
+def placed(files: dict[str, str], *, file: Path | None, folder: Path) -> dict[Path, str]:
+    """Path -> text, below `folder`, or as `file`, which holds one: else raises InputError."""
+    if file is not None and len(files) > 1:
+        raise InputError(f"{len(files)} files do not fit into {file}", hint="name a folder: -o FOLDER/")
+    return {folder / name if file is None else file: content for name, content in files.items()}
+
+
+def write_files(texts: dict[Path, str], *, overwrite: bool) -> None:
+    """Write every text to its path; raises OutputError before the first one when a file exists."""
+    there = next((path for path in texts if path.exists()), None)
+    if there is not None and not overwrite:
+        raise OutputError(f"{there} exists", hint="-y replaces it")
+    for path, content in texts.items():
+        write_text(path, content, overwrite=overwrite)

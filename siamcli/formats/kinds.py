@@ -1,0 +1,97 @@
+"""The formats of a trajectory: a row each, and a module of this room that is imported when it is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+__all__ = ["FORMATS", "FormatKind", "find_format", "read_suffixes", "streamed_suffixes"]
+
+_STATES = "it says the state of every frame"
+_EVERY_FRAME = "benchmark files have a line for every frame, lost or not"
+
+
+@dataclass(frozen=True, slots=True)
+class FormatKind:
+    """A format: `name` is that of `convert --to`, and of its module unless `module` names another.
+
+    `ending` follows the source's name in the name of the one file, and is empty for a format of several.
+    What is `streamed` can be written while tracking, what is `read` can be read again, both by the last
+    suffix of `ending`.  `keeps_lost` says why lost frames cannot be left out, and is empty where they can.
+    `benchmark` is the data set whose result files it writes.
+
+    A module has a class `Stream` (a TextStream) when it is streamed, else `text(trajectory, drop_lost=...)`
+    for one file, else `files(trajectory, ...)` for several; `read(path, text)` when it is read.
+    """
+
+    name: str
+    ending: str = ""
+    streamed: bool = False
+    read: bool = False
+    keeps_lost: str = ""
+    title: str = ""
+    module: str = ""
+    benchmark: str = ""
+
+    @property
+    def suffix(self) -> str:
+        """
+        >>> FormatKind("mot", ".mot.txt").suffix
+        '.txt'
+        """
+        return PurePath(f"name{self.ending}").suffix
+
+    @property
+    def said(self) -> str:
+        """Its suffix as help shows it, with the title of a format that the suffix does not name."""
+        return f"{self.suffix} ({self.title})" if self.title else self.suffix
+
+
+FORMATS = {
+    kind.name: kind
+    for kind in (
+        FormatKind("json", ".json", streamed=True, read=True, keeps_lost=_STATES),
+        FormatKind("jsonl", ".jsonl", streamed=True, read=True, keeps_lost=_STATES),
+        FormatKind("csv", ".csv", streamed=True, read=True, keeps_lost=_STATES),
+        FormatKind("mot", ".mot.txt", streamed=True, title="MOT"),
+        FormatKind("coco", ".coco.json"),
+        FormatKind("cvat", ".cvat.xml"),
+        FormatKind("labelstudio", ".labelstudio.json"),
+        FormatKind("yolo"),
+        FormatKind("otb", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="otb2015"),
+        FormatKind("got10k", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="got10k-test"),
+        FormatKind("vot", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="vot2018"),
+        FormatKind("lasot", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="lasot"),
+        FormatKind("trackingnet", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="trackingnet"),
+        FormatKind("webvtt", ".vtt"),
+    )
+}
+"""Name -> format, in the order in which help lists them."""
+
+
+def find_format(path: str | PurePath) -> FormatKind | None:
+    """The format that is written to `path` while tracking, by its suffix.
+
+    >>> find_format("a.TXT").name
+    'mot'
+    """
+    suffix = PurePath(path).suffix.lower()
+    return next((kind for kind in FORMATS.values() if kind.streamed and kind.suffix == suffix), None)
+
+
+def streamed_suffixes() -> tuple[str, ...]:
+    """Suffixes of the formats that are written while tracking.
+
+    >>> streamed_suffixes()
+    ('.json', '.jsonl', '.csv', '.txt')
+    """
+    return tuple(kind.suffix for kind in FORMATS.values() if kind.streamed)
+
+
+def read_suffixes() -> tuple[str, ...]:
+    """Suffixes of the formats that are read again.
+
+    >>> read_suffixes()
+    ('.json', '.jsonl', '.csv')
+    """
+    return tuple(kind.suffix for kind in FORMATS.values() if kind.read)

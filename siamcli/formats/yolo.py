@@ -1,0 +1,54 @@
+"""YOLO labels: a text file per frame.  Source: https://docs.ultralytics.com/datasets/detect/"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from siamcli.boxes import clip_box
+from siamcli.errors import InputError
+from siamcli.formats.names import file_stem
+from siamcli.formats.select import (
+    class_names,
+    frame_indices,
+    frame_size,
+    image_name,
+    target_name,
+    visible_points,
+)
+from siamcli.trajectory import Trajectory
+
+__all__ = ["files"]
+
+
+def files(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
+    """labels/IMAGE.txt per image, for a video labels/NAME_000000.txt per frame, and classes.txt.
+
+    `class cx cy w h` as fractions of the frame, clipped to it; there is no score, as Ultralytics refuses
+    labels of six columns.  A frame without a target has an empty file, which the format reads as
+    background.  Source: https://docs.ultralytics.com/datasets/detect/
+    """
+    width, height = frame_size(trajectory)
+    name = trajectory.header.source.name
+    classes = class_names(trajectory)
+    indices = frame_indices(trajectory, drop_lost=drop_lost)
+    paths = {index: _label_path(trajectory, index) for index in indices}
+    texts = dict.fromkeys(paths.values(), "")
+    if len(texts) < len(paths):
+        raise InputError(
+            f"{name}: two images have one name but for the suffix",
+            hint="YOLO has one label file for both: rename one of them",
+        )
+    for point in visible_points(trajectory, drop_lost=drop_lost):
+        box = clip_box(point.box, (width, height))
+        if box.valid:
+            (cx, cy), label = box.center, target_name(trajectory, point.target)
+            values = (cx / width, cy / height, box.w / width, box.h / height)
+            row = " ".join([str(classes.index(label)), *(f"{v:.6f}" for v in values)])
+            texts[paths[point.index]] += f"{row}\n"
+    return {**texts, "classes.txt": "".join(f"{label}\n" for label in classes)}
+
+
+def _label_path(trajectory: Trajectory, index: int) -> str:
+    source = trajectory.header.source
+    image = image_name(source, index) or f"{file_stem(source.name)}_{index:06d}.jpg"
+    return f"labels/{PurePosixPath(image).with_suffix('.txt')}"

@@ -1,0 +1,95 @@
+"""A trajectory file that grows while tracking and is readable whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from siamcli.errors import OutputError
+from siamcli.formats.files import make_stream
+from siamcli.formats.kinds import FORMATS, find_format, streamed_suffixes
+from siamcli.formats.stream import Lost, TextStream
+from siamcli.media.base import Output
+from siamcli.media.suffixes import VIDEO_SUFFIXES
+from siamcli.parts import PartFile, reporting
+from siamcli.trajectory import TrackHeader, TrackPoint
+
+__all__ = ["TextOutput", "open_text"]
+
+
+class TextOutput(Output):
+    """Takes the points of one frame after the other; `close` ends the file and gives it its name.
+
+    `lost` is what the end of the file says of lost intervals: whoever counts them sets it before.
+    Raises OutputError when the system refuses to write.
+    """
+
+    def __init__(self, file: TextIO, part: PartFile | None, stream: TextStream) -> None:
+        self.lost: Lost = {}
+        self._file = file
+        self._part = part
+        self._stream = stream
+        self._frames = 0
+        self._open = True
+        self._emit(stream.head())
+
+    def write(self, points: Sequence[TrackPoint]) -> None:
+        """The points of all targets in one frame."""
+        self._emit(self._stream.points(points))
+        self._frames += 1
+
+    def close(self, complete: bool) -> None:
+        """End the file; not `complete` says that frames are missing at the end."""
+        if not self._open:
+            return
+        self._emit(self._stream.tail(frames=self._frames, complete=complete, lost=self.lost))
+        self._open = False
+        if self._part:
+            with reporting(self._part.target):
+                self._file.close()
+            self._part.commit()
+
+    def _emit(self, text: str) -> None:
+        try:
+            with reporting(self._part.target if self._part else Path("standard output")):
+                self._file.write(text)
+                self._file.flush()
+        except OutputError:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        self._open = False
+        if self._part:
+            # close() would try once more to write what did not fit, and fail again
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._part.discard()
+
+    @property
+    def begun(self) -> bool:
+        return self._frames > 0
+
+
+def open_text(path: str, header: TrackHeader, *, overwrite: bool, drop_lost: bool = False) -> TextOutput:
+    """A trajectory file in the format of its suffix; `-` is JSON Lines on standard output.
+
+    `drop_lost` is for formats without states.  Raises OutputError when the file exists, cannot be written,
+    or has a suffix of no format.
+    """
+    kind = FORMATS["jsonl"] if path == "-" else find_format(path)
+    if kind is None:
+        known = " ".join((*streamed_suffixes(), *VIDEO_SUFFIXES))
+        raise OutputError(f"{path}: unknown format", hint=f"known: {known}")
+    stream = make_stream(kind, header, drop_lost=drop_lost)
+    if path == "-":
+        if sys.stdout is None:
+            raise OutputError("standard output is closed", hint="name a file")
+        return TextOutput(sys.stdout, None, stream)
+    part = PartFile(Path(path), overwrite=overwrite)
+    with reporting(part.target):
+        file = part.path.open("w", encoding="utf-8", newline="\n")
+    return TextOutput(file, part, stream)
