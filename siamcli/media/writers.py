@@ -16,10 +16,10 @@ from siamcli.errors import OutputError
 from siamcli.media.base import Output
 from siamcli.media.records import COLUMNS, header_record, mot_line, point_record
 from siamcli.media.suffixes import TRACK_SUFFIXES, VIDEO_SUFFIXES
-from siamcli.parts import PartFile, reporting
-from siamcli.trajectory import LostIntervals, TrackHeader, TrackPoint
+from siamcli.parts import PartFile, Unfinished, reporting
+from siamcli.trajectory import LostIntervals, TrackHeader, TrackPoint, Trajectory
 
-__all__ = ["WRITERS", "TrackWriter", "open_writer"]
+__all__ = ["WRITERS", "TrackWriter", "open_writer", "write_trajectory"]
 
 
 class TrackWriter(Output):
@@ -74,7 +74,7 @@ class TrackWriter(Output):
         if self._part:
             with reporting(self._part.target):
                 self._file.close()
-            self._part.commit()
+            self._part.commit(complete=complete)
 
     def _emit(self, text: str) -> None:
         try:
@@ -96,6 +96,10 @@ class TrackWriter(Output):
     @property
     def begun(self) -> bool:
         return self._frames > 0
+
+    @property
+    def kept(self) -> Path | None:
+        return self._part.kept if self._part else None
 
 
 class JsonWriter(TrackWriter):
@@ -173,12 +177,18 @@ WRITERS: dict[str, type[TrackWriter]] = dict(
 
 
 def open_writer(
-    path: str, header: TrackHeader, *, overwrite: bool, format: str | None = None, drop_lost: bool = False
+    path: str,
+    header: TrackHeader,
+    *,
+    overwrite: bool,
+    format: str | None = None,
+    drop_lost: bool = False,
+    unfinished: Unfinished = "kept",
 ) -> TrackWriter:
     """A writer by the suffix of `path`, or by `format` (such as `.jsonl`); `-` is standard output.
 
-    `drop_lost` is for formats without states.  Raises OutputError when the file exists, cannot be written,
-    or has a suffix that nobody knows.
+    `drop_lost` is for formats without states, `unfinished` for what an exception ends.  Raises OutputError
+    when the file exists, cannot be written, or has a suffix that nobody knows.
     """
     suffix = format or Path(path).suffix.lower()
     if suffix not in WRITERS:
@@ -189,7 +199,22 @@ def open_writer(
         if sys.stdout is None:
             raise OutputError("standard output is closed", hint="name a file")
         return WRITERS[suffix](sys.stdout, None, header, drop_lost=drop_lost)
-    part = PartFile(Path(path), overwrite=overwrite)
+    part = PartFile(Path(path), overwrite=overwrite, unfinished=unfinished)
     with reporting(part.target):
         file = part.path.open("w", encoding="utf-8", newline="\n")
     return WRITERS[suffix](file, part, header, drop_lost=drop_lost)
+
+
+def write_trajectory(path: str, trajectory: Trajectory, *, frames: int) -> None:
+    """Write what `siamtrack run` wrote of the same tracking, of `frames` frames; replaces the file.
+
+    Raises OutputError.
+    """
+    found: dict[int, list[TrackPoint]] = {}
+    for point in sorted(trajectory.points, key=lambda point: (point.index, point.target)):
+        found.setdefault(point.index, []).append(point)
+    with open_writer(path, trajectory.header, overwrite=True, unfinished="removed") as writer:
+        for _ in range(frames - len(found)):
+            writer.write(())  # before the first target began
+        for points in found.values():
+            writer.write(points)

@@ -20,7 +20,7 @@ from siamcli.media.names import target_paths
 from siamcli.media.suffixes import is_video
 from siamcli.media.video import VideoWriter
 from siamcli.media.writers import TrackWriter, open_writer
-from siamcli.parts import make_folder
+from siamcli.parts import Unfinished, make_folder
 from siamcli.trajectory import LostIntervals, TrackHeader, TrackPoint
 
 if TYPE_CHECKING:
@@ -37,11 +37,12 @@ class Outputs:
     `{target}` in the path of a trajectory stands for each target's label or number in turn.
     `drop_lost` leaves lost frames out of formats without states.
 
-    Once it has ended, `incomplete` names the files that miss something.
+    Once it has ended, `written` names the files that are there, `incomplete` those of them that miss
+    something.
 
     Used as a context manager: when an exception ends the block the outputs are finished and
-    readable, and say that they are incomplete; with `whole` nothing is left of a video then, and an
-    earlier one stays.  Raises OutputError, at the latest when it ends.
+    readable, and say that they are incomplete; `unfinished` says where they go.  They replace no file.
+    Raises OutputError, at the latest when it ends.
     """
 
     def __init__(
@@ -52,14 +53,16 @@ class Outputs:
         overwrite: bool,
         audio: str | None = None,
         options: VideoOptions | None = None,
-        whole: bool = False,
+        unfinished: Unfinished = "kept",
         drop_lost: bool = False,
     ) -> None:
+        self.written: list[str] = []
         self.incomplete: list[str] = []
+        self._unfinished = unfinished
         self._labels = header.labels
         self._lost = LostIntervals()
         self._drop_lost = drop_lost
-        self._outputs: dict[str, Output] = {}
+        self._outputs: list[Output] = []
         self._writers: list[tuple[TrackWriter, int | None]] = []  # and the target that it is for
         self._videos: list[VideoWriter] = []
         with ExitStack() as stack:  # for an output that cannot be opened, after others were
@@ -69,10 +72,15 @@ class Outputs:
                         raise OutputError(f"{path}: a video shows all targets", hint="leave {target} out")
                     make_folder(Path(path).parent)
                     video = VideoWriter(
-                        path, header.source, overwrite=overwrite, audio=audio, options=options, whole=whole
+                        path,
+                        header.source,
+                        overwrite=overwrite,
+                        audio=audio,
+                        options=options,
+                        unfinished=unfinished,
                     )
                     self._videos.append(stack.enter_context(video))
-                    self._outputs[path] = video
+                    self._outputs.append(video)
                 else:
                     self._open_writers(stack, path, header, overwrite=overwrite)
             stack.pop_all()
@@ -90,10 +98,17 @@ class Outputs:
             if name != "-":
                 make_folder(Path(name).parent)
             format = ".jsonl" if name == "-" else None
-            writer = open_writer(name, header, overwrite=overwrite, format=format, drop_lost=self._drop_lost)
+            writer = open_writer(
+                name,
+                header,
+                overwrite=overwrite,
+                format=format,
+                drop_lost=self._drop_lost,
+                unfinished=self._unfinished,
+            )
             target = None if names == [path] else number
             self._writers.append((stack.enter_context(writer), target))
-            self._outputs[name] = writer
+            self._outputs.append(writer)
 
     @property
     def lost(self) -> dict[int, tuple[tuple[int, int], ...]]:
@@ -125,17 +140,18 @@ class Outputs:
     def _finish(self, failure: BaseException | None) -> None:
         """End every output, whatever becomes of the others; raises the first error of an end."""
         late: BaseException | None = None
-        for name, output in self._outputs.items():
+        for output in self._outputs:
+            missing = failure is not None
             try:
                 if failure is not None and not (self._found and output.begun):
                     output.discard()  # nothing is worth keeping, least of all in place of an older file
                 else:
                     output.close(complete=failure is None)
             except BaseException as error:  # noqa: BLE001 - the others must end too
-                self.incomplete.append(name)
-                late = late or error
-            else:
-                self.incomplete += [name] * (failure is not None)
+                missing, late = True, late or error
+            if output.kept is not None:
+                self.written.append(str(output.kept))
+                self.incomplete += self.written[-1:] * missing
         if late is not None:
             raise late
 
