@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "evaluation": "errors schema parts boxes frames tables times media",
     "convert": "errors parts boxes trajectory media evaluation",
     "train": "errors schema cores parts boxes frames model engines checkpoints load evaluation",
-    "batch": "errors version schema extras cores parts frames times targets load media session",
+    "batch": "errors version schema extras cores parts frames times targets trajectory load media session",
     "bench": "errors version extras cores parts boxes frames times targets trajectory model tracker"
     " engines load drawing media session evaluation",
     "__init__": "version boxes frames tracker load media",
