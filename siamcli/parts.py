@@ -6,10 +6,10 @@ import errno
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from siamcli.errors import OutputError
 
@@ -18,6 +18,9 @@ if sys.platform != "win32":
 
 __all__ = [
     "PartFile",
+    "Unfinished",
+    "hold",
+    "incomplete_path",
     "lock",
     "make_folder",
     "part_path",
@@ -26,6 +29,10 @@ __all__ = [
     "whole_folder",
     "write_text",
 ]
+
+Unfinished = Literal["kept", "beside", "removed"]
+"""What becomes of an output that misses something at its end.  kept: it gets its name, unless a file has it,
+and else NAME.incomplete.EXT; beside: always that; removed: nothing is left of it."""
 
 
 @contextmanager
@@ -57,7 +64,7 @@ def make_folder(path: Path) -> None:
 def part_path(target: Path, *, own: bool = False) -> Path:
     """Where `target` grows: a name that only siamtrack makes, with `own` only this process.
 
-    What a killed run left there is replaced; NAME.part, which browsers and others use, is not ours.
+    What a killed run left there goes away; NAME.part, which browsers and others use, is not ours.
 
     >>> part_path(Path("a.csv")).name
     'a.csv.siamtrack.part'
@@ -81,50 +88,110 @@ def lock(file: int) -> bool:
     return True
 
 
+def incomplete_path(target: Path) -> Path:
+    """Where what an interrupted run has goes when `target` is not to be replaced.
+
+    >>> incomplete_path(Path("a.csv")).name
+    'a.incomplete.csv'
+    """
+    return target.with_name(f"{target.stem}.incomplete{target.suffix}")
+
+
+def hold(path: Path, *, fresh: bool) -> BinaryIO | None:
+    """Open and lock a file that grows, made where there is none; None when another run has it.
+
+    `fresh`: it is a new file, which no process of a killed run can still write; what was there goes away.
+    Raises OSError, also for a link.
+    """
+    no_link = getattr(os, "O_NOFOLLOW", 0)
+    while True:
+        try:
+            file, new = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), True
+        except FileExistsError:
+            try:
+                file, new = os.open(path, os.O_RDWR | no_link), False
+            except FileNotFoundError:
+                continue
+        held = os.fdopen(file, "rb+")
+        if not lock(file):
+            held.close()
+            return None
+        # who held it before may just have given it its final name, or taken the new file for one left behind
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file), path.lstat()):
+                if new or not fresh:
+                    return held
+                if sys.platform == "win32":
+                    held.close()  # an open file could not be removed
+                path.unlink()
+        held.close()
+
+
 class PartFile:
     """The name under which an output grows, and its two ends: `commit` and `discard`.
 
-    Raises OutputError when `target` exists and may not be replaced, when another run is writing it, or
-    when the system refuses.
+    `kept` is where the file lies after its end, None where nothing was kept.  Raises OutputError when
+    `target` exists and may not be replaced, when another run is writing it, or when the system refuses.
     """
 
-    def __init__(self, target: Path, *, overwrite: bool) -> None:
+    def __init__(self, target: Path, *, overwrite: bool, unfinished: Unfinished = "kept") -> None:
         self.target = target
         self.path = part_path(target)
+        self.kept: Path | None = None
+        self._unfinished = unfinished
         if target.exists() and not target.is_file():
             what = "a folder" if target.is_dir() else "no file but a pipe or a device"
             raise OutputError(f"{target} is {what}", hint="name a file")
-        with reporting(target):
-            self._held: BinaryIO | None = self._hold()
+        self._held: BinaryIO | None = self._hold(self.path)
         if target.exists() and not overwrite:
             self.discard()
             raise OutputError(f"{target} exists", hint="-y replaces it")
 
-    def _hold(self) -> BinaryIO:
-        """The part, empty, and nobody else's."""
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-        while True:
-            file = os.fdopen(os.open(self.path, flags, 0o666), "rb+")
-            if not lock(file.fileno()):
-                file.close()
-                raise OutputError(
-                    f"another run is writing {self.target}", hint="wait for it, or choose another name"
-                )
-            # who held it before may just have given it its final name
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
-                    file.truncate()
-                    if sys.platform == "win32":
-                        file.close()  # an open file could not be renamed
-                    return file
-            file.close()
+    def _hold(self, path: Path) -> BinaryIO:
+        with reporting(self.target):
+            held = hold(path, fresh=True)
+        if held is None:
+            raise OutputError(
+                f"another run is writing {self.target}", hint="wait for it, or choose another name"
+            )
+        if sys.platform == "win32":
+            held.close()  # an open file could not be renamed
+        return held
 
-    def commit(self) -> None:
-        """Give the finished file its name, once its bytes are on the disk."""
+    @contextmanager
+    def second_pass(self) -> Iterator[tuple[Path, Callable[[], None]]]:
+        """A second file, for what is made of the part, and what puts it in the part's place; it goes away
+        unless that is called.  No other run gets either of them meanwhile."""
+        path = self.path.with_name(f"{self.path.name}.second")
+        held = self._hold(path)
+
+        def take() -> None:
+            nonlocal held
+            with reporting(self.target):
+                path.replace(self.path)
+            assert self._held is not None
+            self._held, held = held, self._held
+
+        try:
+            yield path, take
+        finally:
+            with reporting(self.target):
+                path.unlink(missing_ok=True)
+            held.close()
+
+    def commit(self, *, complete: bool = True) -> None:
+        """Give the finished file its name, once its bytes are on the disk; one that is not `complete`
+        replaces nothing that is there, as `unfinished` says."""
+        if not complete and self._unfinished == "removed":
+            self.discard()
+            return
         with reporting(self.target):
             with self.path.open("rb+") as file:
                 os.fsync(file.fileno())
-            self.path.replace(self.target)
+            beside = not complete and (self._unfinished == "beside" or self.target.exists())
+            place = incomplete_path(self.target) if beside else self.target
+            self.path.replace(place)
+        self.kept = place
         self._let_go()
 
     def discard(self) -> None:

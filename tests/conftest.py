@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from siamcli.checkpoints.native import Checkpoint, write_native
 from siamcli.cli.app import main
+from siamcli.media.video import VideoWriter
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS, TrackerParams
 
@@ -92,3 +93,15 @@ def start_siamtrack(tmp_path):
         return subprocess.Popen(command, cwd=tmp_path, **pipes)
 
     return start
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """The disk takes the frames, and not the sound beside them."""
+    run = VideoWriter._run
+
+    def refused(video, stdin, *arguments):
+        last = arguments[-1] if stdin == subprocess.PIPE else "file:/dev/full"
+        return run(video, stdin, *arguments[:-1], last)
+
+    monkeypatch.setattr(VideoWriter, "_run", refused)

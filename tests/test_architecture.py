@@ -37,7 +37,8 @@ MAY_IMPORT = {
     "session": "errors version cores parts boxes frames times targets trajectory tracker load"
     " drawing media formats",
     "train": "errors schema cores parts boxes frames model engines checkpoints load evaluation",
-    "batch": "errors version schema extras cores parts frames times targets load media session",
+    "batch": "errors version schema extras cores parts frames times targets trajectory load media"
+    " formats session",
     "bench": "errors version extras cores parts boxes frames times targets trajectory model tracker"
     " engines load drawing media evaluation session",
     "__init__": "version boxes frames tracker load media",

@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import pytest
 from conftest import DEMO, wait_until
 
@@ -321,7 +322,8 @@ def test_an_interrupted_batch_ends_in_order(start_siamtrack, batch, clips, weigh
     _, err = process.communicate()
     assert process.returncode == 130 and b"Traceback" not in err, err
     assert states() == {"a": "done", "long": "started"}
-    assert read_trajectory(tmp_path / "tracked/long.tracked.json").complete is False
+    assert not (tmp_path / "tracked/long.tracked.json").exists()
+    assert read_trajectory(tmp_path / "tracked/long.tracked.incomplete.json").complete is False
     assert not list((tmp_path / "tracked").glob("*.part"))
 
 
@@ -435,3 +437,40 @@ def test_a_pattern_of_images_is_one_clip(batch, clips, tmp_path):
     (folder / "img3.png").unlink()
     assert summary(batch(pattern, "--json")) == (1, 0, 0, 0)
     assert summary(batch(f"{folder}/*", "--output-dir", "all", "--json")) == (1, 0, 0, 0)  # the video
+
+
+@pytest.mark.parametrize("change", ["more", "order", "fewer", "gone", "video", "outdated"])
+def test_outputs_come_from_the_trajectory_that_is_there(batch, clips, tmp_path, change):
+    folder, out = clips("a.mp4"), tmp_path / "tracked"
+    first = {"more": [], "video": []}.get(change, ["-f", "csv"])
+    assert batch(folder, *first).code == 0
+    kept = (out / "a.tracked.json").stat().st_mtime_ns
+    table = (out / "a.tracked.csv").read_bytes() if first else None
+    again = ["-f", "csv"]
+    if change == "gone":
+        (out / "a.tracked.csv").unlink()
+    elif change == "fewer":
+        again = []
+    elif change == "order":
+        again = ["-f", "csv", "-f", "json"]
+    elif change == "video":
+        again = ["-f", "mp4", "-f", "txt", "-f", "jsonl"]
+    elif change == "outdated":  # tracked with another box, JSON alone: the table is of the first
+        (out / "a.tracked.csv").write_text("frame\n")
+        assert batch(folder, "--box", "10,10,50,50").code == 0
+        kept = (out / "a.tracked.json").stat().st_mtime_ns
+        again = ["-f", "csv", "--box", "10,10,50,50"]
+    done = batch(folder, *again, "--json")
+    counts = json.loads(done.out)
+    made = change in ("more", "gone", "video", "outdated")
+    assert done.code == 0 and (counts["done"], counts["completed"], counts["skipped"]) == (0, made, not made)
+    assert (out / "a.tracked.json").stat().st_mtime_ns == kept
+    whole = read_trajectory(out / "a.tracked.json")
+    if change == "video":
+        assert read_trajectory(out / "a.tracked.jsonl") == whole
+        assert len((out / "a.tracked.txt").read_text().splitlines()) == FRAMES
+        assert cv2.VideoCapture(str(out / "a.tracked.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == FRAMES
+    elif change != "fewer":
+        assert read_trajectory(out / "a.tracked.csv").points == whole.points
+        assert change not in ("gone", "order") or (out / "a.tracked.csv").read_bytes() == table
+    assert summary(batch(folder, *again, "--json")) == (0, 1, 0, 0)

@@ -28,6 +28,7 @@ from siamcli.media import video as video_module
 from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.media.sources import open_source
 from siamcli.media.video import VideoOptions, VideoWriter
+from siamcli.parts import Unfinished
 from siamcli.session.outputs import Outputs
 from siamcli.times import TimePoint
 from siamcli.trajectory import TrackHeader, TrackPoint
@@ -212,19 +213,26 @@ def test_an_interrupted_video_plays(tmp_path: Path, stop: BaseException) -> None
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("whole", [True, False])
-def test_a_disk_that_is_full_when_the_sound_comes(tmp_path: Path, whole: bool) -> None:
+@pytest.mark.usefixtures("full_disk")
+@pytest.mark.parametrize(
+    ("unfinished", "kept"),
+    [("removed", None), ("kept", "out.incomplete.mp4"), ("beside", "out.incomplete.mp4")],
+)
+def test_a_disk_that_is_full_when_the_sound_comes(
+    tmp_path: Path, unfinished: Unfinished, kept: str | None
+) -> None:
+    whole = unfinished == "removed"
     path, source = tmp_path / "out.mp4", clips.constant(tmp_path / "a.mp4", sound=True)
     path.write_text("precious")
-    (tmp_path / "out.mp4.siamtrack.part.audio").symlink_to("/dev/full")
     with (
         pytest.raises(OutputError, match="cannot write" if whole else "has no sound") as caught,
-        VideoWriter(str(path), INFO, overwrite=True, audio=str(source), whole=whole) as video,
+        VideoWriter(str(path), INFO, overwrite=True, audio=str(source), unfinished=unfinished) as video,
     ):
         video.write(clips.image(0), None)
     assert "No space left" in str(caught.value)
-    assert (path.read_bytes() == b"precious") == whole
-    assert {p.name for p in tmp_path.iterdir()} == {"out.mp4", "a.mp4"}
+    assert path.read_bytes() == b"precious"
+    assert {p.name for p in tmp_path.iterdir()} == {"out.mp4", "a.mp4", *([kept] if kept else [])}
+    assert kept is None or len(read(tmp_path / kept)[1]) == 1
 
 
 def test_a_video_that_must_be_whole_is_stopped_at_its_end(tmp_path: Path, monkeypatch) -> None:
@@ -236,7 +244,7 @@ def test_a_video_that_must_be_whole_is_stopped_at_its_end(tmp_path: Path, monkey
     monkeypatch.setattr(VideoWriter, "_add_audio", ctrl_c)
     with (
         pytest.raises(KeyboardInterrupt),
-        VideoWriter(str(path), INFO, overwrite=True, audio="a.mp4", whole=True) as video,
+        VideoWriter(str(path), INFO, overwrite=True, audio="a.mp4", unfinished="removed") as video,
     ):
         video.write(clips.image(0), None)
     assert path.read_text() == "precious"
@@ -267,11 +275,11 @@ def test_an_interrupt_at_the_last_moment_costs_nothing(tmp_path: Path, monkeypat
     assert len(read(tmp_path / "a.mp4")[1]) == 7
 
 
+@pytest.mark.usefixtures("full_disk")
 @pytest.mark.parametrize("names", [("a.mp4", "a.json"), ("a.json", "a.mp4")])
 def test_what_is_whole_is_not_called_incomplete(tmp_path: Path, names: tuple[str, str]) -> None:
     """The disk is full when the sound comes: the video misses it, the trajectory misses nothing."""
     source = clips.constant(tmp_path / "source.mp4", sound=True)
-    (tmp_path / "a.mp4.siamtrack.part.audio").symlink_to("/dev/full")
     paths = [str(tmp_path / name) for name in names]
     header = TrackHeader(INFO, "", "", "")
     sinks = Outputs(paths, header, overwrite=False, audio=str(source))

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
+from fractions import Fraction
 from pathlib import Path
 
+import clips
+import cv2
 import pytest
 import torch
 
 from siamcli.batch.status import merge
+from siamcli.boxes import Box
 from siamcli.checkpoints.native import Checkpoint, write_native
-from siamcli.errors import OutputError
-from siamcli.formats.files import write_files
+from siamcli.errors import InputError, OutputError
+from siamcli.formats.files import read_trajectory, write_files
+from siamcli.frames import Frame, SourceInfo
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS, TrackerParams
-from siamcli.parts import PartFile, part_path, whole_file, whole_folder, write_text
+from siamcli.parts import PartFile, Unfinished, part_path, whole_file, whole_folder, write_text
+from siamcli.session.outputs import Outputs
 from siamcli.train.resume import Progress, write_progress
+from siamcli.trajectory import TrackHeader, TrackPoint
 
 THEIRS = "a download of somebody else's"
 
@@ -127,3 +136,109 @@ def test_a_part_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot write"):
         PartFile(tmp_path / "out", overwrite=True)
     assert (tmp_path / "theirs").read_text() == THEIRS
+
+
+RESULTS = ["a.json", "a.jsonl", "a.csv", "a.txt", "a.mp4", "a.mkv"]
+
+
+@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize(
+    ("there", "unfinished", "stop", "kept"),
+    [
+        (False, "kept", None, "a"),
+        (False, "kept", InputError, "a"),
+        (False, "kept", KeyboardInterrupt, "a"),
+        (False, "beside", None, "a"),
+        (False, "beside", InputError, "a.incomplete"),
+        (False, "beside", KeyboardInterrupt, "a.incomplete"),
+        (False, "removed", KeyboardInterrupt, None),
+        (True, "kept", None, "a"),
+        (True, "kept", InputError, "a.incomplete"),
+        (True, "kept", KeyboardInterrupt, "a.incomplete"),
+        (True, "beside", None, "a"),
+        (True, "beside", KeyboardInterrupt, "a.incomplete"),
+        (True, "removed", None, "a"),
+        (True, "removed", KeyboardInterrupt, None),
+    ],
+)
+def test_only_what_is_whole_replaces_a_result(
+    tmp_path: Path,
+    name: str,
+    there: bool,
+    unfinished: Unfinished,
+    stop: type[BaseException] | None,
+    kept: str | None,
+) -> None:
+    target = tmp_path / name
+    if there:
+        target.write_text("whole")
+    header = TrackHeader(SourceInfo("a", (96, 64), Fraction(25)), "", "", "")
+    outputs = Outputs([str(target)], header, overwrite=there, unfinished=unfinished)
+    with pytest.raises(stop) if stop else nullcontext(), outputs:
+        for n in range(2):
+            outputs.write(
+                Frame(n, n / 25, clips.image(n)), [TrackPoint(n, n / 25, Box(1, 2, 3, 4), 1, "init")]
+            )
+        if stop:
+            raise stop("stopped")
+    place = None if kept is None else tmp_path / f"{kept}{target.suffix}"
+    assert outputs.written == ([] if place is None else [str(place)])
+    assert outputs.incomplete == (outputs.written if stop else [])
+    assert set(tmp_path.iterdir()) == {p for p in (place, target if there else None) if p}
+    assert not there or (target.read_bytes() == b"whole") == (place != target)
+    if place and place.suffix in (".json", ".jsonl"):
+        assert (len(read_trajectory(place).points), read_trajectory(place).complete) == (2, stop is None)
+    elif place and place.suffix in (".mp4", ".mkv"):
+        assert cv2.VideoCapture(str(place)).read()[0]
+
+
+def test_what_a_killed_run_still_writes_reaches_no_other_run(tmp_path: Path) -> None:
+    """Its encoder has the part open, when the run itself is gone and the same output is made again."""
+    target = tmp_path / "out"
+    part_path(target).write_text("half")
+    with part_path(target).open("r+") as encoder:
+        second = PartFile(target, overwrite=False)
+        second.path.write_text("second")
+        encoder.write("much later, the killed run")
+        encoder.flush()
+        second.commit()
+        encoder.write(" and its end")
+    assert target.read_text() == "second"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_second_pass_is_nobody_elses(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    first = PartFile(target, overwrite=True)
+    first.path.write_text("frames")
+    with first.second_pass() as (mixed, take):
+        mixed.write_text("frames and sound")
+        take()
+        with pytest.raises(OutputError, match="another run is writing"):
+            PartFile(target, overwrite=True)
+    with pytest.raises(OutputError, match="another run is writing"):
+        PartFile(target, overwrite=True)
+    with first.second_pass() as (mixed, _):
+        mixed.write_text("not taken")
+    first.commit()
+    assert [(path, path.read_text()) for path in tmp_path.iterdir()] == [(target, "frames and sound")]
+
+
+def test_one_of_many_that_begin_at_once_gets_the_part(tmp_path: Path) -> None:
+    """Also where a killed run has left one behind, which each of them wants to remove."""
+
+    def begin(target: Path) -> PartFile | None:
+        with suppress(OutputError):
+            return PartFile(target, overwrite=True)
+        return None
+
+    with ThreadPoolExecutor(8) as pool:
+        for n in range(40):
+            target = tmp_path / f"out{n}"
+            part_path(target).write_text("half")
+            begun = [part for part in pool.map(begin, [target] * 8) if part]
+            assert len(begun) == 1
+            begun[0].path.write_text("mine")
+            begun[0].commit()
+            assert target.read_text() == "mine"
+    assert len(list(tmp_path.iterdir())) == 40

@@ -1,11 +1,12 @@
-"""What is to be done: every clip with its boxes and outputs, and whether it is done already."""
+"""What is to be done: every clip with its boxes and outputs, and what is done already."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from fractions import Fraction
 from pathlib import Path
@@ -17,18 +18,35 @@ from siamcli.batch.interleave import Ended
 from siamcli.batch.manifest import Boxes
 from siamcli.batch.status import Entry
 from siamcli.errors import InputError, OutputError, SiamtrackError
-from siamcli.media.encoders import VideoOptions
+from siamcli.formats.files import read_trajectory
 from siamcli.media.kinds import path_from, source_name
+from siamcli.media.suffixes import is_video
+from siamcli.parts import incomplete_path, reporting
 from siamcli.session.job import Job
+from siamcli.session.render import draw_video
+from siamcli.session.textfile import write_trajectory
 from siamcli.targets import Target
+from siamcli.trajectory import Trajectory
 from siamcli.version import __version__
 
-__all__ = ["Settings", "Task", "begun", "decide", "ended", "plan", "refused"]
+__all__ = [
+    "Settings",
+    "Task",
+    "begun",
+    "complete",
+    "decide",
+    "ended",
+    "extended",
+    "missing",
+    "plan",
+    "refused",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What all clips of a batch have in common, and what makes a finished clip outdated.
+    """What all clips of a batch have in common; all of it but `suffixes`, the outputs that are wanted, makes
+    a finished clip outdated when it changes.
 
     `params` are those that replace the parameters of the weights.
     """
@@ -36,7 +54,6 @@ class Settings:
     suffixes: tuple[str, ...]
     weights_sha256: str
     params: Mapping[str, object]
-    encoding: VideoOptions = field(default_factory=VideoOptions)
     fps: Fraction | None = None
     version: str = __version__
 
@@ -76,7 +93,7 @@ def plan(
         except OSError as error:
             key, hint = "", "is the name right, and may you read it?"
             problem = InputError(f"cannot read {clip.source}: {error.strerror}", hint=hint)
-        job = Job(clip.source, targets, paths, overwrite=True, encoding=settings.encoding, fps=settings.fps)
+        job = Job(clip.source, targets, paths, overwrite=True, fps=settings.fps, unfinished="beside")
         yield Task(id, key, job, problem)
 
 
@@ -85,33 +102,79 @@ def _stems(entry: Entry) -> list[str]:
 
 
 def _key(content: object, targets: Sequence[Target], settings: Settings) -> str:
-    """One hash of everything that the result depends on; of what never comes twice, such as a camera's
+    """One hash of everything that the trajectory depends on; of what never comes twice, such as a camera's
     pictures (`content` None), a new one every time."""
     content = uuid4().hex if content is None else content
-    everything: list[Any] = [content, [asdict(target) for target in targets], asdict(settings)]
+    tracking = {name: value for name, value in asdict(settings).items() if name != "suffixes"}
+    everything: list[Any] = [content, [asdict(target) for target in targets], tracking]
     return hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
 def decide(
-    task: Task, entry: Entry | None, folder: Path, *, retry_failed: bool, overwrite: bool
-) -> Literal["track", "skip", "failed"] | SiamtrackError:
-    """Whether to track a clip of which `entry` is the last that is known.
+    task: Task,
+    entry: Entry | None,
+    ours: Collection[str],
+    folder: Path,
+    *,
+    retry_failed: bool,
+    overwrite: bool,
+) -> Literal["track", "complete", "skip", "failed"] | SiamtrackError:
+    """What to do with a clip of which `entry` is the last that is known, and `ours` all files ever written.
 
-    "skip" is finished with the same key and all outputs there, "failed" has failed with the same
-    key and is not tried again unasked.  An error says what forbids it: outputs that are not ours.
+    "skip" is finished with the same key and all outputs there, "complete" lacks only outputs that its
+    trajectory gives, "failed" has failed with the same key and is not tried again unasked.  An error says
+    what forbids it: outputs that are not ours.
     """
     if task.problem is not None:
         return task.problem
-    if entry is not None and entry.key == task.key:
-        if entry.state == "done" and all((folder / output).exists() for output in entry.outputs):
-            return "skip"
-        if entry.state == "failed" and not retry_failed:
-            return "failed"
-    ours = set(entry.outputs) if entry else set()
+    state = entry.state if entry is not None and entry.key == task.key else None
+    if state == "failed" and not retry_failed:
+        return "failed"
     for file in task.job.files:
         if not overwrite and path_from(file, folder) not in ours and Path(file).exists():
             return OutputError(f"{file} exists, and this batch did not write it", hint="-y replaces it")
-    return "track"
+    if entry is None or state != "done":
+        return "track"
+    if not missing(task, entry, folder):
+        return "skip"
+    return "track" if _trajectory(task, entry, folder) is None else "complete"
+
+
+def missing(task: Task, entry: Entry, folder: Path) -> list[str]:
+    """The wanted files that a finished clip does not have."""
+    there = {output for output in entry.outputs if (folder / output).exists()}
+    return [file for file in task.job.files if path_from(file, folder) not in there]
+
+
+def _trajectory(task: Task, entry: Entry, folder: Path) -> Trajectory | None:
+    """What a finished clip's JSON or JSON Lines say, if they are there and whole."""
+    name = task.job.files[0].rpartition(".tracked.")[0]
+    for file in (f"{name}.tracked.json", f"{name}.tracked.jsonl"):
+        if path_from(file, folder) in entry.outputs and Path(file).exists():
+            with suppress(InputError):
+                trajectory = read_trajectory(file)
+                if trajectory.complete and trajectory.header.weights_sha256:
+                    return trajectory
+    return None
+
+
+def complete(task: Task, entry: Entry, folder: Path) -> None:
+    """Make the missing outputs of a finished clip from its trajectory; raises InputError, OutputError."""
+    trajectory = _trajectory(task, entry, folder)
+    if trajectory is None:
+        raise InputError(f"{task.job.source}: its trajectory is gone", hint="run the same command again")
+    for file in missing(task, entry, folder):
+        if is_video(file):
+            for _ in draw_video(task.job.source, trajectory, Path(file), overwrite=True, fps=task.job.fps):
+                pass
+        else:
+            write_trajectory(file, trajectory, frames=entry.frames or 0)
+
+
+def extended(entry: Entry, files: Sequence[str], folder: Path) -> Entry:
+    """The line of a finished clip that has more outputs than before."""
+    outputs = (*entry.outputs, *(path_from(file, folder) for file in files))
+    return replace(entry, at=_now(), outputs=tuple(dict.fromkeys(outputs)))
 
 
 def begun(task: Task, folder: Path) -> Entry:
@@ -122,7 +185,12 @@ def begun(task: Task, folder: Path) -> Entry:
 
 def ended(task: Task, end: Ended, folder: Path) -> Entry:
     """The line when a clip is over; the outputs of one that failed are those that are there."""
-    outputs = tuple(path_from(file, folder) for file in task.job.files if Path(file).exists())
+    beside = [str(incomplete_path(Path(file))) for file in task.job.files]
+    if end.error is None:
+        for file in map(Path, beside):
+            with reporting(file):
+                file.unlink(missing_ok=True)  # of an earlier try
+    outputs = tuple(path_from(file, folder) for file in [*task.job.files, *beside] if Path(file).exists())
     done = Entry(
         id=task.id,
         clip=task.job.source,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from siamcli.batch.interleave import Begun, Ended, Events, Moved
-from siamcli.batch.plan import Task, begun, decide, ended, refused
+from siamcli.batch.plan import Task, begun, complete, decide, ended, extended, missing, refused
 from siamcli.batch.status import Entry, StatusFile
+from siamcli.errors import SiamtrackError
 from siamcli.session.job import Job
 
 __all__ = ["Policy", "Result", "Results", "TrackAll", "run_batch"]
@@ -30,9 +31,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A clip is dealt with: "failed before" means that it failed in an earlier batch."""
+    """A clip is dealt with.  completed: outputs that it lacked were made from its trajectory; failed before:
+    it failed in an earlier batch."""
 
-    verdict: Literal["done", "skipped", "failed", "failed before"]
+    verdict: Literal["done", "completed", "skipped", "failed", "failed before"]
     entry: Entry
 
 
@@ -75,11 +77,18 @@ class _Batch:
                 return
             entry = self._status.entries.get(task.id)
             verdict = decide(
-                task, entry, self._folder, retry_failed=policy.retry_failed, overwrite=policy.overwrite
+                task,
+                entry,
+                self._status.written.get(task.id, ()),
+                self._folder,
+                retry_failed=policy.retry_failed,
+                overwrite=policy.overwrite,
             )
             if verdict == "track":
                 self._running[task.job] = task
                 yield task.job
+            elif verdict == "complete" and entry is not None:
+                self._complete(task, entry)
             elif verdict == "skip" and entry is not None:
                 self._results.append(Result("skipped", entry))
             elif verdict == "failed" and entry is not None:
@@ -92,6 +101,22 @@ class _Batch:
 
     def end(self, event: Ended) -> None:
         self._conclude(ended(self._running.pop(event.job), event, self._folder))
+
+    def _complete(self, task: Task, entry: Entry) -> None:
+        """Make what a finished clip lacks.  When that fails its line still says done, as its tracking is:
+        the next batch tries the rest again."""
+        lacking = missing(task, entry, self._folder)
+        # from here on the new ones are this batch's; an outdated one counts once it is replaced
+        self._status.add(extended(entry, [file for file in lacking if not Path(file).exists()], self._folder))
+        try:
+            complete(task, entry, self._folder)
+            self._status.add(extended(entry, lacking, self._folder))
+        except SiamtrackError as error:
+            failed = replace(entry, state="failed", error=str(error), hint=error.hint, code=error.exit_code)
+            self._results.append(Result("failed", failed))
+            self._stopped = self._stopped or self._policy.stop_on_error
+        else:
+            self._results.append(Result("completed", extended(entry, lacking, self._folder)))
 
     def results(self) -> list[Result]:
         taken, self._results = self._results, []

@@ -75,7 +75,8 @@ def latest(entries: Iterable[Entry]) -> dict[str, Entry]:
 
 
 class StatusFile:
-    """A status file that one batch adds to; `entries` is what it held before.
+    """A status file that one batch adds to; `entries` is what it held before, `written` every output of a
+    clip that any of its lines names.
 
     Raises OutputError when another batch is writing it, or the system refuses.
     """
@@ -87,7 +88,11 @@ class StatusFile:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             self._lock()
-            self.entries = latest(read_status(path))
+            before = read_status(path)
+            self.entries = latest(before)
+            self.written: dict[str, set[str]] = {}
+            for entry in before:
+                self.written.setdefault(entry.id, set()).update(entry.outputs)
             if _cut_short(path):
                 self._write(b"\n")  # what follows must stand alone
         except BaseException:

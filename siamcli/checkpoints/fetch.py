@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from http.cookiejar import CookieJar
 from pathlib import Path
+from typing import BinaryIO
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_opener
@@ -18,13 +19,14 @@ from siamcli.checkpoints.header import sha256_of
 from siamcli.checkpoints.store import cache_folder, offline
 from siamcli.checkpoints.webpage import confirmed_url, looks_like_page, page_title
 from siamcli.errors import OutputError, WeightsError
-from siamcli.parts import part_path
+from siamcli.parts import hold, part_path
 
 __all__ = ["Progress", "fetch", "hash_fits"]
 
 BLOCK = 1 << 18
 PAGE = 1 << 20
 TIMEOUT = 30.0
+WAIT = 0.5  # seconds between looks whether another fetch has ended
 RETRYABLE = (408, 425, 429, 500, 502, 503, 504)
 
 
@@ -56,7 +58,8 @@ def fetch(
 
     Mirrors are tried in turn, all of them up to `attempts` times with growing pauses.  With a
     published hash the file is checked, and what an interrupted call left is resumed; without one
-    nothing would notice two halves of different files, so only this call's own part is.
+    nothing would notice two halves of different files, so only this call's own part is.  Of two calls
+    at once with a hash, the second waits for the first.
     Raises WeightsError when no mirror delivers, OutputError when the disk does not take it.
     """
     target = cache_folder() / entry.file
@@ -67,10 +70,18 @@ def fetch(
         raise WeightsError(f"{entry.name} is not here, and SIAMTRACK_OFFLINE is set", hint=_by_hand(entry))
     own = not entry.sha256
     part = part_path(target, own=own)
+    held: BinaryIO | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if part.is_symlink():  # somebody's else: what it leads to is not ours to write
             part.unlink()
+        while (held := hold(part, fresh=own)) is None:
+            yield Progress(_size(part), entry.size, "another fetch brings it")
+            sleep(WAIT)
+        if target.is_file() and entry.sha256 and hash_fits(entry, sha256_of(target)):
+            yield Progress(target.stat().st_size, target.stat().st_size, "already here")
+            part.unlink()
+            return
         yield from _from_mirrors(entry, part, attempts, sleep)
         part.replace(target)
     except OSError as error:
@@ -78,8 +89,10 @@ def fetch(
             f"cannot write {part}: {error.strerror or error}", hint="SIAMTRACK_CACHE names another folder"
         ) from error
     finally:
-        if part.is_file() and (own or not _size(part)):
-            part.unlink()
+        if held is not None:
+            if part.is_file() and (own or not _size(part)):
+                part.unlink()
+            held.close()
 
 
 def hash_fits(entry: Entry, sha256: str) -> bool:
@@ -123,13 +136,13 @@ def _from_one(opener: OpenerDirector, entry: Entry, url: str, part: Path) -> Ite
             # Nothing after what is there: it is the whole file, or not this file.
             total = answer.headers.get("Content-Range", "").rpartition("/")[2]
             if total != str(resumed):
-                part.unlink()
+                os.truncate(part, 0)  # it stays ours
                 raise _Again("the part that was here is not of this file")
         else:
             start = resumed if _continues(answer, resumed) else 0
             yield from _receive(answer, entry, part, start)
     if not hash_fits(entry, sha256_of(part)):
-        part.unlink()
+        os.truncate(part, 0)
         if resumed:
             raise _Again("the continued file has another checksum")
         raise _Never(f"another file: its SHA-256 does not start with {entry.sha256[:8]}")

@@ -125,10 +125,8 @@ def _report(session: Session, *, stopped: bool) -> None:
             console.say(f"{name}: lost in frames {shown}{more}", style="yellow")
     if session.job.drop_lost:
         console.say(left_out(session.points_lost, session.points, len(labels)))
-    # A full disk may have left nothing under the name, or the file that was there before.
-    written = [n for n in session.job.files if Path(n).exists() and Path(n).stat().st_mtime >= session.began]
     for what, incomplete in (("wrote", False), ("kept, incomplete:", True)):
-        if names := [name for name in written if (name in session.incomplete) == incomplete]:
+        if names := [name for name in session.written if (name in session.incomplete) == incomplete]:
             console.say(f"{what} {', '.join(names)}")
 
 

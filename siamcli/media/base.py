@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,11 @@ class Output(ABC):
     @abstractmethod
     def begun(self) -> bool:
         """True once it holds a frame."""
+
+    @property
+    @abstractmethod
+    def kept(self) -> Path | None:
+        """Where its file lies once it has ended; None where nothing was kept."""
 
     @abstractmethod
     def close(self, complete: bool) -> None:

@@ -22,7 +22,7 @@ from siamcli.media.encoders import VideoOptions, encoder_named
 from siamcli.media.ffmpeg import LOG_OPTIONS, ffmpeg_exe
 from siamcli.media.rawvideo import INPUT_OPTIONS, frame_header, stream_header
 from siamcli.media.sound import Sound, sounds_of
-from siamcli.parts import PartFile, reporting
+from siamcli.parts import PartFile, Unfinished
 
 __all__ = ["MUXERS", "VideoOptions", "VideoWriter"]
 
@@ -43,7 +43,7 @@ class VideoWriter(Output):
 
     Images of odd size are padded by one row or column, never rescaled; pixels that are not square stay
     so.  The first frame has time 0.  The sound of the file `audio` is cut to the same stretch.
-    With `whole` an exception leaves nothing of it, and an earlier file stays.  Raises OutputError.
+    `unfinished` says what becomes of it when an exception ends it.  Raises OutputError.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class VideoWriter(Output):
         overwrite: bool,
         audio: str | None = None,
         options: VideoOptions | None = None,
-        whole: bool = False,
+        unfinished: Unfinished = "kept",
     ) -> None:
         self._options = options or VideoOptions()
         self._rate = info.fps or self._options.fps
@@ -64,12 +64,12 @@ class VideoWriter(Output):
         while self._ticks_per_second < 90_000:
             self._ticks_per_second *= 2
         self._audio = audio
-        self._whole = whole
+        self._whole = unfinished == "removed"
         suffix = Path(path).suffix.lower()
         if suffix not in MUXERS:
             raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(MUXERS)}")
         self._muxer = MUXERS[suffix]
-        self._part = PartFile(Path(path), overwrite=overwrite)
+        self._part = PartFile(Path(path), overwrite=overwrite, unfinished=unfinished)
         self._open = True
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe would fill up unread and block ffmpeg
         self._child: subprocess.Popen[bytes] | None = None
@@ -116,13 +116,13 @@ class VideoWriter(Output):
             self.discard()
             return
         try:
-            self._finish(self._child)
+            self._finish(self._child, complete)
         except BaseException:
             if self._whole:
                 self.discard()
             raise
 
-    def _finish(self, child: subprocess.Popen[bytes]) -> None:
+    def _finish(self, child: subprocess.Popen[bytes], complete: bool) -> None:
         self._send(self._rest)
         assert child.stdin
         child.stdin.close()
@@ -131,7 +131,7 @@ class VideoWriter(Output):
         self._open = False
         if self._audio:
             self._add_audio(self._audio)
-        self._part.commit()
+        self._part.commit(complete=complete)
 
     def _start(self) -> subprocess.Popen[bytes]:
         encoder = encoder_named(self._options.encoder)
@@ -184,31 +184,26 @@ class VideoWriter(Output):
 
     def _add_sound(self, source: str, sound: Sound) -> bool:
         """Put one of the source's sounds beside the frames; False when it cannot be decoded."""
-        frames = self._part.path
-        mixed = frames.with_name(frames.name + ".audio")
         end = float(Fraction(self._pts, self._ticks_per_second) + 1 / self._rate)
         stretch = ("-ss", f"{self._origin:.6f}", "-t", f"{end:.6f}")
         self._log.seek(0)
         self._log.truncate()
-        self._child = self._run(
-            subprocess.DEVNULL,
-            *("-i", f"file:{frames}", *stretch, "-i", f"file:{source}"),
-            *("-map", "0:v", "-c:v", "copy", *sound.options),
-            *("-movflags", "+faststart", "-f", self._muxer, f"file:{mixed}"),
-        )
-        try:
+        with self._part.second_pass() as (mixed, take):
+            self._child = self._run(
+                subprocess.DEVNULL,
+                *("-i", f"file:{self._part.path}", *stretch, "-i", f"file:{source}"),
+                *("-map", "0:v", "-c:v", "copy", *sound.options),
+                *("-movflags", "+faststart", "-f", self._muxer, f"file:{mixed}"),
+            )
             if not self._child.wait():
-                mixed.replace(frames)
+                take()
                 return True
-            if not self._disk_refuses():
-                return False
-            if self._whole:
-                self._fail()
-            self._part.commit()
-            raise OutputError(f"{self._part.target} has no sound: {self._reason()}", hint=_FREE_SPACE)
-        finally:
-            with reporting(self._part.target):
-                mixed.unlink(missing_ok=True)
+        if not self._disk_refuses():
+            return False
+        if self._whole:
+            self._fail()
+        self._part.commit(complete=False)
+        raise OutputError(f"{self._part.target} has no sound: {self._reason()}", hint=_FREE_SPACE)
 
     def _fail(self) -> NoReturn:
         """Leave nothing behind; raises OutputError with ffmpeg's own words."""
@@ -238,3 +233,7 @@ class VideoWriter(Output):
     @property
     def begun(self) -> bool:
         return self._child is not None
+
+    @property
+    def kept(self) -> Path | None:
+        return self._part.kept

@@ -12,6 +12,7 @@ from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.sources import open_source
+from siamcli.parts import Unfinished
 from siamcli.targets import Target
 from siamcli.times import Cut, TimePoint
 from siamcli.tracker.follow import Start
@@ -31,6 +32,7 @@ class Job:
     """What is to be done with one source; no targets means that the user is asked for one.
 
     `fps` is the rate of a source that has no times.  `drop_lost` leaves lost frames out of MOT lines.
+    `unfinished` says where outputs go that an exception ends.
     """
 
     source: str
@@ -41,6 +43,7 @@ class Job:
     encoding: VideoOptions = field(default_factory=VideoOptions)
     drop_lost: bool = False
     fps: Fraction | None = None
+    unfinished: Unfinished = "kept"
 
     @property
     def labels(self) -> tuple[str | None, ...]:

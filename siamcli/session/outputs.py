@@ -19,7 +19,7 @@ from siamcli.media.base import Output
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.suffixes import is_video
 from siamcli.media.video import VideoWriter
-from siamcli.parts import make_folder
+from siamcli.parts import Unfinished, make_folder
 from siamcli.session.textfile import TextOutput, open_text
 from siamcli.trajectory import LostIntervals, TrackHeader, TrackPoint
 
@@ -37,11 +37,12 @@ class Outputs:
     `{target}` in the path of a trajectory stands for each target's label or number in turn.
     `drop_lost` leaves lost frames out of formats without states.
 
-    Once it has ended, `incomplete` names the files that miss something.
+    Once it has ended, `written` names the files that are there, `incomplete` those of them that miss
+    something.
 
     Used as a context manager: when an exception ends the block the outputs are finished and
-    readable, and say that they are incomplete; with `whole` nothing is left of a video then, and an
-    earlier one stays.  Raises OutputError, at the latest when it ends.
+    readable, and say that they are incomplete; `unfinished` says where they go.  They replace no file.
+    Raises OutputError, at the latest when it ends.
     """
 
     def __init__(
@@ -52,14 +53,16 @@ class Outputs:
         overwrite: bool,
         audio: str | None = None,
         options: VideoOptions | None = None,
-        whole: bool = False,
+        unfinished: Unfinished = "kept",
         drop_lost: bool = False,
     ) -> None:
+        self.written: list[str] = []
         self.incomplete: list[str] = []
+        self._unfinished = unfinished
         self._labels = header.labels
         self._lost = LostIntervals()
         self._drop_lost = drop_lost
-        self._outputs: dict[str, Output] = {}
+        self._outputs: list[Output] = []
         self._texts: list[tuple[TextOutput, int | None]] = []  # and the target that it is for
         self._videos: list[VideoWriter] = []
         with ExitStack() as stack:  # for an output that cannot be opened, after others were
@@ -69,10 +72,15 @@ class Outputs:
                         raise OutputError(f"{path}: a video shows all targets", hint="leave {target} out")
                     make_folder(Path(path).parent)
                     video = VideoWriter(
-                        path, header.source, overwrite=overwrite, audio=audio, options=options, whole=whole
+                        path,
+                        header.source,
+                        overwrite=overwrite,
+                        audio=audio,
+                        options=options,
+                        unfinished=unfinished,
                     )
                     self._videos.append(stack.enter_context(video))
-                    self._outputs[path] = video
+                    self._outputs.append(video)
                 else:
                     self._open_texts(stack, path, header, overwrite=overwrite)
             stack.pop_all()
@@ -89,10 +97,16 @@ class Outputs:
         for number, name in enumerate(names, start=1):
             if name != "-":
                 make_folder(Path(name).parent)
-            text = open_text(name, header, overwrite=overwrite, drop_lost=self._drop_lost)
+            text = open_text(
+                name,
+                header,
+                overwrite=overwrite,
+                drop_lost=self._drop_lost,
+                unfinished=self._unfinished,
+            )
             target = None if names == [path] else number
             self._texts.append((stack.enter_context(text), target))
-            self._outputs[name] = text
+            self._outputs.append(text)
 
     @property
     def lost(self) -> dict[int, tuple[tuple[int, int], ...]]:
@@ -126,17 +140,18 @@ class Outputs:
         late: BaseException | None = None
         for text, target in self._texts:
             text.lost = {t: found for t, found in self.lost.items() if target in (None, t)}
-        for name, output in self._outputs.items():
+        for output in self._outputs:
+            missing = failure is not None
             try:
                 if failure is not None and not (self._found and output.begun):
                     output.discard()  # nothing is worth keeping, least of all in place of an older file
                 else:
                     output.close(complete=failure is None)
             except BaseException as error:  # noqa: BLE001 - the others must end too
-                self.incomplete.append(name)
-                late = late or error
-            else:
-                self.incomplete += [name] * (failure is not None)
+                missing, late = True, late or error
+            if output.kept is not None:
+                self.written.append(str(output.kept))
+                self.incomplete += self.written[-1:] * missing
         if late is not None:
             raise late
 

@@ -44,7 +44,7 @@ def draw_video(
         frames = stack.enter_context(prefetch(open_source(source, fps=rate)))
         header = replace(trajectory.header, source=frames.info)
         audio = name.text if name.has_sound else None
-        video = Outputs([str(target)], header, overwrite=overwrite, audio=audio, whole=True)
+        video = Outputs([str(target)], header, overwrite=overwrite, audio=audio, unfinished="removed")
         outputs = stack.enter_context(video)
         damage: InputError | None = None
         try:

@@ -83,6 +83,7 @@ class Session:
             overwrite=job.overwrite,
             audio=source.text if source.has_sound else None,
             options=job.encoding,
+            unfinished=job.unfinished,
             drop_lost=job.drop_lost,
         )
 
@@ -152,8 +153,13 @@ class Session:
         return self._outputs.lost
 
     @property
+    def written(self) -> list[str]:
+        """The files that are there, once the outputs have ended."""
+        return self._outputs.written
+
+    @property
     def incomplete(self) -> list[str]:
-        """The files that miss something, once the outputs have ended."""
+        """Those of them that miss something."""
         return self._outputs.incomplete
 
     def _check_all_begun(self) -> None:

@@ -14,10 +14,10 @@ from siamcli.formats.kinds import FORMATS, find_format, streamed_suffixes
 from siamcli.formats.stream import Lost, TextStream
 from siamcli.media.base import Output
 from siamcli.media.suffixes import VIDEO_SUFFIXES
-from siamcli.parts import PartFile, reporting
-from siamcli.trajectory import TrackHeader, TrackPoint
+from siamcli.parts import PartFile, Unfinished, reporting
+from siamcli.trajectory import LostIntervals, TrackHeader, TrackPoint, Trajectory
 
-__all__ = ["TextOutput", "open_text"]
+__all__ = ["TextOutput", "open_text", "write_trajectory"]
 
 
 class TextOutput(Output):
@@ -50,7 +50,7 @@ class TextOutput(Output):
         if self._part:
             with reporting(self._part.target):
                 self._file.close()
-            self._part.commit()
+            self._part.commit(complete=complete)
 
     def _emit(self, text: str) -> None:
         try:
@@ -73,12 +73,23 @@ class TextOutput(Output):
     def begun(self) -> bool:
         return self._frames > 0
 
+    @property
+    def kept(self) -> Path | None:
+        return self._part.kept if self._part else None
 
-def open_text(path: str, header: TrackHeader, *, overwrite: bool, drop_lost: bool = False) -> TextOutput:
+
+def open_text(
+    path: str,
+    header: TrackHeader,
+    *,
+    overwrite: bool,
+    drop_lost: bool = False,
+    unfinished: Unfinished = "kept",
+) -> TextOutput:
     """A trajectory file in the format of its suffix; `-` is JSON Lines on standard output.
 
-    `drop_lost` is for formats without states.  Raises OutputError when the file exists, cannot be written,
-    or has a suffix of no format.
+    `drop_lost` is for formats without states, `unfinished` for what an exception ends.  Raises OutputError
+    when the file exists, cannot be written, or has a suffix of no format.
     """
     kind = FORMATS["jsonl"] if path == "-" else find_format(path)
     if kind is None:
@@ -89,7 +100,25 @@ def open_text(path: str, header: TrackHeader, *, overwrite: bool, drop_lost: boo
         if sys.stdout is None:
             raise OutputError("standard output is closed", hint="name a file")
         return TextOutput(sys.stdout, None, stream)
-    part = PartFile(Path(path), overwrite=overwrite)
+    part = PartFile(Path(path), overwrite=overwrite, unfinished=unfinished)
     with reporting(part.target):
         file = part.path.open("w", encoding="utf-8", newline="\n")
     return TextOutput(file, part, stream)
+
+
+def write_trajectory(path: str, trajectory: Trajectory, *, frames: int) -> None:
+    """Write what `siamtrack run` wrote of the same tracking, of `frames` frames; replaces the file.
+
+    Raises OutputError.
+    """
+    lost = LostIntervals()
+    by_frame: dict[int, list[TrackPoint]] = {}
+    for point in sorted(trajectory.points, key=lambda point: (point.index, point.target)):
+        by_frame.setdefault(point.index, []).append(point)
+        lost.add(point)
+    with open_text(path, trajectory.header, overwrite=True, unfinished="removed") as text:
+        for _ in range(frames - len(by_frame)):
+            text.write(())  # before the first target began
+        for points in by_frame.values():
+            text.write(points)
+        text.lost = lost.intervals()

@@ -213,7 +213,7 @@ def _report(results: Results, total: int, status: Path, *, as_json: bool) -> Non
     from siamcli.batch.interleave import Moved
 
     began = time.perf_counter()
-    count = {"done": 0, "skipped": 0, "failed": 0, "failed before": 0}
+    count = {"done": 0, "completed": 0, "skipped": 0, "failed": 0, "failed before": 0}
     frames = number = 0
     failures: list[tuple[str, str]] = []
     with closing(results), console.progress("batch", total, "clips", passing="frames") as update:
