@@ -19,7 +19,7 @@ from siamcli.errors import WeightsError
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
 
-__all__ = ["Device", "EngineName", "Fps", "Model", "TrackerOptions", "Weights", "takes_tracker"]
+__all__ = ["Device", "EngineName", "Fps", "Model", "TrackerOptions", "Weights", "with_options"]
 
 Model = Annotated[
     str | None,
@@ -124,22 +124,47 @@ class TrackerOptions:
         return f"loading {self.file().stem} …"
 
 
-def takes_tracker(command: Callable[..., None]) -> Callable[..., None]:
-    """`command` as Typer shall read it: with the options above in place of its parameter `tracker`.
+@dataclass(frozen=True, slots=True)
+class MessageOptions:
+    """How much the user wants to hear; every command takes them."""
+
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Only results and errors.", rich_help_panel="Messages"),
+    ] = False
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say more.", rich_help_panel="Messages")
+    ] = False
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug",
+            help="Show where time goes, and the traceback of an error.",
+            rich_help_panel="Messages",
+        ),
+    ] = False
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """`command` as Typer reads it: its TrackerOptions as options, and the MessageOptions after its own.
 
     Typer itself has no way to name several options at once.
     """
-    options = inspect.signature(TrackerOptions, eval_str=True).parameters
+    own = inspect.signature(command, eval_str=True)
+    tracker = inspect.signature(TrackerOptions, eval_str=True).parameters
+    messages = inspect.signature(MessageOptions, eval_str=True).parameters
+    bundles = [p.name for p in own.parameters.values() if p.annotation is TrackerOptions]
 
     @functools.wraps(command)
-    def spread(**given: Any) -> None:  # noqa: ANN401 - whatever the command takes
-        tracker = TrackerOptions(**{name: given.pop(name) for name in options})
-        command(tracker=tracker, **given)
+    def wrapper(**given: Any) -> None:  # noqa: ANN401 - whatever the command takes
+        console.set_level(**{name: given.pop(name) for name in messages})
+        for bundle in bundles:
+            given[bundle] = TrackerOptions(**{name: given.pop(name) for name in tracker})
+        command(**given)
 
-    own = inspect.signature(command, eval_str=True)
     parameters: list[inspect.Parameter] = []
     for parameter in own.parameters.values():
-        shared = [option.replace(kind=parameter.kind) for option in options.values()]
-        parameters += shared if parameter.name == "tracker" else [parameter]
-    spread.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return spread
+        parameters += tracker.values() if parameter.name in bundles else [parameter]
+    keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*parameters, *messages.values()]]
+    wrapper.__signature__ = own.replace(parameters=keyword)  # type: ignore[attr-defined]
+    return wrapper

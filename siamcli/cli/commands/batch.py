@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Fps, TrackerOptions, takes_tracker
+from siamcli.cli.options import Fps, TrackerOptions
 from siamcli.cli.outputs import DEFAULT_SUFFIXES
+from siamcli.cli.usage import WrongUsage
 from siamcli.errors import InputError, PartialError
 from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import OUTPUT_SUFFIXES
@@ -34,7 +35,6 @@ __all__ = ["batch", "merge"]
 SHOWN = 20  # lines of the table of failures; the status file has them all
 
 
-@takes_tracker
 def batch(
     clips: Annotated[
         list[str] | None,
@@ -86,9 +86,6 @@ def batch(
     as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
     *,
     tracker: TrackerOptions,
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Track every clip, finished ones excepted; OUTPUT_DIR/batch.jsonl says what became of each.
 
@@ -104,7 +101,7 @@ def batch(
     for_all = tuple(parse_target(text, box_format) for text in box or [])
     named = _named(clips, from_file)
     if not named and boxes is None:
-        raise typer.BadParameter("which clips? name folders, files or patterns, or give --boxes")
+        raise WrongUsage("which clips?", hint="name folders, files or patterns, or give --boxes")
 
     from siamcli.batch.clips import Shard, find_clips
     from siamcli.batch.manifest import Boxes, Manifest, read_manifest
@@ -133,12 +130,13 @@ def batch(
 
 
 def _require_a_box(boxes: Boxes, clips: Sequence[str], named: Sequence[str]) -> None:
-    """Raises typer.BadParameter when no clip has a box: that is said once, and no clip is called failed."""
+    """Raises WrongUsage when no clip has a box: that is said once, and no clip is called failed."""
     if clips and not any(map(boxes.has, clips)):
         which = f"none of {len(clips)} clips has a box" if len(clips) > 1 else f"{clips[0]} has no box"
-        raise typer.BadParameter(
-            f"where are the targets? {which}: draw them with `siamtrack pick {shlex.join(named)}"
-            " -o boxes.csv` and give --boxes boxes.csv, or give --box x,y,w,h for all clips"
+        raise WrongUsage(
+            f"where are the targets? {which}",
+            hint=f"draw them with `siamtrack pick {shlex.join(named)} -o boxes.csv` and give"
+            " --boxes boxes.csv, or give --box x,y,w,h for all clips",
         )
 
 
@@ -173,7 +171,6 @@ def merge(
     output: Annotated[Path, typer.Option("--output", "-o", help="A file beside them for the lines of all.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace a file that exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
-    quiet: Annotated[bool, console.Quiet] = False,
 ) -> None:
     """Join the status files of a batch's shards, and say how the whole batch stands.
 

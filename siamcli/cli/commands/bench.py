@@ -53,9 +53,6 @@ def bench(
     device: Device = "auto",
     engine: EngineName = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Measure the engines on this machine.
 

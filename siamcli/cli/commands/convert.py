@@ -30,7 +30,6 @@ def convert(
         bool, typer.Option("--drop-lost", help="Leave out the boxes of lost frames.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that exist.")] = False,
-    quiet: Annotated[bool, console.Quiet] = False,
 ) -> None:
     """Write TRAJECTORY in the format of another program; says on stdout which files it wrote.
 

@@ -37,7 +37,6 @@ class Check:
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Check this machine: torch, devices, windows, ffmpeg, weights, cache, and a two-second self-test."""
     checks = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import TrackerOptions, takes_tracker
+from siamcli.cli.options import TrackerOptions
 from siamcli.tables import TableFormat, render
 from siamcli.version import __version__
 
@@ -118,7 +118,6 @@ def run_dataset(
             console.tell(f"{result.sequence}: {result.frames} frames, {speed:.1f} frames/s")
 
 
-@takes_tracker
 def eval_(
     dataset: DatasetName,
     root: Root,
@@ -137,9 +136,6 @@ def eval_(
     form: Form = "text",
     *,
     tracker: TrackerOptions,
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Run a tracker over DATASET, write official result files, and print its scores.
 

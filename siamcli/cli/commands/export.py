@@ -32,9 +32,6 @@ def export(
     model: Model = None,
     weights: Weights = None,
     architecture: Architecture = None,
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Write the network as a pair of graphs that run without siamtrack.
 

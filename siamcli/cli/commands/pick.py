@@ -28,7 +28,6 @@ def pick(
     ),
     pick_browser: PickBrowser = False,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders in folders too.")] = False,
-    quiet: Annotated[bool, console.Quiet] = False,
 ) -> None:
     """Show the first frame of every clip and collect the boxes.  Esc stops; the same command goes on.
 

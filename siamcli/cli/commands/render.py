@@ -30,7 +30,6 @@ def render(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", "-y", help="Replace a video that exists.")
     ] = False,
-    quiet: Annotated[bool, console.Quiet] = False,
 ) -> None:
     """Draw TRAJECTORY into VIDEO, all of it: frames without a point stay as they are.
 

@@ -31,9 +31,6 @@ def report(
         Path | None,
         typer.Option("--plots", help="Draw success and precision plots into this folder, PNG and PDF."),
     ] = None,
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Compare trackers that `siamtrack eval` or `siamtrack score` has scored, beside published figures.
 

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Fps, TrackerOptions, takes_tracker
+from siamcli.cli.options import Fps, TrackerOptions
 from siamcli.cli.outputs import existing, keep_apart, output_paths
 from siamcli.cli.picking import PickBrowser, picker
+from siamcli.cli.usage import WrongUsage
 from siamcli.errors import InputError, LostError, OutputError
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
 from siamcli.media.names import target_paths
@@ -23,7 +24,6 @@ __all__ = ["run"]
 ENCODING = VideoOptions()
 
 
-@takes_tracker
 def run(
     source: Annotated[
         str,
@@ -98,9 +98,6 @@ def run(
     ] = ENCODING.crf,
     *,
     tracker: TrackerOptions,
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Follow one or more objects through SOURCE.
 
@@ -112,8 +109,8 @@ def run(
     if sum(ways) > 1:
         raise typer.BadParameter("give a box, --pick or --pick-browser, not both")
     if not any(ways):
-        raise typer.BadParameter(
-            "where is the target? give --box x,y,w,h, or draw it with --pick or --pick-browser"
+        raise WrongUsage(
+            "where is the target?", hint="give --box x,y,w,h, or draw it with --pick or --pick-browser"
         )
     if not video and any(map(is_video, output or [])):
         raise typer.BadParameter("-o names a video that --no-video leaves out")

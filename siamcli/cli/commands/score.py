@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from siamcli.cli import console
 from siamcli.cli.commands.eval import DatasetName, Form, Partial, Root, Rules
 from siamcli.cli.commands.report import Per
 from siamcli.tables import render
@@ -26,9 +25,6 @@ def score(
     rules: Rules = "official",
     per: Per = "dataset",
     form: Form = "text",
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Score result files in DATASET's official format, or PySOT's, of any tracker.
 

@@ -44,9 +44,6 @@ def train(
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Show the config with every default, and end.")
     ] = False,
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Train a tracker, or fine-tune one with --from.
 

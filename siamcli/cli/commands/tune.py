@@ -22,13 +22,12 @@ from siamcli.cli.commands.eval import (
     run_dataset,
     tracker_identity,
 )
-from siamcli.cli.options import TrackerOptions, takes_tracker
+from siamcli.cli.options import TrackerOptions
 from siamcli.schema import to_toml
 
 __all__ = ["tune"]
 
 
-@takes_tracker
 def tune(
     dataset: DatasetName,
     root: Root,
@@ -44,9 +43,6 @@ def tune(
     partial: Partial = False,
     *,
     tracker: TrackerOptions,
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Search penalty_k, window_influence and lr for the best score on DATASET.
 
