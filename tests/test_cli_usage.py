@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 
 import pytest
+import torch
 import typer
 from conftest import DEMO
 from hypothesis import given
 from hypothesis import strategies as st
 
 from siamcli.cli.app import app
+from siamcli.cli.commands.doctor import EXAMINATIONS
 from siamcli.cli.usage import WrongUsage, join_boxes
 from siamcli.targets import parse_target
 
@@ -101,3 +105,47 @@ def test_other_words_stay(words):
 def test_two_numbers_are_no_box():
     with pytest.raises(WrongUsage, match="not a box: --box-at 2=43 150"):
         join_boxes(["--box-at", "2=43", "150", "-y"])
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("run --engine ", {"auto", "cpu", "cuda", "openvino"}),
+        ("run --model siamrpnpp", {"siamrpnpp-r18"}),
+        ("batch --device ", {"auto", "cpu", "cuda", "mps"}),
+        ("eval otb", {"otb2015", "otb2013", "otb50"}),
+        ("clip.mp4 ", {"run", "batch"}),
+    ],
+)
+def test_names_complete_in_the_shell(monkeypatch, words, names):
+    """Without importing what takes long."""
+    monkeypatch.setenv("_SIAMTRACK_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", f"siamtrack {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(f"siamtrack {words}".split(" ")) - 1))
+    code = (
+        "import sys; sys.argv[:] = ['siamtrack']\n"
+        "from siamcli.cli.app import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('torch', 'cv2', 'numpy') if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert names <= set(done.stdout.split()) and done.stderr == "[]\n"
+
+
+def test_help_ends_with_examples(siamtrack):
+    done = siamtrack("run", "--help")
+    names = ("Target", "Input", "Output", "Video", "Model", "Messages")
+    panels = [done.out.index(f" {name} ─") for name in names]
+    assert panels == sorted(panels) and panels[-1] < done.out.index("Examples:")
+    front = siamtrack("--help").out
+    assert (
+        front.index(" Track ─") < front.index(" batch ") < front.index(" Research ─") < front.index(" tune ")
+    )
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="auto takes the CUDA device that is here")
+def test_doctor_sees_an_apple_gpu_that_auto_leaves_alone(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    (device,) = [check for check in EXAMINATIONS["torch"]() if check.what == "device"]
+    assert device.verdict == "note" and "Apple GPU" in device.finding and "--device mps" in device.hint

@@ -19,31 +19,97 @@ from siamcli.errors import WeightsError
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
 
-__all__ = ["Device", "EngineName", "Fps", "Model", "TrackerOptions", "Weights", "with_options"]
+__all__ = [
+    "Device",
+    "EngineName",
+    "Fps",
+    "Model",
+    "TrackerOptions",
+    "Weights",
+    "dataset_names",
+    "model_names",
+    "with_options",
+]
+
+
+def model_names() -> list[str]:
+    """The names of all weights, for completion in the shell."""
+    from siamcli.checkpoints.catalog import catalog
+    from siamcli.checkpoints.store import available
+
+    return sorted({*available(), *(entry.name for entry in catalog())})
+
+
+def engine_names() -> list[str]:
+    """What --engine takes, for completion in the shell."""
+    from siamcli.engines.kinds import ENGINES
+
+    return ["auto", *ENGINES]
+
+
+def device_names() -> list[str]:
+    """What --device takes, for completion in the shell."""
+    return ["auto", "cpu", "cuda", "mps"]
+
+
+def dataset_names() -> list[str]:
+    """The data sets that `siamtrack eval` knows, for completion in the shell."""
+    from siamcli.evaluation.catalog import specs
+
+    return list(specs())
+
 
 Model = Annotated[
     str | None,
     typer.Option(
-        "--model", help="Weights by name; `siamtrack weights list` shows them.", show_default="siamrpnpp-r18"
+        "--model",
+        help="Weights by name; `siamtrack weights list` shows them.",
+        show_default="siamrpnpp-r18",
+        autocompletion=model_names,
+        rich_help_panel="Model",
     ),
 ]
 Weights = Annotated[
     Path | None,
-    typer.Option("--weights", help="Weights by file: siamtrack's own, PySOT's or mmtracking's."),
+    typer.Option(
+        "--weights",
+        help="Weights by file: siamtrack's own, PySOT's or mmtracking's.",
+        rich_help_panel="Model",
+    ),
 ]
 Params = Annotated[
     Path | None,
-    typer.Option("--params", help="TOML file with tracker parameters that replace those of the weights."),
+    typer.Option(
+        "--params",
+        help="TOML file with tracker parameters that replace those of the weights.",
+        rich_help_panel="Model",
+    ),
 ]
 Fps = Annotated[
     str | None,
     typer.Option(
-        "--fps", help="Frames per second of images and raw streams, which have no times: 25, 30000/1001."
+        "--fps",
+        help="Frames per second of images and raw streams, which have no times: 25, 30000/1001.",
+        rich_help_panel="Input",
     ),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="auto (a CUDA GPU, else the CPU), cpu, cuda, cuda:N or mps (an Apple GPU).",
+        autocompletion=device_names,
+        rich_help_panel="Model",
+    ),
+]
 EngineName = Annotated[
-    str, typer.Option("--engine", help="How the network runs; `siamtrack bench` compares them.")
+    str,
+    typer.Option(
+        "--engine",
+        help="How the network runs; `siamtrack bench` compares them.",
+        autocompletion=engine_names,
+        rich_help_panel="Model",
+    ),
 ]
 
 

@@ -89,7 +89,8 @@ def batch(
 ) -> None:
     """Track every clip, finished ones excepted; OUTPUT_DIR/batch.jsonl says what became of each.
 
-    For example: siamtrack batch clips/ --boxes boxes.csv --output-dir tracked
+    Examples:
+        siamtrack batch clips/ --boxes boxes.csv --output-dir tracked
     """
     if jobs != "auto" and not (jobs.isdecimal() and int(jobs)):
         raise typer.BadParameter(f"--jobs takes a number from 1 or auto, not {jobs!r}")
@@ -174,7 +175,8 @@ def merge(
 ) -> None:
     """Join the status files of a batch's shards, and say how the whole batch stands.
 
-    For example: siamtrack merge tracked/batch.*-of-8.jsonl -o tracked/batch.jsonl
+    Examples:
+        siamtrack merge tracked/batch.*-of-8.jsonl -o tracked/batch.jsonl
     """
     from siamcli.batch import status
 

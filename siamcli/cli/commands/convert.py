@@ -33,7 +33,8 @@ def convert(
 ) -> None:
     """Write TRAJECTORY in the format of another program; says on stdout which files it wrote.
 
-    For example: siamtrack convert video.tracked.json --to coco
+    Examples:
+        siamtrack convert video.tracked.json --to coco
     """
     from siamcli.convert.formats import FORMATS, placed, write_files
     from siamcli.media.readers import read_trajectory

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import TrackerOptions
+from siamcli.cli.options import TrackerOptions, dataset_names
 from siamcli.tables import TableFormat, render
 from siamcli.version import __version__
 
@@ -37,7 +37,8 @@ DatasetName = Annotated[
     str,
     typer.Argument(
         help="otb2015, otb2013, otb50, uav123, uav20l, lasot, nfs, got10k-val, got10k-test, trackingnet,"
-        " vot2018, vot2018-lt, or folder: NAME/img with NAME/groundtruth.txt, or NAME.mp4 with NAME.txt."
+        " vot2018, vot2018-lt, or folder: NAME/img with NAME/groundtruth.txt, or NAME.mp4 with NAME.txt.",
+        autocompletion=dataset_names,
     ),
 ]
 Root = Annotated[Path, typer.Option("--root", help="Folder that holds the benchmark in its official layout.")]
@@ -141,6 +142,9 @@ def eval_(
 
     A second run keeps every sequence whose weights, parameters and files are unchanged.  Results go to
     OUTPUT/DATASET/NAME.  For example: siamtrack eval otb2015 --root data/OTB
+
+    Examples:
+        siamtrack eval otb2015 --root data/OTB
     """
     if name is not None and (name in ("", "..") or Path(name).name != name):
         raise typer.BadParameter(f"--name is a folder in OUTPUT/DATASET: a plain name, not {name!r}")

@@ -31,7 +31,9 @@ def pick(
 ) -> None:
     """Show the first frame of every clip and collect the boxes.  Esc stops; the same command goes on.
 
-    For example: siamtrack pick clips/ -o boxes.csv && siamtrack batch --boxes boxes.csv
+    Examples:
+        siamtrack pick clips/ -o boxes.csv
+        siamtrack batch --boxes boxes.csv
     """
     from siamcli.batch.clips import find_clips
     from siamcli.ui.collect import clips_without_box, pick_all

@@ -35,7 +35,8 @@ def render(
 
     Size, number of frames and their times must be those of the video that was tracked.
 
-    For example: siamtrack render video.mp4 video.tracked.json
+    Examples:
+        siamtrack render video.mp4 video.tracked.json
     """
     from siamcli.media.readers import read_trajectory
     from siamcli.session.render import draw_video

@@ -34,7 +34,8 @@ def report(
 ) -> None:
     """Compare trackers that `siamtrack eval` or `siamtrack score` has scored, beside published figures.
 
-    For example: siamtrack report results --format markdown
+    Examples:
+        siamtrack report results --format markdown
     """
     from siamcli.evaluation.comparison import comparison_tables
     from siamcli.evaluation.scoring import read_scores

@@ -29,7 +29,9 @@ def score(
     """Score result files in DATASET's official format, or PySOT's, of any tracker.
 
     ROOT needs annotations only: the benchmark's folder, a folder of NAME.txt, or PySOT's .json.
-    For example: siamtrack score otb2015 results/SiamFC-3s --root data/OTB
+
+    Examples:
+        siamtrack score otb2015 results/SiamFC-3s --root data/OTB
     """
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.comparison import comparison_tables

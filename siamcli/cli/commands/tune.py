@@ -49,6 +49,9 @@ def tune(
     The first trial has the parameters of the weights.  The best parameters are printed and kept in
     OUTPUT/best.toml, for --params.  Tune on videos of your own or on a validation set: figures on a
     set used for tuning are not comparable with published ones.
+
+    Examples:
+        siamtrack tune folder --root videos --trials 20
     """
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.datasets import open_dataset

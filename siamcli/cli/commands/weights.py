@@ -11,6 +11,7 @@ import typer
 
 from siamcli.checkpoints.header import Precision
 from siamcli.cli import console
+from siamcli.cli.options import model_names
 from siamcli.cli.usage import add_command
 from siamcli.errors import OutputError, PartialError, WeightsError
 from siamcli.tables import align
@@ -23,16 +24,9 @@ __all__ = ["app"]
 app = typer.Typer(name="weights", no_args_is_help=True, help="List, fetch, convert and check weights.")
 
 
-def _names() -> list[str]:
-    from siamcli.checkpoints.catalog import catalog
-    from siamcli.checkpoints.store import available
-
-    return sorted({*available(), *(entry.name for entry in catalog())})
-
-
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Name = Annotated[
-    str, typer.Argument(help="A name that `siamtrack weights list` shows.", autocompletion=_names)
+    str, typer.Argument(help="A name that `siamtrack weights list` shows.", autocompletion=model_names)
 ]
 
 
@@ -63,7 +57,9 @@ def _remarks(row: dict[str, Any]) -> str:
 
 @add_command(app, "info")
 def info(
-    file_or_name: Annotated[str, typer.Argument(help="A weights file or a name.", autocompletion=_names)],
+    file_or_name: Annotated[
+        str, typer.Argument(help="A weights file or a name.", autocompletion=model_names)
+    ],
     as_json: Json = False,
 ) -> None:
     """Show what weights are: architecture, tracker parameters, licence, where they came from."""
@@ -150,7 +146,7 @@ def import_weights(
 @add_command(app, "verify")
 def verify(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Default: all that are here.", autocompletion=_names)
+        list[str] | None, typer.Argument(help="Default: all that are here.", autocompletion=model_names)
     ] = None,
 ) -> None:
     """Check weights: whole, as published, and fitting their architecture."""
