@@ -59,6 +59,8 @@ class Target:
 def parse_target(text: str, format: BoxFormat = "xywh") -> Target:
     """Read `[LABEL=]A,B,C,D`; numbers may be separated by commas or spaces and end in %.
 
+    Brackets around all four, as Python and JSON write them, are left out.
+
     >>> parse_target("player = 10, 20, 30, 40").label
     'player'
 
@@ -66,6 +68,9 @@ def parse_target(text: str, format: BoxFormat = "xywh") -> Target:
     """
     label, _, numbers = text.rpartition("=")
     check_label(label)
+    numbers = numbers.strip()
+    if numbers[:1] + numbers[-1:] in ("[]", "()"):
+        numbers = numbers[1:-1]
     found = _NUMBER.findall(numbers)
     try:
         values = tuple(float(number) for number, _ in found)

@@ -173,7 +173,7 @@ def test_help(siamtrack, arguments, says):
 
 def test_help_of_what_is_no_command(siamtrack):
     done = siamtrack("help", "weights", "lisst")
-    assert done.code == 2 and "No such command 'lisst'" in done.err
+    assert done.code == 2 and "no such command 'lisst'" in done.err
 
 
 def test_run_of_a_folder_of_videos_names_batch(siamtrack, weights, tmp_path):

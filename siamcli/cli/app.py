@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from siamcli.cli.commands.pick import pick
 from siamcli.cli.commands.render import render
 from siamcli.cli.endings import heed, ignore
 from siamcli.cli.logs import show_logs
+from siamcli.cli.usage import Commands, add_command, explain
 from siamcli.errors import SiamtrackError
 from siamcli.version import __version__
 
@@ -28,6 +30,7 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="siamtrack",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -49,22 +52,29 @@ def root(
     """Follow an object through a video with SiamRPN++."""
 
 
-app.command("run")(run.run)
-app.command("doctor")(doctor.doctor)
-app.command("train")(train.train)
-app.command("eval")(eval_)
-app.command("score")(score.score)
-app.command("report")(report.report)
-app.command("tune")(tune.tune)
-app.command("batch")(batch.batch)
-app.command("merge")(batch.merge)
-app.command("pick")(pick)
-app.command("bench")(bench.bench)
-app.command("export")(export)
-app.command("convert")(convert)
-app.command("render")(render)
-app.add_typer(weights.app)
-app.command("help")(help_)
+_TRACK: dict[str, Callable[..., None]] = {
+    "run": run.run,
+    "pick": pick,
+    "batch": batch.batch,
+    "merge": batch.merge,
+    "convert": convert,
+    "render": render,
+    "doctor": doctor.doctor,
+    "help": help_,
+}
+_RESEARCH: dict[str, Callable[..., None]] = {
+    "train": train.train,
+    "tune": tune.tune,
+    "eval": eval_,
+    "score": score.score,
+    "report": report.report,
+    "bench": bench.bench,
+    "export": export,
+}
+for _panel, _commands in (("Track", _TRACK), ("Research", _RESEARCH)):
+    for _name, _command in _commands.items():
+        add_command(app, _name, _panel)(_command)
+app.add_typer(weights.app, rich_help_panel="Track")
 
 
 def _end(number: int, frame: object) -> None:
@@ -76,7 +86,7 @@ def _end(number: int, frame: object) -> None:
 
 
 def main() -> None:
-    """Run the app; turn every SiamtrackError into one line and its exit code."""
+    """Run the app; turn wrong usage and every SiamtrackError into two lines and an exit code."""
     heed(_end)
     console.guard_streams()
     show_logs()
@@ -84,7 +94,11 @@ def main() -> None:
     # times slower on two shared cores).  OpenMP reads this when torch is imported, which comes later.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except typer.TyperException as error:
+        if error.format_message():  # none where siamtrack without arguments has shown its help
+            console.error(*explain(error))
+        sys.exit(error.exit_code)
     except SiamtrackError as error:
         if console.debugging():
             traceback.print_exc()

@@ -14,7 +14,6 @@ from io import TextIOWrapper
 from threading import Timer
 from typing import Any, Protocol, TextIO, cast
 
-import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -32,10 +31,7 @@ from siamcli.errors import OutputError
 
 __all__ = [
     "Clock",
-    "Debug",
-    "Quiet",
     "Update",
-    "Verbose",
     "ask",
     "bars",
     "debugging",
@@ -47,6 +43,7 @@ __all__ = [
     "progress",
     "result",
     "say",
+    "set_level",
     "tell",
     "text",
     "verbose",
@@ -62,7 +59,7 @@ PACE_OVER = 10.0
 """Seconds over which a rate is averaged."""
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
-_level = {"quiet": 0, "verbose": 0, "debug": 0}
+_level = {"quiet": False, "verbose": False, "debug": False}
 
 
 class _Guarded:
@@ -117,34 +114,24 @@ def _no_result(failure: OSError) -> None:
     raise OutputError(f"cannot write standard output: {failure.strerror}", hint="send it elsewhere") from None
 
 
-def _remember(name: str) -> Callable[[int], int]:
-    def callback(value: int) -> int:
-        _level[name] = int(value)
-        return value
-
-    return callback
-
-
-Quiet = typer.Option("--quiet", "-q", help="Only results and errors.", callback=_remember("quiet"))
-Verbose = typer.Option("--verbose", "-v", help="Say more.", callback=_remember("verbose"))
-Debug = typer.Option(
-    "--debug", help="Show where time goes, and the traceback of an error.", callback=_remember("debug")
-)
+def set_level(*, quiet: bool, verbose: bool, debug: bool) -> None:
+    """How much is said from now on."""
+    _level.update(quiet=quiet, verbose=verbose, debug=debug)
 
 
 def debugging() -> bool:
     """True when the user asked for tracebacks and timings."""
-    return bool(_level["debug"])
+    return _level["debug"]
 
 
 def verbose() -> bool:
     """True when the user asked to hear more."""
-    return bool(_level["verbose"] or _level["debug"])
+    return _level["verbose"] or _level["debug"]
 
 
 def hush() -> None:
     """From now on as under --quiet."""
-    _level["quiet"] = 1
+    _level["quiet"] = True
 
 
 def say(message: str, style: str = "") -> None:

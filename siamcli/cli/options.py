@@ -28,35 +28,93 @@ __all__ = [
     "TrackerOptions",
     "TrajectoryFile",
     "Weights",
-    "takes_tracker",
+    "dataset_names",
+    "model_names",
+    "with_options",
 ]
+
+
+def model_names() -> list[str]:
+    """The names of all weights, for completion in the shell."""
+    from siamcli.checkpoints.catalog import catalog
+    from siamcli.checkpoints.store import available
+
+    return sorted({*available(), *(entry.name for entry in catalog())})
+
+
+def engine_names() -> list[str]:
+    """What --engine takes, for completion in the shell."""
+    from siamcli.engines.kinds import ENGINES
+
+    return ["auto", *ENGINES]
+
+
+def device_names() -> list[str]:
+    """What --device takes, for completion in the shell."""
+    return ["auto", "cpu", "cuda", "mps"]
+
+
+def dataset_names() -> list[str]:
+    """The data sets that `siamtrack eval` knows, for completion in the shell."""
+    from siamcli.evaluation.catalog import specs
+
+    return list(specs())
+
 
 Model = Annotated[
     str | None,
     typer.Option(
-        "--model", help="Weights by name; `siamtrack weights list` shows them.", show_default="siamrpnpp-r18"
+        "--model",
+        help="Weights by name; `siamtrack weights list` shows them.",
+        show_default="siamrpnpp-r18",
+        autocompletion=model_names,
+        rich_help_panel="Model",
     ),
 ]
 Weights = Annotated[
     Path | None,
-    typer.Option("--weights", help="Weights by file: siamtrack's own, PySOT's or mmtracking's."),
+    typer.Option(
+        "--weights",
+        help="Weights by file: siamtrack's own, PySOT's or mmtracking's.",
+        rich_help_panel="Model",
+    ),
 ]
 Params = Annotated[
     Path | None,
-    typer.Option("--params", help="TOML file with tracker parameters that replace those of the weights."),
+    typer.Option(
+        "--params",
+        help="TOML file with tracker parameters that replace those of the weights.",
+        rich_help_panel="Model",
+    ),
 ]
 Fps = Annotated[
     str | None,
     typer.Option(
-        "--fps", help="Frames per second of images and raw streams, which have no times: 25, 30000/1001."
+        "--fps",
+        help="Frames per second of images and raw streams, which have no times: 25, 30000/1001.",
+        rich_help_panel="Input",
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="auto (a CUDA GPU, else the CPU), cpu, cuda, cuda:N or mps (an Apple GPU).",
+        autocompletion=device_names,
+        rich_help_panel="Model",
     ),
 ]
 TrajectoryFile = Annotated[
     Path, typer.Argument(help=f"A trajectory that siamtrack wrote: {' '.join(read_suffixes())}.")
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 EngineName = Annotated[
-    str, typer.Option("--engine", help="How the network runs; `siamtrack bench` compares them.")
+    str,
+    typer.Option(
+        "--engine",
+        help="How the network runs; `siamtrack bench` compares them.",
+        autocompletion=engine_names,
+        rich_help_panel="Model",
+    ),
 ]
 
 
@@ -137,22 +195,47 @@ class TrackerOptions:
         return f"loading {self.file().stem} …"
 
 
-def takes_tracker(command: Callable[..., None]) -> Callable[..., None]:
-    """`command` as Typer shall read it: with the options above in place of its parameter `tracker`.
+@dataclass(frozen=True, slots=True)
+class MessageOptions:
+    """How much the user wants to hear; every command takes them."""
+
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Only results and errors.", rich_help_panel="Messages"),
+    ] = False
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say more.", rich_help_panel="Messages")
+    ] = False
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug",
+            help="Show where time goes, and the traceback of an error.",
+            rich_help_panel="Messages",
+        ),
+    ] = False
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """`command` as Typer reads it: its TrackerOptions as options, and the MessageOptions after its own.
 
     Typer itself has no way to name several options at once.
     """
-    options = inspect.signature(TrackerOptions, eval_str=True).parameters
+    own = inspect.signature(command, eval_str=True)
+    tracker = inspect.signature(TrackerOptions, eval_str=True).parameters
+    messages = inspect.signature(MessageOptions, eval_str=True).parameters
+    bundles = [p.name for p in own.parameters.values() if p.annotation is TrackerOptions]
 
     @functools.wraps(command)
-    def spread(**given: Any) -> None:  # noqa: ANN401 - whatever the command takes
-        tracker = TrackerOptions(**{name: given.pop(name) for name in options})
-        command(tracker=tracker, **given)
+    def wrapper(**given: Any) -> None:  # noqa: ANN401 - whatever the command takes
+        console.set_level(**{name: given.pop(name) for name in messages})
+        for bundle in bundles:
+            given[bundle] = TrackerOptions(**{name: given.pop(name) for name in tracker})
+        command(**given)
 
-    own = inspect.signature(command, eval_str=True)
     parameters: list[inspect.Parameter] = []
     for parameter in own.parameters.values():
-        shared = [option.replace(kind=parameter.kind) for option in options.values()]
-        parameters += shared if parameter.name == "tracker" else [parameter]
-    spread.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return spread
+        parameters += tracker.values() if parameter.name in bundles else [parameter]
+    keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*parameters, *messages.values()]]
+    wrapper.__signature__ = own.replace(parameters=keyword)  # type: ignore[attr-defined]
+    return wrapper

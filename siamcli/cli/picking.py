@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["PickBrowser", "picker"]
 
 PickBrowser = Annotated[
-    bool, typer.Option("--pick-browser", help="Draw the box on a web page: needs no display, works over SSH.")
+    bool,
+    typer.Option(
+        "--pick-browser",
+        help="Draw the box on a web page: needs no display, works over SSH.",
+        rich_help_panel="Target",
+    ),
 ]
 
 

@@ -75,6 +75,8 @@ _FASTEST_FIRST = {
 
 def _fastest(model: SiamRPN, params: TrackerParams, device: str, cache: Path) -> Engine:
     place = resolve_device(device)
+    if device == "auto" and place.type == "cpu" and torch.backends.mps.is_available():
+        _LOG.info("the CPU, though an Apple GPU is here: --device mps takes it")
     reasons = []
     for engine, dtype in _FASTEST_FIRST[place.type]:
         try:

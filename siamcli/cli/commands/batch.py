@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Fps, TrackerOptions, takes_tracker
+from siamcli.cli.options import Fps, TrackerOptions
 from siamcli.cli.outputs import DEFAULT_SUFFIXES, OUTPUT_SUFFIXES
+from siamcli.cli.usage import WrongUsage
 from siamcli.errors import InputError, PartialError
 from siamcli.media.kinds import source_name
 from siamcli.targets import BoxFormat, parse_target
@@ -34,7 +35,6 @@ SUFFIX_NAMES = [suffix.lstrip(".") for suffix in OUTPUT_SUFFIXES]
 SHOWN = 20  # lines of the table of failures; the status file has them all
 
 
-@takes_tracker
 def batch(
     clips: Annotated[
         list[str] | None,
@@ -87,13 +87,11 @@ def batch(
     as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
     *,
     tracker: TrackerOptions,
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Track every clip, finished ones excepted; OUTPUT_DIR/batch.jsonl says what became of each.
 
-    For example: siamtrack batch clips/ --boxes boxes.csv --output-dir tracked
+    Examples:
+        siamtrack batch clips/ --boxes boxes.csv --output-dir tracked
     """
     if jobs != "auto" and not (jobs.isdecimal() and int(jobs)):
         raise typer.BadParameter(f"--jobs takes a number from 1 or auto, not {jobs!r}")
@@ -105,7 +103,7 @@ def batch(
     for_all = tuple(parse_target(text, box_format) for text in box or [])
     named = _named(clips, from_file)
     if not named and boxes is None:
-        raise typer.BadParameter("which clips? name folders, files or patterns, or give --boxes")
+        raise WrongUsage("which clips?", hint="name folders, files or patterns, or give --boxes")
 
     from siamcli.batch.clips import Shard, find_clips
     from siamcli.batch.manifest import Boxes, Manifest, read_manifest
@@ -134,12 +132,13 @@ def batch(
 
 
 def _require_a_box(boxes: Boxes, clips: Sequence[str], named: Sequence[str]) -> None:
-    """Raises typer.BadParameter when no clip has a box: that is said once, and no clip is called failed."""
+    """Raises WrongUsage when no clip has a box: that is said once, and no clip is called failed."""
     if clips and not any(map(boxes.has, clips)):
         which = f"none of {len(clips)} clips has a box" if len(clips) > 1 else f"{clips[0]} has no box"
-        raise typer.BadParameter(
-            f"where are the targets? {which}: draw them with `siamtrack pick {shlex.join(named)}"
-            " -o boxes.csv` and give --boxes boxes.csv, or give --box x,y,w,h for all clips"
+        raise WrongUsage(
+            f"where are the targets? {which}",
+            hint=f"draw them with `siamtrack pick {shlex.join(named)} -o boxes.csv` and give"
+            " --boxes boxes.csv, or give --box x,y,w,h for all clips",
         )
 
 
@@ -174,11 +173,11 @@ def merge(
     output: Annotated[Path, typer.Option("--output", "-o", help="A file beside them for the lines of all.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace a file that exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
-    quiet: Annotated[bool, console.Quiet] = False,
 ) -> None:
     """Join the status files of a batch's shards, and say how the whole batch stands.
 
-    For example: siamtrack merge tracked/batch.*-of-8.jsonl -o tracked/batch.jsonl
+    Examples:
+        siamtrack merge tracked/batch.*-of-8.jsonl -o tracked/batch.jsonl
     """
     from siamcli.batch import status
 

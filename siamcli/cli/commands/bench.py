@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Device, EngineName, Model, Weights
+from siamcli.cli.options import Device, EngineName, Model, Weights, dataset_names
 from siamcli.tables import align
 
 if TYPE_CHECKING:
@@ -43,7 +43,12 @@ def bench(
         ),
     ] = None,
     dataset: Annotated[
-        str, typer.Option("--dataset", help="What lies below ROOT, as `siamtrack eval` calls it.")
+        str,
+        typer.Option(
+            "--dataset",
+            help="What lies below ROOT, as `siamtrack eval` calls it.",
+            autocompletion=dataset_names,
+        ),
     ] = "folder",
     targets: Annotated[str, typer.Option("--targets", help="Targets at once, such as 1,2,4,8,16.")] = "1",
     rounds: Annotated[int, typer.Option("--rounds", help="Of interleaved measurements.", min=1)] = 20,
@@ -53,15 +58,16 @@ def bench(
     device: Device = "auto",
     engine: EngineName = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Measure the engines on this machine.
 
     --compare times the tracking step of all of them in turn, round by round, and states medians,
     quartiles and ratios, and what backbone, neck and head of the network cost; --precision lets all
     of them track; --engine chooses one of them.
+
+    Examples:
+        siamtrack bench --engine cpu
+        siamtrack bench --pipeline video.mp4
     """
     if (pipeline is not None) + (precision is not None) + compare > 1:
         raise typer.BadParameter("choose one of --compare, --pipeline and --precision")

@@ -38,11 +38,11 @@ def convert(
         bool, typer.Option("--drop-lost", help="Leave out the boxes of lost frames.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that exist.")] = False,
-    quiet: Annotated[bool, console.Quiet] = False,
 ) -> None:
     """Write TRAJECTORY in another format; says on stdout which files it wrote.
 
-    For example: siamtrack convert video.tracked.json --to coco
+    Examples:
+        siamtrack convert video.tracked.json --to coco
     """
     if to not in FORMATS:
         raise typer.BadParameter(f"--to takes one of {', '.join(NAMES)}, not {to!r}")

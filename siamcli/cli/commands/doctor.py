@@ -37,9 +37,12 @@ class Check:
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
-    """Check this machine: torch, devices, windows, ffmpeg, weights, cache, and a two-second self-test."""
+    """Check this machine: torch, devices, windows, ffmpeg, weights, cache, and a two-second self-test.
+
+    Examples:
+        siamtrack doctor --json
+    """
     checks = []
     for what, examine in EXAMINATIONS.items():
         try:
@@ -75,7 +78,12 @@ def _torch() -> Iterator[Check]:
     if chosen.type == "cuda":
         finding = f"{torch.cuda.get_device_name(chosen)}, CUDA {torch.version.cuda}"
         yield Check("device", "ok", f"{chosen}: {finding}")
-    elif chosen.type == "cpu":
+    elif torch.backends.mps.is_available():
+        finding = "cpu: auto leaves the Apple GPU (mps) alone, where nothing was measured"
+        yield Check(
+            "device", "note", finding, "`siamtrack bench --device mps` measures it, --device mps takes it"
+        )
+    else:
         unused = f"PyTorch's CUDA is of no use here; the build for the CPU alone is smaller: {CPU_TORCH}"
         yield Check(
             "device",
@@ -83,8 +91,6 @@ def _torch() -> Iterator[Check]:
             "cpu: no GPU that PyTorch can use",
             unused if torch.version.cuda and platform.system() == "Linux" else None,
         )
-    else:
-        yield Check("device", "ok", str(chosen))
 
 
 def _opencv() -> Iterator[Check]:

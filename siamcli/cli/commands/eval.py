@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import TrackerOptions, takes_tracker
+from siamcli.cli.options import TrackerOptions, dataset_names
 from siamcli.tables import TableFormat, render
 from siamcli.version import __version__
 
@@ -37,7 +37,8 @@ DatasetName = Annotated[
     str,
     typer.Argument(
         help="otb2015, otb2013, otb50, uav123, uav20l, lasot, nfs, got10k-val, got10k-test, trackingnet,"
-        " vot2018, vot2018-lt, or folder: NAME/img with NAME/groundtruth.txt, or NAME.mp4 with NAME.txt."
+        " vot2018, vot2018-lt, or folder: NAME/img with NAME/groundtruth.txt, or NAME.mp4 with NAME.txt.",
+        autocompletion=dataset_names,
     ),
 ]
 Root = Annotated[Path, typer.Option("--root", help="Folder that holds the benchmark in its official layout.")]
@@ -118,7 +119,6 @@ def run_dataset(
             console.tell(f"{result.sequence}: {result.frames} frames, {speed:.1f} frames/s")
 
 
-@takes_tracker
 def eval_(
     dataset: DatasetName,
     root: Root,
@@ -137,14 +137,14 @@ def eval_(
     form: Form = "text",
     *,
     tracker: TrackerOptions,
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Run a tracker over DATASET, write official result files, and print its scores.
 
     A second run keeps every sequence whose weights, parameters and files are unchanged.  Results go to
     OUTPUT/DATASET/NAME.  For example: siamtrack eval otb2015 --root data/OTB
+
+    Examples:
+        siamtrack eval otb2015 --root data/OTB
     """
     if name is not None and (name in ("", "..") or Path(name).name != name):
         raise typer.BadParameter(f"--name is a folder in OUTPUT/DATASET: a plain name, not {name!r}")

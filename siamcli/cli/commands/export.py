@@ -32,15 +32,15 @@ def export(
     model: Model = None,
     weights: Weights = None,
     architecture: Architecture = None,
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Write the network as a pair of graphs that run without siamtrack.
 
     `template` turns an exemplar into correlation kernels, `search` compares a search region with
     them; both are checked against float32 before they are kept.  --to int8 makes the network of the
     OpenVINO int8 engine instead, calibrated on crops from your videos, and keeps it in the cache.
+
+    Examples:
+        siamtrack export --to onnx -o graphs
     """
     if (to == "int8") != bool(calibrate):
         raise typer.BadParameter("--calibrate VIDEO and --to int8 belong together")

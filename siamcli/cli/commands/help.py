@@ -17,7 +17,9 @@ def help_(
 ) -> None:
     """Show the help of a command, or of siamtrack.
 
-    For example: siamtrack help run
+    Examples:
+        siamtrack help run
+        siamtrack help weights list
     """
     root = context.find_root()
     root.command.main([*(command or []), "--help"], prog_name=root.info_name, standalone_mode=False)

@@ -28,11 +28,12 @@ def pick(
     ),
     pick_browser: PickBrowser = False,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders in folders too.")] = False,
-    quiet: Annotated[bool, console.Quiet] = False,
 ) -> None:
     """Show the first frame of every clip and collect the boxes.  Esc stops; the same command goes on.
 
-    For example: siamtrack pick clips/ -o boxes.csv && siamtrack batch --boxes boxes.csv
+    Examples:
+        siamtrack pick clips/ -o boxes.csv
+        siamtrack batch --boxes boxes.csv
     """
     from siamcli.batch.clips import find_clips
     from siamcli.ui.collect import clips_without_box, pick_all

@@ -30,13 +30,13 @@ def render(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", "-y", help="Replace a video that exists.")
     ] = False,
-    quiet: Annotated[bool, console.Quiet] = False,
 ) -> None:
     """Draw TRAJECTORY into VIDEO, all of it: frames without a point stay as they are.
 
     Size, number of frames and their times must be those of the video that was tracked.
 
-    For example: siamtrack render video.mp4 video.tracked.json
+    Examples:
+        siamtrack render video.mp4 video.tracked.json
     """
     from siamcli.formats.files import read_trajectory
     from siamcli.session.render import draw_video

@@ -31,13 +31,11 @@ def report(
         Path | None,
         typer.Option("--plots", help="Draw success and precision plots into this folder, PNG and PDF."),
     ] = None,
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Compare trackers that `siamtrack eval` or `siamtrack score` has scored, beside published figures.
 
-    For example: siamtrack report results --format markdown
+    Examples:
+        siamtrack report results --format markdown
     """
     from siamcli.evaluation.comparison import comparison_tables
     from siamcli.evaluation.scoring import read_scores

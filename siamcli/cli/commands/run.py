@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Fps, TrackerOptions, takes_tracker
+from siamcli.cli.options import Fps, TrackerOptions
 from siamcli.cli.outputs import existing, keep_apart, output_paths
 from siamcli.cli.picking import PickBrowser, picker
+from siamcli.cli.usage import WrongUsage
 from siamcli.errors import InputError, LostError, OutputError
 from siamcli.formats.kinds import FORMATS, find_format
 from siamcli.formats.names import target_paths
@@ -27,7 +28,6 @@ WITHOUT_STATES = [kind for kind in FORMATS.values() if kind.streamed and not kin
 DROPS_LOST = " ".join(kind.said for kind in WITHOUT_STATES)
 
 
-@takes_tracker
 def run(
     source: Annotated[
         str,
@@ -35,19 +35,40 @@ def run(
     ],
     box: Annotated[
         list[str] | None,
-        typer.Option(help="Target in the first frame: [LABEL=]x,y,w,h in pixels or percent.  Repeatable."),
+        typer.Option(
+            help="Target in the first frame: [LABEL=]x,y,w,h in pixels or percent.  Repeatable.",
+            rich_help_panel="Target",
+        ),
     ] = None,
     box_at: Annotated[
         list[str] | None,
-        typer.Option(help="Target from a later time on: TIME=[LABEL=]x,y,w,h.  Repeatable."),
+        typer.Option(
+            help="Target from a later time on: TIME=[LABEL=]x,y,w,h.  Repeatable.", rich_help_panel="Target"
+        ),
     ] = None,
     box_file: Annotated[
         Path | None,
-        typer.Option(help="Text file with one box per line, written as for --box."),
+        typer.Option(help="Text file with one box per line, written as for --box.", rich_help_panel="Target"),
     ] = None,
-    box_format: Annotated[BoxFormat, typer.Option(help="What the four numbers of a box are.")] = "xywh",
-    pick: Annotated[bool, typer.Option("--pick", help="Draw the box in a window.")] = False,
+    box_format: Annotated[
+        BoxFormat, typer.Option(help="What the four numbers of a box are.", rich_help_panel="Target")
+    ] = "xywh",
+    pick: Annotated[
+        bool, typer.Option("--pick", help="Draw the box in a window.", rich_help_panel="Target")
+    ] = False,
     pick_browser: PickBrowser = False,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="First frame: 100f (frame), 12.5 (seconds) or 00:00:12.5.", rich_help_panel="Input"
+        ),
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option(help="Stop before this frame or time.", rich_help_panel="Input"),
+    ] = None,
+    stride: Annotated[int, typer.Option(help="Use every n-th frame.", min=1, rich_help_panel="Input")] = 1,
+    fps: Fps = None,
     output: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,69 +77,81 @@ def run(
             help=f"Output by suffix: {' '.join(VIDEO_SUFFIXES)} {TEXT_SUFFIXES}; - is JSON Lines on"
             " stdout; {target} in the name gives every target a file of its own.  Repeatable."
             "  Default: NAME.tracked.mp4, .json and .csv.",
+            rich_help_panel="Output",
         ),
     ] = None,
     output_dir: Annotated[
         Path | None,
-        typer.Option(help="Folder for the outputs; made if missing."),
+        typer.Option(help="Folder for the outputs; made if missing.", rich_help_panel="Output"),
     ] = None,
-    video: Annotated[bool, typer.Option("--video/--no-video", help="Write the annotated video.")] = True,
+    video: Annotated[
+        bool, typer.Option("--video/--no-video", help="Write the annotated video.", rich_help_panel="Video")
+    ] = True,
     jsonl: Annotated[
         str | None,
         typer.Option(
-            help="Stream JSON Lines to this file while tracking; - is stdout.  Without -o, the only output."
+            help="Stream JSON Lines to this file while tracking; - is stdout.  Without -o, the only output.",
+            rich_help_panel="Output",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace outputs that exist.")] = False,
-    skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", "-n", help="Do nothing if an output exists.")
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one summary document on stdout.", rich_help_panel="Output")
     ] = False,
-    start: Annotated[
-        str | None,
-        typer.Option(help="First frame: 100f (frame), 12.5 (seconds) or 00:00:12.5."),
-    ] = None,
-    end: Annotated[
-        str | None,
-        typer.Option(help="Stop before this frame or time."),
-    ] = None,
-    stride: Annotated[int, typer.Option(help="Use every n-th frame.", min=1)] = 1,
-    fps: Fps = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", "-y", help="Replace outputs that exist.", rich_help_panel="Output")
+    ] = False,
+    skip_existing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-existing", "-n", help="Do nothing if an output exists.", rich_help_panel="Output"
+        ),
+    ] = False,
     show: Annotated[
-        bool, typer.Option("--show", help="Show while tracking: space pauses, r picks again, q quits.")
+        bool,
+        typer.Option(
+            "--show",
+            help="Show while tracking: space pauses, r picks again, q quits.",
+            rich_help_panel="Video",
+        ),
     ] = False,
     fail_if_lost: Annotated[
-        bool, typer.Option("--fail-if-lost", help="Exit with 10 if a target was lost in any frame.")
+        bool,
+        typer.Option(
+            "--fail-if-lost", help="Exit with 10 if a target was lost in any frame.", rich_help_panel="Output"
+        ),
     ] = False,
     drop_lost: Annotated[
-        bool, typer.Option("--drop-lost", help=f"Leave lost frames out of {DROPS_LOST}.")
+        bool,
+        typer.Option("--drop-lost", help=f"Leave lost frames out of {DROPS_LOST}.", rich_help_panel="Output"),
     ] = False,
     encoder: Annotated[
-        EncoderName, typer.Option(help="H.264 encoder; auto takes a hardware encoder where one works.")
+        EncoderName,
+        typer.Option(
+            help="H.264 encoder; auto takes a hardware encoder where one works.", rich_help_panel="Video"
+        ),
     ] = ENCODING.encoder,
-    preset: Annotated[Preset, typer.Option(help="Speed preset of libx264.")] = ENCODING.preset,
+    preset: Annotated[
+        Preset, typer.Option(help="Speed preset of libx264.", rich_help_panel="Video")
+    ] = ENCODING.preset,
     crf: Annotated[
-        int, typer.Option(help="Video quality on x264's scale; lower is better.", min=1, max=51)
+        int,
+        typer.Option(
+            help="Video quality on x264's scale; lower is better.", min=1, max=51, rich_help_panel="Video"
+        ),
     ] = ENCODING.crf,
     *,
     tracker: TrackerOptions,
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Follow one or more objects through SOURCE.
 
-    For example: siamtrack run video.mp4 --box 300,120,80,70
+    Examples:
+        siamtrack run video.mp4 --box 300,120,80,70
+        siamtrack run video.mp4 --box ball=300,120,80,70 -o ball.csv
+        siamtrack run video.mp4 --pick-browser --start 12.5
     """
     _refuse_videos(source)
     targets = _targets(box, box_at, box_file, box_format)
-    ways = [bool(targets), pick, pick_browser]
-    if sum(ways) > 1:
-        raise typer.BadParameter("give a box, --pick or --pick-browser, not both")
-    if not any(ways):
-        raise typer.BadParameter(
-            "where is the target? give --box x,y,w,h, or draw it with --pick or --pick-browser"
-        )
+    _require_one_way([bool(targets), pick, pick_browser])
     if not video and any(map(is_video, output or [])):
         raise typer.BadParameter("-o names a video that --no-video leaves out")
     if overwrite and skip_existing:
@@ -144,13 +177,7 @@ def run(
 
     if any(map(is_video, paths)):
         encoder_named(encoder)
-    if show or pick:
-        from siamcli.ui.display import require_display
-
-        if pick:
-            require_display()
-        else:
-            require_display("leave out --show")
+    _require_display(pick=pick, show=show)
 
     from siamcli.cli.follow import follow_source
     from siamcli.session.job import Job
@@ -171,6 +198,28 @@ def run(
         console.result(summary)
     if fail_if_lost and any(summary["lost"].values()):
         raise LostError("the target was lost", hint="the outputs are complete and list the lost intervals")
+
+
+def _require_one_way(ways: list[bool]) -> None:
+    """Raises typer.BadParameter unless the targets are given in one way: boxes, a window or a browser."""
+    if sum(ways) > 1:
+        raise typer.BadParameter("give a box, --pick or --pick-browser, not both")
+    if not any(ways):
+        raise WrongUsage(
+            "where is the target?", hint="give --box x,y,w,h, or draw it with --pick or --pick-browser"
+        )
+
+
+def _require_display(*, pick: bool, show: bool) -> None:
+    """Raises PickError where a window is wanted and there is no display."""
+    if not (show or pick):
+        return
+    from siamcli.ui.display import require_display
+
+    if pick:
+        require_display()
+    else:
+        require_display("leave out --show")
 
 
 def _refuse_videos(source: str) -> None:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from siamcli.cli import console
 from siamcli.cli.commands.eval import DatasetName, Form, Partial, Root, Rules
 from siamcli.cli.commands.report import Per
 from siamcli.tables import render
@@ -26,14 +25,13 @@ def score(
     rules: Rules = "official",
     per: Per = "dataset",
     form: Form = "text",
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Score result files in DATASET's official format, or PySOT's, of any tracker.
 
     ROOT needs annotations only: the benchmark's folder, a folder of NAME.txt, or PySOT's .json.
-    For example: siamtrack score otb2015 results/SiamFC-3s --root data/OTB
+
+    Examples:
+        siamtrack score otb2015 results/SiamFC-3s --root data/OTB
     """
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.comparison import comparison_tables

@@ -14,6 +14,7 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.endings import heed
+from siamcli.cli.options import Device, model_names
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -35,24 +36,30 @@ def train(
     config: Annotated[str, typer.Argument(help="A TOML file, or siamrpnpp-r50, -r18 or -alexnet.")],
     start: Annotated[
         str | None,
-        typer.Option("--from", metavar="NAME", help="Begin with these weights (a name or a file)."),
+        typer.Option(
+            "--from",
+            metavar="NAME",
+            help="Begin with these weights (a name or a file).",
+            autocompletion=model_names,
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in the output.")
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: Device = "auto",
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Show the config with every default, and end.")
     ] = False,
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Train a tracker, or fine-tune one with --from.
 
     Writes checkpoint.pt (for --resume), log.csv and the weights into the config's output folder.
     Ctrl-C, SIGTERM or a hang-up stops after the current step and keeps everything.  Several GPUs: torchrun
     --nproc-per-node N -m siamcli train CONFIG.
+
+    Examples:
+        siamtrack train siamrpnpp-r18 --print-config
+        siamtrack train mine.toml --from siamrpnpp-r18
     """
     from siamcli.train.config import dump_config, load_config
 

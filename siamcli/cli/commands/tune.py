@@ -22,13 +22,12 @@ from siamcli.cli.commands.eval import (
     run_dataset,
     tracker_identity,
 )
-from siamcli.cli.options import TrackerOptions, takes_tracker
+from siamcli.cli.options import TrackerOptions
 from siamcli.schema import to_toml
 
 __all__ = ["tune"]
 
 
-@takes_tracker
 def tune(
     dataset: DatasetName,
     root: Root,
@@ -44,15 +43,15 @@ def tune(
     partial: Partial = False,
     *,
     tracker: TrackerOptions,
-    quiet: Annotated[bool, console.Quiet] = False,
-    verbose: Annotated[bool, console.Verbose] = False,
-    debug: Annotated[bool, console.Debug] = False,
 ) -> None:
     """Search penalty_k, window_influence and lr for the best score on DATASET.
 
     The first trial has the parameters of the weights.  The best parameters are printed and kept in
     OUTPUT/best.toml, for --params.  Tune on videos of your own or on a validation set: figures on a
     set used for tuning are not comparable with published ones.
+
+    Examples:
+        siamtrack tune folder --root videos --trials 20
     """
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.datasets import open_dataset

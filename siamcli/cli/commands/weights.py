@@ -11,6 +11,8 @@ import typer
 
 from siamcli.checkpoints.header import Precision
 from siamcli.cli import console
+from siamcli.cli.options import model_names
+from siamcli.cli.usage import add_command
 from siamcli.errors import OutputError, PartialError, WeightsError
 from siamcli.tables import align
 
@@ -22,24 +24,14 @@ __all__ = ["app"]
 app = typer.Typer(name="weights", no_args_is_help=True, help="List, fetch, convert and check weights.")
 
 
-def _names() -> list[str]:
-    from siamcli.checkpoints.catalog import catalog
-    from siamcli.checkpoints.store import available
-
-    return sorted({*available(), *(entry.name for entry in catalog())})
-
-
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-Quiet = Annotated[bool, console.Quiet]
-Verbose = Annotated[bool, console.Verbose]
-Debug = Annotated[bool, console.Debug]
 Name = Annotated[
-    str, typer.Argument(help="A name that `siamtrack weights list` shows.", autocompletion=_names)
+    str, typer.Argument(help="A name that `siamtrack weights list` shows.", autocompletion=model_names)
 ]
 
 
-@app.command("list")
-def list_weights(as_json: Json = False, debug: Debug = False) -> None:
+@add_command(app, "list")
+def list_weights(as_json: Json = False) -> None:
     """Show the weights that are here and those that can be fetched."""
     rows = _rows()
     if as_json:
@@ -63,11 +55,12 @@ def _remarks(row: dict[str, Any]) -> str:
     return "  ".join(text for text in (scores, row["note"]) if text)
 
 
-@app.command()
+@add_command(app, "info")
 def info(
-    file_or_name: Annotated[str, typer.Argument(help="A weights file or a name.", autocompletion=_names)],
+    file_or_name: Annotated[
+        str, typer.Argument(help="A weights file or a name.", autocompletion=model_names)
+    ],
     as_json: Json = False,
-    debug: Debug = False,
 ) -> None:
     """Show what weights are: architecture, tracker parameters, licence, where they came from."""
     from siamcli.checkpoints.catalog import catalog
@@ -86,16 +79,16 @@ def info(
         typer.echo(line if line.isprintable() else ascii(line)[1:-1])
 
 
-@app.command()
-def path(name: Name, debug: Debug = False) -> None:
+@add_command(app, "path")
+def path(name: Name) -> None:
     """Print where the weights called NAME lie on this machine."""
     from siamcli.checkpoints.store import find
 
     typer.echo(find(name))
 
 
-@app.command()
-def fetch(name: Name, quiet: Quiet = False, verbose: Verbose = False, debug: Debug = False) -> None:
+@add_command(app, "fetch")
+def fetch(name: Name) -> None:
     """Download the weights called NAME into the cache, check them and print where they lie."""
     from siamcli.checkpoints.catalog import entry_named
     from siamcli.checkpoints.fetch import fetch as fetch_entry
@@ -126,7 +119,7 @@ def fetch(name: Name, quiet: Quiet = False, verbose: Verbose = False, debug: Deb
     typer.echo(fetched)
 
 
-@app.command("import")
+@add_command(app, "import")
 def import_weights(
     file: Annotated[str, typer.Argument(help="A PySOT, mmtracking or native weights file, or a name.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The native file to write.")],
@@ -135,8 +128,6 @@ def import_weights(
         str | None, typer.Option(help="The architecture, where names and shapes are not to decide.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace a file that exists.")] = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
     """Convert weights to siamtrack's own format: one file that describes itself."""
     if output.exists() and not overwrite:
@@ -152,12 +143,11 @@ def import_weights(
     typer.echo(output)
 
 
-@app.command()
+@add_command(app, "verify")
 def verify(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Default: all that are here.", autocompletion=_names)
+        list[str] | None, typer.Argument(help="Default: all that are here.", autocompletion=model_names)
     ] = None,
-    debug: Debug = False,
 ) -> None:
     """Check weights: whole, as published, and fitting their architecture."""
     from siamcli.checkpoints.store import available, cache_folder

@@ -1,0 +1,111 @@
+"""How commands are declared, and how wrong usage is answered."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from siamcli.cli.options import with_options
+
+__all__ = ["Commands", "WrongUsage", "add_command", "explain", "join_boxes"]
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)%?,?")
+
+
+class WrongUsage(typer.BadParameter):
+    """Options that do not fit together; `hint` says what to do instead."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class _Command(TyperCommand):
+    """A command whose --help stands among the options for messages."""
+
+    def get_help_option(self, ctx: Any) -> Any:  # noqa: ANN401 - types that Typer does not export
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.rich_help_panel = "Messages"
+        return option
+
+
+class Commands(TyperGroup):
+    """The commands by name; reads a box of four words, and answers a source without a command."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401
+        if ctx.resilient_parsing:  # the shell asks how a line may go on
+            return super().resolve_command(ctx, args)
+        if args[0] not in self.commands and _is_source(args[0]):
+            raise WrongUsage(f"no such command {args[0]!r}", hint=f"siamtrack run {shlex.join(args)}")
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command, join_boxes(rest)
+
+
+def _is_source(text: str) -> bool:
+    """True for what can only be a source to track, such as clip.mp4, 0 or rtsp://host/stream."""
+    return text.isdecimal() or "/" in text or bool(Path(text).suffix) or Path(text).exists()
+
+
+def join_boxes(words: Sequence[str]) -> list[str]:
+    """The words of a command line, with the four numbers of a box as one word.
+
+    >>> join_boxes(["clip.mp4", "--box", "ball=43", "150", "73", "79", "-y"])
+    ['clip.mp4', '--box', 'ball=43,150,73,79', '-y']
+
+    Raises WrongUsage for two or three numbers.
+    """
+    joined: list[str] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        joined.append(word)
+        if word not in ("--box", "--box-at") or not rest:
+            continue
+        numbers = [rest[0].rpartition("=")[2], *rest[1:4]]
+        count = len(list(takewhile(_NUMBER.fullmatch, numbers)))
+        if count == 4:
+            joined.append(",".join(number.rstrip(",") for number in rest[:4]))
+            del rest[:4]
+        elif count > 1:
+            given = " ".join([word, *rest[:count]])
+            raise WrongUsage(
+                f"not a box: {given}", hint=f"write four numbers, for example {word} 10,20,30,40"
+            )
+    return joined
+
+
+def add_command(
+    app: typer.Typer, name: str, panel: str | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A decorator that makes a function the command `name` of `app`, in a panel of its help.
+
+    The docstring is the help; what stands below "Examples:" in it comes after the options.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        text, _, examples = inspect.cleandoc(function.__doc__ or "").partition("\n\nExamples:\n")
+        epilog = f"Examples:\n\n{inspect.cleandoc(examples)}" if examples else None
+        declare = app.command(name, cls=_Command, help=text, epilog=epilog, rich_help_panel=panel)
+        declare(with_options(function))
+        return function
+
+    return register
+
+
+def explain(error: typer.TyperException) -> tuple[str, str]:
+    """Message and hint for wrong usage, in the form of siamtrack's own errors."""
+    message = error.format_message().removeprefix("Invalid value: ").replace(": Value error, ", ": ")
+    message = " ".join(message.split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "siamtrack"
+    hint = getattr(error, "hint", None) or f"`{command} --help` shows what there is"
+    return message[:1].lower() + message[1:], hint
