@@ -201,7 +201,8 @@ def test_each_failure_is_named_and_the_rest_goes_on(batch, clips, tmp_path):
     assert "no such file" in why["gone"] and all(name in done.err for name in why)
     assert "5 of 7 clips are not done" in done.err and "a.mp4 is named more than once" in done.err
     assert (tmp_path / "tracked/foreign.tracked.json").read_text() == "mine"
-    assert read_trajectory(tmp_path / "tracked/cut.tracked.json").complete is False
+    assert not (tmp_path / "tracked/cut.tracked.json").exists()
+    assert read_trajectory(tmp_path / "tracked/cut.tracked.incomplete.json").complete is False
     assert states() == dict.fromkeys(why, "failed") | {"a": "done", "z": "done"}
     # what failed in tracking is left alone until asked, what was never tracked is looked at again
     again = batch(folder, "gone.mp4", "--json")
