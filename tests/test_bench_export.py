@@ -13,12 +13,12 @@ import pytest
 
 from siamcli.model.spec import SPECS
 
-README = Path(__file__).parents[1] / "README.md"
+README = Path(__file__).parents[1] / "weights" / "README.md"
 
 
 @pytest.mark.parametrize("to", ["torch", "onnx"])
 def test_exported_pair_runs_without_siamtrack(to, siamtrack, weights, tmp_path):
-    """The README's example, in a process that cannot import siamcli."""
+    """The example of weights/README.md, in a process that cannot import siamcli."""
     if to == "onnx":
         pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
     done = siamtrack("export", "--to", to, "--weights", weights, "-o", "pair")

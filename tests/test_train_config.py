@@ -24,7 +24,7 @@ def test_shipped_configs_survive_being_shown(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("twin", ["siamrpn-alexnet", "siamfc-alexnet"])
 def test_twins_differ_in_a_name(twin: str, tmp_path: Path) -> None:
-    """What the README's sed makes of the shipped recipe: the first hit of every line."""
+    """What the sed of weights/README.md makes of the shipped recipe: the first hit of every line."""
     lines = dump_config(load_config("siamrpnpp-alexnet")).splitlines()
     (tmp_path / "twin.toml").write_text("\n".join(n.replace("siamrpnpp-alexnet", twin, 1) for n in lines))
     config = load_config(str(tmp_path / "twin.toml"))
