@@ -10,6 +10,7 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.options import TrajectoryFile
 from siamcli.cli.outputs import keep_apart, left_out
+from siamcli.cli.usage import WrongUsage
 from siamcli.formats.kinds import FORMATS
 
 __all__ = ["convert"]
@@ -23,11 +24,12 @@ def convert(
         str,
         typer.Option(
             "--to",
-            help="The format to write.",
+            help="The format to write; must be given.",
             metavar=f"[{'|'.join(NAMES)}]",
             autocompletion=lambda: NAMES,
+            show_default=False,
         ),
-    ],
+    ] = "",
     output: Annotated[
         str | None,
         typer.Option(
@@ -44,6 +46,11 @@ def convert(
     Examples:
         siamtrack convert video.tracked.json --to coco
     """
+    if not to:
+        raise WrongUsage(
+            f"missing option '--to'. Choose from: {', '.join(NAMES)}",
+            "`siamtrack convert --help` shows what there is",
+        )
     if to not in FORMATS:
         raise typer.BadParameter(f"--to takes one of {', '.join(NAMES)}, not {to!r}")
 
