@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from siamcli.cores import give_way
@@ -168,12 +167,7 @@ class Outputs:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._stopped = error
         late: BaseException | None = None
         while not self._done.is_set():
