@@ -114,8 +114,8 @@ def _size(candidate: Candidate, region: Region) -> tuple[float, float]:
 def tiles(frame: tuple[int, int], center: tuple[float, float], side: float) -> list[tuple[float, float]]:
     """Centres of squares of `side` that cover a frame of (width, height), nearest to `center` first.
 
-    >>> tiles((100, 50), (90, 20), 70)
-    [(75.0, 25.0), (25.0, 25.0)]
+    >>> tiles((100, 40), (90, 20), 80)
+    [(75.0, 20.0), (25.0, 20.0)]
     """
     columns, rows = (int(length / (side * (1 - OVERLAP))) + 1 for length in frame)
     places = [
