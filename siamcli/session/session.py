@@ -130,7 +130,8 @@ class Session:
     @property
     def share(self) -> float:
         """The part of the source that is tracked, from 0 to 1; 0 where its length is not known."""
-        return min(self.frames / self.expected, 1) if self.expected else 0
+        expected = self.expected
+        return min(self.frames / expected, 1) if expected else 0
 
     @property
     def seconds(self) -> float:
