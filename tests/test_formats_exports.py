@@ -18,6 +18,7 @@ from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.results import read_output, read_runs
 from siamcli.evaluation.sequence import Sequence
 from siamcli.formats.files import convert, placed, write_files
+from siamcli.formats.kinds import FORMATS
 from siamcli.frames import SourceInfo
 from siamcli.session.textfile import open_text
 from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
@@ -338,3 +339,15 @@ def test_yolo_cannot_label_two_images_of_one_stem():
 def test_more_frames_than_images_are_refused():
     with pytest.raises(InputError, match="gap: frame 4 of 4 images"):
         convert(images(GAP, (4,)), "coco")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("name", ["../out", "/out", "..\\out", "one\ntwo", "one\0two", "a\ud800b", "..", ""])
+def test_a_name_in_a_trajectory_does_not_choose_the_folder(tmp_path, format, name):
+    points = tuple(TrackPoint(i, i / 25, Box(1, 2, 30, 40), 0.5, "init", 1) for i in range(2))
+    source = SourceInfo(name, (WIDTH, HEIGHT), Fraction(25), 2)
+    folder = tmp_path / "asked" / "for"
+    texts = convert(Trajectory(TrackHeader(source, "m", "", "1"), points, complete=True), format)
+    write_files(placed(texts, file=None, folder=folder), overwrite=False)
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert written and all(folder in path.parents and str(path).isprintable() for path in written)

@@ -21,6 +21,7 @@ from siamcli.boxes import Box
 from siamcli.errors import InputError, OutputError
 from siamcli.formats.files import convert, read_trajectory
 from siamcli.formats.kinds import read_suffixes
+from siamcli.formats.names import source_stem
 from siamcli.frames import SourceInfo
 from siamcli.session.textfile import open_text
 from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
@@ -125,7 +126,7 @@ def test_convert_writes_what_was_read(
     assert back.points == flat
     if suffix != ".csv":
         assert back == trajectory and back.frames == len(rows) + 1
-        assert convert(back, suffix.lstrip(".")) == {f"{head.source.name}{suffix}": text}
+        assert convert(back, suffix.lstrip(".")) == {f"{source_stem(head.source.name)}{suffix}": text}
 
 
 def test_version_1_is_read(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from siamcli.errors import InputError
 from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.results import TrackerOutput, output_texts, run_text
 from siamcli.evaluation.vot import STARTED, TRACKED, VotRun
-from siamcli.formats.names import file_stem
+from siamcli.formats.names import file_stem, source_stem
 from siamcli.formats.select import target_name, targets
 from siamcli.trajectory import TrackPoint, Trajectory
 
@@ -46,7 +46,7 @@ def _output(points: Sequence[TrackPoint]) -> TrackerOutput:
 def _sequences(trajectory: Trajectory) -> dict[str, Sequence[TrackPoint]]:
     """Sequence name -> one target's points; raises InputError where a frame is missing."""
     every = targets(trajectory)
-    stem = trajectory.header.source.name
+    stem = source_stem(trajectory.header.source.name)
     found = {}
     for target, points in every.items():
         own = f"_{file_stem(target_name(trajectory, target))}" if len(every) > 1 else ""

@@ -8,6 +8,7 @@ from typing import Any
 
 from siamcli.errors import InputError, OutputError
 from siamcli.formats.kinds import FORMATS, FormatKind, find_format, read_suffixes
+from siamcli.formats.names import source_stem
 from siamcli.formats.stream import TextStream, whole_text
 from siamcli.parts import write_text
 from siamcli.schema import decode
@@ -61,7 +62,7 @@ def convert(trajectory: Trajectory, name: str, *, drop_lost: bool = False) -> di
         text = whole_text(make_stream(kind, trajectory.header, drop_lost=drop_lost), trajectory)
     else:
         text = _module(kind).text(trajectory, drop_lost=drop_lost)
-    return {f"{trajectory.header.source.name}{kind.ending}": text}
+    return {f"{source_stem(trajectory.header.source.name)}{kind.ending}": text}
 
 
 def placed(files: dict[str, str], *, file: Path | None, folder: Path) -> dict[Path, str]:

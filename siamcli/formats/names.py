@@ -1,10 +1,11 @@
-"""How outputs are named after targets."""
+"""How outputs are named after sources and targets."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["file_stem", "target_paths"]
+__all__ = ["file_stem", "source_stem", "target_paths"]
 
 
 def file_stem(text: str) -> str:
@@ -17,6 +18,21 @@ def file_stem(text: str) -> str:
     """
     name = "".join(c if c.isalnum() or c in "-_." else "_" for c in text)
     return name if name.strip(".") else "_" * len(name)
+
+
+def source_stem(name: str) -> str:
+    """The name of a source as the name of a file in the folder that was asked for, whatever a file claims.
+
+    >>> source_stem("day one.v2"), source_stem("../escaped"), source_stem("a\\nb"), source_stem("..")
+    ('day one.v2', '.._escaped', 'a_b', '__')
+    """
+    plain = "".join("_" if c in "/\\" or _is_no_text(c) else c for c in name)
+    return plain if plain.strip(".") else "_" * max(len(plain), 1)
+
+
+def _is_no_text(char: str) -> bool:
+    """Control characters and halves of characters, but for the bytes of file names that are not UTF-8."""
+    return unicodedata.category(char) in ("Cc", "Cs") and not 0xDC80 <= ord(char) <= 0xDCFF
 
 
 def target_paths(path: str, labels: Sequence[str | None]) -> list[str]:
