@@ -31,7 +31,8 @@ SHOWN = 4  # targets of a frame that are described
 class Job:
     """What is to be done with one source; no targets means that the user is asked for one.
 
-    `fps` is the rate of a source that has no times.  `drop_lost` leaves lost frames out of MOT lines.
+    `fps` is the rate of a source that has no times, `stream` the number of one of its video streams.
+    `drop_lost` leaves lost frames out of MOT lines.
     `unfinished` says where outputs go that an exception ends.
     """
 
@@ -43,6 +44,8 @@ class Job:
     encoding: VideoOptions = field(default_factory=VideoOptions)
     drop_lost: bool = False
     fps: Fraction | None = None
+    stream: int | None = None
+    deinterlace: bool = False
     unfinished: Unfinished = "kept"
 
     @property
@@ -63,7 +66,16 @@ def open_job(job: Job) -> FrameSource:
     """
     cut = job.cut
     begins = [target.at for target in job.targets if target.at is not None]
-    return open_source(job.source, start=cut.start, end=cut.end, stride=cut.stride, also=begins, fps=job.fps)
+    return open_source(
+        job.source,
+        start=cut.start,
+        end=cut.end,
+        stride=cut.stride,
+        also=begins,
+        fps=job.fps,
+        stream=job.stream,
+        deinterlace=job.deinterlace,
+    )
 
 
 def resolve_targets(job: Job, frame: Frame) -> list[Start]:

@@ -27,6 +27,8 @@ def draw_video(
     *,
     overwrite: bool,
     fps: Fraction | None = None,
+    stream: int | None = None,
+    deinterlace: bool = False,
     anyway: bool = False,
 ) -> Iterator[int]:
     """Draw every point into its frame of `source` and write `target`; yields the frames written so far.
@@ -41,7 +43,9 @@ def draw_video(
     name = source_name(source)
     rate = fps or (trajectory.header.source.fps if name.is_images else None)
     with ExitStack() as stack:
-        frames = stack.enter_context(prefetch(open_source(source, fps=rate)))
+        frames = stack.enter_context(
+            prefetch(open_source(source, fps=rate, stream=stream, deinterlace=deinterlace))
+        )
         header = replace(trajectory.header, source=frames.info)
         audio = name.text if name.has_sound else None
         video = Outputs([str(target)], header, overwrite=overwrite, audio=audio, unfinished="removed")
