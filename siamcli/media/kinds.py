@@ -16,9 +16,11 @@ __all__ = ["SourceKind", "SourceName", "is_animated", "is_image", "path_from", "
 
 SourceKind = Literal["stdin", "address", "folder", "image", "file", "pattern", "camera", "missing"]
 """stdin: `-`. address: `scheme://`. folder: of images. file: a video, or a named pipe. pattern: of image
-names, with `*`, `?` or `[`. camera: its number. missing: the path of nothing."""
+names, with `*`, `?` or `[`. camera: its number, or the
+path of its device. missing: the path of nothing."""
 
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
+_STREAM = re.compile(r"/dev/(?:std|fd/|tty|null|pts/)|/proc/")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+]+://", re.IGNORECASE)
 
 
@@ -69,7 +71,7 @@ class SourceName:
         if self.kind == "stdin":
             return "stdin"
         if self.kind == "camera":
-            return f"camera{self.text}"
+            return f"camera{self.text}" if self.text.isdecimal() else self.path.stem
         if self.kind == "address":
             last = self.text.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
             return Path(last).stem.replace(":", "_") or "stream"
@@ -138,7 +140,8 @@ def _kind(text: str) -> SourceKind:
         return "image" if is_image(path) and not is_animated(path) else "file"
     if any(mark in text for mark in "*?["):
         return "pattern"
-    return "camera" if text.isdecimal() else "missing"
+    device = path.is_char_device() and not _STREAM.match(text)
+    return "camera" if text.isdecimal() or device else "missing"
 
 
 def path_from(path: str, folder: Path) -> str:

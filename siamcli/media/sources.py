@@ -65,13 +65,15 @@ def open_source(
     if name.kind == "image":
         return ImageSequence(name.stem, [name.path], cut, fps)
     if name.kind == "file":
-        return video(f"file:{name.text}", name.text, cut, _rate(fps))
+        way = "fifo" if name.path.is_fifo() else "file"
+        return video(f"{way}:{name.text}", name.text, cut, _rate(fps))
     if name.kind == "pattern":
         return ImageSequence(name.stem, matching(name.text), cut, fps)
     if name.kind == "camera":
         if fps is not None:
             raise own_times(f"camera {source}")
-        return LiveSource(Camera(int(source)), lambda: Camera(int(source)), cut)
+        device = int(source) if source.isdecimal() else source
+        return LiveSource(Camera(device, name.stem), lambda: Camera(device, name.stem), cut)
     raise InputError(
         f"no such file or folder: {source}",
         hint="give a video, a folder of images, a quoted pattern, a camera number, an address, or -",
