@@ -26,7 +26,7 @@ from siamcli.tracker.first_frame import NO_BIAS, Bias, first_frame_biases, witho
 from siamcli.tracker.look_around import PATIENCE, Missing, look_around
 from siamcli.tracker.lost import overlap_of, status_after, usual_after
 from siamcli.tracker.memory import Memory, is_due
-from siamcli.tracker.regions import Region, cut, exemplar, locate_in
+from siamcli.tracker.regions import Region, cut, exemplar, in_threads, locate_in
 from siamcli.trajectory import TrackState
 
 __all__ = ["Tracker", "TrackerState"]
@@ -116,7 +116,9 @@ class Tracker:
         sizes = [self._search_size(state) for state in states]
         for search_size in sorted(set(sizes)):
             members = [i for i, size in enumerate(sizes) if size == search_size]
-            regions = {i: self.regions(states[i], frames[i], search_size) for i in members}
+            places = [(states[i], frames[i], search_size) for i in members]
+            cuts = in_threads(lambda place: self.regions(*place), places)
+            regions = dict(zip(members, cuts, strict=True))
             tried = [(states[i], region) for i in members for region in regions[i]]
             templates = [state.template for state, _ in tried]
             found = locate_in(self.engine, self.params, templates, [region for _, region in tried])
