@@ -196,7 +196,7 @@ def random_features():
 
 def tracker_of(model, **changes):
     params = replace(default_params(model.spec), **changes)
-    return Tracker(EagerEngine(model, params, torch.device("cpu")))
+    return Tracker(EagerEngine(model, torch.device("cpu")), params)
 
 
 def overlaps(tracker, frames, boxes):

@@ -20,8 +20,7 @@ from siamcli.engines.fuse import fuse
 from siamcli.errors import DeviceError
 from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN, Template
-from siamcli.model.spec import TrackerParams
-from siamcli.tracker.engine import Candidate
+from siamcli.tracker.engine import Candidate, Ranking
 from siamcli.tracker.locate import SearchGrid, locate, search_grid
 
 __all__ = ["CudaEngine", "best_dtype"]
@@ -47,27 +46,25 @@ class _Step:
     slots: list[Template]
     held: list[Template | None]
     grid: SearchGrid
+    ranking: Ranking
     graph: torch.cuda.CUDAGraph | None
 
 
 class CudaEngine:
     """bfloat16, float16 or float32 (with TF32); the heads' last layer and the decoding stay float32.
 
-    A graph is captured when a batch size (see `_padded`) or region size is first met.
+    A graph is captured when a batch size (see `_padded`), region size or ranking is first met.
     """
 
-    def __init__(
-        self, model: SiamRPN, params: TrackerParams, device: torch.device, dtype: torch.dtype
-    ) -> None:
+    def __init__(self, model: SiamRPN, device: torch.device, dtype: torch.dtype) -> None:
         self.device, self._dtype = device, dtype
         self._net = _converted(fold(model), device, dtype)
-        self._steps: dict[tuple[int, int], _Step] = {}
+        self._steps: dict[tuple[int, int, Ranking], _Step] = {}
         # What all graphs share: memory is reused only within a pool, and there only within a stream.
         self._pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         self.name = f"cuda ({device}, {str(dtype).removeprefix('torch.')})"
         self.spec = model.spec
-        self.params = params
 
     @torch.inference_mode()
     def embed(self, exemplars: Image) -> list[Template]:
@@ -83,14 +80,14 @@ class CudaEngine:
 
     @torch.inference_mode()
     def locate(
-        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
+        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32], ranking: Ranking
     ) -> list[Candidate]:
         found: list[Candidate] = []
         for start in range(0, len(templates), LARGEST):
             some = slice(start, start + LARGEST)
             try:
                 with self._current():
-                    found += self._locate(templates[some], searches[some], sizes[some])
+                    found += self._locate(templates[some], searches[some], sizes[some], ranking)
             except RuntimeError as error:
                 if not _for_lack_of_memory(error):
                     raise
@@ -98,10 +95,10 @@ class CudaEngine:
         return found
 
     def _locate(
-        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
+        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32], ranking: Ranking
     ) -> list[Candidate]:
         n, side = searches.shape[:2]
-        step = self._step(_padded(n), side, templates[0])
+        step = self._step(_padded(n), side, ranking, templates[0])
         step.host_search[:n] = torch.from_numpy(searches)
         step.host_sizes[:n] = torch.from_numpy(sizes)
         moved = [(i, template) for i, template in enumerate(templates) if template is not step.held[i]]
@@ -122,15 +119,16 @@ class CudaEngine:
         step.search.copy_(step.host_search, non_blocking=True)
         step.sizes.copy_(step.host_sizes, non_blocking=True)
         maps = self._net(step.kernels, step.search.permute(0, 3, 1, 2).to(self._dtype))
-        found = locate(maps, step.grid, step.sizes, self.params.penalty_k)
+        found = locate(maps, step.grid, step.sizes, step.ranking)
         step.host_found.copy_(found, non_blocking=True)
 
-    def _step(self, n: int, side: int, like: Template) -> _Step:
-        if (n, side) not in self._steps:
-            self._steps[n, side] = self._captured(self._buffers(n, side, like))
-        return self._steps[n, side]
+    def _step(self, n: int, side: int, ranking: Ranking, like: Template) -> _Step:
+        key = n, side, ranking
+        if key not in self._steps:
+            self._steps[key] = self._captured(self._buffers(*key, like))
+        return self._steps[key]
 
-    def _buffers(self, n: int, side: int, like: Template) -> _Step:
+    def _buffers(self, n: int, side: int, ranking: Ranking, like: Template) -> _Step:
         pinned = self.device.type == "cuda"
 
         def kernels(levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -146,7 +144,8 @@ class CudaEngine:
             kernels=whole,
             slots=split_templates(whole),
             held=[None] * n,
-            grid=search_grid(self.spec, self.params, side, self.device),
+            grid=search_grid(self.spec, side, self.device),
+            ranking=ranking,
             graph=torch.cuda.CUDAGraph() if pinned else None,
         )
 

@@ -98,7 +98,7 @@ def make_header(
         model=loaded.model,
         weights_sha256=loaded.sha256,
         version=__version__,
-        params=asdict(loaded.tracker.engine.params),
+        params=asdict(loaded.tracker.params),
         labels=labels,
     )
 

@@ -9,10 +9,11 @@ import numpy as np
 
 from siamcli.frames import Frame, Image
 from siamcli.model.siamrpn import Template
+from siamcli.model.spec import ModelSpec, TrackerParams
 from siamcli.tracker.crop import Color, context_side, crop
-from siamcli.tracker.engine import Candidate, Engine
+from siamcli.tracker.engine import Candidate, Engine, Ranking
 
-__all__ = ["Region", "cut", "exemplar", "locate_in"]
+__all__ = ["Region", "cut", "exemplar", "locate_in", "ranking_of"]
 
 
 class Region(NamedTuple):
@@ -29,7 +30,8 @@ class Region(NamedTuple):
 
 
 def cut(
-    engine: Engine,
+    spec: ModelSpec,
+    params: TrackerParams,
     frame: Frame,
     fill: Color,
     center: tuple[float, float],
@@ -39,24 +41,40 @@ def cut(
     factor: float = 1.0,
 ) -> Region:
     """The region of (pixels, pixels), None for the spec's, around `center` for a target of `size`."""
-    spec = engine.spec
     pixels = pixels or spec.search_size
-    side = context_side(size, engine.params.context) * factor
+    side = context_side(size, params.context) * factor
     image_side = round(side * (pixels / spec.exemplar_size))
     region = crop(frame.image, center, image_side, pixels, fill, spec.crop)
     return Region(region, spec.exemplar_size / side, factor, center, size)
 
 
 def exemplar(
-    engine: Engine, frame: Frame, fill: Color, center: tuple[float, float], size: tuple[float, float]
+    spec: ModelSpec,
+    params: TrackerParams,
+    frame: Frame,
+    fill: Color,
+    center: tuple[float, float],
+    size: tuple[float, float],
 ) -> Image:
     """The crop that a template is made of, (127, 127, 3) uint8: a target of `size` and its context."""
-    side = round(context_side(size, engine.params.context))
-    return crop(frame.image, center, side, engine.spec.exemplar_size, fill, engine.spec.crop)
+    side = round(context_side(size, params.context))
+    return crop(frame.image, center, side, spec.exemplar_size, fill, spec.crop)
 
 
-def locate_in(engine: Engine, templates: Sequence[Template], regions: Sequence[Region]) -> list[Candidate]:
+def locate_in(
+    engine: Engine, params: TrackerParams, templates: Sequence[Template], regions: Sequence[Region]
+) -> list[Candidate]:
     """The winner in each region, in one batch; all regions are equally large."""
     sizes = [[side * region.scale * region.factor for side in region.size] for region in regions]
     pixels = np.stack([region.pixels for region in regions])
-    return engine.locate(templates, pixels, np.asarray(sizes, np.float32))
+    ranking = ranking_of(engine.spec, params, pixels.shape[1])
+    return engine.locate(templates, pixels, np.asarray(sizes, np.float32), ranking)
+
+
+def ranking_of(spec: ModelSpec, params: TrackerParams, search_size: int) -> Ranking:
+    """How boxes are ranked in a region of `search_size` pixels.
+
+    A region larger than the spec's is that of a lost target: it gets almost no window.
+    """
+    lost = search_size != spec.search_size
+    return Ranking(params.penalty_k, params.lost_window_influence if lost else params.window_influence)
