@@ -14,6 +14,7 @@ from siamcli.frames import Frame
 from siamcli.media.suffixes import is_video
 from siamcli.session.job import Job, describe_points
 from siamcli.session.session import Session
+from siamcli.tracker.follow import Start
 
 if TYPE_CHECKING:
     from siamcli.cli.options import TrackerOptions
@@ -85,9 +86,11 @@ def _reserve_core(loaded: LoadedTracker) -> None:
 def _print_boxes(session: Session) -> None:
     """The targets in pixels of the first frame."""
     height, width = session.first.image.shape[:2]
-    for number, (start, label) in enumerate(zip(session.starts, session.job.labels, strict=False), start=1):
-        x, y, w, h = (f"{v:g}" for v in start.box)
-        console.say(f"{label or f'target {number}'}: box {x},{y},{w},{h} in a {width}x{height} frame")
+    for start in session.marks:
+        if isinstance(start, Start) and start.target is not None:
+            x, y, w, h = (f"{v:g}" for v in start.box)
+            name = session.job.labels[start.target - 1] or f"target {start.target}"
+            console.say(f"{name}: box {x},{y},{w},{h} in a {width}x{height} frame")
 
 
 def _ask_for_box(job: Job, first: Frame, picker: AbstractContextManager[Picker]) -> Box:

@@ -17,7 +17,15 @@ from siamcli.formats.kinds import FORMATS, find_format
 from siamcli.formats.names import target_paths
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
-from siamcli.targets import BoxFormat, Target, parse_target, parse_timed_target, read_targets
+from siamcli.targets import (
+    BoxFormat,
+    TargetMark,
+    parse_absent,
+    parse_target,
+    parse_timed_target,
+    read_targets,
+    target_labels,
+)
 from siamcli.times import Cut, parse_rate, parse_time
 
 __all__ = ["run"]
@@ -43,12 +51,24 @@ def run(
     box_at: Annotated[
         list[str] | None,
         typer.Option(
-            help="Target from a later time on: TIME=[LABEL=]x,y,w,h.  Repeatable.", rich_help_panel="Target"
+            help="Target from a later time on: TIME=[LABEL=]x,y,w,h.  A known label, or #1, begins"
+            " that target anew.  Repeatable.",
+            rich_help_panel="Target",
+        ),
+    ] = None,
+    absent: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Frames in which a target is not there: [LABEL=]FIRST-LAST, as bug=63f-80f.  Repeatable.",
+            rich_help_panel="Target",
         ),
     ] = None,
     box_file: Annotated[
         Path | None,
-        typer.Option(help="Text file with one box per line, written as for --box.", rich_help_panel="Target"),
+        typer.Option(
+            help="Text file, a line each: [LABEL=]x,y,w,h, TIME=LABEL=x,y,w,h or FIRST-LAST=LABEL=absent.",
+            rich_help_panel="Target",
+        ),
     ] = None,
     box_format: Annotated[
         BoxFormat, typer.Option(help="What the four numbers of a box are.", rich_help_panel="Target")
@@ -150,7 +170,7 @@ def run(
         siamtrack run video.mp4 --pick-browser --start 12.5
     """
     _refuse_videos(source)
-    targets = _targets(box, box_at, box_file, box_format)
+    targets = _targets(box, box_at, absent, box_file, box_format)
     _require_one_way([bool(targets), pick, pick_browser])
     if not video and any(map(is_video, output or [])):
         raise typer.BadParameter("-o names a video that --no-video leaves out")
@@ -163,7 +183,7 @@ def run(
         raise typer.BadParameter(
             f"--drop-lost is for {DROPS_LOST}; the other outputs say the state of every frame"
         )
-    labels = [target.label for target in targets] or [None]
+    labels = target_labels(targets) or (None,)
     files = [name for path in paths for name in target_paths(path, labels)]
     keep_apart(files, [source, *(str(p) for p in (box_file, model, tracker.params) if isinstance(p, Path))])
     if as_json and "-" in paths:
@@ -238,10 +258,15 @@ def _refuse_videos(source: str) -> None:
 
 
 def _targets(
-    box: list[str] | None, box_at: list[str] | None, box_file: Path | None, box_format: BoxFormat
-) -> list[Target]:
-    """Every target that was named, in the order --box, --box-file, --box-at."""
-    targets = [parse_target(text, box_format) for text in box or []]
+    box: list[str] | None,
+    box_at: list[str] | None,
+    absent: list[str] | None,
+    box_file: Path | None,
+    box_format: BoxFormat,
+) -> list[TargetMark]:
+    """All that was said of targets, in the order --box, --box-file, --box-at, --absent."""
+    targets: list[TargetMark] = [parse_target(text, box_format) for text in box or []]
     if box_file is not None:
         targets += read_targets(box_file, box_format)
-    return targets + [parse_timed_target(text, box_format) for text in box_at or []]
+    targets += [parse_timed_target(text, box_format) for text in box_at or []]
+    return targets + [parse_absent(text) for text in absent or []]
