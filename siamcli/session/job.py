@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from siamcli.errors import InputError
 from siamcli.formats.names import target_paths
@@ -22,9 +22,18 @@ from siamcli.version import __version__
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
 
-__all__ = ["Job", "describe_points", "make_header", "open_job", "resolve_targets", "unused_target"]
+__all__ = [
+    "Direction",
+    "Job",
+    "describe_points",
+    "make_header",
+    "open_job",
+    "resolve_targets",
+    "unused_target",
+]
 
 COUNT_SLACK = Fraction(102, 100)  # what containers announce is an estimate
+Direction = Literal["forward", "backward", "both"]
 SHOWN = 4  # targets of a frame that are described
 
 
@@ -33,7 +42,8 @@ class Job:
     """What is to be done with one source; no targets means that the user is asked for one.
 
     `fps` is the rate of a source that has no times.  `drop_lost` leaves lost frames out of MOT lines.
-    `unfinished` says where outputs go that an exception ends.
+    `unfinished` says where outputs go that an exception ends.  `direction` is the one in which targets are
+    tracked from their boxes.
     """
 
     source: str
@@ -45,6 +55,7 @@ class Job:
     drop_lost: bool = False
     fps: Fraction | None = None
     unfinished: Unfinished = "kept"
+    direction: Direction = "forward"
 
     @property
     def labels(self) -> tuple[str | None, ...]:
