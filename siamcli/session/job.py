@@ -31,7 +31,8 @@ SHOWN = 4  # targets of a frame that are described
 class Job:
     """What is to be done with one source; no targets means that the user is asked for one.
 
-    `fps` is the rate of a source that has no times.  `drop_lost` leaves lost frames out of MOT lines.
+    `fps` is the rate of a source that has no times; one that has its own refuses it, or keeps them with
+    `fps_if_needed`.  `drop_lost` leaves lost frames out of MOT lines.
     `unfinished` says where outputs go that an exception ends.
     """
 
@@ -43,7 +44,17 @@ class Job:
     encoding: VideoOptions = field(default_factory=VideoOptions)
     drop_lost: bool = False
     fps: Fraction | None = None
+    fps_if_needed: bool = False
     unfinished: Unfinished = "kept"
+
+    def __post_init__(self) -> None:
+        end = self.cut.end
+        for target in self.targets:
+            if end is not None and target.at is not None and target.at.is_from(end):
+                raise InputError(
+                    f"{self.source}: the time of {target.text!r} is not before --end",
+                    hint="choose an earlier time for that box, or a later --end",
+                )
 
     @property
     def labels(self) -> tuple[str | None, ...]:
@@ -63,7 +74,15 @@ def open_job(job: Job) -> FrameSource:
     """
     cut = job.cut
     begins = [target.at for target in job.targets if target.at is not None]
-    return open_source(job.source, start=cut.start, end=cut.end, stride=cut.stride, also=begins, fps=job.fps)
+    return open_source(
+        job.source,
+        start=cut.start,
+        end=cut.end,
+        stride=cut.stride,
+        also=begins,
+        fps=job.fps,
+        fps_if_needed=job.fps_if_needed,
+    )
 
 
 def resolve_targets(job: Job, frame: Frame) -> list[Start]:

@@ -16,6 +16,7 @@ from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import expected_count
 from siamcli.session.job import Job, make_header, open_job, resolve_targets
 from siamcli.session.outputs import Outputs
+from siamcli.times import length_in_words
 from siamcli.tracker import follow
 from siamcli.tracker.follow import Start, States, track_points
 from siamcli.trajectory import TrackHeader, TrackPoint
@@ -163,12 +164,16 @@ class Session:
         """Those of them that miss something."""
         return self._outputs.incomplete
 
+    @property
+    def _length(self) -> str:
+        return length_in_words(self.job.cut, self._last.index + 1, self._last.time, self.info.fps)
+
     def _check_all_begun(self) -> None:
         for target, state in zip(self.job.targets, self.states, strict=False):
             if state is None:
                 raise InputError(
                     f"{self.job.source}: no frame at the time of {target.text!r}",
-                    hint="choose an earlier time for that box",
+                    hint=f"{self._length}: choose an earlier time for that box",
                 )
 
 
