@@ -22,14 +22,16 @@ from siamcli.media.base import Source
 from siamcli.media.ffmpeg import LOG_OPTIONS, DecodeLog, Stamp, ffmpeg_exe
 from siamcli.times import Cut, Cutter
 
-__all__ = ["VideoFile", "own_times"]
+__all__ = ["OwnTimesError", "VideoFile"]
 
 
-def own_times(name: str) -> InputError:
-    """The error of a source for which somebody named a frame rate."""
-    return InputError(
-        f"{name} has frame times of its own", hint="--fps is for images and raw streams: leave it out"
-    )
+class OwnTimesError(InputError):
+    """A frame rate was named for a source that has times of its own."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} has frame times of its own", hint="--fps is for images and raw streams: leave it out"
+        )
 
 
 _logger = logging.getLogger(__name__)
@@ -69,7 +71,7 @@ class VideoFile(Source):
             hint = "the container must be readable from its start" if address.startswith("pipe:") else None
             problem = self._log.problem or "it has no frames"
             if "Option framerate not found" in problem:
-                raise own_times(name)
+                raise OwnTimesError(name)
             if "matches no streams" in problem:  # ffmpeg speaks of -map
                 problem = "it has no video, only sound or text"
             raise InputError(

@@ -16,6 +16,7 @@ from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import expected_count
 from siamcli.session.job import Job, make_header, open_job, resolve_targets, unused_target
 from siamcli.session.outputs import Outputs
+from siamcli.times import length_in_words
 from siamcli.tracker import follow
 from siamcli.tracker.follow import Mark, Start, begin, track_points
 from siamcli.trajectory import TrackHeader, TrackPoint
@@ -103,7 +104,7 @@ class Session:
         """The next frame; None at the end.  Raises InputError, also when a target's time never came."""
         frame = next(self._frames, None)
         if frame is None:
-            unused = unused_target(self.job, self.marks, self.progress.marks, self._last)
+            unused = unused_target(self.job, self.marks, self.progress.marks, self._last, self._length)
             if unused is not None:
                 raise unused
         return frame
@@ -126,6 +127,10 @@ class Session:
         state = self.loaded.tracker.start(self._last, box)
         states = self.progress.states
         self.progress = replace(self.progress, states=(*states[: target - 1], state, *states[target:]))
+
+    @property
+    def _length(self) -> str:
+        return length_in_words(self.job.cut, self._last.index + 1, self._last.time, self.info.fps)
 
     @property
     def info(self) -> SourceInfo:
