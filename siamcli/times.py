@@ -9,12 +9,16 @@ from typing import Literal
 
 from siamcli.errors import InputError
 
-__all__ = ["Cut", "Cutter", "TimePoint", "parse_rate", "parse_span", "parse_time"]
+__all__ = ["Cut", "Cutter", "Direction", "TimePoint", "parse_rate", "parse_span", "parse_time"]
 
 _FRAME = re.compile(r"(\d{1,15})f")
 _CLOCK = re.compile(r"(?:(?:(\d{1,15}):)?([0-5]?\d):)?(\d{1,15}(?:\.\d*)?|\.\d+)")
 _RATES = (Fraction(1, 10_000), Fraction(1000))  # frames per second that the containers of videos can say
 _TOLERANCE = 1e-6  # seconds; timestamps are rounded to microseconds where they are written down
+
+
+Direction = Literal["forward", "backward", "both"]
+"""In which targets are tracked from their boxes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from siamcli.frames import Frame
 from siamcli.media.suffixes import is_video
 from siamcli.session.job import Job, describe_points
 from siamcli.session.session import Session
+from siamcli.session.twoway import TwoWaySession
 from siamcli.tracker.follow import Start
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def follow_source(
         console.tell(f"{tracker.model} on {tracker.tracker.engine.name}")
         return tracker
 
-    session = Session(job, loaded, ask=ask)
+    session = (Session if job.direction == "forward" else TwoWaySession)(job, loaded, ask=ask)
     try:
         with session, _live_window(job.source, show) as window:
             clock.lap("open the outputs")
@@ -69,7 +70,13 @@ def follow_source(
 
 def _track(session: Session, window: LiveWindow | None) -> None:
     """Track to the end, with a bar, and a window where one is wanted."""
-    with console.progress(Path(session.job.source).name, session.expected) as update:
+    name = Path(session.job.source).name
+    before = session.prepare()
+    if (first := next(before, None)) is not None:
+        with console.progress(f"tracking {name}", first[1]) as update:
+            for done, _ in before:
+                update(done)
+    with console.progress(name, session.expected) as update:
         for frame, points in session:
             update(session.frames, describe_points(points, session.header.labels))
             picked = window.show(frame, points, session.header.labels) if window else None

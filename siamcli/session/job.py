@@ -14,7 +14,7 @@ from siamcli.media.encoders import VideoOptions
 from siamcli.media.sources import open_source
 from siamcli.parts import Unfinished
 from siamcli.targets import Target, TargetMark, number_marks, target_labels
-from siamcli.times import Cut, TimePoint
+from siamcli.times import Cut, Direction, TimePoint
 from siamcli.tracker.follow import Absence, Mark, Start
 from siamcli.trajectory import TrackHeader, TrackPoint
 from siamcli.version import __version__
@@ -22,7 +22,15 @@ from siamcli.version import __version__
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
 
-__all__ = ["Job", "describe_points", "make_header", "open_job", "resolve_targets", "unused_target"]
+__all__ = [
+    "Direction",
+    "Job",
+    "describe_points",
+    "make_header",
+    "open_job",
+    "resolve_targets",
+    "unused_target",
+]
 
 COUNT_SLACK = Fraction(102, 100)  # what containers announce is an estimate
 SHOWN = 4  # targets of a frame that are described
@@ -33,7 +41,8 @@ class Job:
     """What is to be done with one source; no targets means that the user is asked for one.
 
     `fps` is the rate of a source that has no times.  `drop_lost` leaves lost frames out of MOT lines.
-    `unfinished` says where outputs go that an exception ends.
+    `unfinished` says where outputs go that an exception ends.  `direction` is the one in which targets are
+    tracked from their boxes.
     """
 
     source: str
@@ -45,6 +54,7 @@ class Job:
     drop_lost: bool = False
     fps: Fraction | None = None
     unfinished: Unfinished = "kept"
+    direction: Direction = "forward"
 
     @property
     def labels(self) -> tuple[str | None, ...]:

@@ -70,7 +70,7 @@ class Session:
             self.header = make_header(self._source.info, self.first, self.loaded, self.job.labels)
             self._outputs = stack.enter_context(self._open_outputs())
             self._stack = stack.pop_all()
-        self._frames = chain([self.first], frames)
+        self._frames: Iterator[Frame] = chain([self.first], frames)
         self._last = self.first
         self.began = time.time()
         return self
@@ -90,6 +90,10 @@ class Session:
     def __exit__(self, *stopped: object) -> None:
         self._stack.__exit__(*stopped)  # type: ignore[arg-type]
 
+    def prepare(self) -> Iterator[tuple[int, int]]:
+        """What must be done before the first frame is read: nothing.  Yields how much of how much is done."""
+        yield from ()
+
     def __iter__(self) -> Iterator[tuple[Frame, tuple[TrackPoint, ...]]]:
         while (frame := self.read()) is not None:
             advance(self.loaded.tracker, [(self, frame)])
@@ -106,13 +110,16 @@ class Session:
 
     def write(self, frame: Frame) -> tuple[TrackPoint, ...]:
         """Add a frame that was tracked to the outputs; returns its points."""
-        points = track_points(frame, self.progress.states)
+        points = self._points(frame)
         self._outputs.write(frame, points)
         self._last = frame
         self.frames += 1
         self.points += len(points)
         self.points_lost += sum(point.state == "lost" for point in points)
         return points
+
+    def _points(self, frame: Frame) -> tuple[TrackPoint, ...]:
+        return track_points(frame, self.progress.states)
 
     def restart(self, target: int, box: Box) -> None:
         """Begin a target (counted from 1) anew in the frame that was written last; raises InputError."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     *("Absence", "Following", "Mark", "Progress", "Start", "States"),
-    *("advance", "begin", "follow", "track_points"),
+    *("advance", "begin", "due", "follow", "is_over", "track_points"),
 ]
 
 
@@ -101,10 +101,10 @@ def advance(tracker: Tracker, sources: Sequence[tuple[Frame, Progress]]) -> list
     """
     after: dict[tuple[int, int], TrackerState] = {}
     running: list[tuple[tuple[int, int], TrackerState]] = []
-    due: list[tuple[tuple[int, int], Box]] = []
+    pointed: list[tuple[tuple[int, int], Box]] = []
     for s, (frame, progress) in enumerate(sources):
-        starts, absent = _due(frame, progress.marks)
-        due += [((s, target), box) for target, box in starts.items()]
+        starts, absent = due(frame, progress.marks)
+        pointed += [((s, target), box) for target, box in starts.items()]
         for target, state in enumerate(progress.states, start=1):
             if state is None or target in starts:
                 continue
@@ -114,23 +114,23 @@ def advance(tracker: Tracker, sources: Sequence[tuple[Frame, Progress]]) -> list
                 running.append(((s, target), state))
     stepped = tracker.step_all([state for _, state in running], [sources[s][0] for (s, _), _ in running])
     after.update(zip((place for place, _ in running), stepped, strict=True))
-    if due:
-        begun = tracker.start_all([sources[s][0] for (s, _), _ in due], [box for _, box in due])
-        after.update(zip((place for place, _ in due), begun, strict=True))
+    if pointed:
+        begun = tracker.start_all([sources[s][0] for (s, _), _ in pointed], [box for _, box in pointed])
+        after.update(zip((place for place, _ in pointed), begun, strict=True))
     return [
         Progress(
             tuple(after.get((s, t)) for t in range(1, len(progress.states) + 1)),
-            tuple(mark for mark in progress.marks if not _is_over(mark, frame)),
+            tuple(mark for mark in progress.marks if not is_over(mark, frame)),
         )
         for s, (frame, progress) in enumerate(sources)
     ]
 
 
-def _due(frame: Frame, marks: Sequence[Mark]) -> tuple[dict[int, Box], set[int]]:
+def due(frame: Frame, marks: Sequence[Mark]) -> tuple[dict[int, Box], set[int]]:
     """The boxes of the targets that begin in `frame`, and the targets that are absent from it."""
     starts: dict[int, Box] = {}
     for mark in marks:
-        if isinstance(mark, Start) and _is_over(mark, frame):
+        if isinstance(mark, Start) and is_over(mark, frame):
             assert mark.target is not None
             if mark.target in starts:
                 raise InputError(
@@ -147,7 +147,7 @@ def _due(frame: Frame, marks: Sequence[Mark]) -> tuple[dict[int, Box], set[int]]
     return starts, absent
 
 
-def _is_over(mark: Mark, frame: Frame) -> bool:
+def is_over(mark: Mark, frame: Frame) -> bool:
     """True when `mark` has no effect on frames after this one."""
     moment = mark.at if isinstance(mark, Start) else mark.last
     return moment is None or moment.reached(frame.index, frame.time)

@@ -26,7 +26,7 @@ from siamcli.targets import (
     read_targets,
     target_labels,
 )
-from siamcli.times import Cut, parse_rate, parse_time
+from siamcli.times import Cut, Direction, parse_rate, parse_time
 
 __all__ = ["run"]
 
@@ -73,6 +73,20 @@ def run(
     box_format: Annotated[
         BoxFormat, typer.Option(help="What the four numbers of a box are.", rich_help_panel="Target")
     ] = "xywh",
+    backward: Annotated[
+        bool,
+        typer.Option(
+            "--backward", help="Track from the box to the start; files only.", rich_help_panel="Target"
+        ),
+    ] = False,
+    both_ways: Annotated[
+        bool,
+        typer.Option(
+            "--both-ways",
+            help="Track from the box to the start and to the end; files only.",
+            rich_help_panel="Target",
+        ),
+    ] = False,
     pick: Annotated[
         bool, typer.Option("--pick", help="Draw the box in a window.", rich_help_panel="Target")
     ] = False,
@@ -174,6 +188,7 @@ def run(
     _require_one_way([bool(targets), pick, pick_browser])
     if not video and any(map(is_video, output or [])):
         raise typer.BadParameter("-o names a video that --no-video leaves out")
+    direction = _direction(backward=backward, both_ways=both_ways, show=show)
     if overwrite and skip_existing:
         raise typer.BadParameter("give -y or -n, not both")
     first, last = (None if text is None else parse_time(text) for text in (start, end))
@@ -211,6 +226,7 @@ def run(
         encoding=VideoOptions(encoder, preset, crf),
         drop_lost=drop_lost,
         fps=None if fps is None else parse_rate(fps),
+        direction=direction,
     )
     ask = picker(f"siamtrack: {source}", browser=pick_browser)
     summary = follow_source(job, tracker, picker=ask, show=show)
@@ -218,6 +234,15 @@ def run(
         console.result(summary)
     if fail_if_lost and any(summary["lost"].values()):
         raise LostError("the target was lost", hint="the outputs are complete and list the lost intervals")
+
+
+def _direction(*, backward: bool, both_ways: bool, show: bool) -> Direction:
+    """The direction to track in; raises typer.BadParameter for options that exclude each other."""
+    if backward and both_ways:
+        raise typer.BadParameter("give --backward or --both-ways, not both")
+    if show and (backward or both_ways):
+        raise typer.BadParameter("--show shows tracking forward: leave it out, or --backward and --both-ways")
+    return "backward" if backward else "both" if both_ways else "forward"
 
 
 def _require_one_way(ways: list[bool]) -> None:
