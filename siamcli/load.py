@@ -44,8 +44,8 @@ def load_tracker(
     checkpoint = read_checkpoint(path)
     chosen = checkpoint.params if params is None else read_params(params, checkpoint.params)
     network = build_model(checkpoint)
-    built = make_engine(network, chosen, device=device, engine=engine, cache=engine_cache())
-    return LoadedTracker(Tracker(built), checkpoint.name, checkpoint.sha256)
+    built = make_engine(network, device=device, engine=engine, cache=engine_cache())
+    return LoadedTracker(Tracker(built, chosen), checkpoint.name, checkpoint.sha256)
 
 
 def engine_cache() -> Path:

@@ -26,7 +26,6 @@ from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.session.job import Job
 from siamcli.targets import parse_target
 from siamcli.tracker.engine import Engine
-from siamcli.tracker.tracker import Tracker
 
 BOX = "43.3,150.4,73.4,79.2"
 FRAMES = 3
@@ -143,9 +142,9 @@ class Counting:
     def __getattr__(self, name):
         return getattr(self.engine, name)
 
-    def locate(self, templates, searches, sizes):
+    def locate(self, templates, searches, sizes, ranking):
         self.counts.append(len(templates))
-        return self.engine.locate(templates, searches, sizes)
+        return self.engine.locate(templates, searches, sizes, ranking)
 
 
 def test_clips_share_the_batches_of_the_network(load_once, weights, clips, tmp_path):
@@ -153,7 +152,7 @@ def test_clips_share_the_batches_of_the_network(load_once, weights, clips, tmp_p
     folder = clips("a.mp4", "b.mp4", "c.mp4", "d.mp4")
     loaded = load_once(weights, device="auto", engine="auto", params=None)
     engine = Counting(loaded.tracker.engine, [])
-    loaded = replace(loaded, tracker=Tracker(engine))
+    loaded = replace(loaded, tracker=replace(loaded.tracker, engine=engine))
     boxes = (parse_target(BOX), parse_target("300,100,50,60"))
     jobs = [
         Job(str(path), boxes[: 1 + (path.stem == "a")], (str(path) + ".csv",)) for path in folder.iterdir()

@@ -40,8 +40,8 @@ def test_baseline_tracks_as_the_reference(checkpoint):
     cpu = torch.device("cpu")
     image = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
     states = []
-    for engine in (EagerEngine(model, checkpoint.params, cpu), BaselineEngine(model, checkpoint.params, cpu)):
-        tracker = Tracker(engine)
+    for engine in (EagerEngine(model, cpu), BaselineEngine(model, cpu)):
+        tracker = Tracker(engine, checkpoint.params)
         state = tracker.start(Frame(0, None, image), Box(100, 80, 60, 50))
         for shift in (3, 6):
             state = tracker.step(state, Frame(1, None, np.roll(image, shift, axis=1)))
@@ -117,16 +117,15 @@ def test_pipeline(siamtrack, weights, short):
 
 def test_pipeline_elsewhere(checkpoint, short):
     """What another device does in one go is not taken apart by the CPU's clock."""
-    here = EagerEngine(build_model(checkpoint), checkpoint.params, torch.device("cpu"))
+    here = EagerEngine(build_model(checkpoint), torch.device("cpu"))
     there = SimpleNamespace(
         name="there",
         device=torch.device("meta"),
         spec=here.spec,
-        params=here.params,
         embed=here.embed,
         locate=here.locate,
     )
-    stages = time_pipeline(there, str(short)).stages
+    stages = time_pipeline(Tracker(there, checkpoint.params), str(short)).stages
     assert stages["post-processing"] == 0 < stages["network"]
 
 

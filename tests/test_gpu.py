@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from contract import MODELS, check_agreement, check_repetition, params_of, recipe_model
+from contract import MODELS, check_agreement, check_repetition, recipe_model
 from training_set import make_config
 
 from siamcli.engines.cuda import CudaEngine
@@ -40,7 +40,7 @@ TOLERANCES = {"float32": (0.5, 0.02), "bfloat16": (2.0, 0.06), "float16": (1.0, 
 )
 def test_engine_agrees_with_reference(model: str, dtype: str, tmp_path: Path) -> None:
     net = recipe_model(model)
-    engine = make_engine(net, params_of(net.spec), engine="cuda", dtype=dtype, cache=tmp_path)
+    engine = make_engine(net, engine="cuda", dtype=dtype, cache=tmp_path)
     assert dtype in engine.name and engine.device.type == "cuda"
     check_agreement(engine, model, *TOLERANCES[dtype])
 
@@ -48,7 +48,7 @@ def test_engine_agrees_with_reference(model: str, dtype: str, tmp_path: Path) ->
 @pytest.mark.parametrize("model", MODELS[:3])
 def test_no_graph_answers_from_old_buffers(model: str) -> None:
     net = recipe_model(model)
-    engine = CudaEngine(net, params_of(net.spec), CUDA, torch.bfloat16)
+    engine = CudaEngine(net, CUDA, torch.bfloat16)
     check_repetition(engine, model, *TOLERANCES["bfloat16"])
 
 

@@ -16,7 +16,6 @@ from siamcli.load import load_tracker
 from siamcli.model.spec import TrackerParams
 from siamcli.tracker.engine import Candidate
 from siamcli.tracker.lost import overlap_of, status_after, usual_after
-from siamcli.tracker.tracker import Tracker
 
 CASES = Path(__file__).parents[2] / "shared/cases"
 REFERENCE = TrackerParams(lost_below=0.5, found_above=0.8)
@@ -70,11 +69,11 @@ def test_shares_out_of_order_are_refused():
 
 
 @pytest.fixture(scope="module")
-def engine():
-    return load_tracker(engine="eager").tracker.engine
+def tracker():
+    return load_tracker(engine="eager").tracker
 
 
-def test_a_box_near_nothing_does_not_move_the_search(engine):
+def test_a_box_near_nothing_does_not_move_the_search(tracker):
     """White frames leave place and size as they were; without `hold_below` they push the search away."""
     scene = np.random.default_rng(0).integers(60, 120, (240, 320, 3), np.uint8)
     scene = cv2.GaussianBlur(scene, (0, 0), 3)
@@ -83,8 +82,7 @@ def test_a_box_near_nothing_does_not_move_the_search(engine):
     white = np.full_like(scene, 255)
     moved = {}
     for hold_below in (0.0, 0.02):
-        engine.params = replace(engine.params, hold_below=hold_below)
-        tracker = Tracker(engine)
+        tracker = replace(tracker, params=replace(tracker.params, hold_below=hold_below))
         before = tracker.start(Frame(0, None, scene), Box(176, 75, 48, 30))
         after = tracker.step(before, Frame(1, None, white))
         assert after.lost and after.raw_score < 0.02

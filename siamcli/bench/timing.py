@@ -11,8 +11,9 @@ import numpy as np
 
 from siamcli.boxes import Box
 from siamcli.frames import Frame
+from siamcli.model.spec import TrackerParams
 from siamcli.tracker.engine import Engine
-from siamcli.tracker.regions import Region
+from siamcli.tracker.regions import Region, ranking_of
 from siamcli.tracker.tracker import Tracker, TrackerState
 
 __all__ = ["StepTimes", "Timing", "compare"]
@@ -57,10 +58,12 @@ class StepTimes:
     cpu_ratio: float
 
 
-def compare(engines: Sequence[Engine], targets: int, rounds: int) -> Iterator[StepTimes]:
+def compare(
+    engines: Sequence[Engine], params: TrackerParams, targets: int, rounds: int
+) -> Iterator[StepTimes]:
     """Time the step of every engine; the first one is the yardstick."""
     frame = _frame()
-    tasks = [_Task(engine, frame, targets) for engine in engines]
+    tasks = [_Task(Tracker(engine, params), frame, targets) for engine in engines]
     for task in tasks:
         task.round()  # compilation, capture, caches
     seconds = [[task.round() for task in tasks] for _ in range(rounds)]
@@ -73,9 +76,10 @@ def compare(engines: Sequence[Engine], targets: int, rounds: int) -> Iterator[St
 class _Task:
     """What one engine does in a round."""
 
-    def __init__(self, engine: Engine, frame: Frame, targets: int) -> None:
-        self._engine, self._frame = engine, frame
-        self._tracker = Tracker(engine)
+    def __init__(self, tracker: Tracker, frame: Frame, targets: int) -> None:
+        self._tracker, self._engine, self._frame = tracker, tracker.engine, frame
+        spec = tracker.engine.spec
+        self._ranking = ranking_of(spec, tracker.params, spec.search_size)
         boxes = [Box(BOX.x + 8 * i, BOX.y, BOX.w, BOX.h) for i in range(targets)]
         self._states = self._tracker.start_all([frame] * targets, boxes)
         regions = [(state, region) for state in self._states for region in self._regions(state)]
@@ -92,7 +96,7 @@ class _Task:
         return (
             step,
             _seconds(lambda: [self._regions(state) for state in self._states]),
-            _seconds(lambda: self._engine.locate(self._templates, self._crops, self._sizes)),
+            _seconds(lambda: self._engine.locate(self._templates, self._crops, self._sizes, self._ranking)),
             cpu,
         )
 

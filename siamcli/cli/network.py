@@ -33,7 +33,7 @@ class Network:
 
     def engine(self, device: str, engine: str) -> Engine:
         """One engine.  Raises DeviceError."""
-        return make_engine(self.model, self.params, device=device, engine=engine, cache=engine_cache())
+        return make_engine(self.model, device=device, engine=engine, cache=engine_cache())
 
     def engines(self, device: torch.device, engine: str) -> Iterator[Engine]:
         """Every engine that runs on `device` (or the one named); people hear why others do not."""

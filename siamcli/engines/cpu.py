@@ -13,7 +13,6 @@ from siamcli.engines.fold import convert_parts, fold
 from siamcli.engines.pack import input_shapes, pack
 from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN
-from siamcli.model.spec import TrackerParams
 from siamcli.tracker.engine import Engine
 
 __all__ = ["CpuEngine", "has_bfloat16", "leave_room", "use_threads"]
@@ -22,13 +21,13 @@ __all__ = ["CpuEngine", "has_bfloat16", "leave_room", "use_threads"]
 class CpuEngine(EagerEngine):
     """float32 or bfloat16; the last layer of the heads and everything after it stay float32."""
 
-    def __init__(self, model: SiamRPN, params: TrackerParams, dtype: torch.dtype) -> None:
+    def __init__(self, model: SiamRPN, dtype: torch.dtype) -> None:
         use_threads()
         try:
             net = _prepared(fold(model), dtype, packed=True)
         except (RuntimeError, AttributeError):  # a PyTorch without oneDNN, or with other operators
             net = _prepared(fold(model), dtype, packed=False)
-        super().__init__(net, params, torch.device("cpu"))
+        super().__init__(net, torch.device("cpu"))
         self._dtype = dtype
         self.name = f"cpu ({str(dtype).removeprefix('torch.')})"
 

@@ -24,9 +24,8 @@ from siamcli.errors import DeviceError
 from siamcli.extras import install_extra
 from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN, Template
-from siamcli.model.spec import TrackerParams
 from siamcli.parts import whole_folder
-from siamcli.tracker.engine import Candidate
+from siamcli.tracker.engine import Candidate, Ranking
 from siamcli.tracker.locate import locate, search_grid
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class OpenVinoEngine:
     that is first met, and kept.
     """
 
-    def __init__(self, model: SiamRPN, params: TrackerParams, dtype: str, cache: Path) -> None:
+    def __init__(self, model: SiamRPN, dtype: str, cache: Path) -> None:
         use_threads()
         folded = fold(model)
         self._embed = TemplateGraph(folded)
@@ -55,10 +54,7 @@ class OpenVinoEngine:
         self._compiled: dict[int, openvino.CompiledModel] = {}
         self.name = f"openvino ({dtype})"
         self.spec = model.spec
-        self.params = params
-        sizes = {model.spec.search_size, params.lost_search_size or model.spec.search_size}
         self.device = torch.device("cpu")
-        self._grids = {size: search_grid(model.spec, params, size, self.device) for size in sizes}
 
     @torch.inference_mode()
     def embed(self, exemplars: Image) -> list[Template]:
@@ -70,17 +66,17 @@ class OpenVinoEngine:
 
     @torch.inference_mode()
     def locate(
-        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
+        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32], ranking: Ranking
     ) -> list[Candidate]:
         side = searches.shape[1]
-        network = self._network(side)
+        network, grid = self._network(side), search_grid(self.spec, side, self.device)
         regions = np.ascontiguousarray(searches.transpose(0, 3, 1, 2), dtype=np.float32)
         found: list[Candidate] = []
         for i, template in enumerate(templates):  # as in the other engines of the CPU: one at a time
             kernels = [kernel.numpy() for kernel in template.cls + template.loc]
             answer = network([regions[i : i + 1], *kernels])
             maps = [torch.from_numpy(answer[output]) for output in network.outputs]
-            best = locate(maps, self._grids[side], torch.from_numpy(sizes[i : i + 1]), self.params.penalty_k)
+            best = locate(maps, grid, torch.from_numpy(sizes[i : i + 1]), ranking)
             found.append(Candidate(*best[0].tolist()))
         return found
 

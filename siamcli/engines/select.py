@@ -17,8 +17,7 @@ from siamcli.engines.openvino import OpenVinoEngine
 from siamcli.engines.precision import fails
 from siamcli.errors import DeviceError
 from siamcli.model.siamrpn import SiamRPN
-from siamcli.model.spec import TrackerParams
-from siamcli.tracker.engine import Engine
+from siamcli.tracker.engine import Engine, Ranking
 
 __all__ = ["DTYPES", "make_engine"]
 
@@ -37,7 +36,6 @@ _PRECISIONS = {
 
 def make_engine(
     model: SiamRPN,
-    params: TrackerParams,
     *,
     device: str = "auto",
     engine: str = "auto",
@@ -53,7 +51,7 @@ def make_engine(
     check_name("engine", engine, ENGINES)
     check_name("dtype", dtype, DTYPES)
     if engine == "auto" and dtype == "auto":
-        return _fastest(model, params, device, cache)
+        return _fastest(model, device, cache)
     if device == "auto" and engine not in ("auto", "eager"):
         device = ENGINES[engine][0]
     place = resolve_device(device)
@@ -63,7 +61,7 @@ def make_engine(
         raise DeviceError(
             f"engine {engine!r} does not run on {place}", hint=f"it runs on {', '.join(ENGINES[engine])}"
         )
-    return _build(model, params, engine, place, dtype, cache)
+    return _build(model, engine, place, dtype, cache)
 
 
 _FASTEST_FIRST = {
@@ -73,14 +71,14 @@ _FASTEST_FIRST = {
 }
 
 
-def _fastest(model: SiamRPN, params: TrackerParams, device: str, cache: Path) -> Engine:
+def _fastest(model: SiamRPN, device: str, cache: Path) -> Engine:
     place = resolve_device(device)
     if device == "auto" and place.type == "cpu" and torch.backends.mps.is_available():
         _LOG.info("the CPU, though an Apple GPU is here: --device mps takes it")
     reasons = []
     for engine, dtype in _FASTEST_FIRST[place.type]:
         try:
-            built = _build(model, params, engine, place, dtype, cache)
+            built = _build(model, engine, place, dtype, cache)
             _try(built, place)
         except (DeviceError, RuntimeError) as error:  # CUDA's own errors are RuntimeErrors
             reasons.append(str(error))
@@ -89,7 +87,7 @@ def _fastest(model: SiamRPN, params: TrackerParams, device: str, cache: Path) ->
         if not fails(model.spec.name, built.name.replace(f"{place}, ", "")):
             return built
     if device == "auto" and place.type != "cpu":
-        return _fastest(model, params, "cpu", cache)
+        return _fastest(model, "cpu", cache)
     raise DeviceError(f"{place} does not work: {reasons[-1]}", hint="choose --device cpu, or auto")
 
 
@@ -100,20 +98,18 @@ def _try(engine: Engine, place: torch.device) -> None:
             np.zeros((1, side, side, 3), np.uint8)
             for side in (engine.spec.exemplar_size, engine.spec.search_size)
         )
-        engine.locate(engine.embed(small), large, np.ones((1, 2), np.float32))
+        engine.locate(engine.embed(small), large, np.ones((1, 2), np.float32), Ranking(0.0, 0.0))
 
 
-def _build(
-    model: SiamRPN, params: TrackerParams, engine: str, device: torch.device, dtype: str, cache: Path
-) -> Engine:
+def _build(model: SiamRPN, engine: str, device: torch.device, dtype: str, cache: Path) -> Engine:
     if dtype != "auto" and dtype not in _PRECISIONS[engine]:
         known = ", ".join(["auto", *_PRECISIONS[engine]])
         raise DeviceError(f"engine {engine!r} has no {dtype}", hint=f"choose {known}")
     if engine == "cpu":
         best = torch.bfloat16 if has_bfloat16() else torch.float32
-        return CpuEngine(model, params, DTYPES.get(dtype, best))
+        return CpuEngine(model, DTYPES.get(dtype, best))
     if engine == "cuda":
-        return CudaEngine(model, params, device, best_dtype(device) if dtype == "auto" else DTYPES[dtype])
+        return CudaEngine(model, device, best_dtype(device) if dtype == "auto" else DTYPES[dtype])
     if engine in ("openvino", "openvino-int8"):
-        return OpenVinoEngine(model, params, "int8" if engine == "openvino-int8" else dtype, cache)
-    return EagerEngine(model, params, device)
+        return OpenVinoEngine(model, "int8" if engine == "openvino-int8" else dtype, cache)
+    return EagerEngine(model, device)

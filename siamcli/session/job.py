@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from siamcli.errors import InputError
 from siamcli.formats.names import target_paths
@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 COUNT_SLACK = Fraction(102, 100)  # what containers announce is an estimate
+Direction = Literal["forward", "backward", "both"]
 SHOWN = 4  # targets of a frame that are described
 
 
@@ -185,7 +186,7 @@ def make_header(
         model=loaded.model,
         weights_sha256=loaded.sha256,
         version=__version__,
-        params=asdict(loaded.tracker.engine.params),
+        params=asdict(loaded.tracker.params),
         labels=labels,
     )
 

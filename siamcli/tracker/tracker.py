@@ -19,13 +19,14 @@ from siamcli.boxes import Box, misfit
 from siamcli.errors import InputError
 from siamcli.frames import Frame
 from siamcli.model.siamrpn import Template
+from siamcli.model.spec import TrackerParams
 from siamcli.tracker.crop import Color
 from siamcli.tracker.engine import Candidate, Engine
 from siamcli.tracker.first_frame import NO_BIAS, Bias, first_frame_biases, without_bias
 from siamcli.tracker.look_around import PATIENCE, Missing, look_around
 from siamcli.tracker.lost import LEAST_USUAL, overlap_of, status_after, usual_after
 from siamcli.tracker.memory import Memory, is_due
-from siamcli.tracker.regions import Region, cut, exemplar, locate_in
+from siamcli.tracker.regions import Region, cut, exemplar, in_threads, locate_in
 from siamcli.trajectory import TrackState
 
 __all__ = ["Tracker", "TrackerState"]
@@ -69,9 +70,10 @@ class TrackerState:
 
 @dataclass(frozen=True, slots=True)
 class Tracker:
-    """An engine, and nothing that a call changes."""
+    """An engine, the parameters to track with, and nothing that a call changes."""
 
     engine: Engine
+    params: TrackerParams
 
     def start(self, frame: Frame, box: Box) -> TrackerState:
         """Learn one target from the frame in which it was pointed at."""
@@ -101,13 +103,13 @@ class Tracker:
             blue, green, red = frame.image.mean(axis=(0, 1)).tolist()
             fills.append((blue, green, red))
         exemplars = [
-            exemplar(self.engine, frame, fill, box.center, (box.w, box.h))
+            exemplar(self.engine.spec, self.params, frame, fill, box.center, (box.w, box.h))
             for frame, fill, box in zip(frames, fills, boxes, strict=True)
         ]
         templates = self.engine.embed(np.stack(exemplars))
         biases = [NO_BIAS] * len(boxes)
-        if share := self.engine.params.first_frame_bias:
-            biases = first_frame_biases(self.engine, frames, boxes, templates, fills)
+        if share := self.params.first_frame_bias:
+            biases = first_frame_biases(self.engine, self.params, frames, boxes, templates, fills)
             biases = [bias.times(share) for bias in biases]
         states = []
         for template, fill, box, bias in zip(templates, fills, boxes, biases, strict=True):
@@ -123,11 +125,12 @@ class Tracker:
         sizes = [self._search_size(state) for state in states]
         for search_size in sorted(set(sizes)):
             members = [i for i, size in enumerate(sizes) if size == search_size]
-            regions = {i: self.regions(states[i], frames[i], search_size) for i in members}
+            places = [(states[i], frames[i], search_size) for i in members]
+            cuts = in_threads(lambda place: self.regions(*place), places)
+            regions = dict(zip(members, cuts, strict=True))
             tried = [(states[i], region) for i in members for region in regions[i]]
-            found = locate_in(
-                self.engine, [state.template for state, _ in tried], [region for _, region in tried]
-            )
+            templates = [state.template for state, _ in tried]
+            found = locate_in(self.engine, self.params, templates, [region for _, region in tried])
             candidates = iter(found)
             for i in members:
                 answers = [(next(candidates), region) for region in regions[i]]
@@ -137,14 +140,16 @@ class Tracker:
         return self._remember(self._look_around(in_order, frames), frames)
 
     def _search_size(self, state: TrackerState) -> int:
-        lost_size = self.engine.params.lost_search_size
+        lost_size = self.params.lost_search_size
         return lost_size if state.lost and lost_size is not None else self.engine.spec.search_size
 
     def regions(self, state: TrackerState, frame: Frame, search_size: int) -> list[Region]:
         """The search regions of `search_size` pixels around the last position: one per scale to try."""
+        spec, params = self.engine.spec, self.params
+        place = state.fill, state.center, state.size
         return [
-            cut(self.engine, frame, state.fill, state.center, state.size, pixels=search_size, factor=factor)
-            for factor in (1.0, *self.engine.params.scales)
+            cut(spec, params, frame, *place, pixels=search_size, factor=factor)
+            for factor in (1.0, *params.scales)
         ]
 
     def _evidence(self, answer: tuple[Candidate, Region]) -> float:
@@ -155,10 +160,10 @@ class Tracker:
         """
         candidate, region = answer
         evidence = -math.log1p(-min(candidate.score, 1 - 1e-7))
-        return evidence if region.factor == 1 else evidence * self.engine.params.scale_penalty
+        return evidence if region.factor == 1 else evidence * self.params.scale_penalty
 
     def _update(self, state: TrackerState, frame: Frame, best: Candidate, scale: float) -> TrackerState:
-        params = self.engine.params
+        params = self.params
         score = overlap_of(best, params)
         usual = usual_after(None, best.logit) if state.status == "init" else state.usual
         status = status_after(state.status, best, usual, params)
@@ -185,7 +190,7 @@ class Tracker:
     def _look_around(self, states: list[TrackerState], frames: Sequence[Frame]) -> list[TrackerState]:
         """The states, those of lost targets after a look at the next tiles of their frames."""
         lost = [i for i, state in enumerate(states) if state.missed > PATIENCE]
-        if not (lost and self.engine.params.look_around):
+        if not (lost and self.params.look_around):
             return states
         missing = []
         for i in lost:
@@ -199,16 +204,17 @@ class Tracker:
                 Missing(templates, state.fill, *state.seen, state.usual, state.missed, tuple(others))
             )
         after = list(states)
-        for i, found in zip(lost, look_around(self.engine, missing, [frames[i] for i in lost]), strict=True):
+        answers = look_around(self.engine, self.params, missing, [frames[i] for i in lost])
+        for i, found in zip(lost, answers, strict=True):
             if found is not None:
-                best, score = found.candidate, overlap_of(found.candidate, self.engine.params)
+                best, score = found.candidate, overlap_of(found.candidate, self.params)
                 state = replace(states[i], center=found.center, size=found.size, status="found", missed=0)
                 after[i] = replace(state, score=score, raw_score=best.score)
         return after
 
     def _remember(self, states: list[TrackerState], frames: Sequence[Frame]) -> list[TrackerState]:
         """The states, those with a new look at their target: one batch of exemplars."""
-        share = self.engine.params.class_memory
+        share = self.params.class_memory
         due = [
             i
             for i, state in enumerate(states)
@@ -217,7 +223,10 @@ class Tracker:
         if not due:
             return states
         exemplars = [
-            exemplar(self.engine, frames[i], states[i].fill, states[i].center, states[i].size) for i in due
+            exemplar(
+                self.engine.spec, self.params, frames[i], states[i].fill, states[i].center, states[i].size
+            )
+            for i in due
         ]
         after = list(states)
         for i, now in zip(due, self.engine.embed(np.stack(exemplars)), strict=True):

@@ -81,7 +81,7 @@ def bench(
     network = chosen_network(model, weights, architecture)
     document: dict[str, Any] = {"machine": asdict(describe_machine(place)), "model": network.name}
     if pipeline is not None:
-        document["pipeline"] = _pipeline(network.engine(device, engine), pipeline)
+        document["pipeline"] = _pipeline(network, device, engine, pipeline)
     elif precision is not None:
         document["precision"] = _precision(network, device, engine, precision, dataset)
     else:
@@ -112,14 +112,14 @@ def _compare(network: Network, device: str, engine: str, counts: list[int], roun
     place = resolve_device(device)
     engines: list[Engine] = []
     try:
-        engines.append(BaselineEngine(network.model, network.params, place))
+        engines.append(BaselineEngine(network.model, place))
     except DeviceError as error:
         console.say(f"without PySOT's way: {error} ({error.hint})")
     engines += network.engines(place, engine)
     rows = []
     for targets in counts:
         console.tell(f"{targets} target(s), {rounds} rounds of {len(engines)} engines")
-        rows += [asdict(row) for row in compare(engines, targets, rounds)]
+        rows += [asdict(row) for row in compare(engines, network.params, targets, rounds)]
     rates = {
         str(dtype).removeprefix("torch."): round(matrix_rate(place, dtype), 1)
         for dtype in (torch.float32, torch.bfloat16)
@@ -135,10 +135,11 @@ def _compare(network: Network, device: str, engine: str, counts: list[int], roun
     }
 
 
-def _pipeline(engine: Engine, video: str) -> dict[str, Any]:
+def _pipeline(network: Network, device: str, engine: str, video: str) -> dict[str, Any]:
     from siamcli.bench.pipeline import time_pipeline
+    from siamcli.tracker.tracker import Tracker
 
-    return asdict(time_pipeline(engine, video))
+    return asdict(time_pipeline(Tracker(network.engine(device, engine), network.params), video))
 
 
 def _precision(network: Network, device: str, engine: str, root: Path, dataset: str) -> list[dict[str, Any]]:
@@ -153,7 +154,7 @@ def _precision(network: Network, device: str, engine: str, root: Path, dataset: 
     parts: list[SequenceAgreement] = []
     runs = sum(len(starts(sequence)) for sequence in sequences)
     with console.progress(f"{len(engines)} engines", runs * len(engines), "runs") as update:
-        for part in measure(reference, engines, sequences):
+        for part in measure(reference, engines, network.params, sequences):
             parts.append(part)
             update(len(parts), part.name)
     verdicts = [asdict(agreement(each.name, parts)) for each in engines]

@@ -80,12 +80,12 @@ def load_once(factory: LoadTracker) -> LoadedTracker:
 
 def tracker_identity(loaded: LoadedTracker) -> dict[str, object]:
     """All facts on which the boxes depend."""
-    engine = loaded.tracker.engine
+    tracker = loaded.tracker
     return {
         "model": loaded.model,
         "weights_sha256": loaded.sha256,
-        "params": asdict(engine.params),
-        "engine": engine.name,
+        "params": asdict(tracker.params),
+        "engine": tracker.engine.name,
         "version": __version__,
     }
 
