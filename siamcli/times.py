@@ -9,7 +9,16 @@ from typing import Literal
 
 from siamcli.errors import InputError
 
-__all__ = ["Cut", "Cutter", "TimePoint", "length_in_words", "parse_rate", "parse_span", "parse_time"]
+__all__ = [
+    "Cut",
+    "Cutter",
+    "Direction",
+    "TimePoint",
+    "length_in_words",
+    "parse_rate",
+    "parse_span",
+    "parse_time",
+]
 
 _FRAME = re.compile(r"(\d{1,15})f")
 _CLOCK = re.compile(r"(?:(?:(\d{1,15}):)?([0-5]?\d):)?(\d{1,15}(?:\.\d*)?|\.\d+)")
@@ -18,6 +27,10 @@ _UNITS = re.compile(
 )
 _RATES = (Fraction(1, 10_000), Fraction(1000))  # frames per second that the containers of videos can say
 _TOLERANCE = 1e-6  # seconds; timestamps are rounded to microseconds where they are written down
+
+
+Direction = Literal["forward", "backward", "both"]
+"""In which targets are tracked from their boxes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from siamcli.media.encoders import VideoOptions
 from siamcli.media.sources import open_source
 from siamcli.parts import Unfinished
 from siamcli.targets import Target, TargetMark, number_marks, target_labels
-from siamcli.times import Cut, TimePoint
+from siamcli.times import Cut, Direction, TimePoint
 from siamcli.tracker.follow import Absence, Mark, Start
 from siamcli.trajectory import TrackHeader, TrackPoint
 from siamcli.version import __version__
