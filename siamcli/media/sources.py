@@ -13,6 +13,7 @@ from siamcli.media.cameras import Camera, LiveSource
 from siamcli.media.files import OwnTimesError, VideoFile
 from siamcli.media.folders import ImageSequence, images_in, matching
 from siamcli.media.kinds import SourceName, source_name
+from siamcli.media.streams import Streams, VideoStream, list_streams
 from siamcli.times import Cut, TimePoint
 
 __all__ = ["expected_count", "open_source"]
@@ -24,6 +25,10 @@ _OPTIONS = {
     "http": ("-rw_timeout", _SILENCE),
     "https": ("-rw_timeout", _SILENCE),
 }
+_FILES = frozenset({"file", "http", "https"})
+_LIVE_FORMATS = frozenset({"dash", "hls", "mpjpeg"})
+_ONCE = frozenset({"tcp", "unix"})  # what is sent there may be sent to the first reader only
+_ANY = Streams(videos=(VideoStream(0, codec="unknown"),))
 
 
 def open_source(
@@ -90,11 +95,12 @@ def _open_address(address: str, cut: Cut, fps: Fraction | None) -> FrameSource:
     scheme = address.partition(":")[0].lower()
     name = _SECRET.sub("//", address)
     options = (*_OPTIONS.get(scheme, ()), *_rate(fps))
-    stream = VideoFile(address, name, cut, options)
-    # what announces its length is a file that happens to lie elsewhere
-    if stream.info.count is not None:
-        return stream
-    return LiveSource(stream, lambda: VideoFile(address, name, Cut(), options), cut)
+    streams = _ANY if scheme in _ONCE else list_streams(address, options)
+    # what announces its length, and what a web server gives that is no camera, is a file that lies elsewhere
+    if streams.duration is not None or (scheme in _FILES and streams.format not in _LIVE_FORMATS):
+        return VideoFile(address, name, cut, options, streams)
+    stream = VideoFile(address, name, cut, options, streams)
+    return LiveSource(stream, lambda: VideoFile(address, name, Cut(), options, streams), cut)
 
 
 def expected_count(info: SourceInfo, cut: Cut) -> int | None:

@@ -84,7 +84,7 @@ class TwoWaySession(Session):
                 absent[target].add(frame.index)
             marks = tuple(mark for mark in marks if not is_over(mark, frame))
             self._last = frame
-        unused = unused_target(self.job, self.marks, marks, self._last)
+        unused = unused_target(self.job, self.marks, marks, self._last, self._length)
         if unused is not None:
             raise unused
         self.progress = begin(())  # what follows is written, not tracked
