@@ -19,10 +19,9 @@ __all__ = ["LoadedTracker", "build_model", "engine_cache", "load_tracker"]
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedTracker:
-    """A tracker, and which weights it runs on."""
+class LoadedTracker(Tracker):
+    """A tracker that knows its weights: their name, and the SHA-256 of their file."""
 
-    tracker: Tracker
     model: str
     sha256: str
 
@@ -45,7 +44,7 @@ def load_tracker(
     chosen = checkpoint.params if params is None else read_params(params, checkpoint.params)
     network = build_model(checkpoint)
     built = make_engine(network, device=device, engine=engine, cache=engine_cache())
-    return LoadedTracker(Tracker(built, chosen), checkpoint.name, checkpoint.sha256)
+    return LoadedTracker(built, chosen, checkpoint.name, checkpoint.sha256)
 
 
 def engine_cache() -> Path:

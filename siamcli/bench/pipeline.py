@@ -167,7 +167,7 @@ def _draw_and_encode(
 
 def _run(tracker: Tracker, job: Job) -> None:
     """What `siamtrack run` does."""
-    with Session(job, lambda: LoadedTracker(tracker, "", "")) as session:
+    with Session(job, lambda: LoadedTracker(tracker.engine, tracker.params, "", "")) as session:
         for _ in session:
             pass
 

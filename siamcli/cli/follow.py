@@ -49,8 +49,8 @@ def follow_source(
         tracker = load()
         if any(map(is_video, job.paths)):
             _reserve_core(tracker)
-        clock.lap(f"load {tracker.model} for {tracker.tracker.engine.name}")
-        console.tell(f"{tracker.model} on {tracker.tracker.engine.name}")
+        clock.lap(f"load {tracker.model} for {tracker.engine.name}")
+        console.tell(f"{tracker.model} on {tracker.engine.name}")
         return tracker
 
     session = Session(job, loaded, ask=ask)
@@ -76,10 +76,10 @@ def _track(session: Session, window: LiveWindow | None) -> None:
                 session.restart(position + 1, box)
 
 
-def _reserve_core(loaded: LoadedTracker) -> None:
+def _reserve_core(tracker: LoadedTracker) -> None:
     from siamcli.engines.cpu import leave_room
 
-    leave_room(loaded.tracker.engine)
+    leave_room(tracker.engine)
 
 
 def _print_boxes(session: Session) -> None:

@@ -66,8 +66,8 @@ class Session:
             if not self.starts and self._ask is not None:
                 self.starts = [Start(self._ask(self.first))]
             self.states = (None,) * len(self.starts)
-            self.loaded = self._load()
-            self.header = make_header(self._source.info, self.first, self.loaded, self.job.labels)
+            self.tracker = self._load()
+            self.header = make_header(self._source.info, self.first, self.tracker, self.job.labels)
             self._outputs = stack.enter_context(self._open_outputs())
             self._stack = stack.pop_all()
         self._frames = chain([self.first], frames)
@@ -92,7 +92,7 @@ class Session:
 
     def __iter__(self) -> Iterator[tuple[Frame, tuple[TrackPoint, ...]]]:
         while (frame := self.read()) is not None:
-            advance(self.loaded.tracker, [(self, frame)])
+            advance(self.tracker, [(self, frame)])
             yield frame, self.write(frame)
 
     def read(self) -> Frame | None:
@@ -114,7 +114,7 @@ class Session:
 
     def restart(self, target: int, box: Box) -> None:
         """Begin a target (counted from 1) anew in the frame that was written last; raises InputError."""
-        state = self.loaded.tracker.start(self._last, box)
+        state = self.tracker.start(self._last, box)
         self.states = (*self.states[: target - 1], state, *self.states[target:])
 
     @property

@@ -150,7 +150,7 @@ def _here(tracker: TrackerOptions, jobs: str, waiting: Iterator[Job]) -> Events:
     from siamcli.batch.interleave import auto_width, track_all
 
     loaded = tracker.load()
-    engine = loaded.tracker.engine
+    engine = loaded.engine
     width = auto_width(on_gpu=engine.device.type != "cpu") if jobs == "auto" else int(jobs)
     console.tell(f"{loaded.model} on {engine.name}, {width} clip{'s' * (width > 1)} at a time")
     yield from track_all(loaded, chain([first], waiting), width)
