@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from siamcli.boxes import Box
 from siamcli.cli import console
 from siamcli.cli.outputs import check_writable, left_out
+from siamcli.engines.kinds import engine_name
 from siamcli.errors import PickError
 from siamcli.frames import Frame
 from siamcli.media.suffixes import is_video
@@ -49,8 +50,9 @@ def follow_source(
         tracker = load()
         if any(map(is_video, job.paths)):
             _reserve_core(tracker)
-        clock.lap(f"load {tracker.model} for {tracker.engine.name}")
-        console.tell(f"{tracker.model} on {tracker.engine.name}")
+        name = engine_name(tracker.engine)
+        clock.lap(f"load {tracker.model} for {name}")
+        console.tell(f"{tracker.model} on {name}")
         return tracker
 
     session = Session(job, loaded, ask=ask)

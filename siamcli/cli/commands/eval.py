@@ -12,6 +12,7 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import TrackerOptions, dataset_names
+from siamcli.engines.kinds import engine_name
 from siamcli.tables import TableFormat, render
 from siamcli.version import __version__
 
@@ -84,7 +85,7 @@ def tracker_identity(tracker: LoadedTracker) -> dict[str, object]:
         "model": tracker.model,
         "weights_sha256": tracker.sha256,
         "params": asdict(tracker.params),
-        "engine": tracker.engine.name,
+        "engine": engine_name(tracker.engine),
         "version": __version__,
     }
 
