@@ -198,16 +198,16 @@ def _is_before(at: TimePoint, cut: Cut, first: Frame) -> bool:
 
 
 def make_header(
-    info: SourceInfo, first: Frame, loaded: LoadedTracker, labels: tuple[str | None, ...]
+    info: SourceInfo, first: Frame, tracker: LoadedTracker, labels: tuple[str | None, ...]
 ) -> TrackHeader:
     """The header of a trajectory: this source, tracked by these weights."""
     height, width = first.image.shape[:2]
     return TrackHeader(
         source=replace(info, size=(width, height)),
-        model=loaded.model,
-        weights_sha256=loaded.sha256,
+        model=tracker.model,
+        weights_sha256=tracker.sha256,
         version=__version__,
-        params=asdict(loaded.tracker.params),
+        params=asdict(tracker.params),
         labels=labels,
     )
 

@@ -67,8 +67,8 @@ class Session:
             if not self.marks and self._ask is not None:
                 self.marks = [Start(self._ask(self.first), target=1)]
             self.progress = begin(self.marks)
-            self.loaded = self._load()
-            self.header = make_header(self._source.info, self.first, self.loaded, self.job.labels)
+            self.tracker = self._load()
+            self.header = make_header(self._source.info, self.first, self.tracker, self.job.labels)
             self._outputs = stack.enter_context(self._open_outputs())
             self._stack = stack.pop_all()
         self._frames: Iterator[Frame] = chain([self.first], frames)
@@ -97,7 +97,7 @@ class Session:
 
     def __iter__(self) -> Iterator[tuple[Frame, tuple[TrackPoint, ...]]]:
         while (frame := self.read()) is not None:
-            advance(self.loaded.tracker, [(self, frame)])
+            advance(self.tracker, [(self, frame)])
             yield frame, self.write(frame)
 
     def read(self) -> Frame | None:
@@ -124,7 +124,7 @@ class Session:
 
     def restart(self, target: int, box: Box) -> None:
         """Begin a target (counted from 1) anew in the frame that was written last; raises InputError."""
-        state = self.loaded.tracker.start(self._last, box)
+        state = self.tracker.start(self._last, box)
         states = self.progress.states
         self.progress = replace(self.progress, states=(*states[: target - 1], state, *states[target:]))
 
