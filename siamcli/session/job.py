@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from siamcli.errors import InputError
 from siamcli.formats.names import target_paths
@@ -33,7 +33,6 @@ __all__ = [
 ]
 
 COUNT_SLACK = Fraction(102, 100)  # what containers announce is an estimate
-Direction = Literal["forward", "backward", "both"]
 SHOWN = 4  # targets of a frame that are described
 
 
