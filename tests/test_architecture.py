@@ -38,13 +38,13 @@ MAY_IMPORT = {
     " drawing media formats",
     "train": "errors schema cores parts boxes frames model engines checkpoints load evaluation",
     "batch": "errors version schema extras cores parts frames times targets trajectory load media"
-    " formats session",
+    " formats session tracker",
     "bench": "errors version extras cores parts boxes frames times targets trajectory model tracker"
     " engines load drawing media evaluation session",
-    "__init__": "version boxes frames tracker load media",
+    "__init__": "version boxes frames tracker load media times trajectory formats session",
     "ui": "errors parts boxes frames trajectory drawing media batch",
     "cli": "errors version schema extras cores parts boxes frames tables times targets model"
-    " tracker engines checkpoints load media evaluation formats session train batch bench ui",
+    " tracker engines checkpoints load media evaluation formats session train batch bench ui trajectory",
     "__main__": "cli",
 }
 ONLY_IN = {
