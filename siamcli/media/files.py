@@ -21,6 +21,7 @@ from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Source
 from siamcli.media.channels import HEAD_OPTIONS, TIME_FORMAT, FrameClock, FrameHead, read_head
 from siamcli.media.ffmpeg import LOG_OPTIONS, DecodeLog, environment, ffmpeg_exe
+from siamcli.media.packets import KeyFrame, key_frame_before
 from siamcli.media.replay import Replay
 from siamcli.media.streams import Streams, VideoStream, choose_video, list_streams
 from siamcli.times import Cut, Cutter
@@ -38,6 +39,8 @@ class OwnTimesError(InputError):
 
 
 _logger = logging.getLogger(__name__)
+_LATER = 0.0005  # seconds; what is rounded down would lead to the key frame before
+_KEEP_TIMES = ("-noaccurate_seek", "-copyts", "-start_at_zero")
 
 
 class VideoFile(Source):
@@ -70,10 +73,19 @@ class VideoFile(Source):
         video = choose_video(self.streams.videos)
         if video is None:
             raise self._unreadable("it has no video, only sound or text")
-        head = self._start(video, _turned(video))
-        if self._replay is None and head.size != (_turned(video) or head.size):
+        self._begin: KeyFrame | None = None
+        if cut.start is not None and address.startswith("file:"):
+            self._begin = key_frame_before(address, self.streams, video, cut.start)
+        size = _turned(video)
+        head = self._start(video, size)
+        if self._replay is None and head.size != (size or head.size):
             self.close()  # the container says another size than its frames have
-            head = self._start(video, head.size)
+            size = head.size
+            head = self._start(video, size)
+        if self._begin and not self._reaches(self._begin, head.size):
+            self.close()  # it does not begin where its packets say
+            self._begin = None
+            head = self._start(video, size)
         if video.colors and video.colors.note:
             _logger.info("%s: %s", name, video.colors.note)
         self.info = SourceInfo(
@@ -130,12 +142,22 @@ class VideoFile(Source):
         unknown = video.fps is None and head.fps and self._clock.tick == 1 / head.fps
         return replace(head, fps=None) if unknown else head
 
+    def _reaches(self, begin: KeyFrame, size: tuple[int, int]) -> bool:
+        """Read up to a key frame; False where it does not come."""
+        image = np.empty((size[1], size[0], 3), np.uint8)
+        while self._first is not None and self._first[0] is not None and self._first[0] < begin.time:
+            if self._pixels.readinto(image.data.cast("B")) < image.nbytes:
+                return False
+            self._first = self._times.get()
+        return self._first == (begin.time,)
+
     def _run(
         self, video: VideoStream, size: tuple[int, int] | None
     ) -> tuple[subprocess.Popen[bytes], IO[str], IO[str]]:
         """An ffmpeg that decodes, its list of the first frame, and the times of all frames."""
         (head, head_end), (times, times_end) = os.pipe(), os.pipe()
-        command = [ffmpeg_exe(), *LOG_OPTIONS, *self._options, "-i", self._address]
+        seek = () if self._begin is None else ("-ss", f"{self._begin.time + _LATER:.6f}", *_KEEP_TIMES)
+        command = [ffmpeg_exe(), *LOG_OPTIONS, *self._options, *seek, "-i", self._address]
         stream = ("-map", f"0:v:{video.number}")
         command += [*stream, *HEAD_OPTIONS, f"pipe:{head_end}", *stream, "-filter:v", _filters(video, size)]
         command += ["-stats_enc_pre", f"pipe:{times_end}", "-stats_enc_pre_fmt", TIME_FORMAT]
@@ -182,7 +204,7 @@ class VideoFile(Source):
         self._times.put(None)
 
     def frames(self, cutter: Cutter) -> Iterator[Frame]:
-        index, stamp, size = 0, self._first, self.info.size
+        index, stamp, size = self._begin.index if self._begin else 0, self._first, self.info.size
         assert size is not None
         while stamp is not None:
             (time,) = stamp
