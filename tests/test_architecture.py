@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "trajectory": "boxes frames",
     "model": "schema",
     "tracker": "errors boxes frames times trajectory model",
-    "engines": "errors schema extras cores parts frames model tracker",
+    "engines": "errors schema extras cores parts boxes frames model tracker",
     "checkpoints": "errors schema parts model",
     "load": "model tracker engines checkpoints",
     "drawing": "boxes frames trajectory",
@@ -39,8 +39,8 @@ MAY_IMPORT = {
     "train": "errors schema cores parts boxes frames model engines checkpoints load evaluation",
     "batch": "errors version schema extras cores parts frames times targets trajectory load media"
     " formats session",
-    "bench": "errors version extras cores parts boxes frames times targets trajectory model tracker"
-    " engines load drawing media evaluation session",
+    "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"
+    " drawing media evaluation session",
     "__init__": "version boxes frames tracker load media",
     "ui": "errors parts boxes frames trajectory drawing media batch",
     "cli": "errors version schema extras cores parts boxes frames tables times targets model"
