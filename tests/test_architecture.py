@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "targets": "errors boxes times",
     "trajectory": "boxes frames",
     "model": "schema",
-    "tracker": "errors boxes frames times trajectory model",
+    "tracker": "errors cores boxes frames times trajectory model",
     "engines": "errors schema extras cores parts boxes frames model tracker",
     "checkpoints": "errors schema parts model",
     "load": "model tracker engines checkpoints",

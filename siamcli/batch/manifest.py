@@ -12,8 +12,16 @@ from typing import Any
 from siamcli.errors import InputError
 from siamcli.media.kinds import source_name
 from siamcli.schema import decode, load_json
-from siamcli.targets import BoxFormat, Target, check_label, parse_target, read_targets
-from siamcli.times import parse_time
+from siamcli.targets import (
+    ABSENT,
+    AbsentTarget,
+    BoxFormat,
+    TargetMark,
+    check_label,
+    parse_target,
+    read_targets,
+)
+from siamcli.times import parse_span, parse_time
 
 __all__ = ["COLUMNS", "Boxes", "Manifest", "NoBoxError", "read_manifest"]
 
@@ -25,7 +33,7 @@ class Manifest:
     """Targets and troubles by clip (the key of its source), `clips` as they were named, and repeated rows."""
 
     clips: tuple[str, ...] = ()
-    targets: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
+    targets: Mapping[str, tuple[TargetMark, ...]] = field(default_factory=dict)
     problems: Mapping[str, InputError] = field(default_factory=dict)
     repeated: tuple[str, ...] = ()
 
@@ -39,7 +47,7 @@ class Boxes:
     """Where boxes come from: a row of the manifest, else CLIP.box, else the boxes for all."""
 
     manifest: Manifest
-    for_all: tuple[Target, ...]
+    for_all: tuple[TargetMark, ...]
     format: BoxFormat
 
     def has(self, source: str) -> bool:
@@ -51,7 +59,7 @@ class Boxes:
         except InputError:
             return True
 
-    def of(self, source: str) -> tuple[Target, ...]:
+    def of(self, source: str) -> tuple[TargetMark, ...]:
         """The targets of a clip; raises InputError when there are none or they cannot be read."""
         name = source_name(source)
         key = name.key
@@ -79,7 +87,7 @@ def read_manifest(path: Path, format: BoxFormat) -> Manifest:
     of its clip.  Raises InputError when the file as a whole cannot be read.
     """
     clips: dict[str, str] = {}
-    targets: dict[str, tuple[Target, ...]] = {}
+    targets: dict[str, tuple[TargetMark, ...]] = {}
     problems: dict[str, InputError] = {}
     repeated: list[str] = []
     for place, row in _rows(path):
@@ -101,7 +109,7 @@ def read_manifest(path: Path, format: BoxFormat) -> Manifest:
     return Manifest(tuple(clips.values()), targets, problems, tuple(repeated))
 
 
-def _target(row: Mapping[str, Any], format: BoxFormat) -> Target:
+def _target(row: Mapping[str, Any], format: BoxFormat) -> TargetMark:
     box, time, label = row.get("box"), row.get("time"), row.get("label")
     if isinstance(box, Sequence) and not isinstance(box, str):
         box = ",".join(map(str, box))
@@ -112,8 +120,11 @@ def _target(row: Mapping[str, Any], format: BoxFormat) -> Target:
         )
     if not box:
         raise InputError("no box", hint='write x,y,w,h in quotes, for example "10,20,30,40"')
-    target = parse_target(str(box), format)
     check_label(str(label))
+    if str(box).strip() == ABSENT:
+        first, last = parse_span(str(time or ""))
+        return AbsentTarget(f"{time} {box}", first, last, str(label).strip() if label else None)
+    target = parse_target(str(box), format)
     at = None if time in (None, "") else parse_time(str(time))
     return replace(target, label=str(label).strip() if label else target.label, at=at)
 

@@ -27,7 +27,6 @@ from siamcli.tracker.locate import SearchGrid, locate, search_grid
 __all__ = ["CudaEngine", "make"]
 
 LARGEST = 64  # targets in one graph; more are taken in turns
-TUNED = True  # cuDNN tries its algorithms for every size, which takes seconds, before a graph is captured
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +79,7 @@ class CudaEngine:
     @torch.inference_mode()
     def embed(self, exemplars: Image) -> list[Template]:
         try:
-            with self._current(), _cudnn(tuned=False):  # their number is another one every time
+            with self._current(), _cudnn():
                 crops = torch.from_numpy(exemplars).to(self.device).permute(0, 3, 1, 2).to(self._dtype)
                 template = self._net.embed(crops)
                 # laid out as in the slots that they are copied to: so all copies are one launch
@@ -165,8 +164,8 @@ class CudaEngine:
         if step.graph is None or stream is None:
             return step
         stream.wait_stream(torch.cuda.current_stream(self.device))
-        with _cudnn(tuned=TUNED):
-            with torch.cuda.stream(stream):  # algorithms are chosen before the capture, not in it
+        with _cudnn():
+            with torch.cuda.stream(stream):  # what is chosen or allocated at first use is not captured
                 for _ in range(3):
                     self._run(step)
             # On our own stream: PyTorch's belongs to the device that captured first in the process.
@@ -195,9 +194,12 @@ def _padded(n: int) -> int:
     return 1 << (n - 1).bit_length() if n <= 16 else -(-n // 8) * 8
 
 
-def _cudnn(*, tuned: bool) -> AbstractContextManager[object]:
-    """How cuDNN convolves for this engine; other engines of the process keep their own way."""
-    return torch.backends.cudnn.flags(enabled=True, benchmark=tuned, allow_tf32=True)
+def _cudnn() -> AbstractContextManager[object]:
+    """How cuDNN convolves for this engine; other engines of the process keep their own way.
+
+    To try its algorithms for every size costs time and gained nothing (BENCHMARKS.md, "GPU").
+    """
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=True)
 
 
 def _for_lack_of_memory(error: BaseException | None) -> bool:
