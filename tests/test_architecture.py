@@ -41,7 +41,7 @@ MAY_IMPORT = {
     " formats session",
     "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"
     " drawing media evaluation session",
-    "__init__": "version boxes frames tracker load media",
+    "__init__": "errors version boxes frames targets trajectory tracker load media formats session",
     "ui": "errors parts boxes frames trajectory drawing media batch",
     "cli": "errors version schema extras cores parts boxes frames tables times targets model"
     " tracker engines checkpoints load media evaluation formats session train batch bench ui",
