@@ -41,7 +41,7 @@ MAY_IMPORT = {
     " media formats session",
     "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"
     " drawing media evaluation session",
-    "__init__": "version boxes frames times trajectory tracker load media formats session",
+    "__init__": "errors version boxes frames times targets trajectory tracker load media formats session",
     "ui": "errors parts boxes frames trajectory drawing media batch",
     "cli": "errors version schema extras cores parts boxes frames tables times targets trajectory"
     " model tracker engines checkpoints load media evaluation formats session train batch"
