@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "formats": "errors schema parts boxes frames trajectory evaluation",
     "session": "errors version cores parts boxes frames times targets trajectory tracker load"
     " drawing media formats",
-    "train": "errors schema cores parts boxes frames model engines checkpoints load evaluation",
+    "train": "errors schema cores parts boxes frames model engines checkpoints load media evaluation",
     "batch": "errors version schema extras cores parts frames times targets trajectory tracker load"
     " media formats session",
     "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"

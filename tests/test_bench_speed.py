@@ -164,7 +164,7 @@ def test_starts_have_a_target():
     ("arguments", "code", "hint"),
     [
         (["--targets", "1,x"], 2, "--targets"),
-        (["--compare", "--pipeline", "x.mp4"], 2, "choose one of"),
+        (["--precision", "x", "--pipeline", "x.mp4"], 2, "choose one of"),
         (["--architecture", "nonsense"], 4, "siamrpnpp-r18"),
         (["--device", "cuda:99"], 6, "cpu"),
         (["--architecture", "siamrpnpp-r18", "--engine", "nonsense"], 6, "eager"),

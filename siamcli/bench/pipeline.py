@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from siamcli.drawing.draw import draw
-from siamcli.engines.cpu import leave_room
+from siamcli.engines.cpu import reserve_core_for_encoder
 from siamcli.engines.kinds import engine_name
 from siamcli.frames import Frame, FrameSource, Image, SourceInfo
 from siamcli.load import LoadedTracker
@@ -67,7 +67,7 @@ def time_pipeline(tracker: Tracker, source: str) -> PipelineTimes:
     Raises InputError, OutputError.
     """
     engine = tracker.engine
-    leave_room(engine)
+    reserve_core_for_encoder(engine)
     opened = open_source(source)
     decode, frames = _timed(lambda: _read(opened))
     count = len(frames)

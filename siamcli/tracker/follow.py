@@ -78,8 +78,8 @@ def follow(tracker: Tracker, frames: Iterable[Frame], starts: Sequence[Mark | Bo
     """Track every target from its start on: per frame one state per target, None before its start.
 
     A box is a start in the first frame.  All targets of a frame go through the network in one batch.
-    Whoever consumes it may `send` boxes by position in the states: those targets begin anew in the frame
-    just yielded.
+    The consumer may `send` boxes by position in the states: those targets begin anew in the frame just
+    yielded.
     Raises InputError for a box outside its frame, for two of one target in a frame, and for one in a frame
     in which the target is absent.
     """

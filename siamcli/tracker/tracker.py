@@ -134,7 +134,7 @@ class Tracker:
             candidates = iter(found)
             for i in members:
                 answers = [(next(candidates), region) for region in regions[i]]
-                best, region = max(answers, key=self._evidence)
+                best, region = max(answers, key=self._scale_score)
                 after[i] = self._update(states[i], frames[i], best, region.scale)
         in_order = [after[i] for i in range(len(states))]
         return self._remember(self._look_around(in_order, frames), frames)
@@ -152,15 +152,15 @@ class Tracker:
             for factor in (1.0, *params.scales)
         ]
 
-    def _evidence(self, answer: tuple[Candidate, Region]) -> float:
-        """How much speaks for the scale of a region: the raw similarity where there is much of it, as in
-        SiamFC, yet never negative, so that the penalty always lowers it.
+    def _scale_score(self, answer: tuple[Candidate, Region]) -> float:
+        """The score of the scale of a region: the raw similarity where there is much of it, as in SiamFC,
+        yet never negative, so that the penalty always lowers it.
 
         It ends at 16, where a score can come no nearer to 1: then the size stays as it is.
         """
         candidate, region = answer
-        evidence = -math.log1p(-min(candidate.score, 1 - 1e-7))
-        return evidence if region.factor == 1 else evidence * self.params.scale_penalty
+        score = -math.log1p(-min(candidate.score, 1 - 1e-7))
+        return score if region.factor == 1 else score * self.params.scale_penalty
 
     def _update(self, state: TrackerState, frame: Frame, best: Candidate, scale: float) -> TrackerState:
         params = self.params

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from siamcli.boxes import Box
 from siamcli.errors import DatasetError
+from siamcli.media.suffixes import IMAGE_SUFFIXES
 from siamcli.schema import load_json
-from siamcli.train.pictures import IMAGES, Entry
+from siamcli.train.pictures import Entry
 from siamcli.train.store import ObjectBox, Skip
 
 __all__ = ["read_coco", "read_jsonl", "read_voc", "read_yolo"]
@@ -86,7 +87,7 @@ def read_yolo(path: Path) -> Iterator[Entry | Skip]:
     labels = path / "labels" if (path / "labels").is_dir() else path
     for file in _all(labels, "**/*.txt"):
         inner = file.relative_to(labels).with_suffix("")
-        places = [base / f"{inner}{e}" for base in (path / "images", path) for e in IMAGES]
+        places = [base / f"{inner}{e}" for base in (path / "images", path) for e in IMAGE_SUFFIXES]
         image = next((p for p in places if p.is_file()), None)
         if image is None:
             continue  # classes.txt, README.txt

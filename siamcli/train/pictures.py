@@ -16,9 +16,7 @@ from siamcli.cores import usable_cores
 from siamcli.frames import Image
 from siamcli.train.store import ObjectBox, Picture, Skip
 
-__all__ = ["IMAGES", "Entry", "Limits", "load", "picture"]
-
-IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+__all__ = ["Entry", "Limits", "load", "picture"]
 
 
 @dataclass(frozen=True, slots=True)

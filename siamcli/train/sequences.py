@@ -12,12 +12,13 @@ import numpy as np
 from siamcli.boxes import Box
 from siamcli.errors import DatasetError
 from siamcli.evaluation.textfiles import read_rows
-from siamcli.train.pictures import IMAGES, Entry, Limits, picture
+from siamcli.media.kinds import is_image
+from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
+from siamcli.train.pictures import Entry, Limits, picture
 from siamcli.train.store import ObjectBox, Picture, Skip
 
 __all__ = ["read_folders", "read_videos"]
 
-_VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".webm")
 _TRUTH = ("groundtruth_rect.txt", "groundtruth.txt", "groundtruth.csv")
 
 
@@ -36,7 +37,7 @@ def read_folders(
         inner = truth.parent / "img"
         origin = 1 if inner.is_dir() else 0
         folder = inner if origin else truth.parent
-        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGES)
+        files = sorted(filter(is_image, folder.iterdir()))
         boxes = _read_boxes(truth, stride)
         if isinstance(boxes, Skip):
             yield boxes
@@ -56,7 +57,7 @@ def read_videos(
     """Videos with a text file of the same name: one line x, y, w, h per frame, 0-based, NaN = absent.
     Further targets of the same video lie beside it as NAME.track2.txt, NAME.track3.txt and so on."""
     candidates = [path] if path.is_file() else sorted(path.iterdir())
-    videos = [p for p in candidates if p.suffix.lower() in _VIDEOS]
+    videos = [p for p in candidates if p.suffix.lower() in VIDEO_INPUT_SUFFIXES]
     videos = [p for p in videos if p == path or _taken(p, include, exclude)]
     if not videos:
         raise DatasetError(

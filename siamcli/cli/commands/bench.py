@@ -27,12 +27,6 @@ Architecture = Annotated[
 
 
 def bench(
-    compare: Annotated[
-        bool,
-        typer.Option(
-            "--compare", help="Time every engine of the device beside PySOT's way of working (the default)."
-        ),
-    ] = False,
     pipeline: Annotated[
         str | None, typer.Option("--pipeline", metavar="VIDEO", help="Time the stages of a whole run.")
     ] = None,
@@ -61,16 +55,16 @@ def bench(
 ) -> None:
     """Measure the engines on this machine.
 
-    --compare times the tracking step of all of them in turn, round by round, and states medians,
-    quartiles and ratios, and what backbone, neck and head of the network cost; --precision lets all
-    of them track; --engine chooses one of them.
+    Times the tracking step of all of them beside PySOT's way of working, in turn, round by round, and
+    states medians, quartiles and ratios, and what backbone, neck and head of the network cost;
+    --precision lets all of them track, --pipeline times a whole run; --engine chooses one of them.
 
     Examples:
         siamtrack bench --engine cpu
         siamtrack bench --pipeline video.mp4
     """
-    if (pipeline is not None) + (precision is not None) + compare > 1:
-        raise typer.BadParameter("choose one of --compare, --pipeline and --precision")
+    if pipeline is not None and precision is not None:
+        raise typer.BadParameter("choose one of --pipeline and --precision")
     counts = _counts(targets)
 
     from siamcli.bench.machine import describe_machine
