@@ -2,7 +2,7 @@
 
 from siamcli import Box, Start, follow, load_tracker, open_source
 
-tracker = load_tracker().tracker
+tracker = load_tracker()
 with open_source("video.mp4") as frames:
     for frame, (state,) in follow(tracker, frames, [Start(Box(300, 120, 80, 70))]):
         print(frame.index, state.box, state.score)

@@ -119,7 +119,8 @@ def test_pipeline_elsewhere(checkpoint, short):
     """What another device does in one go is not taken apart by the CPU's clock."""
     here = EagerEngine(build_model(checkpoint), torch.device("cpu"))
     there = SimpleNamespace(
-        name="there",
+        kind="there",
+        precision="float32",
         device=torch.device("meta"),
         spec=here.spec,
         embed=here.embed,

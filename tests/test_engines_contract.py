@@ -62,14 +62,14 @@ def folder(tmp_path_factory):
 def build(engine, model, dtype, folder):
     net = recipe_model(model)
     if engine == "uncaptured":
-        return CudaEngine(net, torch.device("cpu"), getattr(torch, dtype))
-    return make_engine(net, engine=engine, dtype=dtype, cache=folder)
+        return CudaEngine(net, torch.device("cpu"), dtype)
+    return make_engine(net, engine=engine, precision=dtype, cache=folder)
 
 
 @pytest.mark.parametrize(("model", "engine", "dtype", "pixels", "score"), CASES)
 def test_engine_agrees_with_reference(model, engine, dtype, pixels, score, folder):
     fast = build(engine, model, dtype, folder)
-    assert dtype in fast.name and fast.spec == SPECS[model]
+    assert dtype == fast.precision and fast.spec == SPECS[model]
     assert fast.device.type == "cpu"
     check_agreement(fast, model, pixels, score)
 

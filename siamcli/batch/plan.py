@@ -95,7 +95,15 @@ def plan(
         except OSError as error:
             key, hint = "", "is the name right, and may you read it?"
             problem = InputError(f"cannot read {clip.source}: {error.strerror}", hint=hint)
-        job = Job(clip.source, targets, paths, overwrite=True, fps=settings.fps, unfinished="beside")
+        job = Job(
+            clip.source,
+            targets,
+            paths,
+            overwrite=True,
+            fps=settings.fps,
+            fps_if_needed=True,
+            unfinished="beside",
+        )
         yield Task(id, key, job, problem)
 
 
@@ -167,7 +175,15 @@ def complete(task: Task, entry: Entry, folder: Path) -> None:
         raise InputError(f"{task.job.source}: its trajectory is gone", hint="run the same command again")
     for file in missing(task, entry, folder):
         if is_video(file):
-            for _ in draw_video(task.job.source, trajectory, Path(file), overwrite=True, fps=task.job.fps):
+            drawn = draw_video(
+                task.job.source,
+                trajectory,
+                Path(file),
+                overwrite=True,
+                fps=task.job.fps,
+                fps_if_needed=True,
+            )
+            for _ in drawn:
                 pass
         else:
             write_trajectory(file, trajectory, frames=entry.frames or 0)

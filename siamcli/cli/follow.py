@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from siamcli.boxes import Box
 from siamcli.cli import console
 from siamcli.cli.outputs import check_writable, left_out
+from siamcli.engines.kinds import engine_name
 from siamcli.errors import PickError
 from siamcli.frames import Frame
 from siamcli.media.suffixes import is_video
@@ -51,8 +52,9 @@ def follow_source(
         tracker = load()
         if any(map(is_video, job.paths)):
             _reserve_core(tracker)
-        clock.lap(f"load {tracker.model} for {tracker.tracker.engine.name}")
-        console.tell(f"{tracker.model} on {tracker.tracker.engine.name}")
+        name = engine_name(tracker.engine)
+        clock.lap(f"load {tracker.model} for {name}")
+        console.tell(f"{tracker.model} on {name}")
         return tracker
 
     session = (Session if job.direction == "forward" else TwoWaySession)(job, loaded, ask=ask)
@@ -84,10 +86,10 @@ def _track(session: Session, window: LiveWindow | None) -> None:
                 session.restart(position + 1, box)
 
 
-def _reserve_core(loaded: LoadedTracker) -> None:
+def _reserve_core(tracker: LoadedTracker) -> None:
     from siamcli.engines.cpu import leave_room
 
-    leave_room(loaded.tracker.engine)
+    leave_room(tracker.engine)
 
 
 def _print_boxes(session: Session) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from siamcli.model.siamrpn import SiamRPN, Template
 from siamcli.tracker.engine import Candidate, Ranking
 from siamcli.tracker.locate import SearchGrid, locate, search_grid
 
-__all__ = ["CudaEngine", "best_dtype"]
+__all__ = ["CudaEngine", "make"]
 
 LARGEST = 64  # targets in one graph; more are taken in turns
 
@@ -49,20 +50,30 @@ class _Step:
     graph: torch.cuda.CUDAGraph | None
 
 
+def make(model: SiamRPN, device: torch.device, precision: str, cache: Path) -> CudaEngine:
+    """See EngineKind; bfloat16 where the GPU has it, float16 only on request, as its range is small."""
+    if precision == "auto":
+        major, _ = torch.cuda.get_device_capability(device)
+        precision = "bfloat16" if major >= 8 else "float32"
+    return CudaEngine(model, device, precision)
+
+
 class CudaEngine:
     """bfloat16, float16 or float32 (with TF32); the heads' last layer and the decoding stay float32.
 
     A graph is captured when a batch size (see `_padded`), region size or ranking is first met.
     """
 
-    def __init__(self, model: SiamRPN, device: torch.device, dtype: torch.dtype) -> None:
-        self.device, self._dtype = device, dtype
-        self._net = _converted(fold(model), device, dtype)
+    kind = "cuda"
+
+    def __init__(self, model: SiamRPN, device: torch.device, precision: str) -> None:
+        self.device, self.precision = device, precision
+        self._dtype: torch.dtype = getattr(torch, precision)
+        self._net = _converted(fold(model), device, self._dtype)
         self._steps: dict[tuple[int, int, Ranking], _Step] = {}
         # What all graphs share: memory is reused only within a pool, and there only within a stream.
         self._pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
-        self.name = f"cuda ({device}, {str(dtype).removeprefix('torch.')})"
         self.spec = model.spec
 
     @torch.inference_mode()
@@ -247,9 +258,3 @@ def _converted(net: SiamRPN, device: torch.device, dtype: torch.dtype) -> SiamRP
         ) from error
     convert_parts(net, convert)
     return net
-
-
-def best_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the GPU has it; float16 only on request, as its range is small."""
-    major, _ = torch.cuda.get_device_capability(device)
-    return torch.bfloat16 if major >= 8 else torch.float32

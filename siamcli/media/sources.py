@@ -10,9 +10,10 @@ from fractions import Fraction
 from siamcli.errors import InputError
 from siamcli.frames import FrameSource, SourceInfo
 from siamcli.media.cameras import Camera, LiveSource
-from siamcli.media.files import VideoFile, own_times
+from siamcli.media.files import OwnTimesError, VideoFile
 from siamcli.media.folders import ImageSequence, images_in, matching
-from siamcli.media.kinds import source_name
+from siamcli.media.kinds import SourceName, source_name
+from siamcli.media.streams import Streams, VideoStream, list_streams
 from siamcli.times import Cut, TimePoint
 
 __all__ = ["expected_count", "open_source"]
@@ -24,6 +25,10 @@ _OPTIONS = {
     "http": ("-rw_timeout", _SILENCE),
     "https": ("-rw_timeout", _SILENCE),
 }
+_FILES = frozenset({"file", "http", "https"})
+_LIVE_FORMATS = frozenset({"dash", "hls", "mpjpeg"})
+_ONCE = frozenset({"tcp", "unix"})  # what is sent there may be sent to the first reader only
+_ANY = Streams(videos=(VideoStream(0, codec="unknown"),))
 
 
 def open_source(
@@ -34,17 +39,28 @@ def open_source(
     stride: int = 1,
     also: Sequence[TimePoint] = (),
     fps: Fraction | None = None,
+    fps_if_needed: bool = False,
 ) -> FrameSource:
     """Open a video file, an image folder or pattern, a camera number, an address, or `-`.
 
     Frames run from `start` up to, not including, `end`, every `stride`-th of them and the first at each of
     the moments `also`; their index and time stay those of the whole source.  `fps` is the rate of images
-    and raw streams; other sources have times of their own and refuse it.  Raises InputError.
+    and raw streams; other sources have times of their own and refuse it, or with `fps_if_needed` keep them.
+    Raises InputError.
     """
     cut = Cut(start, end, stride, tuple(also))
     if not source:
         raise InputError("a source without a name", hint="is the shell variable set?")
     name = source_name(source)
+    try:
+        return _open(name, source, cut, fps)
+    except OwnTimesError:
+        if not fps_if_needed or name.descriptor is not None:  # a pipe cannot be opened twice
+            raise
+        return _open(name, source, cut, None)
+
+
+def _open(name: SourceName, source: str, cut: Cut, fps: Fraction | None) -> FrameSource:
     if name.descriptor is not None:
         return VideoFile(f"pipe:{name.descriptor}", name.stem, cut, _rate(fps))
     if name.kind == "address":
@@ -59,7 +75,7 @@ def open_source(
         return ImageSequence(name.stem, matching(name.text), cut, fps)
     if name.kind == "camera":
         if fps is not None:
-            raise own_times(f"camera {source}")
+            raise OwnTimesError(f"camera {source}")
         return LiveSource(Camera(int(source)), lambda: Camera(int(source)), cut)
     raise InputError(
         f"no such file or folder: {source}",
@@ -79,11 +95,12 @@ def _open_address(address: str, cut: Cut, fps: Fraction | None) -> FrameSource:
     scheme = address.partition(":")[0].lower()
     name = _SECRET.sub("//", address)
     options = (*_OPTIONS.get(scheme, ()), *_rate(fps))
-    stream = VideoFile(address, name, cut, options)
-    # what announces its length is a file that happens to lie elsewhere
-    if stream.info.count is not None:
-        return stream
-    return LiveSource(stream, lambda: VideoFile(address, name, Cut(), options), cut)
+    streams = _ANY if scheme in _ONCE else list_streams(address, options)
+    # what announces its length, and what a web server gives that is no camera, is a file that lies elsewhere
+    if streams.duration is not None or (scheme in _FILES and streams.format not in _LIVE_FORMATS):
+        return VideoFile(address, name, cut, options, streams)
+    stream = VideoFile(address, name, cut, options, streams)
+    return LiveSource(stream, lambda: VideoFile(address, name, Cut(), options, streams), cut)
 
 
 def expected_count(info: SourceInfo, cut: Cut) -> int | None:

@@ -29,9 +29,9 @@ def frames_with_points(
 
     Raises MisfitError, unless `anyway`, before the first frame when size, announced number of frames or
     the images' names or their number differ from the trajectory's source; at a frame whose time differs
-    by more than half a frame; and after the last frame when the trajectory goes on.  A trajectory of a
-    stretch, of every n-th frame, or cut short fits: index and time of its points are those of the whole
-    source.
+    by more than half a frame; and after the last frame when the trajectory goes on, or when the source
+    announced no number and had another than that of the trajectory.  A trajectory of a stretch, of every
+    n-th frame, or cut short fits: index and time of its points are those of the whole source.
     Raises what `frames` raises.
     """
     ordered = sorted(trajectory.points, key=lambda point: (point.index, point.target))
@@ -45,10 +45,14 @@ def frames_with_points(
             check_time(frames.info, frame, found[0].time)
         yield frame, found
         last = frame.index
-    if points and max(points) > last and not anyway:
+    if anyway:
+        return
+    if points and max(points) > last:
         raise MisfitError(
             f"the trajectory goes on to frame {max(points)}, {frames.info.name} ends with frame {last}"
         )
+    if frames.info.count is None:
+        _check_count(frames.info.name, last + 1, trajectory.header.source.count)
 
 
 def check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int]) -> None:
@@ -68,8 +72,13 @@ def check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int]) -> N
             raise MisfitError(
                 f"{ours.name} has {len(ours.files)} images, {len(tracked.files)} when it was tracked"
             )
-    elif ours.count and tracked.count and abs(ours.count - tracked.count) > COUNT_TOLERANCE:
-        raise MisfitError(f"{ours.name} has {ours.count} frames, the video of the trajectory {tracked.count}")
+    else:
+        _check_count(ours.name, ours.count, tracked.count)
+
+
+def _check_count(name: str, ours: int | None, tracked: int | None) -> None:
+    if ours and tracked and abs(ours - tracked) > COUNT_TOLERANCE:
+        raise MisfitError(f"{name} has {ours} frames, the video of the trajectory {tracked}")
 
 
 def check_time(source: SourceInfo, frame: Frame, time: float | None) -> None:

@@ -40,7 +40,8 @@ SHOWN = 4  # targets of a frame that are described
 class Job:
     """What is to be done with one source; no targets means that the user is asked for one.
 
-    `fps` is the rate of a source that has no times.  `drop_lost` leaves lost frames out of MOT lines.
+    `fps` is the rate of a source that has no times; one that has its own refuses it, or keeps them with
+    `fps_if_needed`.  `drop_lost` leaves lost frames out of MOT lines.
     `unfinished` says where outputs go that an exception ends.  `direction` is the one in which targets are
     tracked from their boxes.
     """
@@ -53,8 +54,18 @@ class Job:
     encoding: VideoOptions = field(default_factory=VideoOptions)
     drop_lost: bool = False
     fps: Fraction | None = None
+    fps_if_needed: bool = False
     unfinished: Unfinished = "kept"
     direction: Direction = "forward"
+
+    def __post_init__(self) -> None:
+        end = self.cut.end
+        for target in self.targets:
+            if end is not None and any(moment.is_from(end) for moment in _moments(target)[:1]):
+                raise InputError(
+                    f"{self.source}: the time of {target.text!r} is not before --end",
+                    hint="choose an earlier time for that box, or a later --end",
+                )
 
     @property
     def labels(self) -> tuple[str | None, ...]:
@@ -74,7 +85,15 @@ def open_job(job: Job) -> FrameSource:
     """
     cut = job.cut
     moments = [moment for mark in job.targets for moment in _moments(mark)]
-    return open_source(job.source, start=cut.start, end=cut.end, stride=cut.stride, also=moments, fps=job.fps)
+    return open_source(
+        job.source,
+        start=cut.start,
+        end=cut.end,
+        stride=cut.stride,
+        also=moments,
+        fps=job.fps,
+        fps_if_needed=job.fps_if_needed,
+    )
 
 
 def _moments(mark: TargetMark) -> list[TimePoint]:
@@ -99,7 +118,7 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
                 hint="choose a later time for that box, or an earlier --start",
             )
         if moments and _is_beyond(moments[0], info):
-            raise _no_frame(job, target)
+            raise _no_frame(job, target, f"it has {info.count} frames")
         if not isinstance(target, Target):
             marks.append(Absence(number, target.first, target.last))
             continue
@@ -139,18 +158,21 @@ def _is_within(at: TimePoint | None, absence: Absence) -> bool:
     return False
 
 
-def unused_target(job: Job, marks: Sequence[Mark], left: Sequence[Mark], last: Frame) -> InputError | None:
+def unused_target(
+    job: Job, marks: Sequence[Mark], left: Sequence[Mark], last: Frame, length: str
+) -> InputError | None:
     """The error of the first target whose time never came: `marks` of the job, those `left` after the
-    `last` frame."""
+    `last` frame of a source of that `length`."""
     for target, mark in zip(job.targets, marks, strict=False):
         if mark in left and not any(m.reached(last.index, last.time) for m in _moments(target)[:1]):
-            return _no_frame(job, target)
+            return _no_frame(job, target, length)
     return None
 
 
-def _no_frame(job: Job, target: TargetMark) -> InputError:
+def _no_frame(job: Job, target: TargetMark, length: str) -> InputError:
     return InputError(
-        f"{job.source}: no frame at the time of {target.text!r}", hint="choose an earlier time for that box"
+        f"{job.source}: no frame at the time of {target.text!r}",
+        hint=f"{length}: choose an earlier time for that box",
     )
 
 
@@ -176,16 +198,16 @@ def _is_before(at: TimePoint, cut: Cut, first: Frame) -> bool:
 
 
 def make_header(
-    info: SourceInfo, first: Frame, loaded: LoadedTracker, labels: tuple[str | None, ...]
+    info: SourceInfo, first: Frame, tracker: LoadedTracker, labels: tuple[str | None, ...]
 ) -> TrackHeader:
     """The header of a trajectory: this source, tracked by these weights."""
     height, width = first.image.shape[:2]
     return TrackHeader(
         source=replace(info, size=(width, height)),
-        model=loaded.model,
-        weights_sha256=loaded.sha256,
+        model=tracker.model,
+        weights_sha256=tracker.sha256,
         version=__version__,
-        params=asdict(loaded.tracker.params),
+        params=asdict(tracker.params),
         labels=labels,
     )
 

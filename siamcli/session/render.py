@@ -30,11 +30,13 @@ def draw_video(
     *,
     overwrite: bool,
     fps: Fraction | None = None,
+    fps_if_needed: bool = False,
     anyway: bool = False,
 ) -> Iterator[int]:
     """Draw every point into its frame of `source` and write `target`; yields the frames written so far.
 
-    `fps` is the rate of a source that has no times; images have the one under which they were tracked.
+    `fps` is the rate of a source that has no times, `fps_if_needed` as in `open_source`; images have the
+    one under which they were tracked.
     What fails or is stopped can be drawn again, so it leaves nothing, and an earlier `target` stays.
     Raises MisfitError, unless `anyway`, when the trajectory is not one of this source; InputError for a
     damaged source once all that decodes is drawn, which stays.
@@ -44,7 +46,7 @@ def draw_video(
     name = source_name(source)
     rate = fps or (trajectory.header.source.fps if name.is_images else None)
     with ExitStack() as stack:
-        frames = stack.enter_context(prefetch(open_source(source, fps=rate)))
+        frames = stack.enter_context(prefetch(open_source(source, fps=rate, fps_if_needed=fps_if_needed)))
         header = replace(trajectory.header, source=frames.info)
         audio = name.text if name.has_sound else None
         video = Outputs([str(target)], header, overwrite=overwrite, audio=audio, unfinished="removed")

@@ -16,6 +16,7 @@ from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import expected_count
 from siamcli.session.job import Job, make_header, open_job, resolve_targets, unused_target
 from siamcli.session.outputs import Outputs
+from siamcli.times import length_in_words
 from siamcli.tracker import follow
 from siamcli.tracker.follow import Mark, Start, begin, track_points
 from siamcli.trajectory import TrackHeader, TrackPoint
@@ -66,8 +67,8 @@ class Session:
             if not self.marks and self._ask is not None:
                 self.marks = [Start(self._ask(self.first), target=1)]
             self.progress = begin(self.marks)
-            self.loaded = self._load()
-            self.header = make_header(self._source.info, self.first, self.loaded, self.job.labels)
+            self.tracker = self._load()
+            self.header = make_header(self._source.info, self.first, self.tracker, self.job.labels)
             self._outputs = stack.enter_context(self._open_outputs())
             self._stack = stack.pop_all()
         self._frames: Iterator[Frame] = chain([self.first], frames)
@@ -96,14 +97,14 @@ class Session:
 
     def __iter__(self) -> Iterator[tuple[Frame, tuple[TrackPoint, ...]]]:
         while (frame := self.read()) is not None:
-            advance(self.loaded.tracker, [(self, frame)])
+            advance(self.tracker, [(self, frame)])
             yield frame, self.write(frame)
 
     def read(self) -> Frame | None:
         """The next frame; None at the end.  Raises InputError, also when a target's time never came."""
         frame = next(self._frames, None)
         if frame is None:
-            unused = unused_target(self.job, self.marks, self.progress.marks, self._last)
+            unused = unused_target(self.job, self.marks, self.progress.marks, self._last, self._length)
             if unused is not None:
                 raise unused
         return frame
@@ -123,9 +124,13 @@ class Session:
 
     def restart(self, target: int, box: Box) -> None:
         """Begin a target (counted from 1) anew in the frame that was written last; raises InputError."""
-        state = self.loaded.tracker.start(self._last, box)
+        state = self.tracker.start(self._last, box)
         states = self.progress.states
         self.progress = replace(self.progress, states=(*states[: target - 1], state, *states[target:]))
+
+    @property
+    def _length(self) -> str:
+        return length_in_words(self.job.cut, self._last.index + 1, self._last.time, self.info.fps)
 
     @property
     def info(self) -> SourceInfo:

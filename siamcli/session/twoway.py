@@ -58,7 +58,7 @@ class TwoWaySession(Session):
         gaps = [gap for target, said in given.items() for gap in gaps_of(target, list(times), said)]
         if self.job.direction == "backward":
             gaps = [replace(gap, left=None) for gap in gaps]
-        passes = yield from track_gaps(self.loaded.tracker, footage, gaps, given)
+        passes = yield from track_gaps(self.tracker, footage, gaps, given)
         for target, said in given.items():
             points = [human_point(target, index, times[index], box) for index, box in said.boxes.items()]
             for gap, (forward, backward) in zip(gaps, passes, strict=True):
@@ -84,7 +84,7 @@ class TwoWaySession(Session):
                 absent[target].add(frame.index)
             marks = tuple(mark for mark in marks if not is_over(mark, frame))
             self._last = frame
-        unused = unused_target(self.job, self.marks, marks, self._last)
+        unused = unused_target(self.job, self.marks, marks, self._last, self._length)
         if unused is not None:
             raise unused
         self.progress = begin(())  # what follows is written, not tracked

@@ -12,6 +12,7 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import TrackerOptions, dataset_names
+from siamcli.engines.kinds import engine_name
 from siamcli.tables import TableFormat, render
 from siamcli.version import __version__
 
@@ -63,7 +64,7 @@ class LoadTracker:
     def __call__(self) -> Tracker:
         if self.jobs > 1:
             console.hush()  # one of several processes: the command has said that it loads
-        return load_once(self).tracker
+        return load_once(self)
 
 
 @lru_cache(maxsize=1)
@@ -78,14 +79,13 @@ def load_once(factory: LoadTracker) -> LoadedTracker:
     return factory.options.load()
 
 
-def tracker_identity(loaded: LoadedTracker) -> dict[str, object]:
+def tracker_identity(tracker: LoadedTracker) -> dict[str, object]:
     """All facts on which the boxes depend."""
-    tracker = loaded.tracker
     return {
-        "model": loaded.model,
-        "weights_sha256": loaded.sha256,
+        "model": tracker.model,
+        "weights_sha256": tracker.sha256,
         "params": asdict(tracker.params),
-        "engine": tracker.engine.name,
+        "engine": engine_name(tracker.engine),
         "version": __version__,
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -148,19 +148,22 @@ def _load(options: TrackerOptions, wrong: Trajectory) -> Tracker:
     before = wrong.header.weights_sha256
     if before and before != loaded.sha256:
         console.say(f"tracked with {wrong.header.model} before, with {loaded.model} now", style="yellow")
-    return loaded.tracker
+    return loaded
 
 
 def _shown(work: Generator[tuple[int, int], None, Trajectory], name: str) -> Trajectory:
-    """What comes of `work`, with a bar."""
-    first = next(work)
-    with console.progress(f"tracking {name}", first[1]) as update:
-        while True:
-            try:
-                update(next(work)[0])
-            except StopIteration as finished:
-                fixed: Trajectory = finished.value
-                return fixed
+    """What comes of `work`, with a bar where something is tracked."""
+    fixed: list[Trajectory] = []
+
+    def steps() -> Iterator[tuple[int, int]]:
+        fixed.append((yield from work))
+
+    left = steps()
+    if (first := next(left, None)) is not None:
+        with console.progress(f"tracking {name}", first[1]) as update:
+            for done, _ in left:
+                update(done)
+    return fixed[0]
 
 
 def _fix_batch(folder: Path, fixes: Path, box_format: BoxFormat, options: TrackerOptions) -> None:
@@ -173,7 +176,7 @@ def _fix_batch(folder: Path, fixes: Path, box_format: BoxFormat, options: Tracke
     loaded = cache(options.load)
     failures: list[tuple[str, str]] = []
     with console.progress("fix", len(manifest.clips), "clips") as update:
-        for number, (clip, error) in enumerate(fix_batch(folder, manifest, lambda: loaded().tracker), 1):
+        for number, (clip, error) in enumerate(fix_batch(folder, manifest, loaded), 1):
             update(number, clip)
             if error is None:
                 typer.echo(clip)

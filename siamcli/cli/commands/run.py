@@ -94,7 +94,7 @@ def run(
     start: Annotated[
         str | None,
         typer.Option(
-            help="First frame: 100f (frame), 12.5 (seconds) or 00:00:12.5.", rich_help_panel="Input"
+            help="First frame: 100f (frame), 12.5 or 1m30s, or 00:00:12.5.", rich_help_panel="Input"
         ),
     ] = None,
     end: Annotated[

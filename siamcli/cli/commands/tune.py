@@ -61,7 +61,7 @@ def tune(
 
     opened = open_dataset(find_spec(dataset), root, partial=partial)
     factory = LoadTracker(tracker, jobs)
-    base = load_once(factory).tracker.params
+    base = load_once(factory).params
     space = SearchSpace()
     points: Iterator[dict[str, float]]
     points = grid_points(space, grid) if grid is not None else random_points(space, trials, seed)
