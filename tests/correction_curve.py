@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 python tests/correction_curve.py folder ../shared/data/eval/folder [SEQUENCE ...]
 
-With the backward pass it is `siamcli.fix`; without, the target begins anew in the corrected frame and is tracked
-forward to the next box.  It also prints how many frames were tracked again in what time, and how well the
-agreement of a pass back from the last frame tells boxes below an overlap of 0.3.
+With the backward pass it is `siamcli.fix`; without, the target begins anew in the corrected frame and is
+tracked forward to the next box.  It also prints how many frames were tracked again in what time, and how
+well the agreement of a pass back from the last frame tells boxes below an overlap of 0.3.
 """
 
 from __future__ import annotations
@@ -29,6 +29,11 @@ from siamcli.trajectory import TrackHeader
 
 CORRECTIONS = 3
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7)
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def boxes_of(trajectory: Trajectory) -> np.ndarray:
@@ -100,7 +105,7 @@ def run(tracker: Tracker, sequence: Sequence) -> tuple[list[float], list[float],
         given.add(at)
         seconds = time.perf_counter() - began
         new = len(set(trajectory.points) - set(before.points))
-        print(f"  {sequence.name}: frame {at}, {new} of {len(indices)} frames in {seconds:.1f} s", flush=True)
+        say(f"  {sequence.name}: frame {at}, {new} of {len(indices)} frames in {seconds:.1f} s")
         aucs[1].append(success_auc(success_curve(box_overlap(boxes_of(trajectory), sequence.truth)[visible])))
     return aucs[0], aucs[1], *doubt
 
@@ -116,16 +121,16 @@ def main(name: str, root: Path, *only: str) -> None:
         agreements.append(agreement)
         overlaps.append(overlap)
         shown = ["  ".join(f"{value:.3f}" for value in values) for values in (without, with_backward)]
-        print(f"{sequence.name:20} forward {shown[0]}   both ways {shown[1]}", flush=True)
+        say(f"{sequence.name:20} forward {shown[0]}   both ways {shown[1]}")
     for what, rows in (("forward", forward), ("both ways", both)):
-        print(f"mean of {len(rows)}, {what}: " + "  ".join(f"{v:.3f}" for v in np.mean(rows, axis=0)))
+        say(f"mean of {len(rows)}, {what}: " + "  ".join(f"{v:.3f}" for v in np.mean(rows, axis=0)))
     agreement, wrong = np.concatenate(agreements), np.concatenate(overlaps) < 0.3
-    print(f"{wrong.sum()} of {len(wrong)} boxes overlap less than 0.3 with the truth")
+    say(f"{wrong.sum()} of {len(wrong)} boxes overlap less than 0.3 with the truth")
     for threshold in THRESHOLDS:
         doubted = agreement < threshold
         hits = int((doubted & wrong).sum())
         precision, recall = hits / max(int(doubted.sum()), 1), hits / max(int(wrong.sum()), 1)
-        print(f"agreement below {threshold}: precision {precision:.2f}, recall {recall:.2f}")
+        say(f"agreement below {threshold}: precision {precision:.2f}, recall {recall:.2f}")
 
 
 if __name__ == "__main__":
