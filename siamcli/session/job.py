@@ -42,8 +42,8 @@ class Job:
 
     `fps` is the rate of a source that has no times; one that has its own refuses it, or keeps them with
     `fps_if_needed`.  `stream` is the number of one of its video streams.  `drop_lost` leaves lost frames out
-    of MOT lines.  `unfinished` says where outputs go that an exception ends.  `direction` is the one in which targets are
-    tracked from their boxes.
+    of MOT lines.  `unfinished` says where outputs go that an exception ends.  `direction` is the one in
+    which targets are tracked from their boxes.
     """
 
     source: str
