@@ -261,14 +261,13 @@ def _require_one_way(ways: list[bool]) -> None:
 
 def _require_display(*, pick: bool, show: bool) -> None:
     """Raises PickError where a window is wanted and there is no display."""
-    if not (show or pick):
-        return
-    from siamcli.ui.display import require_display
+    if show or pick:
+        from siamcli.ui.display import require_display
 
-    if pick:
-        require_display()
-    else:
-        require_display("leave out --show")
+        if pick:
+            require_display()
+        else:
+            require_display("leave out --show")
 
 
 def _refuse_videos(source: str) -> None:
