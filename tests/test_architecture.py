@@ -17,13 +17,14 @@ MAY_IMPORT = {
     "version": "",
     "schema": "",
     "extras": "",
+    "sheets": "",
     "cores": "",
     "parts": "errors",
     "boxes": "",
     "frames": "",
     "tables": "",
     "times": "errors",
-    "targets": "errors boxes times",
+    "targets": "errors schema boxes times",
     "trajectory": "boxes frames",
     "model": "schema",
     "tracker": "errors boxes frames times trajectory model",
@@ -33,11 +34,11 @@ MAY_IMPORT = {
     "drawing": "boxes frames trajectory",
     "media": "errors cores parts frames times",
     "evaluation": "errors schema parts boxes frames tables times media",
-    "formats": "errors schema parts boxes frames trajectory evaluation",
+    "formats": "errors schema sheets parts boxes frames times targets trajectory evaluation",
     "session": "errors version cores parts boxes frames times targets trajectory tracker load"
     " drawing media formats",
     "train": "errors schema cores parts boxes frames model engines checkpoints load evaluation",
-    "batch": "errors version schema extras cores parts frames times targets trajectory load media"
+    "batch": "errors version schema extras sheets cores parts frames times targets trajectory load media"
     " formats session",
     "bench": "errors version extras cores parts boxes frames times targets trajectory model tracker"
     " engines load drawing media evaluation session",

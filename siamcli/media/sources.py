@@ -15,7 +15,7 @@ from siamcli.media.folders import ImageSequence, images_in, matching
 from siamcli.media.kinds import SourceName, source_name
 from siamcli.times import Cut, TimePoint
 
-__all__ = ["expected_count", "open_source"]
+__all__ = ["announced_count", "expected_count", "open_source"]
 
 _SECRET = re.compile(r"//[^/@]*@")  # user:password@ is not for logs and trajectories
 _SILENCE = "10000000"  # microseconds without a byte after which an address counts as gone
@@ -95,6 +95,18 @@ def _open_address(address: str, cut: Cut, fps: Fraction | None) -> FrameSource:
     if stream.info.count is not None:
         return stream
     return LiveSource(stream, lambda: VideoFile(address, name, Cut(), options), cut)
+
+
+def announced_count(source: str) -> int | None:
+    """How many frames a file or folder announces; None for what can be read only once, and what cannot be."""
+    name = source_name(source)
+    if not name.is_images and not name.has_sound:
+        return None
+    try:
+        with open_source(source) as frames:
+            return frames.info.count
+    except InputError:
+        return None
 
 
 def expected_count(info: SourceInfo, cut: Cut) -> int | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Fps, TrackerOptions
+from siamcli.cli.options import BoxFormatName, Fps, TrackerOptions, check_box_format
 from siamcli.cli.outputs import existing, keep_apart, output_paths
 from siamcli.cli.picking import PickBrowser, picker
 from siamcli.cli.usage import WrongUsage
@@ -17,7 +18,7 @@ from siamcli.formats.kinds import FORMATS, find_format
 from siamcli.formats.names import target_paths
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
-from siamcli.targets import BoxFormat, Target, parse_target, parse_timed_target, read_targets
+from siamcli.targets import Target, parse_target, parse_timed_target
 from siamcli.times import Cut, parse_rate, parse_time
 
 __all__ = ["run"]
@@ -48,11 +49,12 @@ def run(
     ] = None,
     box_file: Annotated[
         Path | None,
-        typer.Option(help="Text file with one box per line, written as for --box.", rich_help_panel="Target"),
+        typer.Option(
+            help="Text file with one box per line, written as for --box, or what --box-format names.",
+            rich_help_panel="Target",
+        ),
     ] = None,
-    box_format: Annotated[
-        BoxFormat, typer.Option(help="What the four numbers of a box are.", rich_help_panel="Target")
-    ] = "xywh",
+    box_format: BoxFormatName = "xywh",
     pick: Annotated[
         bool, typer.Option("--pick", help="Draw the box in a window.", rich_help_panel="Target")
     ] = False,
@@ -150,7 +152,8 @@ def run(
         siamtrack run video.mp4 --pick-browser --start 12.5
     """
     _refuse_videos(source)
-    targets = _targets(box, box_at, box_file, box_format)
+    check_box_format(box_format, files_only=not (box or box_at))
+    targets = _targets(source, box, box_at, box_file, box_format)
     _require_one_way([bool(targets), pick, pick_browser])
     if not video and any(map(is_video, output or [])):
         raise typer.BadParameter("-o names a video that --no-video leaves out")
@@ -238,10 +241,23 @@ def _refuse_videos(source: str) -> None:
 
 
 def _targets(
-    box: list[str] | None, box_at: list[str] | None, box_file: Path | None, box_format: BoxFormat
+    source: str,
+    box: list[str] | None,
+    box_at: list[str] | None,
+    box_file: Path | None,
+    box_format: str,
 ) -> list[Target]:
     """Every target that was named, in the order --box, --box-file, --box-at."""
-    targets = [parse_target(text, box_format) for text in box or []]
+    from siamcli.formats.starts import number_format, read_starts
+
+    numbers = number_format(box_format)
+    targets = [parse_target(text, numbers) for text in box or []]
     if box_file is not None:
-        targets += read_targets(box_file, box_format)
-    return targets + [parse_timed_target(text, box_format) for text in box_at or []]
+        targets += read_starts(box_file, box_format, partial(_announced_count, source))
+    return targets + [parse_timed_target(text, numbers) for text in box_at or []]
+
+
+def _announced_count(source: str) -> int | None:
+    from siamcli.media.sources import announced_count  # it takes longer to load than wrong usage to be said
+
+    return announced_count(source)
