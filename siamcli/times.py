@@ -9,7 +9,16 @@ from typing import Literal
 
 from siamcli.errors import InputError
 
-__all__ = ["Cut", "Cutter", "TimePoint", "length_in_words", "parse_rate", "parse_time"]
+__all__ = [
+    "Cut",
+    "Cutter",
+    "Direction",
+    "TimePoint",
+    "length_in_words",
+    "parse_rate",
+    "parse_span",
+    "parse_time",
+]
 
 _FRAME = re.compile(r"(\d{1,15})f")
 _CLOCK = re.compile(r"(?:(?:(\d{1,15}):)?([0-5]?\d):)?(\d{1,15}(?:\.\d*)?|\.\d+)")
@@ -18,6 +27,10 @@ _UNITS = re.compile(
 )
 _RATES = (Fraction(1, 10_000), Fraction(1000))  # frames per second that the containers of videos can say
 _TOLERANCE = 1e-6  # seconds; timestamps are rounded to microseconds where they are written down
+
+
+Direction = Literal["forward", "backward", "both"]
+"""In which targets are tracked from their boxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +85,27 @@ def parse_time(text: str) -> TimePoint:
     raise InputError(
         f"not a time: {text!r}", hint="write a frame (100f), seconds (12.5, 1m30s) or 00:00:12.5"
     )
+
+
+def parse_span(text: str) -> tuple[TimePoint, TimePoint]:
+    """Read `FIRST-LAST`, both included, or one time, which is both; raises InputError.
+
+    >>> parse_span("63f-80f")
+    (TimePoint(frame=63, seconds=None), TimePoint(frame=80, seconds=None))
+    """
+    first, sign, last = text.partition("-")
+    begin = parse_time(first)
+    end = parse_time(last) if sign else begin
+    if _is_later(begin, end):
+        raise InputError(f"not a stretch of time: {text!r}", hint="write the earlier time first: 63f-80f")
+    return begin, end
+
+
+def _is_later(a: TimePoint, b: TimePoint) -> bool:
+    """True when `a` is after `b`, as far as that can be told without the source."""
+    if a.frame is not None and b.frame is not None:
+        return a.frame > b.frame
+    return a.seconds is not None and b.seconds is not None and a.seconds > b.seconds
 
 
 def parse_rate(text: str) -> Fraction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -9,14 +10,21 @@ from typing import Literal
 from siamcli.boxes import Box
 from siamcli.frames import SourceInfo
 
-__all__ = ["LostIntervals", "PointSource", "TrackHeader", "TrackPoint", "TrackState", "Trajectory"]
+__all__ = [
+    *("NO_BOX", "LostIntervals", "PointSource", "TrackHeader", "TrackPoint", "TrackState", "Trajectory"),
+]
 
 TrackState = Literal["init", "tracked", "lost", "found", "absent"]
 """init: the given box. tracked: believed. lost: not believed. found: the first believed frame after
-lost. absent: known not to be there (annotations only)."""
+lost. absent: a human says that it is not there."""
 
 PointSource = Literal["human", "forward", "backward", "interpolated"]
-"""human: a given box. forward, backward: tracked in that direction. interpolated: between two others."""
+"""human: a given box, or the word that there is none. forward, backward: tracked in that
+direction. interpolated: between two others."""
+
+
+NO_BOX = Box(math.nan, math.nan, math.nan, math.nan)
+"""The box of an absent target."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ MAY_IMPORT = {
     "targets": "errors schema boxes times",
     "trajectory": "boxes frames",
     "model": "schema",
-    "tracker": "errors boxes frames times trajectory model",
-    "engines": "errors schema extras cores parts frames model tracker",
+    "tracker": "errors cores boxes frames times trajectory model",
+    "engines": "errors schema extras cores parts boxes frames model tracker",
     "checkpoints": "errors schema parts model",
     "load": "model tracker engines checkpoints",
     "drawing": "boxes frames trajectory",
@@ -38,14 +38,15 @@ MAY_IMPORT = {
     "session": "errors version cores parts boxes frames times targets trajectory tracker load"
     " drawing media formats",
     "train": "errors schema cores parts boxes frames model engines checkpoints load evaluation",
-    "batch": "errors version schema extras sheets cores parts frames times targets trajectory load media"
-    " formats session",
-    "bench": "errors version extras cores parts boxes frames times targets trajectory model tracker"
-    " engines load drawing media evaluation session",
-    "__init__": "version boxes frames tracker load media",
+    "batch": "errors version schema extras sheets cores parts frames times targets trajectory tracker load"
+    " media formats session",
+    "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"
+    " drawing media evaluation session",
+    "__init__": "version boxes frames times trajectory tracker load media formats session",
     "ui": "errors parts boxes frames trajectory drawing media batch",
-    "cli": "errors version schema extras cores parts boxes frames tables times targets model"
-    " tracker engines checkpoints load media evaluation formats session train batch bench ui",
+    "cli": "errors version schema extras cores parts boxes frames tables times targets trajectory"
+    " model tracker engines checkpoints load media evaluation formats session train batch"
+    " bench ui",
     "__main__": "cli",
 }
 ONLY_IN = {

@@ -152,8 +152,8 @@ def test_clips_share_the_batches_of_the_network(load_once, weights, clips, tmp_p
     """Three clips with four targets at a time: fewer calls than frames, and every region goes through."""
     folder = clips("a.mp4", "b.mp4", "c.mp4", "d.mp4")
     loaded = load_once(weights, device="auto", engine="auto", params=None)
-    engine = Counting(loaded.tracker.engine, [])
-    loaded = replace(loaded, tracker=replace(loaded.tracker, engine=engine))
+    engine = Counting(loaded.engine, [])
+    loaded = replace(loaded, engine=engine)
     boxes = (parse_target(BOX), parse_target("300,100,50,60"))
     jobs = [
         Job(str(path), boxes[: 1 + (path.stem == "a")], (str(path) + ".csv",)) for path in folder.iterdir()

@@ -12,12 +12,13 @@ import pytest
 import torch
 
 from siamcli.bench.baseline import BaselineEngine
-from siamcli.bench.calibrate import calibration_crops
 from siamcli.bench.cost import search_gflop
 from siamcli.bench.pipeline import time_pipeline
 from siamcli.bench.precision import starts
 from siamcli.boxes import Box
 from siamcli.checkpoints.read import read_checkpoint
+from siamcli.cli.commands.export import read_images
+from siamcli.engines.calibrate import calibration_crops
 from siamcli.engines.eager import EagerEngine
 from siamcli.evaluation.sequence import Sequence
 from siamcli.frames import Frame
@@ -119,7 +120,8 @@ def test_pipeline_elsewhere(checkpoint, short):
     """What another device does in one go is not taken apart by the CPU's clock."""
     here = EagerEngine(build_model(checkpoint), torch.device("cpu"))
     there = SimpleNamespace(
-        name="there",
+        kind="there",
+        precision="float32",
         device=torch.device("meta"),
         spec=here.spec,
         embed=here.embed,
@@ -174,6 +176,6 @@ def test_wrong_wishes(siamtrack, arguments, code, hint):
 
 
 def test_calibration_crops_are_real_and_varied(checkpoint):
-    crops = calibration_crops([str(DEMO)], checkpoint.spec, checkpoint.params, count=6)
+    crops = calibration_crops(read_images([str(DEMO)], 6), checkpoint.spec, checkpoint.params, count=6)
     assert [(a.shape, b.shape) for a, b in crops] == [((127, 127, 3), (255, 255, 3))] * 6
     assert len({a.tobytes() for a, _ in crops}) == 6 and min(b.std() for _, b in crops) > 5

@@ -19,7 +19,8 @@ from contract import (
     recipe_model,
 )
 
-from siamcli.bench.calibrate import calibration_crops
+from siamcli.cli.commands.export import read_images
+from siamcli.engines.calibrate import calibration_crops
 from siamcli.engines.cpu import has_bfloat16
 from siamcli.engines.cuda import CudaEngine
 from siamcli.engines.openvino import quantize
@@ -62,14 +63,14 @@ def folder(tmp_path_factory):
 def build(engine, model, dtype, folder):
     net = recipe_model(model)
     if engine == "uncaptured":
-        return CudaEngine(net, torch.device("cpu"), getattr(torch, dtype))
-    return make_engine(net, engine=engine, dtype=dtype, cache=folder)
+        return CudaEngine(net, torch.device("cpu"), dtype)
+    return make_engine(net, engine=engine, precision=dtype, cache=folder)
 
 
 @pytest.mark.parametrize(("model", "engine", "dtype", "pixels", "score"), CASES)
 def test_engine_agrees_with_reference(model, engine, dtype, pixels, score, folder):
     fast = build(engine, model, dtype, folder)
-    assert dtype in fast.name and fast.spec == SPECS[model]
+    assert dtype == fast.precision and fast.spec == SPECS[model]
     assert fast.device.type == "cpu"
     check_agreement(fast, model, pixels, score)
 
@@ -100,7 +101,8 @@ def test_int8_agrees_after_calibration(model, folder):
     pytest.importorskip("nncf", reason="the extra openvino is not installed")
     net = recipe_model(model)
     side = net.spec.search_size
-    made = quantize(net, calibration_crops([str(DEMO)], net.spec, params_of(net.spec), count=4), folder)
+    crops = calibration_crops(read_images([str(DEMO)], 4), net.spec, params_of(net.spec), count=4)
+    made = quantize(net, crops, folder)
     assert made.is_relative_to(folder)
     fast = make_engine(net, engine="openvino-int8", cache=folder)
     search = picture(f"search{side}.png", side)[:1]

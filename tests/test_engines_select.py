@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +16,7 @@ from siamcli import cores
 from siamcli.engines import cpu, cuda, device, eager, precision, select
 from siamcli.engines.cuda import CudaEngine
 from siamcli.engines.eager import EagerEngine
+from siamcli.engines.kinds import engine_name
 from siamcli.engines.select import make_engine
 from siamcli.errors import DeviceError
 from siamcli.model.siamrpn import SiamRPN
@@ -52,9 +54,9 @@ def answers(engine, count=1):
         ({"device": "cuda:77"}, "cuda:77", "cpu"),
         ({"device": "cpu", "engine": "cuda"}, "does not run on cpu", "cuda"),
         ({"engine": "warp"}, "'warp'", "openvino"),
-        ({"engine": "cpu", "dtype": "float16"}, "no float16", "bfloat16"),
-        ({"engine": "eager", "dtype": "bfloat16"}, "no bfloat16", "float32"),
-        ({"dtype": "int3"}, "'int3'", "float32"),
+        ({"engine": "cpu", "precision": "float16"}, "no float16", "bfloat16"),
+        ({"engine": "eager", "precision": "bfloat16"}, "no bfloat16", "float32"),
+        ({"precision": "int3"}, "'int3'", "float32"),
     ],
 )
 def test_what_is_not_there_is_named(model, tmp_path, wishes, message, hint):
@@ -103,17 +105,23 @@ def test_a_named_device_that_fails_says_why(model, tmp_path, monkeypatch):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_auto_takes_the_fast_engine(model, tmp_path):
-    assert make_engine(model, cache=tmp_path).name.startswith("cpu (")
-    assert make_engine(model, device="cpu", dtype="float32", cache=tmp_path).name == "cpu (float32)"
+    assert engine_name(make_engine(model, cache=tmp_path)).startswith("cpu (")
+    assert (
+        engine_name(make_engine(model, device="cpu", precision="float32", cache=tmp_path)) == "cpu (float32)"
+    )
 
 
 def test_auto_passes_over_an_engine_that_failed_its_check(model, tmp_path, monkeypatch):
-    fast = make_engine(model, device="cpu", cache=tmp_path).name
-    entry = {"model": model.spec.name, "engine": fast, "auc_difference": -0.006}
+    def chosen(weights):
+        return engine_name(make_engine(model, weights=weights, device="cpu", cache=tmp_path))
+
+    fast = make_engine(model, device="cpu", cache=tmp_path)
+    entry = precision.Measured("ours 4", fast.kind, fast.precision, 0.7, -0.006, 0.1)
     monkeypatch.setattr(precision, "_record", lambda: [entry])
-    assert make_engine(model, device="cpu", cache=tmp_path).name == "cpu (float32)"
-    entry["auc_difference"] = 0.004
-    assert make_engine(model, device="cpu", cache=tmp_path).name == fast
+    assert chosen("ours 4") == "cpu (float32)"
+    assert chosen("ours 5") == engine_name(fast)  # other weights, of which nothing is known
+    entry = replace(entry, auc_difference=0.004)
+    assert chosen("ours 4") == engine_name(fast)
 
 
 def test_auto_falls_back_to_what_works(model, tmp_path, monkeypatch, caplog):
@@ -127,7 +135,7 @@ def test_auto_falls_back_to_what_works(model, tmp_path, monkeypatch, caplog):
 
     monkeypatch.setattr(select, "_build", broken)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert make_engine(model, cache=tmp_path).name == "eager (cpu, float32)"
+    assert engine_name(make_engine(model, cache=tmp_path)) == "eager (cpu, float32)"
     said = [record.getMessage() for record in caplog.records]
     assert said[0] == "engine cuda (cuda:0, auto) does not work: CUDA error: unknown error"
     assert len(said) == 5
@@ -141,7 +149,7 @@ def test_cpu_engine_without_its_operators(model, monkeypatch):
 
     expected = answers(EagerEngine(model, CPU))
     monkeypatch.setattr(cpu, "pack", missing)
-    assert np.allclose(answers(cpu.CpuEngine(model, torch.float32)), expected, rtol=1e-3, atol=1e-3)
+    assert np.allclose(answers(cpu.CpuEngine(model, "float32")), expected, rtol=1e-3, atol=1e-3)
 
 
 @pytest.fixture
@@ -182,12 +190,12 @@ def test_a_small_network_leaves_a_core_to_the_encoder(monkeypatch, backbone, dev
 def test_cuda_engine_takes_large_batches_in_turns(model, monkeypatch):
     monkeypatch.setattr(cuda, "LARGEST", 2)
     expected = answers(EagerEngine(model, CPU), count=3)
-    found = answers(CudaEngine(model, CPU, torch.float32), count=3)
+    found = answers(CudaEngine(model, CPU, "float32"), count=3)
     assert np.allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_cuda_out_of_memory_is_one_clear_line(model, monkeypatch):
-    engine = CudaEngine(model, CPU, torch.float32)
+    engine = CudaEngine(model, CPU, "float32")
     templates = engine.embed(crops(1, 127))
 
     def full(*_, **__):
@@ -202,7 +210,7 @@ def test_cuda_out_of_memory_is_one_clear_line(model, monkeypatch):
 @pytest.mark.parametrize("reason", [torch.cuda.OutOfMemoryError("CUDA out of memory"), ValueError("other")])
 def test_cuda_out_of_memory_behind_another_error(model, monkeypatch, reason):
     """Where memory runs out within a capture, the error of ending the capture hides it."""
-    engine = CudaEngine(model, CPU, torch.float32)
+    engine = CudaEngine(model, CPU, "float32")
 
     def capture(*_):
         try:
@@ -217,7 +225,7 @@ def test_cuda_out_of_memory_behind_another_error(model, monkeypatch, reason):
 
 def test_cuda_engine_copies_a_template_once(model, monkeypatch):
     """Only into a slot that holds another one, and all of them at once."""
-    engine = CudaEngine(model, CPU, torch.float32)
+    engine = CudaEngine(model, CPU, "float32")
     a, b, c = engine.embed(crops(3, 127))
     assert all(kernel.is_contiguous() for kernel in (*a.cls, *a.loc))
     copied, copy = [], torch._foreach_copy_
@@ -247,7 +255,7 @@ def test_how_cudnn_convolves_is_each_engines_own(model, monkeypatch):
         network.backbone.register_forward_hook(lambda *_: seen.update({name: cudnn()}))
         return network
 
-    fast = CudaEngine(model, CPU, torch.float32)
+    fast = CudaEngine(model, CPU, "float32")
     watch("cuda", fast._net)
     reference = EagerEngine(watch("eager", copy.deepcopy(model)), CPU)
     fast.embed(crops(1, 127))
@@ -282,7 +290,7 @@ def cudnn_on_cpu(monkeypatch):
 def test_cuda_engine_convolves_adds_and_activates_in_one(model, cudnn_on_cpu):
     """Two of them in each of six blocks, and two in each of the four branches; not in the first layer."""
     expected = answers(EagerEngine(model, CPU), count=2)
-    engine = CudaEngine(model, CPU, torch.float32)
+    engine = CudaEngine(model, CPU, "float32")
     templates = engine.embed(crops(2, 127))
     cudnn_on_cpu.clear()
     found = engine.locate(templates, crops(2, 255), np.full((2, 2), 60, np.float32), RANKING)
@@ -293,7 +301,7 @@ def test_cuda_engine_convolves_adds_and_activates_in_one(model, cudnn_on_cpu):
 def test_cuda_engine_without_fused_kernels(model, cudnn_on_cpu, monkeypatch):
     """What cuDNN cannot do in one is done step by step, and not tried again; a lack of memory is said."""
     expected = answers(EagerEngine(model, CPU))
-    engine = CudaEngine(model, CPU, torch.float32)
+    engine = CudaEngine(model, CPU, "float32")
     refusals = []
 
     def refuse(*_):

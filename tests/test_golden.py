@@ -89,7 +89,7 @@ def replay(engine, template, search):
     """An engine that sees the given crops whatever it is shown."""
 
     class Replay:
-        spec, name, device = engine.spec, engine.name, engine.device
+        spec, device = engine.spec, engine.device
 
         def embed(self, exemplars):
             return engine.embed(template[None])

@@ -40,15 +40,15 @@ TOLERANCES = {"float32": (0.5, 0.02), "bfloat16": (2.0, 0.06), "float16": (1.0, 
 )
 def test_engine_agrees_with_reference(model: str, dtype: str, tmp_path: Path) -> None:
     net = recipe_model(model)
-    engine = make_engine(net, engine="cuda", dtype=dtype, cache=tmp_path)
-    assert dtype in engine.name and engine.device.type == "cuda"
+    engine = make_engine(net, engine="cuda", precision=dtype, cache=tmp_path)
+    assert dtype == engine.precision and engine.device.type == "cuda"
     check_agreement(engine, model, *TOLERANCES[dtype])
 
 
 @pytest.mark.parametrize("model", MODELS[:3])
 def test_no_graph_answers_from_old_buffers(model: str) -> None:
     net = recipe_model(model)
-    engine = CudaEngine(net, CUDA, torch.bfloat16)
+    engine = CudaEngine(net, CUDA, "bfloat16")
     check_repetition(engine, model, *TOLERANCES["bfloat16"])
 
 

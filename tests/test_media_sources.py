@@ -220,14 +220,25 @@ def test_rotation_is_applied_once(made: dict[str, str]) -> None:
     assert frames[5].image.shape == (clips.SIZE[0], clips.SIZE[1], 3)
 
 
-def test_a_stream_that_changes_its_size_keeps_the_first(tmp_path: Path) -> None:
+def test_a_stream_that_changes_its_size_keeps_the_first(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others are scaled into it with their shape, and one line says so."""
     parts = [
-        clips.constant(tmp_path / f"{n}.h264", size=size) for n, size in enumerate([(96, 64), (128, 96)])
+        clips.constant(tmp_path / f"{n}.h264", size=size)
+        for n, size in enumerate([(96, 64), (144, 96), (64, 96)])
     ]
-    (tmp_path / "both.h264").write_bytes(b"".join(part.read_bytes() for part in parts))
-    _, frames = read(open_source(str(tmp_path / "both.h264")))
+    (tmp_path / "all.h264").write_bytes(b"".join(part.read_bytes() for part in parts))
+    _, frames = read(open_source(str(tmp_path / "all.h264")))
     assert {frame.image.shape for frame in frames} == {(64, 96, 3)}
-    assert [clips.number(frame.image) for frame in frames] == [*range(30), *range(30)]
+    assert [clips.number(frame.image) for frame in frames[:60]] == [*range(30), *range(30)]
+    upright = [frame.image[:, 27:69] for frame in frames[60:]]
+    assert [clips.number(image) for image in upright] == list(range(30))
+    assert max(frame.image[:, :26].max() for frame in frames[60:]) < 3
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.endswith(
+        "all.h264 is 144x96 from frame 30 on, not 96x64 as before: scaled into it, its shape is kept"
+    )
 
 
 def test_same_bytes_as_opencv(made: dict[str, str]) -> None:

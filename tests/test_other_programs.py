@@ -150,7 +150,7 @@ def test_ground_truth_is_one_target(tmp_path: Path, between: str, caplog: pytest
         assert len(read_starts(file, "xywh", lambda: count)) == 12  # noqa: B023 - called at once
     rows = ["NaN,NaN,NaN,NaN", "0,0,0,0", "20,30,36,30", "21,30,36,30"]
     file.write_text("\n".join(between.join(row.split(",")) for row in rows))
-    (target,) = read_targets(file)
+    (target,) = read_starts(file, "xywh")
     assert target.box(SIZE) == BOX and target.at == TimePoint(frame=2)
 
 
@@ -191,6 +191,14 @@ def test_vot_regions_are_box_files(tmp_path: Path, line: str) -> None:
     (tmp_path / "groundtruth.txt").write_text(f"nan,nan,nan,nan\n{line}\n1,2,3,4\n")
     (target,) = read_starts(tmp_path / "groundtruth.txt", "vot")
     assert target.box(SIZE) == BOX and target.at == TimePoint(frame=1)
+
+
+def test_targets_of_one_label_stay_apart(tmp_path: Path) -> None:
+    box = '<box frame="{}" outside="{}" xtl="20" ytl="30" xbr="56" ybr="60"/>'
+    track = f'<track label="ball">{box.format(0, 1)}{box.format(1, 0)}</track>'
+    (tmp_path / "a.xml").write_text(f"<annotations>{track}{track}</annotations>")
+    targets = read_starts(tmp_path / "a.xml", "cvat")
+    assert [(t.label, t.at) for t in targets] == [("ball 1", TimePoint(1)), ("ball 2", TimePoint(1))]
 
 
 def test_ground_truth_that_does_not_count_is_left_out(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_it_stays_a_manual():
     assert [line for line in lines if len(line) > 120 and not line.startswith("python3 -m venv")] == []
 
 
-@pytest.mark.parametrize("page", ["README.md", "BENCHMARKS.md", "weights/README.md"])
+@pytest.mark.parametrize("page", ["README.md", "BENCHMARKS.md", "CORRECTING.md", "weights/README.md"])
 def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", text):

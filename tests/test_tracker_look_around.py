@@ -48,7 +48,7 @@ def test_a_far_return(look_around):
 
     Its double, another target that stays in view, is not touched, and not mistaken for it.
     """
-    tracker = load_tracker(engine="eager").tracker
+    tracker = load_tracker(engine="eager")
     tracker = replace(tracker, params=replace(tracker.params, look_around=look_around))
     clip = [scene((90, 90), (320, 290))] * 2 + [scene((320, 290))] * 7 + [scene((540, 90), (320, 290))] * 3
     boxes = [Box(66, 60, 48, 60), Box(296, 260, 48, 60)]

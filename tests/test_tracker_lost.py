@@ -70,7 +70,7 @@ def test_shares_out_of_order_are_refused():
 
 @pytest.fixture(scope="module")
 def tracker():
-    return load_tracker(engine="eager").tracker
+    return load_tracker(engine="eager")
 
 
 def test_a_box_near_nothing_does_not_move_the_search(tracker):
@@ -97,7 +97,7 @@ def test_two_white_frames(name):
     truth = [Box(*map(float, line.split(","))) for line in (CASES / f"{name}.txt").read_text().splitlines()]
     capture = cv2.VideoCapture(str(CASES / f"{name}.mp4"))
     frames = [Frame(i, None, capture.read()[1]) for i in range(len(truth))]
-    tracker = load_tracker().tracker
+    tracker = load_tracker()
     state, overlaps = tracker.start(frames[0], truth[0]), []
     for frame, box in zip(frames[1:], truth[1:], strict=True):
         state = tracker.step(state, frame)

@@ -156,7 +156,7 @@ def test_weights_load_and_name_their_origin(tmp_path: Path) -> None:
 
 def test_shipped_weights_track(tmp_path: Path) -> None:
     """A shape among noise, moving and growing, through the tracker that everybody gets."""
-    tracker = load_tracker("siamrpnpp-r18", device="cpu").tracker
+    tracker = load_tracker("siamrpnpp-r18", device="cpu")
     rng = np.random.default_rng(0)
     background = cv2.GaussianBlur(rng.integers(0, 255, (240, 320, 3), dtype=np.uint8), (0, 0), 6)
     boxes = [Box(60 + 4 * i, 70 + 2 * i, 50 + i, 40 + i) for i in range(12)]

@@ -14,8 +14,8 @@ from siamcli.media.kinds import SourceName, source_name
 from siamcli.media.sources import announced_count
 from siamcli.schema import decode, load_json
 from siamcli.sheets import Sheet
-from siamcli.targets import BoxFormat, Target, check_label, parse_target
-from siamcli.times import parse_time
+from siamcli.targets import ABSENT, AbsentTarget, BoxFormat, TargetMark, check_label, parse_target
+from siamcli.times import parse_span, parse_time
 
 __all__ = ["COLUMNS", "Boxes", "Manifest", "NoBoxError", "read_manifest"]
 
@@ -28,9 +28,16 @@ class Manifest:
     """Targets and troubles by clip (the key of its source), `clips` as they were named, and repeated rows."""
 
     clips: tuple[str, ...] = ()
-    targets: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
+    targets: Mapping[str, tuple[TargetMark, ...]] = field(default_factory=dict)
     problems: Mapping[str, InputError] = field(default_factory=dict)
     repeated: tuple[str, ...] = ()
+
+    def of(self, source: str) -> tuple[TargetMark, ...]:
+        """The rows of a clip, none where it is not named; raises InputError for a wrong one."""
+        key = source_name(source).key
+        if key in self.problems:
+            raise self.problems[key]
+        return self.targets.get(key, ())
 
 
 class NoBoxError(InputError):
@@ -42,7 +49,7 @@ class Boxes:
     """Where boxes come from: a row of the manifest, else CLIP.box, else the boxes for all."""
 
     manifest: Manifest
-    for_all: tuple[Target, ...]
+    for_all: tuple[TargetMark, ...]
     format: str
     """What a file CLIP.box is, as `read_starts` takes it."""
 
@@ -55,14 +62,11 @@ class Boxes:
         except InputError:
             return True
 
-    def of(self, source: str) -> tuple[Target, ...]:
+    def of(self, source: str) -> tuple[TargetMark, ...]:
         """The targets of a clip; raises InputError when there are none or they cannot be read."""
         name = source_name(source)
-        key = name.key
-        if key in self.manifest.problems:
-            raise self.manifest.problems[key]
-        if key in self.manifest.targets:
-            return self.manifest.targets[key]
+        if rows := self.manifest.of(source):
+            return rows
         if name.is_path:
             path = name.path
             for sidecar in (path.with_name(f"{path.name}.box"), path.with_suffix(".box")):
@@ -78,13 +82,13 @@ class Boxes:
 def read_manifest(path: Path, format: BoxFormat) -> Manifest:
     """Read rows of clip, time, box and label; clips are named relative to the manifest's folder.
 
-    A table with those column names (.csv, .tsv; time and label may be missing), a JSON list of objects, or
-    JSON Lines.  A box is text as for --box, a list of four numbers, or stands in the columns x, y, w and h.
-    A wrong row is kept as the problem of its clip.  Raises InputError when the file as a whole cannot be
-    read.
+    A table with those column names (.csv, .tsv; time and label may be missing, label may be called target), a
+    JSON list of objects, or JSON Lines.  A box is text as for --box, a list of four numbers, `absent`, or
+    stands in the columns x, y, w and h.  A wrong row is kept as the problem of its clip.  Raises InputError
+    when the file as a whole cannot be read.
     """
     clips: dict[str, str] = {}
-    targets: dict[str, tuple[Target, ...]] = {}
+    targets: dict[str, tuple[TargetMark, ...]] = {}
     problems: dict[str, InputError] = {}
     repeated: list[str] = []
     for place, row in _rows(path):
@@ -114,8 +118,8 @@ def _source(name: str, folder: Path) -> SourceName:
     return source
 
 
-def _target(row: Mapping[Any, Any], format: BoxFormat) -> Target:
-    box, time, label = row.get("box"), row.get("time"), row.get("label")
+def _target(row: Mapping[Any, Any], format: BoxFormat) -> TargetMark:
+    box, time, label = row.get("box"), row.get("time"), row.get("label") or row.get("target")
     if not box and any(row.get(side) not in (None, "") for side in SIDES):
         box = [row.get(side, "") for side in SIDES]
     if isinstance(box, Sequence) and not isinstance(box, str):
@@ -127,8 +131,11 @@ def _target(row: Mapping[Any, Any], format: BoxFormat) -> Target:
         )
     if not box:
         raise InputError("no box", hint='write x,y,w,h in quotes, for example "10,20,30,40"')
-    target = parse_target(str(box), format)
     check_label(str(label))
+    if str(box).strip() == ABSENT:
+        first, last = parse_span(str(time or ""))
+        return AbsentTarget(f"{time} {box}", first, last, str(label).strip() if label else None)
+    target = parse_target(str(box), format)
     at = None if time in (None, "") else parse_time(str(time))
     return replace(target, label=str(label).strip() if label else target.label, at=at)
 

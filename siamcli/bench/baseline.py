@@ -32,6 +32,8 @@ class BaselineEngine:
     Raises DeviceError for a plain correlation, which PySOT does not have.
     """
 
+    kind = "PySOT's way"
+
     def __init__(self, model: SiamRPN, device: torch.device) -> None:
         if model.loc is None:
             raise DeviceError(
@@ -40,7 +42,7 @@ class BaselineEngine:
         self._model = model.eval().to(device)
         self.device = device
         # as PySOT under today's PyTorch, which rounds to TF32 on a GPU
-        self.name = f"PySOT's way ({device}, {'TF32' if device.type == 'cuda' else 'float32'})"
+        self.precision = "TF32" if device.type == "cuda" else "float32"
         self.spec = model.spec
         self._anchors: Array = anchor_grid(model.spec).numpy()
         self._window: Array = cosine_window(model.spec).numpy()

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from siamcli.drawing.draw import draw
 from siamcli.engines.cpu import leave_room
+from siamcli.engines.kinds import engine_name
 from siamcli.frames import Frame, FrameSource, Image, SourceInfo
 from siamcli.load import LoadedTracker
 from siamcli.media.sources import open_source
@@ -95,7 +96,7 @@ def time_pipeline(tracker: Tracker, source: str) -> PipelineTimes:
     }
     return PipelineTimes(
         source=source,
-        engine=engine.name,
+        engine=engine_name(engine),
         frames=count,
         size=(width, height),
         stages={name: _milliseconds(seconds / count) for name, seconds in stages.items()},
@@ -127,7 +128,7 @@ class _WatchedEngine:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.seconds: list[float] = []
-        self.name, self.device = engine.name, engine.device
+        self.kind, self.precision, self.device = engine.kind, engine.precision, engine.device
         self.spec = engine.spec
 
     def embed(self, exemplars: Image) -> list[Template]:
@@ -167,7 +168,7 @@ def _draw_and_encode(
 
 def _run(tracker: Tracker, job: Job) -> None:
     """What `siamtrack run` does."""
-    with Session(job, lambda: LoadedTracker(tracker, "", "")) as session:
+    with Session(job, lambda: LoadedTracker(tracker.engine, tracker.params, "", "")) as session:
         for _ in session:
             pass
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from siamcli.engines.kinds import engine_name
 from siamcli.evaluation.metrics import success_auc, success_curve
 from siamcli.evaluation.overlap import Array, box_overlap
 from siamcli.evaluation.protocols import read_frames, run_once
@@ -70,7 +71,7 @@ def measure(
             for engine in engines:
                 boxes = run_once(Tracker(engine, params), rest, sequence.box(start)).boxes
                 yield SequenceAgreement(
-                    engine=engine.name,
+                    engine=engine_name(engine),
                     name=sequence.name,
                     start=start,
                     frames=len(rest),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from siamcli.boxes import Box
+from siamcli.engines.kinds import engine_name
 from siamcli.frames import Frame
 from siamcli.model.spec import TrackerParams
 from siamcli.tracker.engine import Engine
@@ -70,7 +71,7 @@ def compare(
     for i, engine in enumerate(engines):
         step, cut, locate, used = (Timing.of([row[i][k] for row in seconds]) for k in range(4))
         wall, cpu = (round(statistics.median(row[0][k] / row[i][k] for row in seconds), 2) for k in (0, 3))
-        yield StepTimes(engine.name, targets, step, cut, locate, used, wall, cpu)
+        yield StepTimes(engine_name(engine), targets, step, cut, locate, used, wall, cpu)
 
 
 class _Task:

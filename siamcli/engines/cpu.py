@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -15,13 +16,23 @@ from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.tracker.engine import Engine
 
-__all__ = ["CpuEngine", "has_bfloat16", "leave_room", "use_threads"]
+__all__ = ["CpuEngine", "has_bfloat16", "leave_room", "make", "use_threads"]
+
+
+def make(model: SiamRPN, device: torch.device, precision: str, cache: Path) -> CpuEngine:
+    """See EngineKind; bfloat16 where the CPU has it."""
+    if precision == "auto":
+        precision = "bfloat16" if has_bfloat16() else "float32"
+    return CpuEngine(model, precision)
 
 
 class CpuEngine(EagerEngine):
     """float32 or bfloat16; the last layer of the heads and everything after it stay float32."""
 
-    def __init__(self, model: SiamRPN, dtype: torch.dtype) -> None:
+    kind = "cpu"
+
+    def __init__(self, model: SiamRPN, precision: str) -> None:
+        dtype: torch.dtype = getattr(torch, precision)
         use_threads()
         try:
             net = _prepared(fold(model), dtype, packed=True)
@@ -29,7 +40,7 @@ class CpuEngine(EagerEngine):
             net = _prepared(fold(model), dtype, packed=False)
         super().__init__(net, torch.device("cpu"))
         self._dtype = dtype
-        self.name = f"cpu ({str(dtype).removeprefix('torch.')})"
+        self.precision = precision
 
     def _upload(self, crops: Image) -> Tensor:
         # NHWC in memory is what PyTorch calls channels_last: the conversion keeps it so.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,16 +16,22 @@ from siamcli.model.siamrpn import SiamRPN, Template, stack_templates
 from siamcli.tracker.engine import Candidate, Ranking
 from siamcli.tracker.locate import locate, search_grid
 
-__all__ = ["EagerEngine", "split_templates"]
+__all__ = ["EagerEngine", "make", "split_templates"]
+
+
+def make(model: SiamRPN, device: torch.device, precision: str, cache: Path) -> EagerEngine:
+    """See EngineKind."""
+    return EagerEngine(model, device)
 
 
 class EagerEngine:
     """Runs anywhere that PyTorch runs."""
 
+    kind, precision = "eager", "float32"
+
     def __init__(self, model: SiamRPN, device: torch.device) -> None:
         self._model = model.eval().to(device)
         self.device = device
-        self.name = f"eager ({device}, float32)"
         self.spec = model.spec
 
     def _upload(self, crops: Image) -> Tensor:

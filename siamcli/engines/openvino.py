@@ -31,7 +31,12 @@ from siamcli.tracker.locate import locate, search_grid
 if TYPE_CHECKING:
     import openvino
 
-__all__ = ["OpenVinoEngine", "quantize"]
+__all__ = ["OpenVinoEngine", "make", "quantize"]
+
+
+def make(model: SiamRPN, device: torch.device, precision: str, cache: Path) -> OpenVinoEngine:
+    """See EngineKind; bfloat16 where the CPU has it."""
+    return OpenVinoEngine(model, precision, cache)
 
 
 class OpenVinoEngine:
@@ -41,18 +46,20 @@ class OpenVinoEngine:
     that is first met, and kept.
     """
 
-    def __init__(self, model: SiamRPN, dtype: str, cache: Path) -> None:
+    kind = "openvino"
+
+    def __init__(self, model: SiamRPN, precision: str, cache: Path) -> None:
         use_threads()
         folded = fold(model)
         self._embed = TemplateGraph(folded)
         self._core = _import("openvino").Core()
         native = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        if dtype == "auto":
-            dtype = "bfloat16" if native else "float32"
-        self._path = _int8_file(folded, cache) if dtype == "int8" else _converted(folded, cache)
-        self._hint = "bf16" if dtype == "bfloat16" or (dtype == "int8" and native) else "f32"
+        if precision == "auto":
+            precision = "bfloat16" if native else "float32"
+        self._path = _int8_file(folded, cache) if precision == "int8" else _converted(folded, cache)
+        self._hint = "bf16" if precision == "bfloat16" or (precision == "int8" and native) else "f32"
         self._compiled: dict[int, openvino.CompiledModel] = {}
-        self.name = f"openvino ({dtype})"
+        self.precision = precision
         self.spec = model.spec
         self.device = torch.device("cpu")
 

@@ -7,7 +7,7 @@ import logging
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
@@ -19,7 +19,11 @@ from siamcli.cores import give_way
 from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Source
-from siamcli.media.ffmpeg import LOG_OPTIONS, DecodeLog, Stamp, ffmpeg_exe
+from siamcli.media.channels import HEAD_OPTIONS, TIME_FORMAT, FrameClock, FrameHead, read_head
+from siamcli.media.ffmpeg import LOG_OPTIONS, DecodeLog, environment, ffmpeg_exe
+from siamcli.media.packets import KeyFrame, key_frame_before
+from siamcli.media.replay import Replay
+from siamcli.media.streams import Streams, VideoStream, choose_video, list_streams
 from siamcli.times import Cut, Cutter
 
 __all__ = ["OwnTimesError", "VideoFile"]
@@ -35,117 +39,189 @@ class OwnTimesError(InputError):
 
 
 _logger = logging.getLogger(__name__)
-
-# Its first line ends what ffmpeg says of the source: ffmpeg opens one input after the other.
-_SECOND_INPUT = ("-f", "lavfi", "-i", "anullsrc")
-_SECOND_OPENED = "[info] Input #1,"
+_LATER = 0.0005  # seconds; what is rounded down would lead to the key frame before
+_KEEP_TIMES = ("-noaccurate_seek", "-copyts", "-start_at_zero")
 
 
 class VideoFile(Source):
     """Whatever ffmpeg can open: a file (`file:PATH`), an address, or an open file of this process
     (`pipe:0` is standard input).
 
-    Times are counted from the start of the container, as players do.  Opening waits for the first
-    frame.  Raises InputError when there is none, and after the last one when the source is damaged.
+    Times are counted from the start of the container, as players do.  Pictures of another size than the
+    first one are scaled into it.  Opening waits for the first frame.  Raises InputError when there is none,
+    and after the last one when the source is damaged.  `streams` is what an address is known to consist of.
     """
 
-    def __init__(self, address: str, name: str, cut: Cut, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        address: str,
+        name: str,
+        cut: Cut,
+        options: Sequence[str] = (),
+        streams: Streams | None = None,
+    ) -> None:
         super().__init__(cut)
-        self._name = name
+        self._address, self._name, self._options = address, name, options
+        self._replay: Replay | None = None
+        if address.startswith("pipe:"):
+            self._replay, self._address = Replay(int(address.removeprefix("pipe:"))), "pipe:0"
+        self.streams = streams or list_streams(
+            self._address, options, self._replay.run if self._replay else None
+        )
+        if self.streams.problem:
+            raise self._unreadable(self.streams.problem)
+        video = choose_video(self.streams.videos)
+        if video is None:
+            raise self._unreadable("it has no video, only sound or text")
+        self._begin: KeyFrame | None = None
+        if cut.start is not None and address.startswith("file:"):
+            self._begin = key_frame_before(address, self.streams, video, cut.start)
+        size = _turned(video)
+        head = self._start(video, size)
+        if self._replay is None and head.size != (size or head.size):
+            self.close()  # the container says another size than its frames have
+            size = head.size
+            head = self._start(video, size)
+        if self._begin and not self._reaches(self._begin, head.size):
+            self.close()  # it does not begin where its packets say
+            self._begin = None
+            head = self._start(video, size)
+        if video.colors and video.colors.note:
+            _logger.info("%s: %s", name, video.colors.note)
+        self.info = SourceInfo(
+            Path(name).stem,
+            head.size,
+            head.fps,
+            self._count(head, video.fps),
+            round(video.rotation),
+            head.pixel_aspect,
+        )
+
+    def _unreadable(self, problem: str) -> InputError:
+        if "Option framerate not found" in problem:
+            return OwnTimesError(self._name)
+        pipe = self._replay is not None
+        hint = "the container must be readable from its start" if pipe else None
+        return InputError(
+            f"cannot read {self._name}: {problem.replace(self._address, self._name)}",
+            hint=hint or "is it a whole video file that ffmpeg can read?",
+        )
+
+    def _count(self, head: FrameHead, rate: float | None) -> int | None:
+        """Number of frames that the container announces: an estimate."""
+        if not self.streams.duration or not rate:
+            return None
+        exact = head.fps is not None and rate > head.fps - 0.01  # the container's is rounded to two digits
+        return round(self.streams.duration * (head.fps if exact and head.fps else rate))
+
+    def _start(self, video: VideoStream, size: tuple[int, int] | None) -> FrameHead:
+        """Begin to decode to pictures of `size`; returns what is known of the first frame."""
         self._log = DecodeLog()
-        self._stamps: SimpleQueue[Stamp | None] = SimpleQueue()
-        self._child = self._start(address, options)
+        self._times: SimpleQueue[tuple[float | None] | None] = SimpleQueue()
+        self._reading = Lock()
+        self._child, head_lines, times = self._run(video, size)
         give_way(self._child.pid)
         assert self._child.stdout and self._child.stderr
         self._pixels = cast("io.BufferedReader", self._child.stdout)
-        self._reading = Lock()
-        self._listener = Thread(target=self._listen, args=(self._child.stderr,), daemon=True)
-        self._listener.start()
+        self._readers = [Thread(target=self._listen, args=(self._child.stderr,), daemon=True)]
+        self._readers[0].start()
         try:
-            self._first = self._stamps.get()
+            with head_lines:
+                head = read_head(head_lines)
+            self._clock = FrameClock(head.fps if head else None)
+            self._readers.append(Thread(target=self._read_times, args=(times,), daemon=True))
+            self._readers[1].start()
+            self._first = self._times.get()
         except KeyboardInterrupt:  # an address or a pipe that says nothing
             self.close()
             raise
-        if self._first is None:
+        if head is None or self._first is None:
             self.close()
-            hint = "the container must be readable from its start" if address.startswith("pipe:") else None
-            problem = self._log.problem or "it has no frames"
-            if "Option framerate not found" in problem:
-                raise OwnTimesError(name)
-            if "matches no streams" in problem:  # ffmpeg speaks of -map
-                problem = "it has no video, only sound or text"
-            raise InputError(
-                f"cannot read {name}: {problem.replace(address, name)}",
-                hint=hint or "is it a whole video file that ffmpeg can read?",
-            )
-        log = self._log
-        if log.colors and log.colors.note:
-            _logger.info("%s: %s", name, log.colors.note)
-        self.info = SourceInfo(
-            Path(name).stem, self._first.size, log.fps, log.count, log.rotation, log.pixel_aspect
-        )
+            raise self._unreadable(self._log.problem or self._log.damage or "it has no frames")
+        # for a rate that it does not know ffmpeg puts the ticks of the clock
+        unknown = video.fps is None and head.fps and self._clock.tick == 1 / head.fps
+        return replace(head, fps=None) if unknown else head
 
-    def _start(self, address: str, options: Sequence[str]) -> subprocess.Popen[bytes]:
-        """Begin to decode; the filters follow through a pipe, once the log has said what they depend on."""
-        filters, self._filters = os.pipe()
-        source = int(address.removeprefix("pipe:")) if address.startswith("pipe:") else None
-        inherited = filters if source == 0 else source
-        command = [ffmpeg_exe(), *LOG_OPTIONS, *options, "-i", address, *_SECOND_INPUT]
-        # V, not v: no cover pictures
-        command += ["-map", "0:V:0", "-/filter:v", f"pipe:{filters if source == 0 else 0}"]
-        command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1"]
+    def _reaches(self, begin: KeyFrame, size: tuple[int, int]) -> bool:
+        """Read up to a key frame; False where it does not come."""
+        image = np.empty((size[1], size[0], 3), np.uint8)
+        while self._first is not None and self._first[0] is not None and self._first[0] < begin.time:
+            if self._pixels.readinto(image.data.cast("B")) < image.nbytes:
+                return False
+            self._first = self._times.get()
+        return self._first == (begin.time,)
+
+    def _run(
+        self, video: VideoStream, size: tuple[int, int] | None
+    ) -> tuple[subprocess.Popen[bytes], IO[str], IO[str]]:
+        """An ffmpeg that decodes, its list of the first frame, and the times of all frames."""
+        (head, head_end), (times, times_end) = os.pipe(), os.pipe()
+        seek = () if self._begin is None else ("-ss", f"{self._begin.time + _LATER:.6f}", *_KEEP_TIMES)
+        command = [ffmpeg_exe(), *LOG_OPTIONS, *self._options, *seek, "-i", self._address]
+        stream = ("-map", f"0:v:{video.number}")
+        command += [*stream, *HEAD_OPTIONS, f"pipe:{head_end}", *stream, "-filter:v", _filters(video, size)]
+        command += ["-stats_enc_pre", f"pipe:{times_end}", "-stats_enc_pre_fmt", TIME_FORMAT]
+        command += [
+            "-enc_time_base",
+            "filter",
+            "-fps_mode",
+            "passthrough",
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "bgr24",
+        ]
         try:
-            return subprocess.Popen(
-                command,
-                stdin=None if source == 0 else filters,
+            child = subprocess.Popen(
+                [*command, "pipe:1"],
+                stdin=subprocess.PIPE if self._replay else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                pass_fds=() if inherited is None else (inherited,),
+                env=environment(),
+                pass_fds=(head_end, times_end),
                 start_new_session=True,  # Ctrl-C is for us, who close the child in order
             )
+        except OSError:
+            os.close(head)
+            os.close(times)
+            raise
         finally:
-            os.close(filters)
+            os.close(head_end)
+            os.close(times_end)
+        if self._replay and child.stdin:
+            self._replay.feed(child.stdin)
+        return child, os.fdopen(head), os.fdopen(times)
 
     def _listen(self, stderr: IO[bytes]) -> None:
-        with stderr, os.fdopen(self._filters, "wb", buffering=0) as filters:
-            for encoded in stderr:
-                line = encoded.decode(errors="replace").rstrip()
-                if line.startswith(_SECOND_OPENED):
-                    with suppress(BrokenPipeError):
-                        filters.write(self._filter_chain().encode())
-                    filters.close()
-                elif stamp := self._log.read(line):
-                    self._stamps.put(stamp)
-        self._stamps.put(None)
+        with stderr:
+            for line in stderr:
+                self._log.read(line.decode(errors="replace"))
 
-    def _filter_chain(self) -> str:
-        # showinfo stands behind the rotation that ffmpeg inserts
-        filters = self._log.colors.filters if self._log.colors else ""
-        return "showinfo=checksum=0" + (f",{filters}" if filters else "")
+    def _read_times(self, times: IO[str]) -> None:
+        with times:
+            for line in times:
+                self._times.put((self._clock.read(line),))
+        self._times.put(None)
 
     def frames(self, cutter: Cutter) -> Iterator[Frame]:
-        index, stamp, size = 0, self._first, self.info.size
+        index, stamp, size = self._begin.index if self._begin else 0, self._first, self.info.size
         assert size is not None
         while stamp is not None:
-            fate = cutter(index, stamp.time)
+            (time,) = stamp
+            fate = cutter(index, time)
             if fate == "stop":
                 return
-            # a stream that changes its size is scaled by ffmpeg to the size of its first frame
             image = np.empty((size[1], size[0], 3), np.uint8)
             with self._reading:
                 if self._pixels.closed or self._pixels.readinto(image.data.cast("B")) < image.nbytes:
                     break
             if fate == "keep":
-                yield Frame(index, stamp.time, image)
-            index, stamp = index + 1, self._stamps.get()
+                yield Frame(index, time, image)
+            index, stamp = index + 1, self._times.get()
         code = self._child.wait()
-        self._listener.join()
-        if self._log.set_back is not None:
-            _logger.warning(
-                "%s: its clock goes back after %.2f s, as in joined recordings; what follows is moved behind",
-                self._name,
-                self._log.set_back,
-            )
+        for reader in self._readers:
+            reader.join()
+        self._report()
         trouble = self._log.damage or (self._log.problem if code else None)
         if trouble:
             raise InputError(
@@ -153,9 +229,49 @@ class VideoFile(Source):
                 hint="every frame that decodes was used; the rest of the file is lost",
             )
 
+    def _report(self) -> None:
+        """Say what was done to the frames on the way."""
+        if self._clock.set_back is not None:
+            _logger.warning(
+                "%s: its clock goes back after %.2f s, as in joined recordings; what follows is moved behind",
+                self._name,
+                self._clock.set_back,
+            )
+        if self._log.resized:
+            index, size, first = self._log.resized
+            _logger.warning(
+                "%s is %dx%d from frame %d on, not %dx%d as before: scaled into it, its shape is kept",
+                *(self._name, *size, index, *first),
+            )
+
     def close(self) -> None:
         self._child.kill()
         self._child.wait()
-        self._listener.join()
+        if self._replay:
+            self._replay.close()
+        for reader in self._readers:
+            reader.join()
         with self._reading:
             self._pixels.close()
+
+
+def _turned(video: VideoStream) -> tuple[int, int] | None:
+    """The size of a stream's pictures as they are shown."""
+    if video.size and round(video.rotation) in (90, 270):
+        return video.size[1], video.size[0]
+    return video.size
+
+
+def _filters(video: VideoStream, size: tuple[int, int] | None) -> str:
+    """The filters from decoded frames to BGR pictures of one size."""
+    filters = ["showinfo=checksum=0"]
+    if video.colors and video.colors.filters:
+        filters.append(video.colors.filters)
+    if size:
+        w, h = size
+        filters += [
+            "format=bgr24",
+            f"scale={w}:{h}:force_original_aspect_ratio=decrease",
+            f"pad={w}:{h}:-1:-1",
+        ]
+    return ",".join(filters)

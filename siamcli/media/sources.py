@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Sequence
 from fractions import Fraction
@@ -13,6 +14,7 @@ from siamcli.media.cameras import Camera, LiveSource
 from siamcli.media.files import OwnTimesError, VideoFile
 from siamcli.media.folders import ImageSequence, images_in, matching
 from siamcli.media.kinds import SourceName, source_name
+from siamcli.media.streams import Streams, VideoStream, list_streams
 from siamcli.times import Cut, TimePoint
 
 __all__ = ["announced_count", "expected_count", "open_source"]
@@ -24,6 +26,10 @@ _OPTIONS = {
     "http": ("-rw_timeout", _SILENCE),
     "https": ("-rw_timeout", _SILENCE),
 }
+_FILES = frozenset({"file", "http", "https"})
+_LIVE_FORMATS = frozenset({"dash", "hls", "mpjpeg"})
+_ONCE = frozenset({"tcp", "unix"})  # what is sent there may be sent to the first reader only
+_ANY = Streams(videos=(VideoStream(0, codec="unknown"),))
 
 
 def open_source(
@@ -50,7 +56,7 @@ def open_source(
     try:
         return _open(name, source, cut, fps)
     except OwnTimesError:
-        if not fps_if_needed or name.descriptor is not None:  # a pipe cannot be opened twice
+        if not fps_if_needed or name.descriptor is not None or _is_pipe(name):  # these are read only once
             raise
         return _open(name, source, cut, None)
 
@@ -64,6 +70,8 @@ def _open(name: SourceName, source: str, cut: Cut, fps: Fraction | None) -> Fram
         return ImageSequence(name.stem, images_in(name.path), cut, fps)
     if name.kind == "image":
         return ImageSequence(name.stem, [name.path], cut, fps)
+    if _is_pipe(name):
+        return VideoFile(f"pipe:{os.open(name.path, os.O_RDONLY)}", name.text, cut, _rate(fps))
     if name.kind == "file":
         return VideoFile(f"file:{name.text}", name.text, cut, _rate(fps))
     if name.kind == "pattern":
@@ -78,6 +86,10 @@ def _open(name: SourceName, source: str, cut: Cut, fps: Fraction | None) -> Fram
     )
 
 
+def _is_pipe(name: SourceName) -> bool:
+    return name.kind == "file" and name.path.is_fifo()
+
+
 def _rate(fps: Fraction | None) -> tuple[str, ...]:
     """The options that give a raw stream its rate.
 
@@ -90,11 +102,12 @@ def _open_address(address: str, cut: Cut, fps: Fraction | None) -> FrameSource:
     scheme = address.partition(":")[0].lower()
     name = _SECRET.sub("//", address)
     options = (*_OPTIONS.get(scheme, ()), *_rate(fps))
-    stream = VideoFile(address, name, cut, options)
-    # what announces its length is a file that happens to lie elsewhere
-    if stream.info.count is not None:
-        return stream
-    return LiveSource(stream, lambda: VideoFile(address, name, Cut(), options), cut)
+    streams = _ANY if scheme in _ONCE else list_streams(address, options)
+    # what announces its length, and what a web server gives that is no camera, is a file that lies elsewhere
+    if streams.duration is not None or (scheme in _FILES and streams.format not in _LIVE_FORMATS):
+        return VideoFile(address, name, cut, options, streams)
+    stream = VideoFile(address, name, cut, options, streams)
+    return LiveSource(stream, lambda: VideoFile(address, name, Cut(), options, streams), cut)
 
 
 def announced_count(source: str) -> int | None:

@@ -19,9 +19,10 @@ from siamcli.errors import OutputError
 from siamcli.frames import Image, SourceInfo
 from siamcli.media.base import Output
 from siamcli.media.encoders import VideoOptions, encoder_named
-from siamcli.media.ffmpeg import LOG_OPTIONS, ffmpeg_exe
+from siamcli.media.ffmpeg import LOG_OPTIONS, component_message, environment, ffmpeg_exe
 from siamcli.media.rawvideo import INPUT_OPTIONS, frame_header, stream_header
-from siamcli.media.sound import Sound, sounds_of
+from siamcli.media.sound import sound_options, sounds_of
+from siamcli.media.streams import SoundStream
 from siamcli.parts import PartFile, Unfinished
 
 __all__ = ["MUXERS", "VideoOptions", "VideoWriter"]
@@ -162,6 +163,7 @@ class VideoWriter(Output):
             stdin=stdin,
             stdout=subprocess.DEVNULL,
             stderr=self._log,
+            env=environment(),
             start_new_session=True,  # Ctrl-C is for us, who end the file in order
         )
 
@@ -182,7 +184,7 @@ class VideoWriter(Output):
         codecs = ", ".join(dict.fromkeys(sound.codec for sound in sounds))
         _logger.warning("%s has no sound: %s of %s: %s", self._part.target, codecs, source, self._reason())
 
-    def _add_sound(self, source: str, sound: Sound) -> bool:
+    def _add_sound(self, source: str, sound: SoundStream) -> bool:
         """Put one of the source's sounds beside the frames; False when it cannot be decoded."""
         end = float(Fraction(self._pts, self._ticks_per_second) + 1 / self._rate)
         stretch = ("-ss", f"{self._origin:.6f}", "-t", f"{end:.6f}")
@@ -192,7 +194,7 @@ class VideoWriter(Output):
             self._child = self._run(
                 subprocess.DEVNULL,
                 *("-i", f"file:{self._part.path}", *stretch, "-i", f"file:{source}"),
-                *("-map", "0:v", "-c:v", "copy", *sound.options),
+                *("-map", "0:v", "-c:v", "copy", *sound_options(sound)),
                 *("-movflags", "+faststart", "-f", self._muxer, f"file:{mixed}"),
             )
             if not self._child.wait():
@@ -218,10 +220,11 @@ class VideoWriter(Output):
 
     def _reason(self) -> str:
         self._log.seek(0)
-        lines = [line for line in self._log.read().decode(errors="replace").splitlines() if line.strip()]
-        errors = [line for line in lines if "[error]" in line or "[fatal]" in line] or lines
-        refused = [line for line in errors if line.endswith(_DISK_ERRORS)]
-        return (refused or errors or ["ffmpeg stopped without a word"])[0].rpartition("] ")[2]
+        lines = self._log.read().decode(errors="replace").splitlines()
+        messages = [message for line in lines if (message := component_message(line))]
+        errors = [text for level, text in messages if level != "warning"]
+        refused = [text for text in errors if text.endswith(_DISK_ERRORS)]
+        return (refused or errors or ["ffmpeg stopped without a word"])[0]
 
     def discard(self) -> None:
         self._open = False

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from siamcli.errors import InputError, OutputError
+from siamcli.formats.files import convert
+from siamcli.formats.kinds import find_format
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import open_source
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
+from siamcli.parts import write_text
 from siamcli.session.fit import MisfitError, frames_with_points
 from siamcli.session.outputs import Outputs
 from siamcli.trajectory import Trajectory
 
-__all__ = ["draw_video"]
+__all__ = ["draw_video", "write_again"]
 
 
 def draw_video(
@@ -60,3 +63,21 @@ def draw_video(
             damage = error
     if damage is not None:
         raise damage
+
+
+def write_again(
+    source: str, trajectory: Trajectory, paths: Sequence[str], *, overwrite: bool, fps: Fraction | None = None
+) -> Iterator[int]:
+    """Write a trajectory of `source` to every path by its suffix, videos first; yields as `draw_video`.
+
+    Each file is replaced by a whole one or not at all.  Raises OutputError, and what `draw_video` raises.
+    """
+    for path in sorted(paths, key=lambda path: not is_video(path)):
+        kind = find_format(path)
+        if is_video(path):
+            yield from draw_video(source, trajectory, Path(path), overwrite=overwrite, fps=fps)
+        elif kind is None:
+            raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(VIDEO_SUFFIXES)}")
+        else:
+            (text,) = convert(trajectory, kind.name).values()
+            write_text(Path(path), text, overwrite=overwrite)

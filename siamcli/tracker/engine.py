@@ -43,8 +43,12 @@ class Engine(Protocol):
     """Crops in, templates out; templates and crops in, candidates out.  Always in batches."""
 
     @property
-    def name(self) -> str:
-        """What `--engine` calls it, with device and precision, for people."""
+    def kind(self) -> str:
+        """What it is built on: eager, cpu, openvino, cuda."""
+
+    @property
+    def precision(self) -> str:
+        """In which the network computes: float32, bfloat16, float16, int8."""
 
     @property
     def device(self) -> torch.device:

@@ -24,9 +24,9 @@ from siamcli.tracker.crop import Color
 from siamcli.tracker.engine import Candidate, Engine
 from siamcli.tracker.first_frame import NO_BIAS, Bias, first_frame_biases, without_bias
 from siamcli.tracker.look_around import PATIENCE, Missing, look_around
-from siamcli.tracker.lost import overlap_of, status_after, usual_after
+from siamcli.tracker.lost import LEAST_USUAL, overlap_of, status_after, usual_after
 from siamcli.tracker.memory import Memory, is_due
-from siamcli.tracker.regions import Region, cut, exemplar, locate_in
+from siamcli.tracker.regions import Region, cut, exemplar, in_threads, locate_in
 from siamcli.trajectory import TrackState
 
 __all__ = ["Tracker", "TrackerState"]
@@ -65,7 +65,7 @@ class TrackerState:
     @property
     def lost(self) -> bool:
         """True while the target is not believed to be in view."""
-        return self.status == "lost"
+        return self.status in ("lost", "absent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,15 @@ class Tracker:
     def step(self, state: TrackerState, frame: Frame) -> TrackerState:
         """Find the target of `state` in `frame`."""
         return self.step_all([state], [frame])[0]
+
+    def hide(self, state: TrackerState) -> TrackerState:
+        """The state after a frame in which a human says that the target is not there.
+
+        It stays where it was last seen; from the next step on it is also looked for elsewhere.
+        """
+        usual = state.usual or LEAST_USUAL
+        missed = max(state.missed, PATIENCE) + 1
+        return replace(state, status="absent", score=0.0, raw_score=0.0, usual=usual, missed=missed)
 
     def start_all(self, frames: Sequence[Frame], boxes: Sequence[Box]) -> list[TrackerState]:
         """Learn N targets, the i-th from `boxes[i]` in `frames[i]`, in one batch.
@@ -116,7 +125,9 @@ class Tracker:
         sizes = [self._search_size(state) for state in states]
         for search_size in sorted(set(sizes)):
             members = [i for i, size in enumerate(sizes) if size == search_size]
-            regions = {i: self.regions(states[i], frames[i], search_size) for i in members}
+            places = [(states[i], frames[i], search_size) for i in members]
+            cuts = in_threads(lambda place: self.regions(*place), places)
+            regions = dict(zip(members, cuts, strict=True))
             tried = [(states[i], region) for i in members for region in regions[i]]
             templates = [state.template for state, _ in tried]
             found = locate_in(self.engine, self.params, templates, [region for _, region in tried])

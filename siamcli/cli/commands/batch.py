@@ -18,6 +18,7 @@ from siamcli.cli import console
 from siamcli.cli.options import BoxFormatName, Fps, TrackerOptions, check_box_format
 from siamcli.cli.outputs import DEFAULT_SUFFIXES, OUTPUT_SUFFIXES
 from siamcli.cli.usage import WrongUsage
+from siamcli.engines.kinds import engine_name
 from siamcli.errors import InputError, PartialError
 from siamcli.formats.starts import number_format
 from siamcli.media.kinds import source_name
@@ -156,9 +157,9 @@ def _here(tracker: TrackerOptions, jobs: str, waiting: Iterator[Job]) -> Events:
     from siamcli.batch.interleave import auto_width, track_all
 
     loaded = tracker.load()
-    engine = loaded.tracker.engine
+    engine = loaded.engine
     width = auto_width(on_gpu=engine.device.type != "cpu") if jobs == "auto" else int(jobs)
-    console.tell(f"{loaded.model} on {engine.name}, {width} clip{'s' * (width > 1)} at a time")
+    console.tell(f"{loaded.model} on {engine_name(engine)}, {width} clip{'s' * (width > 1)} at a time")
     yield from track_all(loaded, chain([first], waiting), width)
 
 

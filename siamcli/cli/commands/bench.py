@@ -13,7 +13,7 @@ from siamcli.cli.options import Device, EngineName, Model, Weights, dataset_name
 from siamcli.tables import align
 
 if TYPE_CHECKING:
-    from siamcli.cli.network import Network
+    from siamcli.load import Network
     from siamcli.tracker.engine import Engine
 
 __all__ = ["Architecture", "bench"]
@@ -106,6 +106,7 @@ def _compare(network: Network, device: str, engine: str, counts: list[int], roun
     from siamcli.bench.cost import kernel_numbers, parts, search_gflop
     from siamcli.bench.machine import matrix_rate
     from siamcli.bench.timing import compare
+    from siamcli.cli.network import engines_of
     from siamcli.engines.device import resolve_device
     from siamcli.errors import DeviceError
 
@@ -115,7 +116,7 @@ def _compare(network: Network, device: str, engine: str, counts: list[int], roun
         engines.append(BaselineEngine(network.model, place))
     except DeviceError as error:
         console.say(f"without PySOT's way: {error} ({error.hint})")
-    engines += network.engines(place, engine)
+    engines += engines_of(network, place, engine)
     rows = []
     for targets in counts:
         console.tell(f"{targets} target(s), {rounds} rounds of {len(engines)} engines")
@@ -139,29 +140,33 @@ def _pipeline(network: Network, device: str, engine: str, video: str) -> dict[st
     from siamcli.bench.pipeline import time_pipeline
     from siamcli.tracker.tracker import Tracker
 
-    return asdict(time_pipeline(Tracker(network.engine(device, engine), network.params), video))
+    return asdict(time_pipeline(Tracker(network.engine(device=device, engine=engine), network.params), video))
 
 
 def _precision(network: Network, device: str, engine: str, root: Path, dataset: str) -> list[dict[str, Any]]:
     from siamcli.bench.precision import SequenceAgreement, agreement, measure, starts
+    from siamcli.cli.network import engines_of
     from siamcli.engines.device import resolve_device
+    from siamcli.engines.kinds import engine_name
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.datasets import open_dataset
 
     sequences = open_dataset(find_spec(dataset), root, partial=True).sequences
-    reference = network.engine(device, "eager")
-    engines = [e for e in network.engines(resolve_device(device), engine) if e.name != reference.name]
+    reference = network.engine(device=device, engine="eager")
+    engines = [e for e in engines_of(network, resolve_device(device), engine) if e.kind != reference.kind]
     parts: list[SequenceAgreement] = []
     runs = sum(len(starts(sequence)) for sequence in sequences)
     with console.progress(f"{len(engines)} engines", runs * len(engines), "runs") as update:
         for part in measure(reference, engines, network.params, sequences):
             parts.append(part)
             update(len(parts), part.name)
-    verdicts = [asdict(agreement(each.name, parts)) for each in engines]
-    return [
-        v | {"dataset": dataset, "parts": [asdict(p) for p in parts if p.engine == v["engine"]]}
-        for v in verdicts
-    ]
+    verdicts = []
+    for each in engines:
+        name = engine_name(each)
+        record = {"kind": each.kind, "precision": each.precision, **asdict(agreement(name, parts))}
+        own = [asdict(part) for part in parts if part.engine == name]
+        verdicts.append({**record, "dataset": dataset, "parts": own})
+    return verdicts
 
 
 def _show(document: dict[str, Any]) -> None:

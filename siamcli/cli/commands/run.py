@@ -18,8 +18,8 @@ from siamcli.formats.kinds import FORMATS, find_format
 from siamcli.formats.names import target_paths
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
-from siamcli.targets import Target, parse_target, parse_timed_target
-from siamcli.times import Cut, parse_rate, parse_time
+from siamcli.targets import TargetMark, parse_absent, parse_target, parse_timed_target, target_labels
+from siamcli.times import Cut, Direction, parse_rate, parse_time
 
 __all__ = ["run"]
 
@@ -44,17 +44,41 @@ def run(
     box_at: Annotated[
         list[str] | None,
         typer.Option(
-            help="Target from a later time on: TIME=[LABEL=]x,y,w,h.  Repeatable.", rich_help_panel="Target"
+            help="Target from a later time on: TIME=[LABEL=]x,y,w,h.  A known label, or #1, begins"
+            " that target anew.  Repeatable.",
+            rich_help_panel="Target",
+        ),
+    ] = None,
+    absent: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Frames in which a target is not there: [LABEL=]FIRST-LAST, as bug=63f-80f.  Repeatable.",
+            rich_help_panel="Target",
         ),
     ] = None,
     box_file: Annotated[
         Path | None,
         typer.Option(
-            help="Text file with one box per line, written as for --box, or what --box-format names.",
+            help="Text file, a line each: [LABEL=]x,y,w,h, TIME=LABEL=x,y,w,h or FIRST-LAST=LABEL=absent;"
+            " or what --box-format names.",
             rich_help_panel="Target",
         ),
     ] = None,
     box_format: BoxFormatName = "xywh",
+    backward: Annotated[
+        bool,
+        typer.Option(
+            "--backward", help="Track from the box to the start; files only.", rich_help_panel="Target"
+        ),
+    ] = False,
+    both_ways: Annotated[
+        bool,
+        typer.Option(
+            "--both-ways",
+            help="Track from the box to the start and to the end; files only.",
+            rich_help_panel="Target",
+        ),
+    ] = False,
     pick: Annotated[
         bool, typer.Option("--pick", help="Draw the box in a window.", rich_help_panel="Target")
     ] = False,
@@ -153,10 +177,11 @@ def run(
     """
     _refuse_videos(source)
     check_box_format(box_format, files_only=not (box or box_at))
-    targets = _targets(source, box, box_at, box_file, box_format)
+    targets = _targets(source, box, box_at, absent, box_file, box_format)
     _require_one_way([bool(targets), pick, pick_browser])
     if not video and any(map(is_video, output or [])):
         raise typer.BadParameter("-o names a video that --no-video leaves out")
+    direction = _direction(backward=backward, both_ways=both_ways, show=show)
     if overwrite and skip_existing:
         raise typer.BadParameter("give -y or -n, not both")
     first, last = (None if text is None else parse_time(text) for text in (start, end))
@@ -166,7 +191,7 @@ def run(
         raise typer.BadParameter(
             f"--drop-lost is for {DROPS_LOST}; the other outputs say the state of every frame"
         )
-    labels = [target.label for target in targets] or [None]
+    labels = target_labels(targets) or (None,)
     files = [name for path in paths for name in target_paths(path, labels)]
     keep_apart(files, [source, *(str(p) for p in (box_file, model, tracker.params) if isinstance(p, Path))])
     if as_json and "-" in paths:
@@ -194,6 +219,7 @@ def run(
         encoding=VideoOptions(encoder, preset, crf),
         drop_lost=drop_lost,
         fps=None if fps is None else parse_rate(fps),
+        direction=direction,
     )
     ask = picker(f"siamtrack: {source}", browser=pick_browser)
     summary = follow_source(job, tracker, picker=ask, show=show)
@@ -201,6 +227,15 @@ def run(
         console.result(summary)
     if fail_if_lost and any(summary["lost"].values()):
         raise LostError("the target was lost", hint="the outputs are complete and list the lost intervals")
+
+
+def _direction(*, backward: bool, both_ways: bool, show: bool) -> Direction:
+    """The direction to track in; raises typer.BadParameter for options that exclude each other."""
+    if backward and both_ways:
+        raise typer.BadParameter("give --backward or --both-ways, not both")
+    if show and (backward or both_ways):
+        raise typer.BadParameter("--show shows tracking forward: leave it out, or --backward and --both-ways")
+    return "backward" if backward else "both" if both_ways else "forward"
 
 
 def _require_one_way(ways: list[bool]) -> None:
@@ -244,17 +279,19 @@ def _targets(
     source: str,
     box: list[str] | None,
     box_at: list[str] | None,
+    absent: list[str] | None,
     box_file: Path | None,
     box_format: str,
-) -> list[Target]:
-    """Every target that was named, in the order --box, --box-file, --box-at."""
+) -> list[TargetMark]:
+    """All that was said of targets, in the order --box, --box-file, --box-at, --absent."""
     from siamcli.formats.starts import number_format, read_starts
 
     numbers = number_format(box_format)
-    targets = [parse_target(text, numbers) for text in box or []]
+    targets: list[TargetMark] = [parse_target(text, numbers) for text in box or []]
     if box_file is not None:
         targets += read_starts(box_file, box_format, partial(_announced_count, source))
-    return targets + [parse_timed_target(text, numbers) for text in box_at or []]
+    targets += [parse_timed_target(text, numbers) for text in box_at or []]
+    return targets + [parse_absent(text) for text in absent or []]
 
 
 def _announced_count(source: str) -> int | None:

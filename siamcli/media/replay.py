@@ -1,0 +1,79 @@
+"""An open file of this process that two programs read, one after the other: a pipe can be read only once."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import tempfile
+from contextlib import suppress
+from threading import Event, Thread
+from typing import IO
+
+from siamcli.media.ffmpeg import environment
+
+__all__ = ["Replay"]
+
+_CHUNK = 1 << 18
+_LONGEST = 1 << 28  # bytes of the beginning that are kept
+_POLL = 0.05  # seconds
+
+
+class Replay:
+    """Hands an open file to a first program, and from its beginning to a second one."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._head = bytearray()
+        self._closed = Event()
+        self._thread: Thread | None = None
+
+    def run(self, command: list[str]) -> str:
+        """Run a program that reads the beginning; returns its log."""
+        with tempfile.TemporaryFile() as log:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env=environment(),
+                start_new_session=True,
+            )
+            assert child.stdin
+            try:
+                with suppress(BrokenPipeError), child.stdin:
+                    while len(self._head) < _LONGEST and (chunk := self._next(child)):
+                        self._head += chunk
+                        child.stdin.write(chunk)
+                        child.stdin.flush()
+                child.wait()
+            finally:
+                child.kill()
+                child.wait()
+            log.seek(0)
+            return log.read().decode(errors="replace")
+
+    def feed(self, pipe: IO[bytes]) -> None:
+        """Write everything to a pipe, in a thread, until it is closed or `close` is called."""
+        self._thread = Thread(target=self._feed, args=(pipe,), daemon=True)
+        self._thread.start()
+
+    def _feed(self, pipe: IO[bytes]) -> None:
+        with suppress(BrokenPipeError, ValueError), pipe:
+            pipe.write(self._head)
+            self._head = bytearray()
+            while chunk := self._next():
+                pipe.write(chunk)
+
+    def _next(self, reader: subprocess.Popen[bytes] | None = None) -> bytes:
+        """The next bytes, none at the end, or where nobody reads them any more."""
+        while not self._closed.is_set() and (reader is None or reader.poll() is None):
+            if select.select([self._descriptor], [], [], _POLL)[0]:
+                return os.read(self._descriptor, _CHUNK)
+        return b""
+
+    def close(self) -> None:
+        """Stop feeding."""
+        self._closed.set()
+        if self._thread:
+            self._thread.join()

@@ -1,0 +1,151 @@
+"""The streams of a source: which there are, and which of them players show and play.
+
+ffmpeg describes them in its log, between the texts of the file.  Here it describes an output that has the
+same streams and no texts, under a name that no file can know.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from siamcli.media.colors import StreamColors, parse_colors
+from siamcli.media.ffmpeg import LOG_OPTIONS, component_message, environment, ffmpeg_exe
+
+__all__ = ["SoundStream", "Streams", "VideoStream", "choose_video", "list_streams"]
+
+_WITHOUT_TEXT = ("-map_metadata", "-1", "-map_metadata:s", "-1", "-map_chapters", "-1")
+_STREAM = re.compile(r"\[info\]   Stream #0:\d+(?:\[\w+\])?: (Video|Audio): (\w+)")
+_SIZE = re.compile(r", (\d+)x(\d+)[, ]")
+_RATE = re.compile(r", ([\d.]+)(k?) fps,")
+_ROTATION = re.compile(r"\[info\] +Display Matrix: rotation of (-?[\d.]+) degrees")
+_DURATION = re.compile(r"\[info\]   Duration: (?:(\d+):(\d+):(\d+\.\d+)|N/A),")
+_FORMAT = re.compile(r"\[info\] Input #0, ([\w,]+), from ")
+_PICTURES = frozenset({"mjpeg", "png", "bmp", "gif", "webp", "tiff"})  # codecs of thumbnails
+
+
+@dataclass(frozen=True, slots=True)
+class VideoStream:
+    """One of the video streams: its number among them, and what the container says of it.
+
+    `size` is (width, height) before `rotation`, the clockwise turn in degrees.  `fps` is rounded to two
+    digits.
+    """
+
+    number: int
+    codec: str
+    size: tuple[int, int] | None = None
+    colors: StreamColors | None = None
+    fps: float | None = None
+    default: bool = False
+    cover: bool = False
+    interlaced: bool = False
+    rotation: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SoundStream:
+    """One of the sound streams: its number among them, and its codec in ffmpeg's words."""
+
+    number: int
+    codec: str
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """What a source consists of.  `duration` is in seconds, None where the container does not say.
+
+    `format` is the container in ffmpeg's words.  `problem` says why there is nothing.
+    """
+
+    videos: tuple[VideoStream, ...] = ()
+    sounds: tuple[SoundStream, ...] = ()
+    duration: float | None = None
+    format: str = ""
+    problem: str | None = None
+
+
+def list_streams(
+    address: str, options: Sequence[str] = (), run: Callable[[list[str]], str] | None = None
+) -> Streams:
+    """The streams of whatever ffmpeg opens.  `run` runs a command and returns its log."""
+    name = secrets.token_hex(16)
+    # a disposition of our own keeps ffmpeg from marking a default stream where there is none
+    command = [ffmpeg_exe(), *LOG_OPTIONS, *options, "-i", address, "-map", "0:v?", "-map", "0:a?"]
+    command += [*_WITHOUT_TEXT, "-c", "copy", "-disposition:v:0", "+clean_effects", "-frames", "0"]
+    log = (run or _run)([*command, "-f", "null", name])
+    said, _, described = log.partition(f"[info] Output #0, null, to '{name}':")
+    return _parse(said, described)
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        check=False,
+        start_new_session=True,  # Ctrl-C is for us
+    )
+    return done.stderr.decode(errors="replace")
+
+
+def _parse(said: str, described: str) -> Streams:
+    videos: list[VideoStream] = []
+    sounds: list[SoundStream] = []
+    kind = ""
+    for line in described.splitlines():
+        if match := _STREAM.match(line):
+            kind = match[1]
+            if kind == "Video":
+                videos.append(_video(len(videos), match[2], line))
+            else:
+                sounds.append(SoundStream(len(sounds), match[2], "(default)" in line))
+        elif (match := _ROTATION.match(line)) and kind == "Video":
+            videos[-1] = replace(videos[-1], rotation=-float(match[1]) % 360)
+    messages = [message for line in said.splitlines() if (message := component_message(line))]
+    problem = next((message.text for message in messages if message.level != "warning"), None)
+    # the container's duration is said once; where a text of the file says another one, it stays unknown
+    durations = set(_DURATION.findall(said))
+    hours, minutes, seconds = durations.pop() if len(durations) == 1 else ("", "", "")
+    container = _FORMAT.search(said)
+    return Streams(
+        tuple(videos),
+        tuple(sounds),
+        3600 * int(hours) + 60 * int(minutes) + float(seconds) if hours else None,
+        container[1] if container else "",
+        None if described else problem or "ffmpeg says nothing of it",
+    )
+
+
+def _video(number: int, codec: str, line: str) -> VideoStream:
+    size, rate = _SIZE.search(line), _RATE.search(line)
+    return VideoStream(
+        number,
+        codec,
+        size=(int(size[1]), int(size[2])) if size else None,
+        colors=parse_colors(line),
+        fps=float(rate[1]) * (1000 if rate[2] else 1) if rate else None,
+        default="(default)" in line,
+        cover="(attached pic)" in line or "(timed thumbnails)" in line,
+        interlaced=bool(re.search(r"[(, ](?:top|bottom) (?:coded )?first", line)),
+    )
+
+
+def choose_video(videos: Sequence[VideoStream]) -> VideoStream | None:
+    """The stream that players show: no cover, a film rather than a still picture, the one marked as default.
+
+    Of several that are equal in that, the first.  Of two that are marked, as in an animated AVIF, the one
+    that moves.
+    """
+    shown = [video for video in videos if not video.cover]
+    films = [video for video in shown if video.codec not in _PICTURES] or shown
+    marked = [video for video in films if video.default]
+    if len(marked) > 1:  # a still picture has one frame a second
+        return max(marked, key=lambda video: (video.fps or 0) > 1)
+    return next(iter(marked or films), None)
