@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from training_set import make_config, make_sequences
 
-from siamcli.bench.cost import kernel_numbers
+from siamcli.bench.cost import template_numbers
 from siamcli.boxes import Box, iou
 from siamcli.checkpoints.native import Checkpoint, read_native, write_native
 from siamcli.engines.eager import EagerEngine
@@ -117,7 +117,7 @@ def test_depthwise_heads_are_the_light_ones():
     assert parameters("siamrpn-alexnet") / parameters("siamrpnpp-alexnet") == pytest.approx(7.55, abs=0.1)
     assert parameters("siamrpn-r50") / parameters("siamrpnpp-r50") == pytest.approx(7.55, abs=0.1)
     assert parameters("siamfc-alexnet") == 4
-    assert kernel_numbers(SPECS["siamrpn-r50"]) == 15 * kernel_numbers(SPECS["siamrpnpp-r50"])
+    assert template_numbers(SPECS["siamrpn-r50"]) == 15 * template_numbers(SPECS["siamrpnpp-r50"])
 
 
 def test_plain_correlation_has_one_anchor():
