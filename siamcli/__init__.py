@@ -36,14 +36,17 @@ if TYPE_CHECKING:
     from siamcli.frames import Frame, SourceInfo
     from siamcli.load import LoadedTracker, load_tracker
     from siamcli.media.sources import open_source
+    from siamcli.session.fix import fix
     from siamcli.session.job import Job
     from siamcli.session.session import Session
     from siamcli.targets import Target, parse_target
-    from siamcli.tracker.follow import Start, follow, track_points
+    from siamcli.times import TimePoint
+    from siamcli.tracker.follow import Absence, Start, follow, track_points
     from siamcli.tracker.tracker import Tracker, TrackerState
     from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
 
 __all__ = [
+    "Absence",
     "Box",
     "DatasetError",
     "DeviceError",
@@ -58,6 +61,7 @@ __all__ = [
     "SourceInfo",
     "Start",
     "Target",
+    "TimePoint",
     "TrackHeader",
     "TrackPoint",
     "Tracker",
@@ -65,6 +69,7 @@ __all__ = [
     "Trajectory",
     "WeightsError",
     "__version__",
+    "fix",
     "follow",
     "load_tracker",
     "open_source",
@@ -84,10 +89,12 @@ _MODULES = {
     "frames": ("Frame", "SourceInfo"),
     "load": ("LoadedTracker", "load_tracker"),
     "media.sources": ("open_source",),
+    "session.fix": ("fix",),
     "session.job": ("Job",),
     "session.session": ("Session",),
     "targets": ("Target", "parse_target"),
-    "tracker.follow": ("Start", "follow", "track_points"),
+    "times": ("TimePoint",),
+    "tracker.follow": ("Absence", "Start", "follow", "track_points"),
     "tracker.tracker": ("Tracker", "TrackerState"),
     "trajectory": ("TrackHeader", "TrackPoint", "Trajectory"),
 }

@@ -37,14 +37,15 @@ MAY_IMPORT = {
     "session": "errors version cores parts boxes frames times targets trajectory tracker load"
     " drawing media formats",
     "train": "errors schema cores parts boxes frames model engines checkpoints load media evaluation",
-    "batch": "errors version schema extras cores parts frames times targets trajectory load media"
-    " formats session",
+    "batch": "errors version schema extras cores parts frames times targets trajectory tracker load"
+    " media formats session",
     "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"
     " drawing media evaluation session",
-    "__init__": "errors version boxes frames targets trajectory tracker load media formats session",
+    "__init__": "errors version boxes frames times targets trajectory tracker load media formats session",
     "ui": "errors parts boxes frames trajectory drawing media batch",
-    "cli": "errors version schema extras cores parts boxes frames tables times targets model"
-    " tracker engines checkpoints load media evaluation formats session train batch bench ui",
+    "cli": "errors version schema extras cores parts boxes frames tables times targets trajectory"
+    " model tracker engines checkpoints load media evaluation formats session train batch"
+    " bench ui",
     "__main__": "cli",
 }
 ONLY_IN = {

@@ -37,6 +37,13 @@ class Manifest:
     problems: Mapping[str, InputError] = field(default_factory=dict)
     repeated: tuple[str, ...] = ()
 
+    def of(self, source: str) -> tuple[TargetMark, ...]:
+        """The rows of a clip, none where it is not named; raises InputError for a wrong one."""
+        key = source_name(source).key
+        if key in self.problems:
+            raise self.problems[key]
+        return self.targets.get(key, ())
+
 
 class NoBoxError(InputError):
     """A clip that nobody has pointed at anything in."""
@@ -62,11 +69,8 @@ class Boxes:
     def of(self, source: str) -> tuple[TargetMark, ...]:
         """The targets of a clip; raises InputError when there are none or they cannot be read."""
         name = source_name(source)
-        key = name.key
-        if key in self.manifest.problems:
-            raise self.manifest.problems[key]
-        if key in self.manifest.targets:
-            return self.manifest.targets[key]
+        if rows := self.manifest.of(source):
+            return rows
         if name.is_path:
             path = name.path
             for sidecar in (path.with_name(f"{path.name}.box"), path.with_suffix(".box")):
@@ -82,9 +86,9 @@ class Boxes:
 def read_manifest(path: Path, format: BoxFormat) -> Manifest:
     """Read rows of clip, time, box and label; clips are named relative to the manifest's folder.
 
-    CSV with those column names (time and label may be missing), a JSON list of objects, or JSON
-    Lines; a box is text as for --box, or a list of four numbers.  A wrong row is kept as the problem
-    of its clip.  Raises InputError when the file as a whole cannot be read.
+    CSV with those column names (time and label may be missing, label may be called target), a JSON list of
+    objects, or JSON Lines; a box is text as for --box, a list of four numbers, or `absent`.  A wrong row is
+    kept as the problem of its clip.  Raises InputError when the file as a whole cannot be read.
     """
     clips: dict[str, str] = {}
     targets: dict[str, tuple[TargetMark, ...]] = {}
@@ -110,7 +114,7 @@ def read_manifest(path: Path, format: BoxFormat) -> Manifest:
 
 
 def _target(row: Mapping[str, Any], format: BoxFormat) -> TargetMark:
-    box, time, label = row.get("box"), row.get("time"), row.get("label")
+    box, time, label = row.get("box"), row.get("time"), row.get("label") or row.get("target")
     if isinstance(box, Sequence) and not isinstance(box, str):
         box = ",".join(map(str, box))
     if None in row:  # where csv.DictReader puts what has spilled over the columns

@@ -186,7 +186,7 @@ class CudaEngine:
 
 
 def _padded(n: int) -> int:
-    """For how many targets a graph is captured that serves n: few sizes, and little is discarded.
+    """For how many targets a graph is captured that serves n: few sizes, little computed and discarded.
 
     >>> [_padded(n) for n in (1, 3, 9, 17, 33, 64)]
     [1, 4, 16, 24, 40, 64]

@@ -9,7 +9,7 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.trajectory import TrackPoint, Trajectory
 
-__all__ = ["MisfitError", "frames_with_points"]
+__all__ = ["MisfitError", "check_source", "check_time", "frames_with_points"]
 
 COUNT_TOLERANCE = 2  # frames; what containers announce is an estimate
 TIME_TOLERANCE = 0.02  # seconds, where no rate is known
@@ -37,12 +37,12 @@ def frames_with_points(
     ordered = sorted(trajectory.points, key=lambda point: (point.index, point.target))
     points = {index: tuple(found) for index, found in groupby(ordered, key=lambda point: point.index)}
     if not anyway:
-        _check_source(frames.info, trajectory.header.source, list(points))
+        check_source(frames.info, trajectory.header.source, list(points))
     last = -1
     for frame in frames:
         found = points.get(frame.index, ())
         if found and not anyway:
-            _check_time(frames.info, frame, found[0].time)
+            check_time(frames.info, frame, found[0].time)
         yield frame, found
         last = frame.index
     if anyway:
@@ -55,7 +55,8 @@ def frames_with_points(
         _check_count(frames.info.name, last + 1, trajectory.header.source.count)
 
 
-def _check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int]) -> None:
+def check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int]) -> None:
+    """Raises MisfitError when what is announced differs from what was tracked in frames with `indices`."""
     if ours.size and tracked.size and ours.size != tracked.size:
         here, there = (f"{width}x{height}" for width, height in (ours.size, tracked.size))
         raise MisfitError(f"the frames of {ours.name} are {here}, those of the trajectory {there}")
@@ -80,7 +81,8 @@ def _check_count(name: str, ours: int | None, tracked: int | None) -> None:
         raise MisfitError(f"{name} has {ours} frames, the video of the trajectory {tracked}")
 
 
-def _check_time(source: SourceInfo, frame: Frame, time: float | None) -> None:
+def check_time(source: SourceInfo, frame: Frame, time: float | None) -> None:
+    """Raises MisfitError when a frame is not at the time at which it was tracked."""
     tolerance = float(1 / source.fps) / 2 if source.fps else TIME_TOLERANCE
     if frame.time is not None and time is not None and abs(frame.time - time) > tolerance:
         raise MisfitError(

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from siamcli.boxes import Box
+from siamcli.errors import InputError
 from siamcli.frames import Frame
 from siamcli.media.reverse import frames_at, reversed_frames
 from siamcli.session.gaps import Gap, Given
@@ -81,6 +82,9 @@ def track_gaps(
             points[place].append(point if point.source == "human" else replace(point, source=direction))
             done += 1
             yield done, total
+        for run in runs:
+            if len(points[run.place]) < len(run.gap.frames):
+                raise InputError(f"{footage.source}: a frame between {run.start} and {run.end} is not there")
     return [Passes(tuple(a), tuple(reversed(b))) for a, b in zip(forward, backward, strict=True)]
 
 

@@ -39,7 +39,7 @@ class TrackerState:
     `template` is what is searched with; `center` and `size` are where from.  `score` is the overlap to
     expect of the box, as far as the weights say what that is, `raw_score` the network's own.
     `usual` is the logit that is usual for this target, `age` counts frames since the start.  `seen` is the
-    last place and size before a loss, `missed` the number of frames since.
+    last place and size at a logit no less than usual, `missed` the number of frames since a loss.
     """
 
     template: Template = field(repr=False, compare=False)
@@ -173,8 +173,10 @@ class Tracker:
         state = replace(state, score=score, raw_score=best.score, status=status, usual=usual)
         state = replace(state, age=state.age + 1, missed=missed)
         hopeless = params.lost_search_size is not None and score < params.lost_below
-        if hopeless or best.score < params.hold_below:
+        if hopeless:
             return state
+        if best.score < params.hold_below:
+            return replace(state, size=state.seen[1])
         (cx, cy), (w, h) = state.center, state.size
         height, width = frame.image.shape[:2]
         lr = best.penalty * best.score * params.lr
@@ -183,9 +185,9 @@ class Tracker:
             _clip(w * (1 - lr) + best.w / scale * lr, params.min_size, width),
             _clip(h * (1 - lr) + best.h / scale * lr, params.min_size, height),
         )
-        if state.lost:
-            return replace(state, center=center, size=size)
-        return replace(state, center=center, size=size, seen=(center, size))
+        state = replace(state, center=center, size=size)
+        doubtful = state.lost or best.logit < usual  # the box shrinks while the target goes behind something
+        return state if doubtful else replace(state, seen=(center, size))
 
     def _look_around(self, states: list[TrackerState], frames: Sequence[Frame]) -> list[TrackerState]:
         """The states, those of lost targets after a look at the next tiles of their frames."""

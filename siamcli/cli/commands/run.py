@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Fps, TrackerOptions
+from siamcli.cli.options import Deinterlace, Fps, Stream, TrackerOptions
 from siamcli.cli.outputs import existing, keep_apart, output_paths
 from siamcli.cli.picking import PickBrowser, picker
 from siamcli.cli.usage import WrongUsage
@@ -103,6 +103,8 @@ def run(
     ] = None,
     stride: Annotated[int, typer.Option(help="Use every n-th frame.", min=1, rich_help_panel="Input")] = 1,
     fps: Fps = None,
+    stream: Stream = None,
+    deinterlace: Deinterlace = False,
     output: Annotated[
         list[str] | None,
         typer.Option(
@@ -227,6 +229,8 @@ def run(
         drop_lost=drop_lost,
         fps=None if fps is None else parse_rate(fps),
         direction=direction,
+        stream=stream,
+        deinterlace=deinterlace,
     )
     ask = picker(f"siamtrack: {source}", browser=pick_browser)
     summary = follow_source(job, tracker, picker=ask, show=show)
@@ -257,14 +261,13 @@ def _require_one_way(ways: list[bool]) -> None:
 
 def _require_display(*, pick: bool, show: bool) -> None:
     """Raises PickError where a window is wanted and there is no display."""
-    if not (show or pick):
-        return
-    from siamcli.ui.display import require_display
+    if show or pick:
+        from siamcli.ui.display import require_display
 
-    if pick:
-        require_display()
-    else:
-        require_display("leave out --show")
+        if pick:
+            require_display()
+        else:
+            require_display("leave out --show")
 
 
 def _refuse_videos(source: str) -> None:
