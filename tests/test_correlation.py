@@ -26,7 +26,7 @@ from siamcli.model.spec import SPECS, ModelSpec, default_params
 from siamcli.tracker.tracker import Tracker
 from siamcli.train.config import DataConfig
 from siamcli.train.data import load_footage
-from siamcli.train.draws import Draws
+from siamcli.train.draws import RandomSource
 from siamcli.train.losses import LossConfig, TrackerLoss
 from siamcli.train.pairs import PairBatch, PairConfig, draw_pairs
 from siamcli.train.sampler import PairSampler
@@ -130,7 +130,7 @@ def test_loss_falls_within_seconds(name, tmp_path):
     make_sequences(tmp_path)
     footage = load_footage([DataConfig(str(tmp_path), "folders")])
     spec = replace(SPECS[name], channels=(16,), search_size=159)
-    draws = Draws(0, torch.device("cpu"))
+    draws = RandomSource(0, torch.device("cpu"))
     batch = draw_pairs(footage, PairSampler(footage, [1.0]), spec, PairConfig(), 2, draws)
     torch.manual_seed(0)
     loss = TrackerLoss(SiamRPN(spec).train(), LossConfig(), TargetConfig())
@@ -152,7 +152,7 @@ def test_plain_loss_counts_distance_alone():
     spec = SPECS["siamfc-alexnet"]
     loss = TrackerLoss(SiamRPN(spec).eval(), LossConfig(), TargetConfig(positives=999, total=999))
     exemplar, search = torch.rand(1, 3, 127, 127), torch.rand(1, 3, spec.search_size, spec.search_size)
-    none, draws = torch.zeros(0, 2, dtype=torch.long), Draws(0, torch.device("cpu"))
+    none, draws = torch.zeros(0, 2, dtype=torch.long), RandomSource(0, torch.device("cpu"))
 
     def total(box):
         return loss(PairBatch(exemplar, search, torch.tensor([box]), torch.ones(1), none), draws)[
