@@ -74,7 +74,7 @@ def time_pipeline(tracker: Tracker, source: str) -> PipelineTimes:
     height, width = frames[0].image.shape[:2]
     start = Start(TARGET.box((width, height)))
     list(follow(tracker, frames[:2], [start]))  # compilation, capture, caches
-    watched = _WatchedEngine(engine)
+    watched = _TimedEngine(engine)
     alone = replace(tracker, engine=watched)
     track, points = _timed(lambda: [track_points(f, s) for f, s in follow(alone, frames, [start])])
     inside = sum(watched.seconds)
@@ -122,7 +122,7 @@ def _post_processing(tracker: Tracker, rounds: int = 50) -> float:
     return median(times)
 
 
-class _WatchedEngine:
+class _TimedEngine:
     """Another engine, with the seconds of its calls."""
 
     def __init__(self, engine: Engine) -> None:

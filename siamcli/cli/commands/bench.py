@@ -96,8 +96,8 @@ def _counts(text: str) -> list[int]:
 def _compare(network: Network, device: str, engine: str, counts: list[int], rounds: int) -> dict[str, Any]:
     import torch
 
-    from siamcli.bench.baseline import BaselineEngine
-    from siamcli.bench.cost import kernel_numbers, parts, search_gflop
+    from siamcli.bench.baseline import PysotBaseline
+    from siamcli.bench.cost import module_costs, search_gflop, template_numbers
     from siamcli.bench.machine import matrix_rate
     from siamcli.bench.timing import compare
     from siamcli.cli.network import engines_of
@@ -107,7 +107,7 @@ def _compare(network: Network, device: str, engine: str, counts: list[int], roun
     place = resolve_device(device)
     engines: list[Engine] = []
     try:
-        engines.append(BaselineEngine(network.model, place))
+        engines.append(PysotBaseline(network.model, place))
     except DeviceError as error:
         console.say(f"without PySOT's way: {error} ({error.hint})")
     engines += engines_of(network, place, engine)
@@ -123,8 +123,8 @@ def _compare(network: Network, device: str, engine: str, counts: list[int], roun
     return {
         "gflop": round(search_gflop(spec), 2),
         "regions": 1 + len(network.params.scales),
-        "kernels": kernel_numbers(spec),
-        "parts": [asdict(part) for part in parts(network.model, place, rounds)],
+        "kernels": template_numbers(spec),
+        "parts": [asdict(part) for part in module_costs(network.model, place, rounds)],
         "matrix_gflops": rates,
         "steps": rows,
     }
