@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -77,16 +76,16 @@ def _open(
         return ImageSequence(name.stem, images_in(name.path), cut, fps)
     if name.kind == "image":
         return ImageSequence(name.stem, [name.path], cut, fps)
-    if _is_pipe(name):
-        return VideoFile(f"pipe:{os.open(name.path, os.O_RDONLY)}", name.text, cut, _rate(fps))
     if name.kind == "file":
-        return video(f"file:{name.text}", name.text, cut, _rate(fps))
+        way = "fifo" if _is_pipe(name) else "file"
+        return video(f"{way}:{name.text}", name.text, cut, _rate(fps))
     if name.kind == "pattern":
         return ImageSequence(name.stem, matching(name.text), cut, fps)
     if name.kind == "camera":
         if fps is not None:
             raise OwnTimesError(f"camera {source}")
-        return LiveSource(Camera(int(source)), lambda: Camera(int(source)), cut)
+        device = int(source) if source.isdecimal() else source
+        return LiveSource(Camera(device, name.stem), lambda: Camera(device, name.stem), cut)
     raise InputError(
         f"no such file or folder: {source}",
         hint="give a video, a folder of images, a quoted pattern, a camera number, an address, or -",
