@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -30,7 +30,7 @@ class Frame:
 
     index: int
     time: float | None
-    image: Image
+    image: Image = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

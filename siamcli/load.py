@@ -11,20 +11,41 @@ from siamcli.checkpoints.native import Checkpoint
 from siamcli.checkpoints.params import read_params
 from siamcli.checkpoints.read import read_checkpoint
 from siamcli.checkpoints.store import DEFAULT_MODEL, cache_folder, find
+from siamcli.engines.kinds import engine_name
 from siamcli.engines.select import make_engine
 from siamcli.model.siamrpn import SiamRPN
+from siamcli.model.spec import TrackerParams
+from siamcli.tracker.engine import Engine
 from siamcli.tracker.tracker import Tracker
 
-__all__ = ["LoadedTracker", "build_model", "engine_cache", "load_tracker"]
+__all__ = ["LoadedTracker", "Network", "build_model", "engine_cache", "load_network", "load_tracker"]
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedTracker:
-    """A tracker, and which weights it runs on."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """A network and what its weights bring: tracker parameters, name, version, SHA-256 of their file."""
 
-    tracker: Tracker
+    model: SiamRPN
+    params: TrackerParams
+    name: str
+    version: str = ""
+    sha256: str = ""
+
+    def engine(self, *, device: str = "auto", engine: str = "auto") -> Engine:
+        """What runs the network, as `make_engine` chooses it.  Raises DeviceError."""
+        weights = f"{self.name} {self.version}"
+        return make_engine(self.model, weights=weights, device=device, engine=engine, cache=engine_cache())
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LoadedTracker(Tracker):
+    """A tracker that knows its weights: their name, and the SHA-256 of their file."""
+
     model: str
     sha256: str
+
+    def __repr__(self) -> str:
+        return f"<tracker {self.model} on {engine_name(self.engine)}>"
 
 
 def load_tracker(
@@ -40,12 +61,17 @@ def load_tracker(
     Raises WeightsError for weights that are unknown or damaged, DeviceError for a device that is
     not there.
     """
-    path = model if isinstance(model, Path) else find(model)
-    checkpoint = read_checkpoint(path)
-    chosen = checkpoint.params if params is None else read_params(params, checkpoint.params)
-    network = build_model(checkpoint)
-    built = make_engine(network, chosen, device=device, engine=engine, cache=engine_cache())
-    return LoadedTracker(Tracker(built), checkpoint.name, checkpoint.sha256)
+    network = load_network(model)
+    chosen = network.params if params is None else read_params(params, network.params)
+    return LoadedTracker(network.engine(device=device, engine=engine), chosen, network.name, network.sha256)
+
+
+def load_network(model: str | Path = DEFAULT_MODEL) -> Network:
+    """The network of a model's name or of a weights file of any family.  Raises WeightsError."""
+    checkpoint = read_checkpoint(model if isinstance(model, Path) else find(model))
+    return Network(
+        build_model(checkpoint), checkpoint.params, checkpoint.name, checkpoint.version, checkpoint.sha256
+    )
 
 
 def engine_cache() -> Path:

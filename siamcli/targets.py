@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from siamcli.boxes import Box, misfit
 from siamcli.errors import InputError
-from siamcli.times import TimePoint, parse_time
+from siamcli.schema import decode
+from siamcli.times import TimePoint, parse_span, parse_time
 
-__all__ = ["BoxFormat", "Target", "check_label", "parse_target", "parse_timed_target", "read_targets"]
+__all__ = [
+    *("ABSENT", "AbsentTarget", "BoxFormat", "Target", "TargetMark", "check_label", "number_marks"),
+    *("parse_absent", "parse_mark", "parse_target", "parse_timed_target", "read_lines", "read_targets"),
+    "target_labels",
+]
 
 BoxFormat = Literal["xywh", "xyxy", "cxcywh"]
+ABSENT = "absent"  # stands in the place of a box
 _NUMBER = re.compile(r"([^\s,;%]+)(%?)")
+_REFERENCE = re.compile(r"#(\d+)")
+_COMMENT = re.compile(r"#(?!\d+\s*=)")  # and not the number of a target
+_MASK = re.compile(r"m(\d+,){4,}\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +47,79 @@ class Target:
 
         Raises InputError for a box that does not fit the frame.
         """
-        sides = (size[0], size[1], size[0], size[1])
-        a, b, c, d = (
-            v * side / 100 if percent else v
-            for v, percent, side in zip(self.values, self.percent, sides, strict=True)
-        )
-        if self.format == "xyxy":
-            box = Box(a, b, c - a, d - b)
-        elif self.format == "cxcywh":
-            box = Box.from_center(a, b, c, d)
-        else:
-            box = Box(a, b, c, d)
+        box = self.box_in(size)
         if wrong := misfit(box, size):
             raise InputError(
                 f"box {self.text!r} {wrong}",
                 hint=f"it was read as {self.format} from the top-left corner of the image; see --box-format",
             )
         return box
+
+    def box_in(self, size: tuple[int, int]) -> Box:
+        """The box in pixels of a frame of `size` (width, height), whether or not it fits."""
+        sides = (size[0], size[1], size[0], size[1])
+        a, b, c, d = (
+            v * side / 100 if percent else v
+            for v, percent, side in zip(self.values, self.percent, sides, strict=True)
+        )
+        if self.format == "xyxy":
+            return Box(a, b, c - a, d - b)
+        return Box.from_center(a, b, c, d) if self.format == "cxcywh" else Box(a, b, c, d)
+
+
+@dataclass(frozen=True, slots=True)
+class AbsentTarget:
+    """The word that a target is not there, from the frame at `first` to the one at `last`, both included."""
+
+    text: str
+    first: TimePoint
+    last: TimePoint
+    label: str | None = None
+
+
+TargetMark = Target | AbsentTarget
+"""What a user writes of a target."""
+
+
+def number_marks(marks: Sequence[TargetMark], labels: Sequence[str | None] = ()) -> list[int]:
+    """The target of every mark, from 1, after those that have `labels` already.
+
+    The same label is the same target; `#2` is target 2; a box without a label is a target of its own.
+    An absence without a label is of the only target.
+
+    >>> number_marks([parse_target(text + "=1,2,3,4") for text in ("bug", "", "bug", "#2")])
+    [1, 2, 1, 2]
+
+    Raises InputError for a target that is not there.
+    """
+    names = list(labels)
+    numbers: dict[int, int] = {}
+    for position, mark in sorted(enumerate(marks), key=lambda item: isinstance(item[1], AbsentTarget)):
+        reference = _REFERENCE.fullmatch(mark.label or "")
+        if reference and 1 <= int(reference[1]) <= len(names):
+            numbers[position] = int(reference[1])
+        elif mark.label is not None and mark.label in names:
+            numbers[position] = names.index(mark.label) + 1
+        elif isinstance(mark, Target) and not reference:
+            names.append(mark.label)
+            numbers[position] = len(names)
+        elif mark.label is None and len(names) == 1:
+            numbers[position] = 1
+        else:
+            known = ", ".join(name or f"#{number}" for number, name in enumerate(names, start=1))
+            what = f"no target {mark.label!r}" if mark.label else "which target?"
+            raise InputError(
+                f"{mark.text!r}: {what}", hint=f"there are: {known}" if known else "give its box"
+            )
+    return [numbers[position] for position in range(len(marks))]
+
+
+def target_labels(marks: Sequence[TargetMark]) -> tuple[str | None, ...]:
+    """The labels of the targets in order, None where there is none.  Raises InputError as `number_marks`."""
+    first: dict[int, str | None] = {}
+    for number, mark in zip(number_marks(marks), marks, strict=True):
+        first.setdefault(number, mark.label)
+    return tuple(first[number] for number in sorted(first))
 
 
 def parse_target(text: str, format: BoxFormat = "xywh") -> Target:
@@ -105,26 +171,70 @@ def parse_timed_target(text: str, format: BoxFormat = "xywh") -> Target:
     return Target(text.strip(), target.values, target.percent, format, target.label, parse_time(time))
 
 
-def read_targets(path: Path, format: BoxFormat = "xywh") -> list[Target]:
-    """The boxes of a text file, one `[LABEL=]A,B,C,D` per line; `#` starts a comment.
+def parse_absent(text: str) -> AbsentTarget:
+    """Read `[LABEL=]FIRST-LAST`, or `[LABEL=]TIME` for one frame.  Raises InputError.
+
+    >>> parse_absent("bug=63f-80f").last
+    TimePoint(frame=80, seconds=None)
+    """
+    label, _, span = text.rpartition("=")
+    check_label(label)
+    first, last = parse_span(span)
+    return AbsentTarget(text.strip(), first, last, label.strip() or None)
+
+
+def parse_mark(text: str, format: BoxFormat = "xywh") -> TargetMark:
+    """Read a line of a box file: `[TIME=LABEL=]A,B,C,D`, `[LABEL=]A,B,C,D` or `FIRST-LAST=[LABEL=]absent`.
+
+    Raises InputError.
+    """
+    time, *label, box = (part.strip() for part in ("", *text.split("="))[-3:])
+    if box == ABSENT:
+        span, name = (time, label[0]) if time else (label[0], "")
+        return replace(parse_absent(f"{name}={span}" if name else span), text=text)
+    try:
+        parse_time(time)
+    except InputError:
+        return parse_target(text, format)
+    return parse_timed_target(text, format)
+
+
+def read_targets(path: Path, format: BoxFormat = "xywh") -> list[TargetMark]:
+    """The boxes of a text file, a line each as `parse_mark` reads it; `#` starts a comment.
 
     Raises InputError naming file and line.
     """
+    lines = read_lines(path)
+    marks: list[TargetMark] = []
+    for number, line in enumerate(lines, start=1):
+        text = _COMMENT.split(line)[0].strip()
+        if not text:
+            continue
+        if _MASK.match(text):
+            raise InputError(
+                f"{path}, line {number}: a VOT mask, which is not read", hint="write a box: x,y,w,h"
+            )
+        try:
+            marks.append(parse_mark(text, format))
+        except InputError as error:
+            raise InputError(f"{path}, line {number}: {error}", hint=error.hint) from None
+    if not marks:
+        raise InputError(f"no box in {path}", hint="one box per line: x,y,w,h")
+    return marks
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a box file, in UTF-8 or with a byte order mark.  Raises InputError."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        data = path.read_bytes()
+    except OSError as error:
         raise InputError(
             f"cannot read the box file {path}: {error}", hint="one box per line: x,y,w,h"
         ) from None
-    targets = []
-    for number, line in enumerate(lines, start=1):
-        text = line.partition("#")[0].strip()
-        if not text:
-            continue
-        try:
-            targets.append(parse_target(text, format))
-        except InputError as error:
-            raise InputError(f"{path}, line {number}: {error}", hint=error.hint) from None
-    if not targets:
-        raise InputError(f"no box in {path}", hint="one box per line: x,y,w,h")
-    return targets
+    try:
+        return decode(data).splitlines()
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{path}, line {line}: neither UTF-8 nor UTF-16", hint="save the file as UTF-8"
+        ) from None

@@ -9,12 +9,28 @@ from typing import Literal
 
 from siamcli.errors import InputError
 
-__all__ = ["Cut", "Cutter", "TimePoint", "parse_rate", "parse_time"]
+__all__ = [
+    "Cut",
+    "Cutter",
+    "Direction",
+    "TimePoint",
+    "length_in_words",
+    "parse_rate",
+    "parse_span",
+    "parse_time",
+]
 
 _FRAME = re.compile(r"(\d{1,15})f")
 _CLOCK = re.compile(r"(?:(?:(\d{1,15}):)?([0-5]?\d):)?(\d{1,15}(?:\.\d*)?|\.\d+)")
+_UNITS = re.compile(
+    r"(?=.)(?:(\d{1,15})h)?(?:(\d{1,15})m)?(?:(\d{1,15}(?:\.\d*)?|\.\d+)s)?(?:(\d{1,15}(?:\.\d*)?)ms)?"
+)
 _RATES = (Fraction(1, 10_000), Fraction(1000))  # frames per second that the containers of videos can say
 _TOLERANCE = 1e-6  # seconds; timestamps are rounded to microseconds where they are written down
+
+
+Direction = Literal["forward", "backward", "both"]
+"""In which targets are tracked from their boxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +54,24 @@ class TimePoint:
             )
         return time >= self.seconds - _TOLERANCE
 
+    def is_from(self, other: TimePoint) -> bool:
+        """True when this is `other` or later, as far as that can be told without the source.
+
+        >>> parse_time("7f").is_from(parse_time("7f")), parse_time("7f").is_from(parse_time("0.1"))
+        (True, False)
+        """
+        if self.frame is not None and other.frame is not None:
+            return self.frame >= other.frame
+        return self.seconds is not None and other.seconds is not None and self.seconds >= other.seconds
+
 
 def parse_time(text: str) -> TimePoint:
-    """Read `100f` (frame), `12.5` (seconds), `2:05` or `00:00:12.5` (timecode); raises InputError.
+    """Read `100f` (frame), `12.5` (seconds), `2:05` or `00:00:12.5` (timecode), `1m30s`, `200ms`.
 
-    >>> parse_time("100f"), parse_time("00:01:02.5").seconds
-    (TimePoint(frame=100, seconds=None), 62.5)
+    >>> parse_time("100f"), parse_time("00:01:02.5").seconds, parse_time("1m30s").seconds
+    (TimePoint(frame=100, seconds=None), 62.5, 90.0)
+
+    Raises InputError.
     """
     if match := _FRAME.fullmatch(text.strip()):
         return TimePoint(frame=int(match[1]))
@@ -51,7 +79,33 @@ def parse_time(text: str) -> TimePoint:
         hours, minutes, seconds = (float(part or 0) for part in match.groups())
         if match[2] is None or seconds < 60:
             return TimePoint(seconds=3600 * hours + 60 * minutes + seconds)
-    raise InputError(f"not a time: {text!r}", hint="write a frame (100f), seconds (12.5) or 00:00:12.5")
+    if match := _UNITS.fullmatch(text.strip()):
+        hours, minutes, seconds, thousandths = (float(part or 0) for part in match.groups())
+        return TimePoint(seconds=3600 * hours + 60 * minutes + seconds + thousandths / 1000)
+    raise InputError(
+        f"not a time: {text!r}", hint="write a frame (100f), seconds (12.5, 1m30s) or 00:00:12.5"
+    )
+
+
+def parse_span(text: str) -> tuple[TimePoint, TimePoint]:
+    """Read `FIRST-LAST`, both included, or one time, which is both; raises InputError.
+
+    >>> parse_span("63f-80f")
+    (TimePoint(frame=63, seconds=None), TimePoint(frame=80, seconds=None))
+    """
+    first, sign, last = text.partition("-")
+    begin = parse_time(first)
+    end = parse_time(last) if sign else begin
+    if _is_later(begin, end):
+        raise InputError(f"not a stretch of time: {text!r}", hint="write the earlier time first: 63f-80f")
+    return begin, end
+
+
+def _is_later(a: TimePoint, b: TimePoint) -> bool:
+    """True when `a` is after `b`, as far as that can be told without the source."""
+    if a.frame is not None and b.frame is not None:
+        return a.frame > b.frame
+    return a.seconds is not None and b.seconds is not None and a.seconds > b.seconds
 
 
 def parse_rate(text: str) -> Fraction:
@@ -86,12 +140,37 @@ class Cut:
     def __post_init__(self) -> None:
         if self.stride < 1:
             raise InputError(f"stride {self.stride}", hint="the stride is 1 or more")
+        if self.start is not None and self.end is not None and self.start.is_from(self.end):
+            raise InputError("--end is not after --start", hint="nothing is left between the two")
+
+
+def length_in_words(cut: Cut, frames: int, last: float | None, fps: Fraction | None) -> str:
+    """How long a source is, up to the end of `cut`, whose last frame is at `last` seconds.
+
+    >>> length_in_words(Cut(), 12, 0.44, Fraction(25))
+    'it has 12 frames, 0.48 s'
+    >>> length_in_words(Cut(end=parse_time("1f")), 1, None, None)
+    'up to --end it has 1 frame'
+    """
+    over = [TimePoint(frame=frames)]
+    words = f"{frames} frame{'s' * (frames != 1)}"
+    if last is not None:
+        seconds = last + (float(1 / fps) if fps else 0)
+        over.append(TimePoint(seconds=seconds + _TOLERANCE))
+        words += f", {seconds:.2f} s"
+    stopped = cut.end is not None and any(moment.is_from(cut.end) for moment in over)
+    return f"{'up to --end ' * stopped}it has {words}"
 
 
 class Cutter:
-    """Says of one frame after the other what a Cut does with it."""
+    """Says of one frame after the other what a Cut does with it.
+
+    `frames` counts what came before the end of the Cut, `last` is the time of the last of them.
+    """
 
     def __init__(self, cut: Cut) -> None:
+        self.frames = 0
+        self.last: float | None = None
         self._cut = cut
         self._origin: int | None = None
         self._also = list(cut.also)
@@ -99,6 +178,7 @@ class Cutter:
     def __call__(self, index: int, time: float | None) -> Literal["skip", "keep", "stop"]:
         if self._cut.end is not None and self._cut.end.reached(index, time):
             return "stop"
+        self.frames, self.last = index + 1, time
         if self._origin is None:
             if self._cut.start is not None and not self._cut.start.reached(index, time):
                 return "skip"

@@ -17,8 +17,18 @@ from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS, TrackerParams
 from siamcli.tracker.engine import Candidate
 from siamcli.tracker.locate import locate, rank, search_grid
+from siamcli.tracker.regions import ranking_of
 
-__all__ = ["MODELS", "SIZES", "check_agreement", "check_repetition", "params_of", "picture", "recipe_model"]
+__all__ = [
+    "MODELS",
+    "SIZES",
+    "check_agreement",
+    "check_repetition",
+    "params_of",
+    "picture",
+    "ranking_for",
+    "recipe_model",
+]
 
 GOLDEN = Path(__file__).parent / "golden"
 MODELS = (
@@ -58,6 +68,10 @@ def params_of(spec):
     return TrackerParams(lost_search_size=spec.search_size + 64)
 
 
+def ranking_for(spec, side):
+    return ranking_of(spec, params_of(spec), side)
+
+
 @cache
 def picture(which, size):
     """Three crops of `size` that differ: the golden one, mirrored, and darker."""
@@ -73,16 +87,16 @@ class Reference:
 
     def __init__(self, model, i, side):
         net = recipe_model(model)
-        params = params_of(net.spec)
-        engine = EagerEngine(net, params, torch.device("cpu"))
+        engine = EagerEngine(net, torch.device("cpu"))
         exemplar = picture("template.png", net.spec.exemplar_size)[i : i + 1]
         search = picture(f"search{net.spec.search_size}.png", side)[i : i + 1]
-        self.grid = search_grid(net.spec, params, side, torch.device("cpu"))
+        self.grid = search_grid(net.spec, side, torch.device("cpu"))
         with torch.inference_mode():
             maps = net(engine.embed(exemplar)[0], engine._upload(search))
         size = torch.from_numpy(SIZES[i : i + 1])
-        self.best = Candidate(*locate(maps, self.grid, size, params.penalty_k)[0].tolist())
-        ranked = rank(maps, self.grid, size, params.penalty_k)
+        weights = ranking_for(net.spec, side)
+        self.best = Candidate(*locate(maps, self.grid, size, weights)[0].tolist())
+        ranked = rank(maps, self.grid, size, weights)
         self.boxes, self.scores, self.ranking = ranked.boxes[0], ranked.score[0], ranked.ranking[0]
         assert torch.isfinite(self.boxes).all() and self.scores.std() > 0.03
 
@@ -111,9 +125,10 @@ def check_agreement(engine, model, pixels, score):
     templates = engine.embed(picture("template.png", spec.exemplar_size))
     for side in (spec.search_size, params_of(spec).lost_search_size):
         search = picture(f"search{spec.search_size}.png", side)
-        for i, found in enumerate(engine.locate(templates, search, SIZES)):
+        ranking = ranking_for(spec, side)
+        for i, found in enumerate(engine.locate(templates, search, SIZES, ranking)):
             reference(model, i, side).check(found, pixels, score)
-        alone = engine.locate(templates[1:2], search[1:2], SIZES[1:2])
+        alone = engine.locate(templates[1:2], search[1:2], SIZES[1:2], ranking)
         reference(model, 1, side).check(alone[0], pixels, score)
 
 
@@ -127,6 +142,8 @@ def check_repetition(engine, model, pixels, score, most=64):
     templates = engine.embed(picture("template.png", spec.exemplar_size))
     search = picture(f"search{side}.png", side)
     for order in ([0, 1, 2], [2, 0, 1], [1, 1, 1], list(range(3)) * (most // 3) + [0], [0, 2, 1], [1]):
-        found = engine.locate([templates[i] for i in order], search[order], SIZES[order])
+        found = engine.locate(
+            [templates[i] for i in order], search[order], SIZES[order], ranking_for(spec, side)
+        )
         for i, one in dict(zip(order, found, strict=True)).items():
             reference(model, i, side).check(one, pixels, score)

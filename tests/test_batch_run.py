@@ -23,10 +23,10 @@ from siamcli.batch.interleave import Ended, auto_width, track_all
 from siamcli.batch.status import latest, read_status
 from siamcli.formats.files import read_trajectory
 from siamcli.media.ffmpeg import ffmpeg_exe
+from siamcli.media.sources import open_source
 from siamcli.session.job import Job
 from siamcli.targets import parse_target
 from siamcli.tracker.engine import Engine
-from siamcli.tracker.tracker import Tracker
 
 BOX = "43.3,150.4,73.4,79.2"
 FRAMES = 3
@@ -143,17 +143,17 @@ class Counting:
     def __getattr__(self, name):
         return getattr(self.engine, name)
 
-    def locate(self, templates, searches, sizes):
+    def locate(self, templates, searches, sizes, ranking):
         self.counts.append(len(templates))
-        return self.engine.locate(templates, searches, sizes)
+        return self.engine.locate(templates, searches, sizes, ranking)
 
 
 def test_clips_share_the_batches_of_the_network(load_once, weights, clips, tmp_path):
     """Three clips with four targets at a time: fewer calls than frames, and every region goes through."""
     folder = clips("a.mp4", "b.mp4", "c.mp4", "d.mp4")
     loaded = load_once(weights, device="auto", engine="auto", params=None)
-    engine = Counting(loaded.tracker.engine, [])
-    loaded = replace(loaded, tracker=Tracker(engine))
+    engine = Counting(loaded.engine, [])
+    loaded = replace(loaded, engine=engine)
     boxes = (parse_target(BOX), parse_target("300,100,50,60"))
     jobs = [
         Job(str(path), boxes[: 1 + (path.stem == "a")], (str(path) + ".csv",)) for path in folder.iterdir()
@@ -410,7 +410,7 @@ def test_params_that_change_make_clips_outdated(batch, clips, tmp_path):
 
 
 def test_a_rate_for_images(batch, clips, tmp_path):
-    """It belongs to what the clip is tracked with; a clip with times of its own refuses it."""
+    """It belongs to what a clip is tracked with; a clip beside it that has times of its own keeps them."""
     folder = clips("a.mp4")
     (folder / "scans").mkdir()
     source = [ffmpeg_exe(), "-v", "error", "-i", folder / "a.mp4", folder / "scans/img%d.png"]
@@ -421,8 +421,14 @@ def test_a_rate_for_images(batch, clips, tmp_path):
     assert [point["time"] for point in document["points"]] == [0.0, 0.08, 0.16]
     assert "1 skipped" in batch(folder / "scans", "--fps", "25/2").err
     assert "1 done" in batch(folder / "scans", "--fps", "25").err
-    done = batch(folder / "a.mp4", "--fps", "25")
-    assert done.code == 7 and "a.mp4 has frame times of its own" in done.err
+    done = batch(folder / "a.mp4", folder / "scans", "--fps", "12.5", "-f", "csv")
+    assert done.code == 0 and "2 done" in done.err, done.err
+    document = json.loads((tmp_path / "tracked/a.tracked.json").read_text())
+    assert document["source"]["fps"] == "25/1" and document["points"][1]["time"] == 0.04
+    (tmp_path / "tracked/a.tracked.csv").unlink()  # made again from the trajectory, with the same clock
+    assert batch(folder / "a.mp4", "--fps", "12.5", "-f", "csv", "-f", "mp4").code == 0
+    with open_source("tracked/a.tracked.mp4") as drawn:
+        assert [round(frame.time, 3) for frame in drawn] == [0.0, 0.04, 0.08]
     assert batch(folder / "scans", "--fps", "fast").code == 3
 
 

@@ -8,14 +8,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from contract import MODELS, SIZES, check_agreement, check_repetition, params_of, picture, recipe_model
+from contract import (
+    MODELS,
+    SIZES,
+    check_agreement,
+    check_repetition,
+    params_of,
+    picture,
+    ranking_for,
+    recipe_model,
+)
 
-from siamcli.bench.calibrate import calibration_crops
+from siamcli.cli.commands.export import read_images
+from siamcli.engines.calibrate import calibration_crops
 from siamcli.engines.cpu import has_bfloat16
 from siamcli.engines.cuda import CudaEngine
 from siamcli.engines.openvino import quantize
 from siamcli.engines.select import make_engine
 from siamcli.model.spec import SPECS
+from siamcli.tracker.engine import Ranking
 
 DEMO = Path(__file__).parent / "data" / "demo.mp4"
 SLOW = pytest.mark.slow
@@ -52,14 +63,14 @@ def folder(tmp_path_factory):
 def build(engine, model, dtype, folder):
     net = recipe_model(model)
     if engine == "uncaptured":
-        return CudaEngine(net, params_of(net.spec), torch.device("cpu"), getattr(torch, dtype))
-    return make_engine(net, params_of(net.spec), engine=engine, dtype=dtype, cache=folder)
+        return CudaEngine(net, torch.device("cpu"), dtype)
+    return make_engine(net, engine=engine, precision=dtype, cache=folder)
 
 
 @pytest.mark.parametrize(("model", "engine", "dtype", "pixels", "score"), CASES)
 def test_engine_agrees_with_reference(model, engine, dtype, pixels, score, folder):
     fast = build(engine, model, dtype, folder)
-    assert dtype in fast.name and (fast.spec, fast.params) == (SPECS[model], params_of(SPECS[model]))
+    assert dtype == fast.precision and fast.spec == SPECS[model]
     assert fast.device.type == "cpu"
     check_agreement(fast, model, pixels, score)
 
@@ -70,6 +81,18 @@ def test_calls_leave_nothing_behind(engine, folder):
     check_repetition(fast, "siamrpn-alexnet", 0.02, 1e-3, most=5)
 
 
+@pytest.mark.parametrize("engine", ["cpu", "uncaptured", pytest.param("openvino", marks=OPENVINO)])
+def test_one_engine_ranks_as_each_call_says(engine, folder):
+    """The window alone takes the place nearest to the centre; the next call is not disturbed."""
+    spec = SPECS["siamrpnpp-r18"]
+    fast = build(engine, spec.name, "float32", folder)
+    given = fast.embed(picture("template.png", 127)), picture("search255.png", 255), SIZES
+    first = fast.locate(*given, ranking_for(spec, 255))
+    for found in fast.locate(*given, Ranking(penalty_k=0.0, window_influence=1.0)):
+        assert found.penalty == 1.0 and found.score < max(each.score for each in first)
+    assert fast.locate(*given, ranking_for(spec, 255)) == first
+
+
 @SLOW
 @OPENVINO
 @pytest.mark.parametrize("model", MODELS[:3])
@@ -78,12 +101,13 @@ def test_int8_agrees_after_calibration(model, folder):
     pytest.importorskip("nncf", reason="the extra openvino is not installed")
     net = recipe_model(model)
     side = net.spec.search_size
-    made = quantize(net, calibration_crops([str(DEMO)], net.spec, params_of(net.spec), count=4), folder)
+    crops = calibration_crops(read_images([str(DEMO)], 4), net.spec, params_of(net.spec), count=4)
+    made = quantize(net, crops, folder)
     assert made.is_relative_to(folder)
-    fast = make_engine(net, params_of(net.spec), engine="openvino-int8", cache=folder)
+    fast = make_engine(net, engine="openvino-int8", cache=folder)
     search = picture(f"search{side}.png", side)[:1]
     (template,) = fast.embed(picture("template.png", 127)[:1])
-    assert np.isfinite(fast.locate([template], search, SIZES[:1])).all()
+    assert np.isfinite(fast.locate([template], search, SIZES[:1], ranking_for(net.spec, side))).all()
     region = torch.from_numpy(search).permute(0, 3, 1, 2).float()
     with torch.inference_mode():
         expected = [out.numpy().ravel() for out in net(template, region)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,12 +16,14 @@ from siamcli import cores
 from siamcli.engines import cpu, cuda, device, eager, precision, select
 from siamcli.engines.cuda import CudaEngine
 from siamcli.engines.eager import EagerEngine
+from siamcli.engines.kinds import engine_name
 from siamcli.engines.select import make_engine
 from siamcli.errors import DeviceError
 from siamcli.model.siamrpn import SiamRPN
-from siamcli.model.spec import SPECS, ModelSpec, TrackerParams
+from siamcli.model.spec import SPECS, ModelSpec
+from siamcli.tracker.engine import Ranking
 
-PARAMS = TrackerParams()
+RANKING = Ranking(0.05, 0.42)
 CPU = torch.device("cpu")
 
 
@@ -39,7 +42,7 @@ def crops(count, side):
 
 def answers(engine, count=1):
     templates = engine.embed(crops(count, 127))
-    return engine.locate(templates, crops(count, 255), np.full((count, 2), 60, np.float32))
+    return engine.locate(templates, crops(count, 255), np.full((count, 2), 60, np.float32), RANKING)
 
 
 @pytest.mark.parametrize(
@@ -51,14 +54,14 @@ def answers(engine, count=1):
         ({"device": "cuda:77"}, "cuda:77", "cpu"),
         ({"device": "cpu", "engine": "cuda"}, "does not run on cpu", "cuda"),
         ({"engine": "warp"}, "'warp'", "openvino"),
-        ({"engine": "cpu", "dtype": "float16"}, "no float16", "bfloat16"),
-        ({"engine": "eager", "dtype": "bfloat16"}, "no bfloat16", "float32"),
-        ({"dtype": "int3"}, "'int3'", "float32"),
+        ({"engine": "cpu", "precision": "float16"}, "no float16", "bfloat16"),
+        ({"engine": "eager", "precision": "bfloat16"}, "no bfloat16", "float32"),
+        ({"precision": "int3"}, "'int3'", "float32"),
     ],
 )
 def test_what_is_not_there_is_named(model, tmp_path, wishes, message, hint):
     with pytest.raises(DeviceError, match=message) as caught:
-        make_engine(model, PARAMS, cache=tmp_path, **wishes)
+        make_engine(model, cache=tmp_path, **wishes)
     assert hint in caught.value.hint
 
 
@@ -66,27 +69,27 @@ def test_what_is_not_there_is_named(model, tmp_path, wishes, message, hint):
 @pytest.mark.parametrize("wishes", [{"device": "cuda"}, {"engine": "cuda"}, {"device": "cuda:0"}])
 def test_named_gpu_is_never_replaced(model, tmp_path, wishes):
     with pytest.raises(DeviceError, match="cuda"):
-        make_engine(model, PARAMS, cache=tmp_path, **wishes)
+        make_engine(model, cache=tmp_path, **wishes)
 
 
 @pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is an Apple GPU")
 def test_no_apple_gpu(model, tmp_path):
     with pytest.raises(DeviceError, match="mps"):
-        make_engine(model, PARAMS, device="mps", cache=tmp_path)
+        make_engine(model, device="mps", cache=tmp_path)
 
 
 @pytest.mark.parametrize("engine", ["openvino", "openvino-int8"])
 def test_missing_extra(model, tmp_path, monkeypatch, engine):
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(DeviceError, match="not installed") as caught:
-        make_engine(model, PARAMS, engine=engine, cache=tmp_path)
+        make_engine(model, engine=engine, cache=tmp_path)
     assert "pip install -e '.[openvino]'" in caught.value.hint
 
 
 def test_int8_must_be_calibrated_first(model, tmp_path):
     pytest.importorskip("openvino", reason="the extra openvino is not installed")
     with pytest.raises(DeviceError, match="int8") as caught:
-        make_engine(model, PARAMS, engine="openvino-int8", cache=tmp_path)
+        make_engine(model, engine="openvino-int8", cache=tmp_path)
     assert "--calibrate" in caught.value.hint
 
 
@@ -96,37 +99,43 @@ def test_a_named_device_that_fails_says_why(model, tmp_path, monkeypatch):
 
     monkeypatch.setattr(select, "_build", broken)
     with pytest.raises(DeviceError, match="unknown error") as caught:
-        make_engine(model, PARAMS, device="cpu", cache=tmp_path)
+        make_engine(model, device="cpu", cache=tmp_path)
     assert "auto" in caught.value.hint
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_auto_takes_the_fast_engine(model, tmp_path):
-    assert make_engine(model, PARAMS, cache=tmp_path).name.startswith("cpu (")
-    assert make_engine(model, PARAMS, device="cpu", dtype="float32", cache=tmp_path).name == "cpu (float32)"
+    assert engine_name(make_engine(model, cache=tmp_path)).startswith("cpu (")
+    assert (
+        engine_name(make_engine(model, device="cpu", precision="float32", cache=tmp_path)) == "cpu (float32)"
+    )
 
 
 def test_auto_passes_over_an_engine_that_failed_its_check(model, tmp_path, monkeypatch):
-    fast = make_engine(model, PARAMS, device="cpu", cache=tmp_path).name
-    entry = {"model": model.spec.name, "engine": fast, "auc_difference": -0.006}
+    def chosen(weights):
+        return engine_name(make_engine(model, weights=weights, device="cpu", cache=tmp_path))
+
+    fast = make_engine(model, device="cpu", cache=tmp_path)
+    entry = precision.Measured("ours 4", fast.kind, fast.precision, 0.7, -0.006, 0.1)
     monkeypatch.setattr(precision, "_record", lambda: [entry])
-    assert make_engine(model, PARAMS, device="cpu", cache=tmp_path).name == "cpu (float32)"
-    entry["auc_difference"] = 0.004
-    assert make_engine(model, PARAMS, device="cpu", cache=tmp_path).name == fast
+    assert chosen("ours 4") == "cpu (float32)"
+    assert chosen("ours 5") == engine_name(fast)  # other weights, of which nothing is known
+    entry = replace(entry, auc_difference=0.004)
+    assert chosen("ours 4") == engine_name(fast)
 
 
 def test_auto_falls_back_to_what_works(model, tmp_path, monkeypatch, caplog):
     """A GPU whose driver fails, and a fast engine that does: the CPU still tracks."""
     build = select._build
 
-    def broken(network, params, engine, *rest):
+    def broken(network, engine, *rest):
         if engine != "eager" or rest[0].type == "cuda":
             raise RuntimeError("CUDA error: unknown error")
-        return build(network, params, engine, *rest)
+        return build(network, engine, *rest)
 
     monkeypatch.setattr(select, "_build", broken)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert make_engine(model, PARAMS, cache=tmp_path).name == "eager (cpu, float32)"
+    assert engine_name(make_engine(model, cache=tmp_path)) == "eager (cpu, float32)"
     said = [record.getMessage() for record in caplog.records]
     assert said[0] == "engine cuda (cuda:0, auto) does not work: CUDA error: unknown error"
     assert len(said) == 5
@@ -138,9 +147,9 @@ def test_cpu_engine_without_its_operators(model, monkeypatch):
     def missing(*_):
         raise AttributeError("no such operator")
 
-    expected = answers(EagerEngine(model, PARAMS, CPU))
+    expected = answers(EagerEngine(model, CPU))
     monkeypatch.setattr(cpu, "pack", missing)
-    assert np.allclose(answers(cpu.CpuEngine(model, PARAMS, torch.float32)), expected, rtol=1e-3, atol=1e-3)
+    assert np.allclose(answers(cpu.CpuEngine(model, "float32")), expected, rtol=1e-3, atol=1e-3)
 
 
 @pytest.fixture
@@ -156,7 +165,7 @@ def free_threads(monkeypatch):
 @pytest.mark.usefixtures("free_threads")
 def test_threads_stay_within_the_quota(monkeypatch):
     monkeypatch.setattr(cores, "_quota", lambda: 1)
-    cpu.use_threads()
+    cpu.limit_threads()
     assert torch.get_num_threads() == 1
 
 
@@ -174,19 +183,19 @@ def test_a_small_network_leaves_a_core_to_the_encoder(monkeypatch, backbone, dev
     if said:
         monkeypatch.setenv("OMP_NUM_THREADS", said)
     monkeypatch.setattr(cpu, "usable_cores", lambda: 4)
-    cpu.leave_room(SimpleNamespace(device=torch.device(device), spec=ModelSpec("x", backbone)))
+    cpu.reserve_core_for_encoder(SimpleNamespace(device=torch.device(device), spec=ModelSpec("x", backbone)))
     assert torch.get_num_threads() == threads
 
 
 def test_cuda_engine_takes_large_batches_in_turns(model, monkeypatch):
-    monkeypatch.setattr(cuda, "LARGEST", 2)
-    expected = answers(EagerEngine(model, PARAMS, CPU), count=3)
-    found = answers(CudaEngine(model, PARAMS, CPU, torch.float32), count=3)
+    monkeypatch.setattr(cuda, "MAX_BATCH", 2)
+    expected = answers(EagerEngine(model, CPU), count=3)
+    found = answers(CudaEngine(model, CPU, "float32"), count=3)
     assert np.allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_cuda_out_of_memory_is_one_clear_line(model, monkeypatch):
-    engine = CudaEngine(model, PARAMS, CPU, torch.float32)
+    engine = CudaEngine(model, CPU, "float32")
     templates = engine.embed(crops(1, 127))
 
     def full(*_, **__):
@@ -194,14 +203,14 @@ def test_cuda_out_of_memory_is_one_clear_line(model, monkeypatch):
 
     monkeypatch.setattr(torch, "zeros", full)
     with pytest.raises(DeviceError, match="memory for 1 target") as caught:
-        engine.locate(templates, crops(1, 255), np.ones((1, 2), np.float32))
+        engine.locate(templates, crops(1, 255), np.ones((1, 2), np.float32), RANKING)
     assert "cpu" in caught.value.hint
 
 
 @pytest.mark.parametrize("reason", [torch.cuda.OutOfMemoryError("CUDA out of memory"), ValueError("other")])
 def test_cuda_out_of_memory_behind_another_error(model, monkeypatch, reason):
     """Where memory runs out within a capture, the error of ending the capture hides it."""
-    engine = CudaEngine(model, PARAMS, CPU, torch.float32)
+    engine = CudaEngine(model, CPU, "float32")
 
     def capture(*_):
         try:
@@ -211,20 +220,20 @@ def test_cuda_out_of_memory_behind_another_error(model, monkeypatch, reason):
 
     monkeypatch.setattr(engine, "_captured", capture)
     with pytest.raises(RuntimeError if isinstance(reason, ValueError) else DeviceError):
-        engine.locate(engine.embed(crops(1, 127)), crops(1, 255), np.ones((1, 2), np.float32))
+        engine.locate(engine.embed(crops(1, 127)), crops(1, 255), np.ones((1, 2), np.float32), RANKING)
 
 
 def test_cuda_engine_copies_a_template_once(model, monkeypatch):
     """Only into a slot that holds another one, and all of them at once."""
-    engine = CudaEngine(model, PARAMS, CPU, torch.float32)
+    engine = CudaEngine(model, CPU, "float32")
     a, b, c = engine.embed(crops(3, 127))
     assert all(kernel.is_contiguous() for kernel in (*a.cls, *a.loc))
     copied, copy = [], torch._foreach_copy_
     monkeypatch.setattr(torch, "_foreach_copy_", lambda to, of: copied.append(list(of)) or copy(to, of))
     regions, sizes = crops(3, 255), np.full((3, 2), 60, np.float32)
-    first = engine.locate([a, b, c], regions, sizes)
-    assert engine.locate([a, b, c], regions, sizes) == first
-    turned = engine.locate([c, b, a], regions[::-1].copy(), sizes)
+    first = engine.locate([a, b, c], regions, sizes, RANKING)
+    assert engine.locate([a, b, c], regions, sizes, RANKING) == first
+    turned = engine.locate([c, b, a], regions[::-1].copy(), sizes, RANKING)
     assert np.allclose(turned[::-1], first, rtol=1e-4, atol=1e-3)
     expected = [(a, b, c), (c, a)]
     assert len(copied) == len(expected)
@@ -246,9 +255,9 @@ def test_how_cudnn_convolves_is_each_engines_own(model, monkeypatch):
         network.backbone.register_forward_hook(lambda *_: seen.update({name: cudnn()}))
         return network
 
-    fast = CudaEngine(model, PARAMS, CPU, torch.float32)
+    fast = CudaEngine(model, CPU, "float32")
     watch("cuda", fast._net)
-    reference = EagerEngine(watch("eager", copy.deepcopy(model)), PARAMS, CPU)
+    reference = EagerEngine(watch("eager", copy.deepcopy(model)), CPU)
     fast.embed(crops(1, 127))
     exact = device.exact_convolutions
     monkeypatch.setattr(eager, "exact_convolutions", lambda _: exact(torch.device("cuda")))
@@ -280,19 +289,19 @@ def cudnn_on_cpu(monkeypatch):
 
 def test_cuda_engine_convolves_adds_and_activates_in_one(model, cudnn_on_cpu):
     """Two of them in each of six blocks, and two in each of the four branches; not in the first layer."""
-    expected = answers(EagerEngine(model, PARAMS, CPU), count=2)
-    engine = CudaEngine(model, PARAMS, CPU, torch.float32)
+    expected = answers(EagerEngine(model, CPU), count=2)
+    engine = CudaEngine(model, CPU, "float32")
     templates = engine.embed(crops(2, 127))
     cudnn_on_cpu.clear()
-    found = engine.locate(templates, crops(2, 255), np.full((2, 2), 60, np.float32))
+    found = engine.locate(templates, crops(2, 255), np.full((2, 2), 60, np.float32), RANKING)
     assert np.allclose(found, expected, rtol=1e-3, atol=1e-3)
     assert (cudnn_on_cpu.count("add_relu"), cudnn_on_cpu.count("relu")) == (6, 6 + 8)
 
 
 def test_cuda_engine_without_fused_kernels(model, cudnn_on_cpu, monkeypatch):
     """What cuDNN cannot do in one is done step by step, and not tried again; a lack of memory is said."""
-    expected = answers(EagerEngine(model, PARAMS, CPU))
-    engine = CudaEngine(model, PARAMS, CPU, torch.float32)
+    expected = answers(EagerEngine(model, CPU))
+    engine = CudaEngine(model, CPU, "float32")
     refusals = []
 
     def refuse(*_):

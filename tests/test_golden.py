@@ -7,6 +7,7 @@ configurations whose weights follow from a recipe.  With ../shared the trajector
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -32,26 +33,26 @@ START = Box(299.5, 119.5, 80, 70)
 class RecordingEngine(EagerEngine):
     """Keeps the first crops and maps that pass through."""
 
-    def __init__(self, model, params):
-        super().__init__(model, params, torch.device("cpu"))
+    def __init__(self, model):
+        super().__init__(model, torch.device("cpu"))
         self.first = {}
 
     def embed(self, exemplars):
         self.first.setdefault("template", exemplars[0])
         return super().embed(exemplars)
 
-    def locate(self, templates, searches, sizes):
+    def locate(self, templates, searches, sizes, ranking):
         if "search" not in self.first:
             with torch.inference_mode():
                 cls, loc = self._model(templates[0], self._upload(searches))
             boxes = decode(loc.reshape(4, -1), anchor_grid(self.spec)).reshape(loc.shape)
             self.first |= {"search": searches[0], "cls": cls[0].numpy(), "boxes": boxes[0].numpy()}
-        return super().locate(templates, searches, sizes)
+        return super().locate(templates, searches, sizes, ranking)
 
 
 @pytest.fixture(scope="module", params=GOLDEN_CONFIGS)
 def golden(request, tmp_path_factory):
-    """(name, engine with the recipe's weights, recorded figures) of one configuration."""
+    """(tracker with the recipe's weights, recorded figures) of one configuration."""
     file = tmp_path_factory.mktemp("pth") / f"{request.param}.pth"
     torch.save(recipe_state(golden_keys(request.param)), file)
     checkpoint = read_pysot(file, request.param)
@@ -60,11 +61,11 @@ def golden(request, tmp_path_factory):
     model.load_state_dict(checkpoint.weights)
     with np.load(GOLDEN / "parity.npz") as file:
         figures = {k.split("/")[1]: file[k] for k in file.files if k.split("/")[0] == request.param}
-    return request.param, RecordingEngine(model, checkpoint.params), figures
+    return Tracker(RecordingEngine(model), checkpoint.params), figures
 
 
 def test_reference_is_worth_comparing_with(golden):
-    _, _, figures = golden
+    _, figures = golden
     for value in figures.values():
         assert np.isfinite(value).all()
     assert figures["cls"].std() > 0.1 and np.ptp(figures["trajectory"][:, 1:3], axis=0).min() > 5
@@ -72,10 +73,11 @@ def test_reference_is_worth_comparing_with(golden):
 
 def test_first_maps_and_first_step(golden):
     """From the reference's own crops: its maps within 1e-3, its first step within 1e-2 px."""
-    _, engine, figures = golden
+    tracker, figures = golden
+    engine = tracker.engine
     template = cv2.imread(str(GOLDEN / "template.png"))
     search = cv2.imread(str(GOLDEN / f"search{engine.spec.search_size}.png"))
-    tracker = Tracker(replay(engine, template, search))
+    tracker = replace(tracker, engine=replay(engine, template, search))
     blank = np.zeros((360, 480, 3), np.uint8)
     state = tracker.step(tracker.start(Frame(0, None, blank), START), Frame(1, None, blank))
     assert np.abs(engine.first["cls"][:, ::3, ::3] - figures["cls"]).max() < 1e-3
@@ -87,13 +89,13 @@ def replay(engine, template, search):
     """An engine that sees the given crops whatever it is shown."""
 
     class Replay:
-        spec, params, name, device = engine.spec, engine.params, engine.name, engine.device
+        spec, device = engine.spec, engine.device
 
         def embed(self, exemplars):
             return engine.embed(template[None])
 
-        def locate(self, templates, searches, sizes):
-            return engine.locate(templates, search[None], sizes)
+        def locate(self, templates, searches, sizes, ranking):
+            return engine.locate(templates, search[None], sizes, ranking)
 
     return Replay()
 
@@ -104,10 +106,10 @@ def replay(engine, template, search):
 @pytest.mark.parametrize("frames", [3, pytest.param(30, marks=pytest.mark.slow)])
 def test_crops_and_trajectory(golden, frames):
     """On the reference's own clip: crops equal to the byte, trajectories within 1e-2 px."""
-    _, engine, figures = golden
+    tracker, figures = golden
     rows = figures["trajectory"][:frames]
-    engine = RecordingEngine(engine._model, engine.params)
-    tracker = Tracker(engine)
+    engine = RecordingEngine(tracker.engine._model)
+    tracker = replace(tracker, engine=engine)
     capture = cv2.VideoCapture(str(CLIP))
     frames = [Frame(i, None, capture.read()[1]) for i in range(len(rows))]
     state = tracker.start(frames[0], START)

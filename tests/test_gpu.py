@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from contract import MODELS, check_agreement, check_repetition, params_of, recipe_model
+from contract import MODELS, check_agreement, check_repetition, recipe_model
 from training_set import make_config
 
 from siamcli.engines.cuda import CudaEngine
@@ -18,7 +18,7 @@ from siamcli.train.augment import ColorConfig
 from siamcli.train.config import load_config
 from siamcli.train.data import load_footage
 from siamcli.train.distill import distill_crops
-from siamcli.train.draws import Draws
+from siamcli.train.draws import RandomSource
 from siamcli.train.loop import Step, train
 from siamcli.train.pairs import PairConfig, draw_pairs
 from siamcli.train.prepare import prepare
@@ -40,15 +40,15 @@ TOLERANCES = {"float32": (0.5, 0.02), "bfloat16": (2.0, 0.06), "float16": (1.0, 
 )
 def test_engine_agrees_with_reference(model: str, dtype: str, tmp_path: Path) -> None:
     net = recipe_model(model)
-    engine = make_engine(net, params_of(net.spec), engine="cuda", dtype=dtype, cache=tmp_path)
-    assert dtype in engine.name and engine.device.type == "cuda"
+    engine = make_engine(net, engine="cuda", precision=dtype, cache=tmp_path)
+    assert dtype == engine.precision and engine.device.type == "cuda"
     check_agreement(engine, model, *TOLERANCES[dtype])
 
 
 @pytest.mark.parametrize("model", MODELS[:3])
 def test_no_graph_answers_from_old_buffers(model: str) -> None:
     net = recipe_model(model)
-    engine = CudaEngine(net, params_of(net.spec), CUDA, torch.bfloat16)
+    engine = CudaEngine(net, CUDA, "bfloat16")
     check_repetition(engine, model, *TOLERANCES["bfloat16"])
 
 
@@ -58,7 +58,7 @@ def test_every_device_makes_the_same_batch(tmp_path: Path) -> None:
     spec = SPECS["siamrpnpp-r18"]
     batches = []
     for there in (CPU, CUDA):
-        moved, draws = footage.to(there), Draws(3, there)
+        moved, draws = footage.to(there), RandomSource(3, there)
         pairs = draw_pairs(moved, PairSampler(moved, [1.0]), spec, config, 8, draws)
         targets = make_targets(pairs.boxes, anchor_grid(spec).to(there), TargetConfig(), draws)
         crops = distill_crops(moved, 8, 63, config.color, draws)

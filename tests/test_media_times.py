@@ -24,6 +24,22 @@ def test_timecodes(hours: int, minutes: int, milliseconds: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2s", 2),
+        ("0.2s", 0.2),
+        (".5s", 0.5),
+        ("200ms", 0.2),
+        ("1m30s", 90),
+        ("1h", 3600),
+        ("1h2m3.5s", 3723.5),
+    ],
+)
+def test_times_with_units(text: str, seconds: float) -> None:
+    assert parse_time(text).seconds == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
@@ -34,7 +50,10 @@ def test_timecodes(hours: int, minutes: int, milliseconds: int) -> None:
         "1:2:3:4",
         "0:75:00",
         "1:75",
-        "12s",
+        "12s3",
+        "1m2h",
+        "5 m",
+        "ms",
         "nan",
         "1e3",
         "9" * 400,
@@ -59,6 +78,10 @@ def test_a_cut_is_a_slice(start: int, end: int, stride: int, in_seconds: bool) -
     def point(frame: int) -> TimePoint:
         return TimePoint(seconds=frame / 25) if in_seconds else TimePoint(frame=frame)
 
+    if end <= start:
+        with pytest.raises(InputError, match="--end is not after --start"):
+            Cut(point(start), point(end), stride)
+        return
     cutter = Cutter(Cut(point(start), point(end), stride))
     kept = []
     for index in range(30):

@@ -107,6 +107,18 @@ def test_a_table_that_goes_on_is_refused_at_the_end(made):
         pairs(made["clip"], longer)
 
 
+def test_a_source_that_announces_no_number_is_refused_at_the_end(made, tmp_path):
+    """Its frames are counted: nothing is left under the video's name, and `--anyway` draws all."""
+    trajectory, target = tracked(made["clip"]), tmp_path / "a.mp4"
+    longer = str(clips.constant(tmp_path / "longer.h264", frames=33))
+    options = {"overwrite": False, "fps": Fraction(30000, 1001)}
+    with pytest.raises(MisfitError, match="longer has 33 frames, the video of the trajectory 30"):
+        list(draw_video(longer, trajectory, target, **options))
+    assert [path.name for path in tmp_path.iterdir()] == ["longer.h264"]
+    assert list(draw_video(longer, trajectory, target, anyway=True, **options))[-1] == 33
+    assert len(pairs(made["raw"], trajectory, fps=options["fps"])) == 30
+
+
 def test_images_are_compared_by_name_and_number(made, tmp_path):
     folder = clips.folder(tmp_path / "images")
     trajectory = tracked(folder)

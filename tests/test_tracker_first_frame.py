@@ -17,7 +17,6 @@ from siamcli.load import load_tracker
 from siamcli.media.sources import open_source
 from siamcli.tracker.engine import Candidate
 from siamcli.tracker.first_frame import LOOKS, NO_BIAS, Bias, first_frame_biases, without_bias
-from siamcli.tracker.tracker import Tracker
 
 DEMO = Path(__file__).parent / "data" / "demo.mp4"
 START = Box(43, 150, 73, 79)
@@ -28,9 +27,9 @@ class SureEngine:
 
     def __init__(self, engine, bias, spread):
         self.bias, self.spread = bias, spread  # of the width: one look says more, the next less
-        self.spec, self.params = engine.spec, engine.params
+        self.spec = engine.spec
 
-    def locate(self, templates, searches, sizes):
+    def locate(self, templates, searches, sizes, ranking):
         rows = []
         for i, (w, h) in enumerate(sizes):
             dx, dy, scale = LOOKS[i % len(LOOKS)]
@@ -43,8 +42,8 @@ class SureEngine:
 
 
 @pytest.fixture(scope="module")
-def engine():
-    return load_tracker(engine="eager").tracker.engine
+def tracker():
+    return load_tracker(engine="eager")
 
 
 @given(st.tuples(*[st.floats(-0.4, 0.4)] * 4))
@@ -55,13 +54,14 @@ def test_taking_back_undoes_the_change(values):
     assert without_bias(changed, bias) == pytest.approx(box, abs=1e-9)
 
 
-def test_a_steady_bias_is_measured_and_a_shaky_one_is_not(engine):
+def test_a_steady_bias_is_measured_and_a_shaky_one_is_not(tracker):
     frame, true = Frame(0, None, np.zeros((300, 400, 3), np.uint8)), Bias(0.2, -0.1, 0.4, -0.3)
     box, other = Box(100, 80, 60, 40), Box(30, 30, 80, 90)
 
     def measured(spread):
-        sure = SureEngine(engine, true, spread)
-        return first_frame_biases(sure, [frame] * 2, [box, other], [None] * 2, [(0, 0, 0)] * 2)
+        sure = SureEngine(tracker.engine, true, spread)
+        given = [frame] * 2, [box, other], [None] * 2, [(0, 0, 0)] * 2
+        return first_frame_biases(sure, tracker.params, *given)
 
     steady, shaky = measured(0.0), measured(0.6)
     for bias in steady:  # m^3 / (m^2 + 0.1^2)
@@ -71,12 +71,13 @@ def test_a_steady_bias_is_measured_and_a_shaky_one_is_not(engine):
         assert (bias.x, bias.y, bias.h) == pytest.approx((other_bias.x, other_bias.y, other_bias.h))
 
 
-def test_only_reported_boxes_are_corrected(engine):
+def test_only_reported_boxes_are_corrected(tracker):
     """The state that is searched from stays as it is, frame by frame; the given box is never moved."""
     with open_source(str(DEMO)) as frames:
         first, *rest = (frame for frame, _ in zip(frames, range(4), strict=False))
-    plain = Tracker(replace_params(engine, first_frame_bias=0.0, class_memory=0.0))
-    corrected = Tracker(replace_params(engine, first_frame_bias=0.8, class_memory=0.0))
+    without = replace(tracker.params, first_frame_bias=0.0, class_memory=0.0)
+    plain = replace(tracker, params=without)
+    corrected = replace(tracker, params=replace(without, first_frame_bias=0.8))
     a, b = plain.start(first, START), corrected.start(first, START)
     assert a.bias == NO_BIAS != b.bias
     assert a.box == pytest.approx(START) and b.box == pytest.approx(START)
@@ -84,14 +85,3 @@ def test_only_reported_boxes_are_corrected(engine):
         a, b = plain.step(a, frame), corrected.step(b, frame)
         assert (a.center, a.size) == (b.center, b.size)
         assert b.box == without_bias(a.box, b.bias) != a.box
-
-
-def replace_params(engine, **values):
-    """The engine with other tracker parameters."""
-
-    class Other:
-        spec, name, device = engine.spec, engine.name, engine.device
-        embed, locate = engine.embed, engine.locate
-        params = replace(engine.params, **values)
-
-    return Other()

@@ -14,7 +14,6 @@ from siamcli.boxes import Box, iou
 from siamcli.frames import Frame
 from siamcli.load import load_tracker
 from siamcli.tracker.look_around import tiles
-from siamcli.tracker.tracker import Tracker
 
 sides = st.integers(20, 2000)
 
@@ -49,9 +48,8 @@ def test_a_far_return(look_around):
 
     Its double, another target that stays in view, is not touched, and not mistaken for it.
     """
-    engine = load_tracker(engine="eager").tracker.engine
-    engine.params = replace(engine.params, look_around=look_around)
-    tracker = Tracker(engine)
+    tracker = load_tracker(engine="eager")
+    tracker = replace(tracker, params=replace(tracker.params, look_around=look_around))
     clip = [scene((90, 90), (320, 290))] * 2 + [scene((320, 290))] * 7 + [scene((540, 90), (320, 290))] * 3
     boxes = [Box(66, 60, 48, 60), Box(296, 260, 48, 60)]
     states = tracker.start_all([Frame(0, None, clip[0])] * 2, boxes)

@@ -13,7 +13,6 @@ from siamcli.load import load_tracker
 from siamcli.media.sources import open_source
 from siamcli.model.siamrpn import Template
 from siamcli.tracker.memory import Memory, is_due
-from siamcli.tracker.tracker import Tracker
 
 DEMO = Path(__file__).parent / "data" / "demo.mp4"
 START = Box(43, 150, 73, 79)
@@ -38,12 +37,12 @@ def test_when_a_target_is_looked_at(age, score, due):
 
 def test_targets_remember_for_themselves():
     """Two targets of a batch get the templates that each gets alone; without a share nothing changes."""
-    engine = load_tracker(engine="eager").tracker.engine
+    tracker = load_tracker(engine="eager")
     with open_source(str(DEMO)) as frames:
         first, *rest = (frame for frame, _ in zip(frames, range(6), strict=False))
     boxes = [START, Box(START.x + 3, START.y - 2, START.w, START.h)]
-    engine.params = replace(engine.params, class_memory=0.3, first_frame_bias=0.0)
-    tracker = Tracker(engine)
+    params = replace(tracker.params, class_memory=0.3, first_frame_bias=0.0)
+    tracker = replace(tracker, params=params)
     both, alone = tracker.start_all([first] * 2, boxes), tracker.start(first, boxes[1])
     start = both[1].template
     for frame in rest:
@@ -51,7 +50,7 @@ def test_targets_remember_for_themselves():
     assert both[1].memory.later and not torch.equal(both[1].template.cls[0], start.cls[0])
     torch.testing.assert_close(both[1].template.cls, alone.template.cls, rtol=1e-3, atol=1e-3)
     assert both[1].template.loc is start.loc
-    engine.params = replace(engine.params, class_memory=0.0)
+    tracker = replace(tracker, params=replace(params, class_memory=0.0))
     neutral = tracker.start(first, boxes[1])
     for frame in rest:
         neutral = tracker.step(neutral, frame)

@@ -37,7 +37,7 @@ class ClipWorker:
     """A process of the cluster: `track` is called from many threads, one loop interleaves them all."""
 
     def __init__(self, recipe: Recipe, width: int) -> None:
-        self._loaded = load_tracker(
+        self._tracker = load_tracker(
             recipe.model, device=recipe.device, engine=recipe.engine, params=recipe.params
         )
         self._width = width
@@ -54,7 +54,7 @@ class ClipWorker:
     def _serve(self) -> None:
         while True:
             first = self._take(block=True)
-            for event in track_all(self._loaded, self._jobs(first), self._width):
+            for event in track_all(self._tracker, self._jobs(first), self._width):
                 if isinstance(event, Ended):
                     self._answers.pop(event.job).put(event)
 

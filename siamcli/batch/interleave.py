@@ -60,7 +60,7 @@ Events = Generator[Begun | Moved | Ended, None, None]
 """What tracking says while it goes on; closed early, it finishes the clips under way as incomplete."""
 
 
-def track_all(loaded: LoadedTracker, jobs: Iterable[Job | None], width: int) -> Events:
+def track_all(tracker: LoadedTracker, jobs: Iterable[Job | None], width: int) -> Events:
     """Track every job, at most `width` at a time; a job that fails does not disturb the others.
 
     `jobs` is asked for the next one when there is room; None means that there is none at the moment.
@@ -68,7 +68,7 @@ def track_all(loaded: LoadedTracker, jobs: Iterable[Job | None], width: int) -> 
     (Ctrl-C), the clips under way are finished as incomplete.
     """
     waiting = iter(jobs)
-    with _Floor(loaded, width) as floor:
+    with _Floor(tracker, width) as floor:
         while True:
             while floor.has_room and (job := next(waiting, None)) is not None:
                 yield Begun(job)
@@ -79,8 +79,8 @@ def track_all(loaded: LoadedTracker, jobs: Iterable[Job | None], width: int) -> 
             yield floor.moved()
 
 
-def _open(job: Job, loaded: LoadedTracker) -> Session:
-    return Session(job, lambda: loaded).__enter__()
+def _open(job: Job, tracker: LoadedTracker) -> Session:
+    return Session(job, lambda: tracker).__enter__()
 
 
 def _close(session: Session, error: BaseException | None) -> None:
@@ -95,8 +95,8 @@ def _close(session: Session, error: BaseException | None) -> None:
 class _Floor:
     """The sessions: those that open, those that run, those that close."""
 
-    def __init__(self, loaded: LoadedTracker, width: int) -> None:
-        self._loaded = loaded
+    def __init__(self, tracker: LoadedTracker, width: int) -> None:
+        self._tracker = tracker
         self._width = width
         self._pool = ThreadPoolExecutor(2 * width, thread_name_prefix="clips")
         self._opening: dict[Future[Session], Job] = {}
@@ -114,7 +114,7 @@ class _Floor:
 
     def begin(self, job: Job) -> None:
         """Open a clip in a thread."""
-        self._opening[self._pool.submit(_open, job, self._loaded)] = job
+        self._opening[self._pool.submit(_open, job, self._tracker)] = job
 
     def tick(self) -> list[Ended]:
         """Advance every clip whose next frame is there; returns those that are over."""
@@ -159,7 +159,7 @@ class _Floor:
     def _advance(self, fed: Sequence[tuple[Session, Frame]]) -> Sequence[tuple[Session, Frame]]:
         """Track the frames; returns those that could be tracked."""
         try:
-            advance(self._loaded.tracker, fed)
+            advance(self._tracker, fed)
         except InputError as error:
             if len(fed) == 1:
                 self._end(fed[0][0], error)

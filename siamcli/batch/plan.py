@@ -25,7 +25,7 @@ from siamcli.parts import incomplete_path, reporting
 from siamcli.session.job import Job
 from siamcli.session.render import draw_video
 from siamcli.session.textfile import write_trajectory
-from siamcli.targets import Target
+from siamcli.targets import TargetMark, number_marks
 from siamcli.trajectory import Trajectory
 from siamcli.version import __version__
 
@@ -83,17 +83,27 @@ def plan(
         if not shard.holds(id):
             continue
         paths = tuple(str(folder / f"{name}.tracked{suffix}") for suffix in settings.suffixes)
-        targets: tuple[Target, ...] = ()
+        targets: tuple[TargetMark, ...] = ()
         problem: InputError | None = None
         try:
-            targets = boxes.of(clip.source)
-            key = _key(source_name(clip.source).fingerprint(), targets, settings)
+            marks = boxes.of(clip.source)
+            number_marks(marks)
+            key = _key(source_name(clip.source).fingerprint(), marks, settings)
+            targets = marks
         except InputError as error:
             key, problem = "", error
         except OSError as error:
             key, hint = "", "is the name right, and may you read it?"
             problem = InputError(f"cannot read {clip.source}: {error.strerror}", hint=hint)
-        job = Job(clip.source, targets, paths, overwrite=True, fps=settings.fps, unfinished="beside")
+        job = Job(
+            clip.source,
+            targets,
+            paths,
+            overwrite=True,
+            fps=settings.fps,
+            fps_if_needed=True,
+            unfinished="beside",
+        )
         yield Task(id, key, job, problem)
 
 
@@ -101,7 +111,7 @@ def _stems(entry: Entry) -> list[str]:
     return [output.partition(".tracked.")[0].casefold() for output in entry.outputs[:1]]
 
 
-def _key(content: object, targets: Sequence[Target], settings: Settings) -> str:
+def _key(content: object, targets: Sequence[TargetMark], settings: Settings) -> str:
     """One hash of everything that the trajectory depends on; of what never comes twice, such as a camera's
     pictures (`content` None), a new one every time."""
     content = uuid4().hex if content is None else content
@@ -165,7 +175,15 @@ def complete(task: Task, entry: Entry, folder: Path) -> None:
         raise InputError(f"{task.job.source}: its trajectory is gone", hint="run the same command again")
     for file in missing(task, entry, folder):
         if is_video(file):
-            for _ in draw_video(task.job.source, trajectory, Path(file), overwrite=True, fps=task.job.fps):
+            drawn = draw_video(
+                task.job.source,
+                trajectory,
+                Path(file),
+                overwrite=True,
+                fps=task.job.fps,
+                fps_if_needed=True,
+            )
+            for _ in drawn:
                 pass
         else:
             write_trajectory(file, trajectory, frames=entry.frames or 0)

@@ -1,4 +1,4 @@
-"""The way PySOT works, as a yardstick: our own code, float32, one target at a time.
+"""The way PySOT works, as a baseline: our own code, float32, one target at a time.
 
 What an engine saves is what this does not: the template's convolutions run again on every frame, both
 maps come back whole, and everything after the network is NumPy on the host.
@@ -19,31 +19,31 @@ from siamcli.frames import Image
 from siamcli.model.anchors import anchor_grid, cosine_window
 from siamcli.model.neck import center_crop
 from siamcli.model.siamrpn import SiamRPN, Template
-from siamcli.model.spec import TrackerParams
-from siamcli.tracker.engine import Candidate
+from siamcli.tracker.engine import Candidate, Ranking
 
-__all__ = ["BaselineEngine", "choose"]
+__all__ = ["PysotBaseline", "best_candidate"]
 
 Array = NDArray[np.float32]
 
 
-class BaselineEngine:
+class PysotBaseline:
     """Its templates hold features of the exemplar, not finished kernels.
 
     Raises DeviceError for a plain correlation, which PySOT does not have.
     """
 
-    def __init__(self, model: SiamRPN, params: TrackerParams, device: torch.device) -> None:
+    kind = "PySOT's way"
+
+    def __init__(self, model: SiamRPN, device: torch.device) -> None:
         if model.loc is None:
             raise DeviceError(
-                "PySOT has no plain correlation", hint="the first of the other engines is the yardstick"
+                "PySOT has no plain correlation", hint="the first of the other engines is the baseline"
             )
         self._model = model.eval().to(device)
         self.device = device
         # as PySOT under today's PyTorch, which rounds to TF32 on a GPU
-        self.name = f"PySOT's way ({device}, {'TF32' if device.type == 'cuda' else 'float32'})"
+        self.precision = "TF32" if device.type == "cuda" else "float32"
         self.spec = model.spec
-        self.params = params
         self._anchors: Array = anchor_grid(model.spec).numpy()
         self._window: Array = cosine_window(model.spec).numpy()
 
@@ -55,28 +55,28 @@ class BaselineEngine:
 
     @torch.inference_mode()
     def locate(
-        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
+        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32], ranking: Ranking
     ) -> list[Candidate]:
         return [
-            self._one(template, search, size)
+            self._one(template, search, size, ranking)
             for template, search, size in zip(templates, searches, sizes, strict=True)
         ]
 
-    def _one(self, template: Template, search: Image, size: Array) -> Candidate:
+    def _one(self, template: Template, search: Image, size: Array, ranking: Ranking) -> Candidate:
         model = self._model
         kernels = Template(**{name: h.kernels(template.cls) for name, h in model.heads.items()})
         cls, loc = model(kernels, self._upload(search[None]))
         maps = cls.cpu().numpy().reshape(2, -1), loc.cpu().numpy().reshape(4, -1)
         with np.errstate(all="ignore"):  # random weights overflow
-            return choose(*maps, self._anchors, self._window, size, self.params)
+            return best_candidate(*maps, self._anchors, self._window, size, ranking)
 
     def _upload(self, crops: Image) -> Tensor:
         planes = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)
         return torch.from_numpy(planes).to(self.device)
 
 
-def choose(
-    cls: Array, loc: Array, anchors: Array, window: Array, size: Array, params: TrackerParams
+def best_candidate(
+    cls: Array, loc: Array, anchors: Array, window: Array, size: Array, ranking: Ranking
 ) -> Candidate:
     """The best anchor in NumPy: cls (2, M), loc (4, M), anchors (4, M), window (M,), size (2,)"""
     odds = np.exp(cls - cls.max(axis=0))
@@ -93,9 +93,9 @@ def choose(
         return np.asarray(np.sqrt((w + pad) * (h + pad)))
 
     change = larger(padded(w, h) / padded(width, height)) * larger((width / height) / (w / h))
-    penalty = np.exp(-(change - 1) * params.penalty_k)
-    ranking = penalty * score * (1 - params.window_influence) + window * params.window_influence
-    best = int(ranking.argmax())
+    penalty = np.exp(-(change - 1) * ranking.penalty_k)
+    influence = ranking.window_influence
+    best = int((penalty * score * (1 - influence) + window * influence).argmax())
     logit = cls[1][best] - cls[0][best]
     chosen = center[0][best], center[1][best], w[best], h[best], score[best], penalty[best], logit
     return Candidate(*(float(value) for value in chosen))

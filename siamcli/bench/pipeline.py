@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from siamcli.drawing.draw import draw
-from siamcli.engines.cpu import leave_room
+from siamcli.engines.cpu import reserve_core_for_encoder
+from siamcli.engines.kinds import engine_name
 from siamcli.frames import Frame, FrameSource, Image, SourceInfo
 from siamcli.load import LoadedTracker
 from siamcli.media.sources import open_source
@@ -27,9 +28,10 @@ from siamcli.session.job import Job
 from siamcli.session.session import Session
 from siamcli.targets import parse_target
 from siamcli.times import Cut, TimePoint
-from siamcli.tracker.engine import Candidate, Engine
+from siamcli.tracker.engine import Candidate, Engine, Ranking
 from siamcli.tracker.follow import Start, follow, track_points
 from siamcli.tracker.locate import locate, search_grid
+from siamcli.tracker.regions import ranking_of
 from siamcli.tracker.tracker import Tracker
 from siamcli.trajectory import TrackPoint
 
@@ -59,23 +61,24 @@ class PipelineTimes:
     fps: float
 
 
-def time_pipeline(engine: Engine, source: str) -> PipelineTimes:
+def time_pipeline(tracker: Tracker, source: str) -> PipelineTimes:
     """Time the first frames of a video, with a quarter of the picture as the target.
 
     Raises InputError, OutputError.
     """
-    leave_room(engine)
+    engine = tracker.engine
+    reserve_core_for_encoder(engine)
     opened = open_source(source)
     decode, frames = _timed(lambda: _read(opened))
     count = len(frames)
     height, width = frames[0].image.shape[:2]
     start = Start(TARGET.box((width, height)))
-    tracker = Tracker(engine)
     list(follow(tracker, frames[:2], [start]))  # compilation, capture, caches
-    watched = _WatchedEngine(engine)
-    track, points = _timed(lambda: [track_points(f, s) for f, s in follow(Tracker(watched), frames, [start])])
+    watched = _TimedEngine(engine)
+    alone = replace(tracker, engine=watched)
+    track, points = _timed(lambda: [track_points(f, s) for f, s in follow(alone, frames, [start])])
     inside = sum(watched.seconds)
-    post = _post_processing(engine) * (count - 1)
+    post = _post_processing(tracker) * (count - 1)
     with TemporaryDirectory() as folder:
         drawing, encode = _draw_and_encode(Path(folder) / "alone.mp4", opened.info, frames, points)
         frames.clear()  # a run does not hold them either
@@ -93,7 +96,7 @@ def time_pipeline(engine: Engine, source: str) -> PipelineTimes:
     }
     return PipelineTimes(
         source=source,
-        engine=engine.name,
+        engine=engine_name(engine),
         frames=count,
         size=(width, height),
         stages={name: _milliseconds(seconds / count) for name, seconds in stages.items()},
@@ -103,29 +106,30 @@ def time_pipeline(engine: Engine, source: str) -> PipelineTimes:
     )
 
 
-def _post_processing(engine: Engine, rounds: int = 50) -> float:
+def _post_processing(tracker: Tracker, rounds: int = 50) -> float:
     """Seconds from score maps to a box, on the CPU.  A GPU takes both in one queue or one graph, so that
     there it cannot be told apart from the network: 0."""
-    if engine.device.type != "cpu":
+    if tracker.engine.device.type != "cpu":
         return 0.0
-    spec, params = engine.spec, engine.params
+    spec, params = tracker.engine.spec, tracker.params
     side, scales = spec.score_size(), 1 + len(params.scales)
-    grid = search_grid(spec, params, spec.search_size, torch.device("cpu"))
+    grid = search_grid(spec, spec.search_size, torch.device("cpu"))
     outputs = (2,) if spec.correlation == "plain" else (2, 4)
     maps = [torch.zeros(scales, each * len(spec.anchors), side, side) for each in outputs]
     sizes = torch.full((scales, 2), spec.exemplar_size / 2)
-    times = [_timed(lambda: locate(maps, grid, sizes, params.penalty_k))[0] for _ in range(rounds)]
+    ranking = ranking_of(spec, params, spec.search_size)
+    times = [_timed(lambda: locate(maps, grid, sizes, ranking))[0] for _ in range(rounds)]
     return median(times)
 
 
-class _WatchedEngine:
+class _TimedEngine:
     """Another engine, with the seconds of its calls."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.seconds: list[float] = []
-        self.name, self.device = engine.name, engine.device
-        self.spec, self.params = engine.spec, engine.params
+        self.kind, self.precision, self.device = engine.kind, engine.precision, engine.device
+        self.spec = engine.spec
 
     def embed(self, exemplars: Image) -> list[Template]:
         seconds, templates = _timed(lambda: self._engine.embed(exemplars))
@@ -133,9 +137,9 @@ class _WatchedEngine:
         return templates
 
     def locate(
-        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
+        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32], ranking: Ranking
     ) -> list[Candidate]:
-        seconds, found = _timed(lambda: self._engine.locate(templates, searches, sizes))
+        seconds, found = _timed(lambda: self._engine.locate(templates, searches, sizes, ranking))
         self.seconds.append(seconds)
         return found
 
@@ -164,7 +168,7 @@ def _draw_and_encode(
 
 def _run(tracker: Tracker, job: Job) -> None:
     """What `siamtrack run` does."""
-    with Session(job, lambda: LoadedTracker(tracker, "", "")) as session:
+    with Session(job, lambda: LoadedTracker(tracker.engine, tracker.params, "", "")) as session:
         for _ in session:
             pass
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from siamcli.engines.kinds import engine_name
 from siamcli.evaluation.metrics import success_auc, success_curve
 from siamcli.evaluation.overlap import Array, box_overlap
 from siamcli.evaluation.protocols import read_frames, run_once
 from siamcli.evaluation.sequence import Sequence
+from siamcli.model.spec import TrackerParams
 from siamcli.tracker.engine import Engine
 from siamcli.tracker.tracker import Tracker
 
@@ -57,19 +59,19 @@ class Agreement:
 
 
 def measure(
-    reference: Engine, engines: Items[Engine], sequences: Iterable[Sequence]
+    reference: Engine, engines: Items[Engine], params: TrackerParams, sequences: Iterable[Sequence]
 ) -> Iterator[SequenceAgreement]:
     """Run every engine through every sequence from each of its `starts`.  Raises DatasetError, InputError."""
     for sequence in sequences:
         frames = list(read_frames(sequence))
         for start in starts(sequence):
             rest, truth, seen = frames[start:], sequence.truth[start:], sequence.visible[start:]
-            exact = run_once(Tracker(reference), rest, sequence.box(start)).boxes
+            exact = run_once(Tracker(reference, params), rest, sequence.box(start)).boxes
             reference_auc = _auc(exact[seen], truth[seen])
             for engine in engines:
-                boxes = run_once(Tracker(engine), rest, sequence.box(start)).boxes
+                boxes = run_once(Tracker(engine, params), rest, sequence.box(start)).boxes
                 yield SequenceAgreement(
-                    engine=engine.name,
+                    engine=engine_name(engine),
                     name=sequence.name,
                     start=start,
                     frames=len(rest),

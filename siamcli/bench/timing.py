@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from siamcli.boxes import Box
+from siamcli.engines.kinds import engine_name
 from siamcli.frames import Frame
+from siamcli.model.spec import TrackerParams
 from siamcli.tracker.engine import Engine
-from siamcli.tracker.regions import Region
+from siamcli.tracker.regions import Region, ranking_of
 from siamcli.tracker.tracker import Tracker, TrackerState
 
 __all__ = ["StepTimes", "Timing", "compare"]
@@ -57,25 +59,28 @@ class StepTimes:
     cpu_ratio: float
 
 
-def compare(engines: Sequence[Engine], targets: int, rounds: int) -> Iterator[StepTimes]:
-    """Time the step of every engine; the first one is the yardstick."""
+def compare(
+    engines: Sequence[Engine], params: TrackerParams, targets: int, rounds: int
+) -> Iterator[StepTimes]:
+    """Time the step of every engine; the first one is the baseline."""
     frame = _frame()
-    tasks = [_Task(engine, frame, targets) for engine in engines]
-    for task in tasks:
-        task.round()  # compilation, capture, caches
-    seconds = [[task.round() for task in tasks] for _ in range(rounds)]
+    timers = [_EngineTimer(Tracker(engine, params), frame, targets) for engine in engines]
+    for timer in timers:
+        timer.measure()  # compilation, capture, caches
+    seconds = [[timer.measure() for timer in timers] for _ in range(rounds)]
     for i, engine in enumerate(engines):
         step, cut, locate, used = (Timing.of([row[i][k] for row in seconds]) for k in range(4))
         wall, cpu = (round(statistics.median(row[0][k] / row[i][k] for row in seconds), 2) for k in (0, 3))
-        yield StepTimes(engine.name, targets, step, cut, locate, used, wall, cpu)
+        yield StepTimes(engine_name(engine), targets, step, cut, locate, used, wall, cpu)
 
 
-class _Task:
-    """What one engine does in a round."""
+class _EngineTimer:
+    """Measures one engine, a round at a time."""
 
-    def __init__(self, engine: Engine, frame: Frame, targets: int) -> None:
-        self._engine, self._frame = engine, frame
-        self._tracker = Tracker(engine)
+    def __init__(self, tracker: Tracker, frame: Frame, targets: int) -> None:
+        self._tracker, self._engine, self._frame = tracker, tracker.engine, frame
+        spec = tracker.engine.spec
+        self._ranking = ranking_of(spec, tracker.params, spec.search_size)
         boxes = [Box(BOX.x + 8 * i, BOX.y, BOX.w, BOX.h) for i in range(targets)]
         self._states = self._tracker.start_all([frame] * targets, boxes)
         regions = [(state, region) for state in self._states for region in self._regions(state)]
@@ -83,7 +88,7 @@ class _Task:
         self._crops = np.stack([region.pixels for _, region in regions])
         self._sizes = np.asarray([state.size for state, _ in regions], np.float32)
 
-    def round(self) -> tuple[float, float, float, float]:
+    def measure(self) -> tuple[float, float, float, float]:
         """Seconds of the whole step, of its crops, of its locate; processor seconds of the step."""
         frames = [self._frame] * len(self._states)
         begun = time.process_time()
@@ -92,7 +97,7 @@ class _Task:
         return (
             step,
             _seconds(lambda: [self._regions(state) for state in self._states]),
-            _seconds(lambda: self._engine.locate(self._templates, self._crops, self._sizes)),
+            _seconds(lambda: self._engine.locate(self._templates, self._crops, self._sizes, self._ranking)),
             cpu,
         )
 

@@ -16,6 +16,7 @@ from siamcli.cli.commands import batch, bench, doctor, report, run, score, train
 from siamcli.cli.commands.convert import convert
 from siamcli.cli.commands.eval import eval_
 from siamcli.cli.commands.export import export
+from siamcli.cli.commands.fix import fix
 from siamcli.cli.commands.help import help_
 from siamcli.cli.commands.pick import pick
 from siamcli.cli.commands.render import render
@@ -58,6 +59,7 @@ _TRACK: dict[str, Callable[..., None]] = {
     "batch": batch.batch,
     "merge": batch.merge,
     "convert": convert,
+    "fix": fix,
     "render": render,
     "doctor": doctor.doctor,
     "help": help_,

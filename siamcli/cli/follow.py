@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 from siamcli.boxes import Box
 from siamcli.cli import console
 from siamcli.cli.outputs import check_writable, left_out
+from siamcli.engines.kinds import engine_name
 from siamcli.errors import PickError
 from siamcli.frames import Frame
 from siamcli.media.suffixes import is_video
 from siamcli.session.job import Job, describe_points
 from siamcli.session.session import Session
+from siamcli.session.twoway import TwoWaySession
+from siamcli.tracker.follow import Start
 
 if TYPE_CHECKING:
     from siamcli.cli.options import TrackerOptions
@@ -49,11 +52,12 @@ def follow_source(
         tracker = load()
         if any(map(is_video, job.paths)):
             _reserve_core(tracker)
-        clock.lap(f"load {tracker.model} for {tracker.tracker.engine.name}")
-        console.tell(f"{tracker.model} on {tracker.tracker.engine.name}")
+        name = engine_name(tracker.engine)
+        clock.lap(f"load {tracker.model} for {name}")
+        console.tell(f"{tracker.model} on {name}")
         return tracker
 
-    session = Session(job, loaded, ask=ask)
+    session = (Session if job.direction == "forward" else TwoWaySession)(job, loaded, ask=ask)
     try:
         with session, _live_window(job.source, show) as window:
             clock.lap("open the outputs")
@@ -68,7 +72,13 @@ def follow_source(
 
 def _track(session: Session, window: LiveWindow | None) -> None:
     """Track to the end, with a bar, and a window where one is wanted."""
-    with console.progress(Path(session.job.source).name, session.expected) as update:
+    name = Path(session.job.source).name
+    before = session.prepare()
+    if (first := next(before, None)) is not None:
+        with console.progress(f"tracking {name}", first[1]) as update:
+            for done, _ in before:
+                update(done)
+    with console.progress(name, session.expected) as update:
         for frame, points in session:
             update(session.frames, describe_points(points, session.header.labels))
             picked = window.show(frame, points, session.header.labels) if window else None
@@ -76,18 +86,20 @@ def _track(session: Session, window: LiveWindow | None) -> None:
                 session.restart(position + 1, box)
 
 
-def _reserve_core(loaded: LoadedTracker) -> None:
-    from siamcli.engines.cpu import leave_room
+def _reserve_core(tracker: LoadedTracker) -> None:
+    from siamcli.engines.cpu import reserve_core_for_encoder
 
-    leave_room(loaded.tracker.engine)
+    reserve_core_for_encoder(tracker.engine)
 
 
 def _print_boxes(session: Session) -> None:
     """The targets in pixels of the first frame."""
     height, width = session.first.image.shape[:2]
-    for number, (start, label) in enumerate(zip(session.starts, session.job.labels, strict=False), start=1):
-        x, y, w, h = (f"{v:g}" for v in start.box)
-        console.say(f"{label or f'target {number}'}: box {x},{y},{w},{h} in a {width}x{height} frame")
+    for start in session.marks:
+        if isinstance(start, Start) and start.target is not None:
+            x, y, w, h = (f"{v:g}" for v in start.box)
+            name = session.job.labels[start.target - 1] or f"target {start.target}"
+            console.say(f"{name}: box {x},{y},{w},{h} in a {width}x{height} frame")
 
 
 def _ask_for_box(job: Job, first: Frame, picker: AbstractContextManager[Picker]) -> Box:

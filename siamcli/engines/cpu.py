@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -13,24 +14,33 @@ from siamcli.engines.fold import convert_parts, fold
 from siamcli.engines.pack import input_shapes, pack
 from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN
-from siamcli.model.spec import TrackerParams
 from siamcli.tracker.engine import Engine
 
-__all__ = ["CpuEngine", "has_bfloat16", "leave_room", "use_threads"]
+__all__ = ["CpuEngine", "has_bfloat16", "limit_threads", "make", "reserve_core_for_encoder"]
+
+
+def make(model: SiamRPN, device: torch.device, precision: str, cache: Path) -> CpuEngine:
+    """See EngineKind; bfloat16 where the CPU has it."""
+    if precision == "auto":
+        precision = "bfloat16" if has_bfloat16() else "float32"
+    return CpuEngine(model, precision)
 
 
 class CpuEngine(EagerEngine):
     """float32 or bfloat16; the last layer of the heads and everything after it stay float32."""
 
-    def __init__(self, model: SiamRPN, params: TrackerParams, dtype: torch.dtype) -> None:
-        use_threads()
+    kind = "cpu"
+
+    def __init__(self, model: SiamRPN, precision: str) -> None:
+        dtype: torch.dtype = getattr(torch, precision)
+        limit_threads()
         try:
             net = _prepared(fold(model), dtype, packed=True)
         except (RuntimeError, AttributeError):  # a PyTorch without oneDNN, or with other operators
             net = _prepared(fold(model), dtype, packed=False)
-        super().__init__(net, params, torch.device("cpu"))
+        super().__init__(net, torch.device("cpu"))
         self._dtype = dtype
-        self.name = f"cpu ({str(dtype).removeprefix('torch.')})"
+        self.precision = precision
 
     def _upload(self, crops: Image) -> Tensor:
         # NHWC in memory is what PyTorch calls channels_last: the conversion keeps it so.
@@ -58,7 +68,7 @@ def has_bfloat16() -> bool:
     return native and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
-def use_threads() -> None:
+def limit_threads() -> None:
     """Keep PyTorch from starting more threads than this process may use at once.
 
     PyTorch counts the machine's cores; a container is often allowed fewer of them.
@@ -66,7 +76,7 @@ def use_threads() -> None:
     _use(usable_cores())
 
 
-def leave_room(engine: Engine) -> None:
+def reserve_core_for_encoder(engine: Engine) -> None:
     """Leave a core to the encoder that works beside the network.
 
     A small network gains less from the last core than both lose by sharing it; a ResNet-50 gains more.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,14 +21,12 @@ from siamcli.engines.fuse import fuse
 from siamcli.errors import DeviceError
 from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN, Template
-from siamcli.model.spec import TrackerParams
-from siamcli.tracker.engine import Candidate
+from siamcli.tracker.engine import Candidate, Ranking
 from siamcli.tracker.locate import SearchGrid, locate, search_grid
 
-__all__ = ["CudaEngine", "best_dtype"]
+__all__ = ["CudaEngine", "make"]
 
-LARGEST = 64  # targets in one graph; more are taken in turns
-TUNED = True  # cuDNN tries its algorithms for every size, which takes seconds, before a graph is captured
+MAX_BATCH = 64  # targets in one graph; more are taken in turns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,32 +46,40 @@ class _Step:
     slots: list[Template]
     held: list[Template | None]
     grid: SearchGrid
+    ranking: Ranking
     graph: torch.cuda.CUDAGraph | None
+
+
+def make(model: SiamRPN, device: torch.device, precision: str, cache: Path) -> CudaEngine:
+    """See EngineKind; bfloat16 where the GPU has it, float16 only on request, as its range is small."""
+    if precision == "auto":
+        major, _ = torch.cuda.get_device_capability(device)
+        precision = "bfloat16" if major >= 8 else "float32"
+    return CudaEngine(model, device, precision)
 
 
 class CudaEngine:
     """bfloat16, float16 or float32 (with TF32); the heads' last layer and the decoding stay float32.
 
-    A graph is captured when a batch size (see `_padded`) or region size is first met.
+    A graph is captured when a batch size (see `_padded`), region size or ranking is first met.
     """
 
-    def __init__(
-        self, model: SiamRPN, params: TrackerParams, device: torch.device, dtype: torch.dtype
-    ) -> None:
-        self.device, self._dtype = device, dtype
-        self._net = _converted(fold(model), device, dtype)
-        self._steps: dict[tuple[int, int], _Step] = {}
+    kind = "cuda"
+
+    def __init__(self, model: SiamRPN, device: torch.device, precision: str) -> None:
+        self.device, self.precision = device, precision
+        self._dtype: torch.dtype = getattr(torch, precision)
+        self._net = _converted(fold(model), device, self._dtype)
+        self._steps: dict[tuple[int, int, Ranking], _Step] = {}
         # What all graphs share: memory is reused only within a pool, and there only within a stream.
         self._pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
-        self.name = f"cuda ({device}, {str(dtype).removeprefix('torch.')})"
         self.spec = model.spec
-        self.params = params
 
     @torch.inference_mode()
     def embed(self, exemplars: Image) -> list[Template]:
         try:
-            with self._current(), _cudnn(tuned=False):  # their number is another one every time
+            with self._current(), _cudnn():
                 crops = torch.from_numpy(exemplars).to(self.device).permute(0, 3, 1, 2).to(self._dtype)
                 template = self._net.embed(crops)
                 # laid out as in the slots that they are copied to: so all copies are one launch
@@ -83,14 +90,14 @@ class CudaEngine:
 
     @torch.inference_mode()
     def locate(
-        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
+        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32], ranking: Ranking
     ) -> list[Candidate]:
         found: list[Candidate] = []
-        for start in range(0, len(templates), LARGEST):
-            some = slice(start, start + LARGEST)
+        for start in range(0, len(templates), MAX_BATCH):
+            some = slice(start, start + MAX_BATCH)
             try:
                 with self._current():
-                    found += self._locate(templates[some], searches[some], sizes[some])
+                    found += self._locate(templates[some], searches[some], sizes[some], ranking)
             except RuntimeError as error:
                 if not _for_lack_of_memory(error):
                     raise
@@ -98,10 +105,10 @@ class CudaEngine:
         return found
 
     def _locate(
-        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
+        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32], ranking: Ranking
     ) -> list[Candidate]:
         n, side = searches.shape[:2]
-        step = self._step(_padded(n), side, templates[0])
+        step = self._step(_padded(n), side, ranking, templates[0])
         step.host_search[:n] = torch.from_numpy(searches)
         step.host_sizes[:n] = torch.from_numpy(sizes)
         moved = [(i, template) for i, template in enumerate(templates) if template is not step.held[i]]
@@ -122,15 +129,16 @@ class CudaEngine:
         step.search.copy_(step.host_search, non_blocking=True)
         step.sizes.copy_(step.host_sizes, non_blocking=True)
         maps = self._net(step.kernels, step.search.permute(0, 3, 1, 2).to(self._dtype))
-        found = locate(maps, step.grid, step.sizes, self.params.penalty_k)
+        found = locate(maps, step.grid, step.sizes, step.ranking)
         step.host_found.copy_(found, non_blocking=True)
 
-    def _step(self, n: int, side: int, like: Template) -> _Step:
-        if (n, side) not in self._steps:
-            self._steps[n, side] = self._captured(self._buffers(n, side, like))
-        return self._steps[n, side]
+    def _step(self, n: int, side: int, ranking: Ranking, like: Template) -> _Step:
+        key = n, side, ranking
+        if key not in self._steps:
+            self._steps[key] = self._captured(self._buffers(*key, like))
+        return self._steps[key]
 
-    def _buffers(self, n: int, side: int, like: Template) -> _Step:
+    def _buffers(self, n: int, side: int, ranking: Ranking, like: Template) -> _Step:
         pinned = self.device.type == "cuda"
 
         def kernels(levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -146,7 +154,8 @@ class CudaEngine:
             kernels=whole,
             slots=split_templates(whole),
             held=[None] * n,
-            grid=search_grid(self.spec, self.params, side, self.device),
+            grid=search_grid(self.spec, side, self.device),
+            ranking=ranking,
             graph=torch.cuda.CUDAGraph() if pinned else None,
         )
 
@@ -155,8 +164,8 @@ class CudaEngine:
         if step.graph is None or stream is None:
             return step
         stream.wait_stream(torch.cuda.current_stream(self.device))
-        with _cudnn(tuned=TUNED):
-            with torch.cuda.stream(stream):  # algorithms are chosen before the capture, not in it
+        with _cudnn():
+            with torch.cuda.stream(stream):  # what is chosen or allocated at first use is not captured
                 for _ in range(3):
                     self._run(step)
             # On our own stream: PyTorch's belongs to the device that captured first in the process.
@@ -177,7 +186,7 @@ class CudaEngine:
 
 
 def _padded(n: int) -> int:
-    """For how many targets a graph is captured that serves n: few sizes, and little is computed in vain.
+    """For how many targets a graph is captured that serves n: few sizes, little computed and discarded.
 
     >>> [_padded(n) for n in (1, 3, 9, 17, 33, 64)]
     [1, 4, 16, 24, 40, 64]
@@ -185,9 +194,12 @@ def _padded(n: int) -> int:
     return 1 << (n - 1).bit_length() if n <= 16 else -(-n // 8) * 8
 
 
-def _cudnn(*, tuned: bool) -> AbstractContextManager[object]:
-    """How cuDNN convolves for this engine; other engines of the process keep their own way."""
-    return torch.backends.cudnn.flags(enabled=True, benchmark=tuned, allow_tf32=True)
+def _cudnn() -> AbstractContextManager[object]:
+    """How cuDNN convolves for this engine; other engines of the process keep their own way.
+
+    To try its algorithms for every size costs time and gained nothing (BENCHMARKS.md, "GPU").
+    """
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=True)
 
 
 def _for_lack_of_memory(error: BaseException | None) -> bool:
@@ -246,9 +258,3 @@ def _converted(net: SiamRPN, device: torch.device, dtype: torch.dtype) -> SiamRP
         ) from error
     convert_parts(net, convert)
     return net
-
-
-def best_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the GPU has it; float16 only on request, as its range is small."""
-    major, _ = torch.cuda.get_device_capability(device)
-    return torch.bfloat16 if major >= 8 else torch.float32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,26 +13,26 @@ from torch import Tensor
 from siamcli.engines.device import exact_convolutions
 from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN, Template, stack_templates
-from siamcli.model.spec import TrackerParams
-from siamcli.tracker.engine import Candidate
-from siamcli.tracker.locate import SearchGrid, locate, search_grid
+from siamcli.tracker.engine import Candidate, Ranking
+from siamcli.tracker.locate import locate, search_grid
 
-__all__ = ["EagerEngine", "split_templates"]
+__all__ = ["EagerEngine", "make", "split_templates"]
+
+
+def make(model: SiamRPN, device: torch.device, precision: str, cache: Path) -> EagerEngine:
+    """See EngineKind."""
+    return EagerEngine(model, device)
 
 
 class EagerEngine:
     """Runs anywhere that PyTorch runs."""
 
-    def __init__(self, model: SiamRPN, params: TrackerParams, device: torch.device) -> None:
+    kind, precision = "eager", "float32"
+
+    def __init__(self, model: SiamRPN, device: torch.device) -> None:
         self._model = model.eval().to(device)
         self.device = device
-        self.name = f"eager ({device}, float32)"
         self.spec = model.spec
-        self.params = params
-        sizes = {model.spec.search_size, params.lost_search_size or model.spec.search_size}
-        self._grids: dict[int, SearchGrid] = {
-            size: search_grid(model.spec, params, size, device) for size in sizes
-        }
 
     def _upload(self, crops: Image) -> Tensor:
         return torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float()
@@ -55,14 +56,15 @@ class EagerEngine:
 
     @torch.inference_mode()
     def locate(
-        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
+        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32], ranking: Ranking
     ) -> list[Candidate]:
+        grid = search_grid(self.spec, searches.shape[1], self.device)
         found: list[Candidate] = []
         for some in self._batches(len(templates)):
             with exact_convolutions(self.device):
                 maps = self._model(stack_templates(templates[some]), self._upload(searches[some]))
             size = torch.from_numpy(sizes[some]).to(self.device)
-            best = locate(maps, self._grids[searches.shape[1]], size, self.params.penalty_k)
+            best = locate(maps, grid, size, ranking)
             found += [Candidate(*row) for row in best.tolist()]
         return found
 

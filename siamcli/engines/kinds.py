@@ -1,22 +1,49 @@
-"""What --engine and --device can name: known without torch."""
+"""The engines in rows: what --engine, --device and errors can name, known without torch."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from siamcli.errors import DeviceError
 
-__all__ = ["ENGINES", "check_device", "check_name"]
+if TYPE_CHECKING:
+    from siamcli.tracker.engine import Engine
+
+__all__ = ["ENGINES", "PRECISIONS", "EngineKind", "check_device", "check_name", "engine_name"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineKind:
+    """An engine: the kinds of device that it runs on, its precisions, and the module that makes it.
+
+    `make(model, device, precision, cache)` of that module returns the Engine; the precision may be "auto".
+    """
+
+    devices: tuple[str, ...]
+    precisions: tuple[str, ...]
+    module: str
+
 
 ENGINES = {
-    "eager": ("cpu", "cuda", "mps"),
-    "cpu": ("cpu",),
-    "openvino": ("cpu",),
-    "openvino-int8": ("cpu",),
-    "cuda": ("cuda",),
+    "eager": EngineKind(("cpu", "cuda", "mps"), ("float32",), "eager"),
+    "cpu": EngineKind(("cpu",), ("float32", "bfloat16"), "cpu"),
+    "openvino": EngineKind(("cpu",), ("float32", "bfloat16"), "openvino"),
+    "openvino-int8": EngineKind(("cpu",), ("int8",), "openvino"),
+    "cuda": EngineKind(("cuda",), ("float32", "bfloat16", "float16"), "cuda"),
 }
-"""Every engine and the kinds of device that it runs on."""
+"""What `--engine` takes."""
+
+PRECISIONS = tuple(dict.fromkeys(precision for kind in ENGINES.values() for precision in kind.precisions))
+
+
+def engine_name(engine: Engine) -> str:
+    """What people read: eager (cpu, float32), cpu (bfloat16).  The device is told where there is a choice."""
+    kind = ENGINES.get(engine.kind)
+    place = "" if kind is not None and kind.devices == ("cpu",) else f"{engine.device}, "
+    return f"{engine.kind} ({place}{engine.precision})"
 
 
 def check_name(what: str, value: str, known: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from siamcli.engines.cpu import use_threads
+from siamcli.engines.cpu import limit_threads
 from siamcli.engines.eager import split_templates
 from siamcli.engines.fold import fold
 from siamcli.engines.graphs import SearchGraph, TemplateGraph, as_template, kernel_names
@@ -24,15 +24,19 @@ from siamcli.errors import DeviceError
 from siamcli.extras import install_extra
 from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN, Template
-from siamcli.model.spec import TrackerParams
 from siamcli.parts import whole_folder
-from siamcli.tracker.engine import Candidate
+from siamcli.tracker.engine import Candidate, Ranking
 from siamcli.tracker.locate import locate, search_grid
 
 if TYPE_CHECKING:
     import openvino
 
-__all__ = ["OpenVinoEngine", "quantize"]
+__all__ = ["OpenVinoEngine", "make", "quantize"]
+
+
+def make(model: SiamRPN, device: torch.device, precision: str, cache: Path) -> OpenVinoEngine:
+    """See EngineKind; bfloat16 where the CPU has it."""
+    return OpenVinoEngine(model, precision, cache)
 
 
 class OpenVinoEngine:
@@ -42,23 +46,22 @@ class OpenVinoEngine:
     that is first met, and kept.
     """
 
-    def __init__(self, model: SiamRPN, params: TrackerParams, dtype: str, cache: Path) -> None:
-        use_threads()
+    kind = "openvino"
+
+    def __init__(self, model: SiamRPN, precision: str, cache: Path) -> None:
+        limit_threads()
         folded = fold(model)
         self._embed = TemplateGraph(folded)
         self._core = _import("openvino").Core()
         native = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        if dtype == "auto":
-            dtype = "bfloat16" if native else "float32"
-        self._path = _int8_file(folded, cache) if dtype == "int8" else _converted(folded, cache)
-        self._hint = "bf16" if dtype == "bfloat16" or (dtype == "int8" and native) else "f32"
+        if precision == "auto":
+            precision = "bfloat16" if native else "float32"
+        self._path = _int8_file(folded, cache) if precision == "int8" else _converted(folded, cache)
+        self._hint = "bf16" if precision == "bfloat16" or (precision == "int8" and native) else "f32"
         self._compiled: dict[int, openvino.CompiledModel] = {}
-        self.name = f"openvino ({dtype})"
+        self.precision = precision
         self.spec = model.spec
-        self.params = params
-        sizes = {model.spec.search_size, params.lost_search_size or model.spec.search_size}
         self.device = torch.device("cpu")
-        self._grids = {size: search_grid(model.spec, params, size, self.device) for size in sizes}
 
     @torch.inference_mode()
     def embed(self, exemplars: Image) -> list[Template]:
@@ -70,17 +73,17 @@ class OpenVinoEngine:
 
     @torch.inference_mode()
     def locate(
-        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
+        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32], ranking: Ranking
     ) -> list[Candidate]:
         side = searches.shape[1]
-        network = self._network(side)
+        network, grid = self._network(side), search_grid(self.spec, side, self.device)
         regions = np.ascontiguousarray(searches.transpose(0, 3, 1, 2), dtype=np.float32)
         found: list[Candidate] = []
         for i, template in enumerate(templates):  # as in the other engines of the CPU: one at a time
             kernels = [kernel.numpy() for kernel in template.cls + template.loc]
             answer = network([regions[i : i + 1], *kernels])
             maps = [torch.from_numpy(answer[output]) for output in network.outputs]
-            best = locate(maps, self._grids[side], torch.from_numpy(sizes[i : i + 1]), self.params.penalty_k)
+            best = locate(maps, grid, torch.from_numpy(sizes[i : i + 1]), ranking)
             found.append(Candidate(*best[0].tolist()))
         return found
 

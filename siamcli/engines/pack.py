@@ -49,23 +49,33 @@ class PackedConv2d(nn.Module):
 
 
 def input_shapes(net: SiamRPN) -> dict[nn.Module, list[int]]:
-    """What every convolution of `net` is given while it tracks one target, without computing it."""
+    """What every convolution of `net` is given while it tracks one target, without computing it.
+
+    The device "meta" would say so too, but PyTorch imports its compiler for it, which takes two seconds.
+    """
     shapes: dict[nn.Module, list[int]] = {}
-    empty = copy.deepcopy(net).to("meta")
-
-    def remember(name: str, conv: nn.Module) -> None:
-        original = net.get_submodule(name)
-        conv.register_forward_pre_hook(lambda _, args: shapes.update({original: list(args[0].shape)}))
-
-    for name, child in empty.named_modules():
-        if isinstance(child, nn.Conv2d):
-            remember(name, child)
+    empty = copy.deepcopy(net)
+    for name, conv in empty.named_modules():
+        if isinstance(conv, nn.Conv2d):
+            _only_note_shapes(conv, net.get_submodule(name), shapes)
     exemplar, search = (
-        torch.empty(1, 3, side, side, device="meta")
-        for side in (net.spec.exemplar_size, net.spec.search_size)
+        torch.zeros(1, 3, side, side) for side in (net.spec.exemplar_size, net.spec.search_size)
     )
     empty(empty.embed(exemplar), search)
     return shapes
+
+
+def _only_note_shapes(conv: nn.Conv2d, original: nn.Module, shapes: dict[nn.Module, list[int]]) -> None:
+    """Let `conv` answer zeros of the right shape, and note what it is given as that of `original`."""
+    geometry = (conv.kernel_size, conv.stride, conv.padding, conv.dilation)
+
+    def zeros(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        kernel, stride, padding, dilation = (torch.tensor(sizes) for sizes in geometry)
+        sides = (torch.tensor(x.shape[2:]) + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+        return x.new_zeros(len(x), len(weight), *sides.tolist())
+
+    conv.register_forward_pre_hook(lambda _, args: shapes.update({original: list(args[0].shape)}))
+    conv._conv_forward = zeros  # type: ignore[assignment]
 
 
 def pack(module: nn.Module, shapes: Mapping[nn.Module, list[int]]) -> nn.Module:

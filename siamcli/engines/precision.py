@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from siamcli.schema import load_toml
+from siamcli.schema import from_toml
 
-__all__ = ["LIMIT", "fails"]
+__all__ = ["LIMIT", "loses_precision"]
 
 LIMIT = 0.005
 """How far an engine's AUC may lie from that of float32."""
 
 
-def fails(model: str, engine: str) -> bool:
-    """True when `engine` was measured with the weights of `model` and found too far from float32."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """An engine of some kind and precision with the `weights` of some name and version, against float32."""
+
+    weights: str
+    kind: str
+    precision: str
+    reference_auc: float
+    auc_difference: float
+    differs: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    checked: tuple[Measured, ...]
+
+
+def loses_precision(weights: str, kind: str, precision: str) -> bool:
+    """True when such an engine was measured with these weights and found too far from float32."""
     return any(
-        entry["model"] == model and entry["engine"] == engine and abs(entry["auc_difference"]) > LIMIT
+        (entry.weights, entry.kind, entry.precision) == (weights, kind, precision)
+        and abs(entry.auc_difference) > LIMIT
         for entry in _record()
     )
 
 
 @cache
-def _record() -> list[dict[str, Any]]:
-    path = Path(__file__).with_name("precision.toml")
-    checked: list[dict[str, Any]] = load_toml(path.read_bytes())["checked"]
-    return checked
+def _record() -> tuple[Measured, ...]:
+    return from_toml(_Record, Path(__file__).with_name("precision.toml").read_bytes()).checked

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
-from siamcli.times import Cut, Cutter
+from siamcli.times import Cut, Cutter, length_in_words
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -42,13 +42,15 @@ class Source(ABC):
 
     def __iter__(self) -> Iterator[Frame]:
         empty = True
-        for frame in self.frames(Cutter(self._cut)):
+        cutter = Cutter(self._cut)
+        for frame in self.frames(cutter):
             empty = False
             yield frame
         if empty:
+            length = length_in_words(self._cut, cutter.frames, cutter.last, self.info.fps)
             raise InputError(
-                f"{self.info.name}: no frame between start and end",
-                hint="check --start and --end against each other and the source's length",
+                f"{self.info.name}: no frame between start and end: {length}",
+                hint="choose an earlier --start",
             )
 
     def __enter__(self) -> Self:

@@ -27,14 +27,16 @@ from siamcli.media.replay import Replay
 from siamcli.media.streams import Streams, list_streams
 from siamcli.times import Cut, Cutter
 
-__all__ = ["VideoFile", "own_times"]
+__all__ = ["OwnTimesError", "VideoFile"]
 
 
-def own_times(name: str) -> InputError:
-    """The error of a source for which somebody named a frame rate."""
-    return InputError(
-        f"{name} has frame times of its own", hint="--fps is for images and raw streams: leave it out"
-    )
+class OwnTimesError(InputError):
+    """A frame rate was named for a source that has times of its own."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} has frame times of its own", hint="--fps is for images and raw streams: leave it out"
+        )
 
 
 _logger = logging.getLogger(__name__)
@@ -111,7 +113,7 @@ class VideoFile(Source):
 
     def _unreadable(self, problem: str) -> InputError:
         if "Option framerate not found" in problem:
-            return own_times(self._name)
+            return OwnTimesError(self._name)
         pipe = self._replay is not None
         hint = "the container must be readable from its start" if pipe else None
         return InputError(

@@ -11,13 +11,13 @@ from functools import partial
 from siamcli.errors import InputError
 from siamcli.frames import FrameSource, SourceInfo
 from siamcli.media.cameras import Camera, LiveSource
-from siamcli.media.files import VideoFile, own_times
+from siamcli.media.files import OwnTimesError, VideoFile
 from siamcli.media.folders import ImageSequence, images_in, matching
-from siamcli.media.kinds import source_name
+from siamcli.media.kinds import SourceName, source_name
 from siamcli.media.streams import Streams, VideoStream, list_streams
 from siamcli.times import Cut, TimePoint
 
-__all__ = ["expected_count", "open_source"]
+__all__ = ["announced_count", "expected_count", "open_source"]
 
 _SECRET = re.compile(r"//[^/@]*@")  # user:password@ is not for logs and trajectories
 _SILENCE = "10000000"  # microseconds without a byte after which an address counts as gone
@@ -40,6 +40,7 @@ def open_source(
     stride: int = 1,
     also: Sequence[TimePoint] = (),
     fps: Fraction | None = None,
+    fps_if_needed: bool = False,
     stream: int | None = None,
     deinterlace: bool = False,
 ) -> FrameSource:
@@ -47,15 +48,26 @@ def open_source(
 
     Frames run from `start` up to, not including, `end`, every `stride`-th of them and the first at each of
     the moments `also`; their index and time stay those of the whole source.  `fps` is the rate of images
-    and raw streams; other sources have times of their own and refuse it.  `stream` is the number of a video
-    stream, without it the one that players show; `deinterlace` removes the combs of interlaced video.  Raises
-    InputError.
+    and raw streams; other sources have times of their own and refuse it, or with `fps_if_needed` keep them.
+    `stream` is the number of a video stream, without it the one that players show; `deinterlace` removes the
+    combs of interlaced video.  Raises InputError.
     """
     cut = Cut(start, end, stride, tuple(also))
     if not source:
         raise InputError("a source without a name", hint="is the shell variable set?")
     name = source_name(source)
     video = partial(VideoFile, stream=stream, deinterlace=deinterlace)
+    try:
+        return _open(name, source, cut, fps, video)
+    except OwnTimesError:
+        if not fps_if_needed or name.descriptor is not None or _is_pipe(name):  # these are read only once
+            raise
+        return _open(name, source, cut, None, video)
+
+
+def _open(
+    name: SourceName, source: str, cut: Cut, fps: Fraction | None, video: Callable[..., VideoFile]
+) -> FrameSource:
     if name.descriptor is not None:
         return video(f"pipe:{name.descriptor}", name.stem, cut, _rate(fps))
     if name.kind == "address":
@@ -65,19 +77,23 @@ def open_source(
     if name.kind == "image":
         return ImageSequence(name.stem, [name.path], cut, fps)
     if name.kind == "file":
-        way = "fifo" if name.path.is_fifo() else "file"
+        way = "fifo" if _is_pipe(name) else "file"
         return video(f"{way}:{name.text}", name.text, cut, _rate(fps))
     if name.kind == "pattern":
         return ImageSequence(name.stem, matching(name.text), cut, fps)
     if name.kind == "camera":
         if fps is not None:
-            raise own_times(f"camera {source}")
+            raise OwnTimesError(f"camera {source}")
         device = int(source) if source.isdecimal() else source
         return LiveSource(Camera(device, name.stem), lambda: Camera(device, name.stem), cut)
     raise InputError(
         f"no such file or folder: {source}",
         hint="give a video, a folder of images, a quoted pattern, a camera number, an address, or -",
     )
+
+
+def _is_pipe(name: SourceName) -> bool:
+    return name.kind == "file" and name.path.is_fifo()
 
 
 def _rate(fps: Fraction | None) -> tuple[str, ...]:
@@ -100,6 +116,18 @@ def _open_address(
         return video(address, name, cut, options, streams)
     stream = video(address, name, cut, options, streams)
     return LiveSource(stream, lambda: video(address, name, Cut(), options, streams), cut)
+
+
+def announced_count(source: str) -> int | None:
+    """How many frames a file or folder announces; None for what can be read only once, and what cannot be."""
+    name = source_name(source)
+    if not name.is_images and not name.has_sound:
+        return None
+    try:
+        with open_source(source) as frames:
+            return frames.info.count
+    except InputError:
+        return None
 
 
 def expected_count(info: SourceInfo, cut: Cut) -> int | None:

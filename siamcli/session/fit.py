@@ -9,7 +9,7 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.trajectory import TrackPoint, Trajectory
 
-__all__ = ["MisfitError", "frames_with_points"]
+__all__ = ["MisfitError", "check_source", "check_time", "frames_with_points"]
 
 COUNT_TOLERANCE = 2  # frames; what containers announce is an estimate
 TIME_TOLERANCE = 0.02  # seconds, where no rate is known
@@ -29,29 +29,34 @@ def frames_with_points(
 
     Raises MisfitError, unless `anyway`, before the first frame when size, announced number of frames or
     the images' names or their number differ from the trajectory's source; at a frame whose time differs
-    by more than half a frame; and after the last frame when the trajectory goes on.  A trajectory of a
-    stretch, of every n-th frame, or cut short fits: index and time of its points are those of the whole
-    source.
+    by more than half a frame; and after the last frame when the trajectory goes on, or when the source
+    announced no number and had another than that of the trajectory.  A trajectory of a stretch, of every
+    n-th frame, or cut short fits: index and time of its points are those of the whole source.
     Raises what `frames` raises.
     """
     ordered = sorted(trajectory.points, key=lambda point: (point.index, point.target))
     points = {index: tuple(found) for index, found in groupby(ordered, key=lambda point: point.index)}
     if not anyway:
-        _check_source(frames.info, trajectory.header.source, list(points))
+        check_source(frames.info, trajectory.header.source, list(points))
     last = -1
     for frame in frames:
         found = points.get(frame.index, ())
         if found and not anyway:
-            _check_time(frames.info, frame, found[0].time)
+            check_time(frames.info, frame, found[0].time)
         yield frame, found
         last = frame.index
-    if points and max(points) > last and not anyway:
+    if anyway:
+        return
+    if points and max(points) > last:
         raise MisfitError(
             f"the trajectory goes on to frame {max(points)}, {frames.info.name} ends with frame {last}"
         )
+    if frames.info.count is None:
+        _check_count(frames.info.name, last + 1, trajectory.header.source.count)
 
 
-def _check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int]) -> None:
+def check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int]) -> None:
+    """Raises MisfitError when what is announced differs from what was tracked in frames with `indices`."""
     if ours.size and tracked.size and ours.size != tracked.size:
         here, there = (f"{width}x{height}" for width, height in (ours.size, tracked.size))
         raise MisfitError(f"the frames of {ours.name} are {here}, those of the trajectory {there}")
@@ -67,11 +72,17 @@ def _check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int]) -> 
             raise MisfitError(
                 f"{ours.name} has {len(ours.files)} images, {len(tracked.files)} when it was tracked"
             )
-    elif ours.count and tracked.count and abs(ours.count - tracked.count) > COUNT_TOLERANCE:
-        raise MisfitError(f"{ours.name} has {ours.count} frames, the video of the trajectory {tracked.count}")
+    else:
+        _check_count(ours.name, ours.count, tracked.count)
 
 
-def _check_time(source: SourceInfo, frame: Frame, time: float | None) -> None:
+def _check_count(name: str, ours: int | None, tracked: int | None) -> None:
+    if ours and tracked and abs(ours - tracked) > COUNT_TOLERANCE:
+        raise MisfitError(f"{name} has {ours} frames, the video of the trajectory {tracked}")
+
+
+def check_time(source: SourceInfo, frame: Frame, time: float | None) -> None:
+    """Raises MisfitError when a frame is not at the time at which it was tracked."""
     tolerance = float(1 / source.fps) / 2 if source.fps else TIME_TOLERANCE
     if frame.time is not None and time is not None and abs(frame.time - time) > tolerance:
         raise MisfitError(

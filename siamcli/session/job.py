@@ -13,17 +13,26 @@ from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.sources import open_source
 from siamcli.parts import Unfinished
-from siamcli.targets import Target
-from siamcli.times import Cut, TimePoint
-from siamcli.tracker.follow import Start
+from siamcli.targets import Target, TargetMark, number_marks, target_labels
+from siamcli.times import Cut, Direction, TimePoint
+from siamcli.tracker.follow import Absence, Mark, Start
 from siamcli.trajectory import TrackHeader, TrackPoint
 from siamcli.version import __version__
 
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
 
-__all__ = ["Job", "describe_points", "make_header", "open_job", "resolve_targets"]
+__all__ = [
+    "Direction",
+    "Job",
+    "describe_points",
+    "make_header",
+    "open_job",
+    "resolve_targets",
+    "unused_target",
+]
 
+COUNT_SLACK = Fraction(102, 100)  # what containers announce is an estimate
 SHOWN = 4  # targets of a frame that are described
 
 
@@ -31,27 +40,39 @@ SHOWN = 4  # targets of a frame that are described
 class Job:
     """What is to be done with one source; no targets means that the user is asked for one.
 
-    `fps` is the rate of a source that has no times, `stream` the number of one of its video streams.
-    `drop_lost` leaves lost frames out of MOT lines.
-    `unfinished` says where outputs go that an exception ends.
+    `fps` is the rate of a source that has no times; one that has its own refuses it, or keeps them with
+    `fps_if_needed`.  `stream` is the number of one of its video streams.  `drop_lost` leaves lost frames out
+    of MOT lines.  `unfinished` says where outputs go that an exception ends.  `direction` is the one in
+    which targets are tracked from their boxes.
     """
 
     source: str
-    targets: tuple[Target, ...]
+    targets: tuple[TargetMark, ...]
     paths: tuple[str, ...]
     cut: Cut = field(default_factory=Cut)
     overwrite: bool = False
     encoding: VideoOptions = field(default_factory=VideoOptions)
     drop_lost: bool = False
     fps: Fraction | None = None
+    fps_if_needed: bool = False
     stream: int | None = None
     deinterlace: bool = False
     unfinished: Unfinished = "kept"
+    direction: Direction = "forward"
+
+    def __post_init__(self) -> None:
+        end = self.cut.end
+        for target in self.targets:
+            if end is not None and any(moment.is_from(end) for moment in _moments(target)[:1]):
+                raise InputError(
+                    f"{self.source}: the time of {target.text!r} is not before --end",
+                    hint="choose an earlier time for that box, or a later --end",
+                )
 
     @property
     def labels(self) -> tuple[str | None, ...]:
         """The targets' labels in order."""
-        return tuple(target.label for target in self.targets) or (None,)
+        return target_labels(self.targets) or (None,)
 
     @property
     def files(self) -> list[str]:
@@ -60,37 +81,117 @@ class Job:
 
 
 def open_job(job: Job) -> FrameSource:
-    """Open what the job uses of its source: its cut, and the frames in which targets begin.
+    """Open what the job uses of its source: its cut, and the frames in which targets begin or are absent.
 
     Raises InputError.
     """
     cut = job.cut
-    begins = [target.at for target in job.targets if target.at is not None]
+    moments = [moment for mark in job.targets for moment in _moments(mark)]
     return open_source(
         job.source,
         start=cut.start,
         end=cut.end,
         stride=cut.stride,
-        also=begins,
+        also=moments,
         fps=job.fps,
+        fps_if_needed=job.fps_if_needed,
         stream=job.stream,
         deinterlace=job.deinterlace,
     )
 
 
-def resolve_targets(job: Job, frame: Frame) -> list[Start]:
-    """The targets in pixels of the first frame; raises InputError for a box or a time that does not fit."""
+def _moments(mark: TargetMark) -> list[TimePoint]:
+    """The times that a mark names: its own, or the first and the last of an absence."""
+    if isinstance(mark, Target):
+        return [] if mark.at is None else [mark.at]
+    return [mark.first, mark.last]
+
+
+def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
+    """What the user says of the targets, in pixels of the first frame and with their numbers.
+
+    Raises InputError for a box or a time that does not fit, or for two of one target at one time.
+    """
     height, width = frame.image.shape[:2]
-    for target in job.targets:
-        if target.at is not None and _is_over(target.at, job.cut, frame):
+    marks: list[Mark] = []
+    for target, number in zip(job.targets, number_marks(job.targets), strict=True):
+        moments = _moments(target)
+        if moments and _is_before(moments[-1], job.cut, frame):
             raise InputError(
                 f"{job.source}: the time of {target.text!r} is before the first frame that is used",
                 hint="choose a later time for that box, or an earlier --start",
             )
-    return [Start(target.box((width, height)), target.at) for target in job.targets]
+        if moments and _is_beyond(moments[0], info):
+            raise _no_frame(job, target, f"it has {info.count} frames")
+        if not isinstance(target, Target):
+            marks.append(Absence(number, target.first, target.last))
+            continue
+        if any(isinstance(m, Start) and (m.target, m.at) == (number, target.at) for m in marks):
+            raise InputError(
+                f"{job.source}: {target.text!r} is a second box for one target at one time",
+                hint="give it another label, or a time of its own with --box-at",
+            )
+        marks.append(Start(target.box((width, height)), target.at, number))
+    _check_absences(job, marks)
+    return marks
 
 
-def _is_over(at: TimePoint, cut: Cut, first: Frame) -> bool:
+def _check_absences(job: Job, marks: Sequence[Mark]) -> None:
+    """Raises InputError for a box of a target at a time of which another mark says that it is absent."""
+    absences = [mark for mark in marks if isinstance(mark, Absence)]
+    for target, start in zip(job.targets, marks, strict=True):
+        if isinstance(start, Start) and any(
+            absence.target == start.target and _is_within(start.at, absence) for absence in absences
+        ):
+            raise InputError(
+                f"{job.source}: {target.text!r} is a box at a time at which its target is said to be absent",
+                hint="leave the box out, or shorten the absence",
+            )
+
+
+def _is_within(at: TimePoint | None, absence: Absence) -> bool:
+    """True when that can be told without the source."""
+    if at is None:
+        return False
+    for a, b, c in (
+        (absence.first.frame, at.frame, absence.last.frame),
+        (absence.first.seconds, at.seconds, absence.last.seconds),
+    ):
+        if a is not None and b is not None and c is not None and a <= b <= c:
+            return True
+    return False
+
+
+def unused_target(
+    job: Job, marks: Sequence[Mark], left: Sequence[Mark], last: Frame, length: str
+) -> InputError | None:
+    """The error of the first target whose time never came: `marks` of the job, those `left` after the
+    `last` frame of a source of that `length`."""
+    for target, mark in zip(job.targets, marks, strict=False):
+        if mark in left and not any(m.reached(last.index, last.time) for m in _moments(target)[:1]):
+            return _no_frame(job, target, length)
+    return None
+
+
+def _no_frame(job: Job, target: TargetMark, length: str) -> InputError:
+    return InputError(
+        f"{job.source}: no frame at the time of {target.text!r}",
+        hint=f"{length}: choose an earlier time for that box",
+    )
+
+
+def _is_beyond(at: TimePoint, info: SourceInfo) -> bool:
+    """True when a source of known length is certainly over at that moment."""
+    if info.count is None:
+        return False
+    if info.files:
+        return at.frame is not None and at.frame >= info.count
+    if at.frame is not None:
+        return at.frame > info.count * COUNT_SLACK + 2
+    return info.fps is not None and (at.seconds or 0) > (info.count * COUNT_SLACK + 2) / info.fps
+
+
+def _is_before(at: TimePoint, cut: Cut, first: Frame) -> bool:
     """True when the cut begins after that moment."""
     if cut.start is None:
         return False  # a source may begin later than at 0 s
@@ -101,16 +202,16 @@ def _is_over(at: TimePoint, cut: Cut, first: Frame) -> bool:
 
 
 def make_header(
-    info: SourceInfo, first: Frame, loaded: LoadedTracker, labels: tuple[str | None, ...]
+    info: SourceInfo, first: Frame, tracker: LoadedTracker, labels: tuple[str | None, ...]
 ) -> TrackHeader:
     """The header of a trajectory: this source, tracked by these weights."""
     height, width = first.image.shape[:2]
     return TrackHeader(
         source=replace(info, size=(width, height)),
-        model=loaded.model,
-        weights_sha256=loaded.sha256,
+        model=tracker.model,
+        weights_sha256=tracker.sha256,
         version=__version__,
-        params=asdict(loaded.tracker.engine.params),
+        params=asdict(tracker.params),
         labels=labels,
     )
 

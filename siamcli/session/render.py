@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from siamcli.errors import InputError, OutputError
+from siamcli.formats.files import convert
+from siamcli.formats.kinds import find_format
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import open_source
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
+from siamcli.parts import write_text
 from siamcli.session.fit import MisfitError, frames_with_points
 from siamcli.session.outputs import Outputs
 from siamcli.trajectory import Trajectory
 
-__all__ = ["draw_video"]
+__all__ = ["draw_video", "write_again"]
 
 
 def draw_video(
@@ -27,13 +30,15 @@ def draw_video(
     *,
     overwrite: bool,
     fps: Fraction | None = None,
+    fps_if_needed: bool = False,
     stream: int | None = None,
     deinterlace: bool = False,
     anyway: bool = False,
 ) -> Iterator[int]:
     """Draw every point into its frame of `source` and write `target`; yields the frames written so far.
 
-    `fps` is the rate of a source that has no times; images have the one under which they were tracked.
+    `fps` is the rate of a source that has no times, `fps_if_needed` as in `open_source`; images have the
+    one under which they were tracked.
     What fails or is stopped can be drawn again, so it leaves nothing, and an earlier `target` stays.
     Raises MisfitError, unless `anyway`, when the trajectory is not one of this source; InputError for a
     damaged source once all that decodes is drawn, which stays.
@@ -43,9 +48,10 @@ def draw_video(
     name = source_name(source)
     rate = fps or (trajectory.header.source.fps if name.is_images else None)
     with ExitStack() as stack:
-        frames = stack.enter_context(
-            prefetch(open_source(source, fps=rate, stream=stream, deinterlace=deinterlace))
+        opened = open_source(
+            source, fps=rate, fps_if_needed=fps_if_needed, stream=stream, deinterlace=deinterlace
         )
+        frames = stack.enter_context(prefetch(opened))
         header = replace(trajectory.header, source=frames.info)
         audio = name.text if name.has_sound else None
         video = Outputs([str(target)], header, overwrite=overwrite, audio=audio, unfinished="removed")
@@ -62,3 +68,21 @@ def draw_video(
             damage = error
     if damage is not None:
         raise damage
+
+
+def write_again(
+    source: str, trajectory: Trajectory, paths: Sequence[str], *, overwrite: bool, fps: Fraction | None = None
+) -> Iterator[int]:
+    """Write a trajectory of `source` to every path by its suffix, videos first; yields as `draw_video`.
+
+    Each file is replaced by a whole one or not at all.  Raises OutputError, and what `draw_video` raises.
+    """
+    for path in sorted(paths, key=lambda path: not is_video(path)):
+        kind = find_format(path)
+        if is_video(path):
+            yield from draw_video(source, trajectory, Path(path), overwrite=overwrite, fps=fps)
+        elif kind is None:
+            raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(VIDEO_SUFFIXES)}")
+        else:
+            (text,) = convert(trajectory, kind.name).values()
+            write_text(Path(path), text, overwrite=overwrite)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from siamcli.boxes import Box
-from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import expected_count
-from siamcli.session.job import Job, make_header, open_job, resolve_targets
+from siamcli.session.job import Job, make_header, open_job, resolve_targets, unused_target
 from siamcli.session.outputs import Outputs
+from siamcli.times import length_in_words
 from siamcli.tracker import follow
-from siamcli.tracker.follow import Start, States, track_points
+from siamcli.tracker.follow import Mark, Start, begin, track_points
 from siamcli.trajectory import TrackHeader, TrackPoint
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ class Session:
         self.frames = 0
         self.points = 0
         self.points_lost = 0
-        self.starts: Sequence[Start] = ()
-        self.states: States = ()
+        self.marks: Sequence[Mark] = ()
+        self.progress = begin(())
         self._load = load
         self._ask = ask
         self._stack = ExitStack()
@@ -62,15 +63,15 @@ class Session:
             self._source = stack.enter_context(prefetch(open_job(self.job)))
             frames = iter(self._source)
             self.first = next(frames)
-            self.starts = resolve_targets(self.job, self.first)
-            if not self.starts and self._ask is not None:
-                self.starts = [Start(self._ask(self.first))]
-            self.states = (None,) * len(self.starts)
-            self.loaded = self._load()
-            self.header = make_header(self._source.info, self.first, self.loaded, self.job.labels)
+            self.marks = resolve_targets(self.job, self.first, self._source.info)
+            if not self.marks and self._ask is not None:
+                self.marks = [Start(self._ask(self.first), target=1)]
+            self.progress = begin(self.marks)
+            self.tracker = self._load()
+            self.header = make_header(self._source.info, self.first, self.tracker, self.job.labels)
             self._outputs = stack.enter_context(self._open_outputs())
             self._stack = stack.pop_all()
-        self._frames = chain([self.first], frames)
+        self._frames: Iterator[Frame] = chain([self.first], frames)
         self._last = self.first
         self.began = time.time()
         return self
@@ -90,21 +91,27 @@ class Session:
     def __exit__(self, *stopped: object) -> None:
         self._stack.__exit__(*stopped)  # type: ignore[arg-type]
 
+    def prepare(self) -> Iterator[tuple[int, int]]:
+        """What must be done before the first frame is read: nothing.  Yields how much of how much is done."""
+        yield from ()
+
     def __iter__(self) -> Iterator[tuple[Frame, tuple[TrackPoint, ...]]]:
         while (frame := self.read()) is not None:
-            advance(self.loaded.tracker, [(self, frame)])
+            advance(self.tracker, [(self, frame)])
             yield frame, self.write(frame)
 
     def read(self) -> Frame | None:
         """The next frame; None at the end.  Raises InputError, also when a target's time never came."""
         frame = next(self._frames, None)
         if frame is None:
-            self._check_all_begun()
+            unused = unused_target(self.job, self.marks, self.progress.marks, self._last, self._length)
+            if unused is not None:
+                raise unused
         return frame
 
     def write(self, frame: Frame) -> tuple[TrackPoint, ...]:
         """Add a frame that was tracked to the outputs; returns its points."""
-        points = track_points(frame, self.states)
+        points = self._points(frame)
         self._outputs.write(frame, points)
         self._last = frame
         self.frames += 1
@@ -112,10 +119,18 @@ class Session:
         self.points_lost += sum(point.state == "lost" for point in points)
         return points
 
+    def _points(self, frame: Frame) -> tuple[TrackPoint, ...]:
+        return track_points(frame, self.progress.states)
+
     def restart(self, target: int, box: Box) -> None:
         """Begin a target (counted from 1) anew in the frame that was written last; raises InputError."""
-        state = self.loaded.tracker.start(self._last, box)
-        self.states = (*self.states[: target - 1], state, *self.states[target:])
+        state = self.tracker.start(self._last, box)
+        states = self.progress.states
+        self.progress = replace(self.progress, states=(*states[: target - 1], state, *states[target:]))
+
+    @property
+    def _length(self) -> str:
+        return length_in_words(self.job.cut, self._last.index + 1, self._last.time, self.info.fps)
 
     @property
     def info(self) -> SourceInfo:
@@ -163,20 +178,12 @@ class Session:
         """Those of them that miss something."""
         return self._outputs.incomplete
 
-    def _check_all_begun(self) -> None:
-        for target, state in zip(self.job.targets, self.states, strict=False):
-            if state is None:
-                raise InputError(
-                    f"{self.job.source}: no frame at the time of {target.text!r}",
-                    hint="choose an earlier time for that box",
-                )
-
 
 def advance(tracker: Tracker, due: Sequence[tuple[Session, Frame]]) -> None:
     """Track the next frame of any number of sessions, all their targets in one batch.
 
     Raises InputError for a box that does not fit its frame; then nothing has changed.
     """
-    after = follow.advance(tracker, [(frame, session.starts, session.states) for session, frame in due])
-    for (session, _), states in zip(due, after, strict=True):
-        session.states = states
+    after = follow.advance(tracker, [(frame, session.progress) for session, frame in due])
+    for (session, _), progress in zip(due, after, strict=True):
+        session.progress = progress

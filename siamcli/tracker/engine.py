@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from siamcli.frames import Image
 from siamcli.model.siamrpn import Template
-from siamcli.model.spec import ModelSpec, TrackerParams
+from siamcli.model.spec import ModelSpec
 
-__all__ = ["Candidate", "Engine"]
+__all__ = ["Candidate", "Engine", "Ranking"]
 
 
 class Candidate(NamedTuple):
@@ -32,12 +32,23 @@ class Candidate(NamedTuple):
     logit: float
 
 
+class Ranking(NamedTuple):
+    """What counts beside the score of a box: see `penalty_k` and `window_influence` of TrackerParams."""
+
+    penalty_k: float
+    window_influence: float
+
+
 class Engine(Protocol):
     """Crops in, templates out; templates and crops in, candidates out.  Always in batches."""
 
     @property
-    def name(self) -> str:
-        """What `--engine` calls it, with device and precision, for people."""
+    def kind(self) -> str:
+        """What it is built on: eager, cpu, openvino, cuda."""
+
+    @property
+    def precision(self) -> str:
+        """In which the network computes: float32, bfloat16, float16, int8."""
 
     @property
     def device(self) -> torch.device:
@@ -46,16 +57,13 @@ class Engine(Protocol):
     @property
     def spec(self) -> ModelSpec: ...
 
-    @property
-    def params(self) -> TrackerParams: ...
-
     def embed(self, exemplars: Image) -> list[Template]:
         """(N, 127, 127, 3) uint8 -> N templates, each valid for any number of frames"""
 
     def locate(
-        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32]
+        self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32], ranking: Ranking
     ) -> list[Candidate]:
         """N templates, (N, S, S, 3) uint8, (N, 2) target sizes in search-region pixels -> N candidates
 
-        S is `spec.search_size`, or `params.lost_search_size` for targets that are lost.
+        S is `spec.search_size`, or larger for targets that are lost.
         """

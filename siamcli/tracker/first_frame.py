@@ -16,6 +16,7 @@ import numpy as np
 from siamcli.boxes import Box
 from siamcli.frames import Frame
 from siamcli.model.siamrpn import Template
+from siamcli.model.spec import TrackerParams
 from siamcli.tracker.crop import Color, context_side
 from siamcli.tracker.engine import Candidate, Engine
 from siamcli.tracker.regions import Region, cut, locate_in
@@ -49,6 +50,7 @@ NO_BIAS = Bias()
 
 def first_frame_biases(
     engine: Engine,
+    params: TrackerParams,
     frames: Sequence[Frame],
     boxes: Sequence[Box],
     templates: Sequence[Template],
@@ -60,13 +62,13 @@ def first_frame_biases(
     """
     regions = []
     for frame, box, fill in zip(frames, boxes, fills, strict=True):
-        (cx, cy), side = box.center, context_side((box.w, box.h), engine.params.context)
+        (cx, cy), side = box.center, context_side((box.w, box.h), params.context)
         unit = side / engine.spec.exemplar_size  # image pixels per region pixel
         for dx, dy, scale in LOOKS:
             center, size = (cx + dx * unit, cy + dy * unit), (box.w * scale, box.h * scale)
             # cut for a target of another size, searched with the true one
-            regions.append(cut(engine, frame, fill, center, size)._replace(size=(box.w, box.h)))
-    found = locate_in(engine, [template for template in templates for _ in LOOKS], regions)
+            regions.append(cut(engine.spec, params, frame, fill, center, size)._replace(size=(box.w, box.h)))
+    found = locate_in(engine, params, [template for template in templates for _ in LOOKS], regions)
     answers = list(zip(found, regions, strict=True))
     count = len(LOOKS)
     return [_bias(answers[i * count : (i + 1) * count], box) for i, box in enumerate(boxes)]

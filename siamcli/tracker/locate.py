@@ -1,9 +1,10 @@
-"""From raw network outputs to the one box to believe.  Pure torch; runs on any device."""
+"""The best box of raw network outputs.  Pure torch; runs on any device."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from siamcli.model.anchors import anchor_grid, cosine_window, decode
-from siamcli.model.spec import ModelSpec, TrackerParams
+from siamcli.model.spec import ModelSpec
+from siamcli.tracker.engine import Ranking
 
 __all__ = ["Ranked", "SearchGrid", "locate", "rank", "search_grid"]
 
@@ -20,8 +22,7 @@ class SearchGrid(NamedTuple):
     """What does not change between frames, for one size of search region."""
 
     anchors: Tensor  # (4, M) cx, cy, w, h from the region's centre
-    window: Tensor  # (M,) cosine window times its influence
-    keep: float  # share of the ranking that is not the window
+    window: Tensor  # (M,) cosine window
 
 
 class Ranked(NamedTuple):
@@ -31,45 +32,43 @@ class Ranked(NamedTuple):
     score: Tensor  # (N, M)
     logit: Tensor  # (N, M), target against background: what a sigmoid makes the score of
     penalty: Tensor  # (N, M)
-    ranking: Tensor  # (N, M), the highest is to be believed
+    ranking: Tensor  # (N, M), the highest is the best
 
 
-def search_grid(spec: ModelSpec, params: TrackerParams, search_size: int, device: torch.device) -> SearchGrid:
+@cache
+def search_grid(spec: ModelSpec, search_size: int, device: torch.device) -> SearchGrid:
     """Anchors and window for a search region of `search_size` pixels.
 
-    A region larger than the spec's is that of a lost target: it gets almost no window.  What refines
-    no boxes gets a place per pixel of the region, and a window whose mean is its influence.
+    What refines no boxes gets a place per pixel of the region, and a window whose mean is 1.
     """
-    lost = search_size != spec.search_size
-    influence = params.lost_window_influence if lost else params.window_influence
     plain = spec.correlation == "plain"
-    finer = spec.stride if plain else 1
-    window = cosine_window(spec, search_size, finer)
-    window = (window / window.mean() if plain else window) * influence
-    return SearchGrid(anchor_grid(spec, search_size, finer).to(device), window.to(device), 1 - influence)
+    upsample = spec.stride if plain else 1
+    window = cosine_window(spec, search_size, upsample)
+    window = window / window.mean() if plain else window
+    return SearchGrid(anchor_grid(spec, search_size, upsample).to(device), window.to(device))
 
 
-def locate(maps: Sequence[Tensor], grid: SearchGrid, sizes: Tensor, penalty_k: float) -> Tensor:
+def locate(maps: Sequence[Tensor], grid: SearchGrid, sizes: Tensor, ranking: Ranking) -> Tensor:
     """The best box of every target.
 
     maps: cls (N, 2A, S, S) and, if any, loc (N, 4A, S, S); sizes (N, 2) target (w, h) in search-region
     pixels -> (N, 7) float32: cx, cy, w, h, score, penalty, logit
     """
-    ranked = rank(maps, grid, sizes, penalty_k)
+    ranked = rank(maps, grid, sizes, ranking)
     best = ranked.ranking.argmax(1)
     numbers = torch.stack([ranked.score, ranked.penalty, ranked.logit], dim=1)
     found = torch.cat([ranked.boxes, numbers], dim=1)
     return found.gather(2, best[:, None, None].expand(-1, found.shape[1], 1))[..., 0]
 
 
-def rank(maps: Sequence[Tensor], grid: SearchGrid, sizes: Tensor, penalty_k: float) -> Ranked:
+def rank(maps: Sequence[Tensor], grid: SearchGrid, sizes: Tensor, ranking: Ranking) -> Ranked:
     """Everything that `locate` chooses from; the same arguments."""
     if len(maps) == 1:
-        return _rank_places(maps[0].float(), grid, sizes)
-    return _rank_anchors(maps[0].float(), maps[1].float(), grid, sizes, penalty_k)
+        return _rank_places(maps[0].float(), grid, sizes, ranking)
+    return _rank_anchors(maps[0].float(), maps[1].float(), grid, sizes, ranking)
 
 
-def _rank_anchors(cls: Tensor, loc: Tensor, grid: SearchGrid, sizes: Tensor, penalty_k: float) -> Ranked:
+def _rank_anchors(cls: Tensor, loc: Tensor, grid: SearchGrid, sizes: Tensor, ranking: Ranking) -> Ranked:
     """Damp changes of scale and shape, prefer the centre (SiamRPN, section 4.3)."""
     n = len(cls)
     logits = cls.reshape(n, 2, -1)
@@ -79,12 +78,12 @@ def _rank_anchors(cls: Tensor, loc: Tensor, grid: SearchGrid, sizes: Tensor, pen
     width, height = sizes[:, :1], sizes[:, 1:]
     scale = _larger(_padded(w, h) / _padded(width, height))
     shape = _larger((width / height) / (w / h))
-    penalty = torch.exp(-(scale * shape - 1) * penalty_k)
+    penalty = torch.exp(-(scale * shape - 1) * ranking.penalty_k)
     logit = logits[:, 1] - logits[:, 0]
-    return Ranked(boxes, score, logit, penalty, penalty * score * grid.keep + grid.window)
+    return Ranked(boxes, score, logit, penalty, _with_window(penalty * score, grid, ranking))
 
 
-def _rank_places(cls: Tensor, grid: SearchGrid, sizes: Tensor) -> Ranked:
+def _rank_places(cls: Tensor, grid: SearchGrid, sizes: Tensor, ranking: Ranking) -> Ranked:
     """The target's own box at every pixel: similarity interpolated, prefer the centre (SiamFC, section 4.1).
 
     What is ranked is the similarity itself: scores near 1 hardly differ.
@@ -94,10 +93,17 @@ def _rank_places(cls: Tensor, grid: SearchGrid, sizes: Tensor) -> Ranked:
     logit = F.interpolate(cls[:, 1:] - cls[:, :1], size=(side, side), mode="bicubic", align_corners=True)
     logit = logit.flatten(1)
     above = logit - logit.amin(1, keepdim=True)
-    ranking = above / above.mean(1, keepdim=True).clamp(min=1e-6) * grid.keep + grid.window
+    similarity = above / above.mean(1, keepdim=True).clamp(min=1e-6)
     centers = grid.anchors[:2].expand(n, -1, -1)
     boxes = torch.cat([centers, sizes[:, :, None].expand(-1, -1, places)], dim=1)
-    return Ranked(boxes, logit.sigmoid(), logit, torch.ones_like(logit), ranking)
+    ranked = _with_window(similarity, grid, ranking)
+    return Ranked(boxes, logit.sigmoid(), logit, torch.ones_like(logit), ranked)
+
+
+def _with_window(value: Tensor, grid: SearchGrid, ranking: Ranking) -> Tensor:
+    """Value (N, M) and window (M,), the second with a share of `window_influence`."""
+    influence = ranking.window_influence
+    return value * (1 - influence) + grid.window * influence
 
 
 def _larger(ratio: Tensor) -> Tensor:

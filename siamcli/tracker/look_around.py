@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from siamcli.boxes import Box
 from siamcli.frames import Frame
 from siamcli.model.siamrpn import Template
+from siamcli.model.spec import TrackerParams
 from siamcli.tracker.crop import Color, context_side
 from siamcli.tracker.engine import Candidate, Engine
 from siamcli.tracker.regions import Region, cut, locate_in
@@ -51,17 +52,19 @@ class Found:
     candidate: Candidate
 
 
-def look_around(engine: Engine, missing: Sequence[Missing], frames: Sequence[Frame]) -> list[Found | None]:
+def look_around(
+    engine: Engine, params: TrackerParams, missing: Sequence[Missing], frames: Sequence[Frame]
+) -> list[Found | None]:
     """For N targets, the i-th missing in `frames[i]`: what is in the next `params.look_around` tiles.
 
     One batch of tiles; then one of a region around the best place of each target, if there is any.
     """
-    likely = _likely(engine, missing, frames)
+    likely = _likely(engine, params, missing, frames)
     found: list[Found | None] = [None] * len(missing)
     if not likely:
         return found
     pairs = [(template, region) for i, region in likely.items() for template in missing[i].templates]
-    answers = iter(locate_in(engine, *zip(*pairs, strict=True)))
+    answers = iter(locate_in(engine, params, *zip(*pairs, strict=True)))
     for i, region in likely.items():
         by_each = [next(answers) for _ in missing[i].templates]
         weakest = min(by_each, key=lambda candidate: candidate.logit)
@@ -71,19 +74,21 @@ def look_around(engine: Engine, missing: Sequence[Missing], frames: Sequence[Fra
     return found
 
 
-def _likely(engine: Engine, missing: Sequence[Missing], frames: Sequence[Frame]) -> dict[int, Region]:
+def _likely(
+    engine: Engine, params: TrackerParams, missing: Sequence[Missing], frames: Sequence[Frame]
+) -> dict[int, Region]:
     """Per target that may be in one of its next tiles: a region around the best place there."""
-    count = engine.params.look_around
+    spec, count = engine.spec, params.look_around
     regions: list[Region] = []
     for target, frame in zip(missing, frames, strict=True):
         height, width = frame.image.shape[:2]
-        reach = context_side(target.size, engine.params.context) * engine.spec.search_size
-        places = tiles((width, height), target.center, reach / engine.spec.exemplar_size)
+        reach = context_side(target.size, params.context) * spec.search_size
+        places = tiles((width, height), target.center, reach / spec.exemplar_size)
         begin = (target.missed - PATIENCE - 1) * count
         for i in range(begin, begin + count):
-            regions.append(cut(engine, frame, target.fill, places[i % len(places)], target.size))
+            regions.append(cut(spec, params, frame, target.fill, places[i % len(places)], target.size))
     templates = [target.templates[-1] for target in missing for _ in range(count)]
-    answers = list(zip(locate_in(engine, templates, regions), regions, strict=True))
+    answers = list(zip(locate_in(engine, params, templates, regions), regions, strict=True))
     likely: dict[int, Region] = {}
     for i, target in enumerate(missing):
         free = [
@@ -93,7 +98,7 @@ def _likely(engine: Engine, missing: Sequence[Missing], frames: Sequence[Frame])
         ]
         if free:
             best = max(free, key=lambda answer: answer[0].logit)
-            likely[i] = cut(engine, frames[i], target.fill, _center(*best), _size(*best))
+            likely[i] = cut(spec, params, frames[i], target.fill, _center(*best), _size(*best))
     return likely
 
 

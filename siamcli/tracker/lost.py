@@ -8,7 +8,7 @@ from siamcli.model.spec import TrackerParams
 from siamcli.tracker.engine import Candidate
 from siamcli.trajectory import TrackState
 
-__all__ = ["overlap_of", "status_after", "usual_after"]
+__all__ = ["LEAST_USUAL", "overlap_of", "status_after", "usual_after"]
 
 RATE = 0.3  # of the newest logit in the running mean
 LEAST_USUAL = 2.0  # a logit below says nothing of a target
@@ -31,7 +31,7 @@ def status_after(status: TrackState, best: Candidate, usual: float, params: Trac
         value, (lost_below, found_above) = best.score, (params.lost_below, params.found_above)
     else:
         value, (lost_below, found_above) = best.logit / usual, params.lost_shares
-    if status == "lost":
+    if status in ("lost", "absent"):
         return "found" if value > found_above else "lost"
     return "lost" if value < lost_below else "tracked"
 

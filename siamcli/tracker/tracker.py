@@ -19,16 +19,19 @@ from siamcli.boxes import Box, misfit
 from siamcli.errors import InputError
 from siamcli.frames import Frame
 from siamcli.model.siamrpn import Template
+from siamcli.model.spec import TrackerParams
 from siamcli.tracker.crop import Color
 from siamcli.tracker.engine import Candidate, Engine
 from siamcli.tracker.first_frame import NO_BIAS, Bias, first_frame_biases, without_bias
 from siamcli.tracker.look_around import PATIENCE, Missing, look_around
-from siamcli.tracker.lost import overlap_of, status_after, usual_after
+from siamcli.tracker.lost import LEAST_USUAL, overlap_of, status_after, usual_after
 from siamcli.tracker.memory import Memory, is_due
-from siamcli.tracker.regions import Region, cut, exemplar, locate_in
+from siamcli.tracker.regions import Region, cut, exemplar, in_threads, locate_in
 from siamcli.trajectory import TrackState
 
 __all__ = ["Tracker", "TrackerState"]
+
+SURE = 0.9  # of the usual logit: with less, the box may have shrunk to what an obstacle leaves to see
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class TrackerState:
     `template` is what is searched with; `center` and `size` are where from.  `score` is the overlap to
     expect of the box, as far as the weights say what that is, `raw_score` the network's own.
     `usual` is the logit that is usual for this target, `age` counts frames since the start.  `seen` is the
-    last place and size before a loss, `missed` the number of frames since.
+    last sure place and size (see SURE), `missed` the number of frames since a loss.
     """
 
     template: Template = field(repr=False, compare=False)
@@ -64,14 +67,15 @@ class TrackerState:
     @property
     def lost(self) -> bool:
         """True while the target is not believed to be in view."""
-        return self.status == "lost"
+        return self.status in ("lost", "absent")
 
 
 @dataclass(frozen=True, slots=True)
 class Tracker:
-    """An engine, and nothing that a call changes."""
+    """An engine, the parameters to track with, and nothing that a call changes."""
 
     engine: Engine
+    params: TrackerParams
 
     def start(self, frame: Frame, box: Box) -> TrackerState:
         """Learn one target from the frame in which it was pointed at."""
@@ -80,6 +84,15 @@ class Tracker:
     def step(self, state: TrackerState, frame: Frame) -> TrackerState:
         """Find the target of `state` in `frame`."""
         return self.step_all([state], [frame])[0]
+
+    def hide(self, state: TrackerState) -> TrackerState:
+        """The state after a frame in which a human says that the target is not there.
+
+        It stays where it was last seen; from the next step on it is also looked for elsewhere.
+        """
+        usual = state.usual or LEAST_USUAL
+        missed = max(state.missed, PATIENCE) + 1
+        return replace(state, status="absent", score=0.0, raw_score=0.0, usual=usual, missed=missed)
 
     def start_all(self, frames: Sequence[Frame], boxes: Sequence[Box]) -> list[TrackerState]:
         """Learn N targets, the i-th from `boxes[i]` in `frames[i]`, in one batch.
@@ -92,13 +105,13 @@ class Tracker:
             blue, green, red = frame.image.mean(axis=(0, 1)).tolist()
             fills.append((blue, green, red))
         exemplars = [
-            exemplar(self.engine, frame, fill, box.center, (box.w, box.h))
+            exemplar(self.engine.spec, self.params, frame, fill, box.center, (box.w, box.h))
             for frame, fill, box in zip(frames, fills, boxes, strict=True)
         ]
         templates = self.engine.embed(np.stack(exemplars))
         biases = [NO_BIAS] * len(boxes)
-        if share := self.engine.params.first_frame_bias:
-            biases = first_frame_biases(self.engine, frames, boxes, templates, fills)
+        if share := self.params.first_frame_bias:
+            biases = first_frame_biases(self.engine, self.params, frames, boxes, templates, fills)
             biases = [bias.times(share) for bias in biases]
         states = []
         for template, fill, box, bias in zip(templates, fills, boxes, biases, strict=True):
@@ -114,42 +127,45 @@ class Tracker:
         sizes = [self._search_size(state) for state in states]
         for search_size in sorted(set(sizes)):
             members = [i for i, size in enumerate(sizes) if size == search_size]
-            regions = {i: self.regions(states[i], frames[i], search_size) for i in members}
+            places = [(states[i], frames[i], search_size) for i in members]
+            cuts = in_threads(lambda place: self.regions(*place), places)
+            regions = dict(zip(members, cuts, strict=True))
             tried = [(states[i], region) for i in members for region in regions[i]]
-            found = locate_in(
-                self.engine, [state.template for state, _ in tried], [region for _, region in tried]
-            )
+            templates = [state.template for state, _ in tried]
+            found = locate_in(self.engine, self.params, templates, [region for _, region in tried])
             candidates = iter(found)
             for i in members:
                 answers = [(next(candidates), region) for region in regions[i]]
-                best, region = max(answers, key=self._evidence)
+                best, region = max(answers, key=self._scale_score)
                 after[i] = self._update(states[i], frames[i], best, region.scale)
         in_order = [after[i] for i in range(len(states))]
         return self._remember(self._look_around(in_order, frames), frames)
 
     def _search_size(self, state: TrackerState) -> int:
-        lost_size = self.engine.params.lost_search_size
+        lost_size = self.params.lost_search_size
         return lost_size if state.lost and lost_size is not None else self.engine.spec.search_size
 
     def regions(self, state: TrackerState, frame: Frame, search_size: int) -> list[Region]:
         """The search regions of `search_size` pixels around the last position: one per scale to try."""
+        spec, params = self.engine.spec, self.params
+        place = state.fill, state.center, state.size
         return [
-            cut(self.engine, frame, state.fill, state.center, state.size, pixels=search_size, factor=factor)
-            for factor in (1.0, *self.engine.params.scales)
+            cut(spec, params, frame, *place, pixels=search_size, factor=factor)
+            for factor in (1.0, *params.scales)
         ]
 
-    def _evidence(self, answer: tuple[Candidate, Region]) -> float:
-        """How much speaks for the scale of a region: the raw similarity where there is much of it, as in
-        SiamFC, yet never negative, so that the penalty always lowers it.
+    def _scale_score(self, answer: tuple[Candidate, Region]) -> float:
+        """The score of the scale of a region: the raw similarity where there is much of it, as in SiamFC,
+        yet never negative, so that the penalty always lowers it.
 
         It ends at 16, where a score can come no nearer to 1: then the size stays as it is.
         """
         candidate, region = answer
-        evidence = -math.log1p(-min(candidate.score, 1 - 1e-7))
-        return evidence if region.factor == 1 else evidence * self.engine.params.scale_penalty
+        score = -math.log1p(-min(candidate.score, 1 - 1e-7))
+        return score if region.factor == 1 else score * self.params.scale_penalty
 
     def _update(self, state: TrackerState, frame: Frame, best: Candidate, scale: float) -> TrackerState:
-        params = self.engine.params
+        params = self.params
         score = overlap_of(best, params)
         usual = usual_after(None, best.logit) if state.status == "init" else state.usual
         status = status_after(state.status, best, usual, params)
@@ -159,8 +175,10 @@ class Tracker:
         state = replace(state, score=score, raw_score=best.score, status=status, usual=usual)
         state = replace(state, age=state.age + 1, missed=missed)
         hopeless = params.lost_search_size is not None and score < params.lost_below
-        if hopeless or best.score < params.hold_below:
+        if hopeless:
             return state
+        if best.score < params.hold_below:
+            return replace(state, size=state.seen[1])
         (cx, cy), (w, h) = state.center, state.size
         height, width = frame.image.shape[:2]
         lr = best.penalty * best.score * params.lr
@@ -169,14 +187,14 @@ class Tracker:
             _clip(w * (1 - lr) + best.w / scale * lr, params.min_size, width),
             _clip(h * (1 - lr) + best.h / scale * lr, params.min_size, height),
         )
-        if state.lost:
-            return replace(state, center=center, size=size)
-        return replace(state, center=center, size=size, seen=(center, size))
+        state = replace(state, center=center, size=size)
+        doubtful = state.lost or best.logit < SURE * usual
+        return state if doubtful else replace(state, seen=(center, size))
 
     def _look_around(self, states: list[TrackerState], frames: Sequence[Frame]) -> list[TrackerState]:
         """The states, those of lost targets after a look at the next tiles of their frames."""
         lost = [i for i, state in enumerate(states) if state.missed > PATIENCE]
-        if not (lost and self.engine.params.look_around):
+        if not (lost and self.params.look_around):
             return states
         missing = []
         for i in lost:
@@ -190,16 +208,17 @@ class Tracker:
                 Missing(templates, state.fill, *state.seen, state.usual, state.missed, tuple(others))
             )
         after = list(states)
-        for i, found in zip(lost, look_around(self.engine, missing, [frames[i] for i in lost]), strict=True):
+        answers = look_around(self.engine, self.params, missing, [frames[i] for i in lost])
+        for i, found in zip(lost, answers, strict=True):
             if found is not None:
-                best, score = found.candidate, overlap_of(found.candidate, self.engine.params)
+                best, score = found.candidate, overlap_of(found.candidate, self.params)
                 state = replace(states[i], center=found.center, size=found.size, status="found", missed=0)
                 after[i] = replace(state, score=score, raw_score=best.score)
         return after
 
     def _remember(self, states: list[TrackerState], frames: Sequence[Frame]) -> list[TrackerState]:
         """The states, those with a new look at their target: one batch of exemplars."""
-        share = self.engine.params.class_memory
+        share = self.params.class_memory
         due = [
             i
             for i, state in enumerate(states)
@@ -208,7 +227,10 @@ class Tracker:
         if not due:
             return states
         exemplars = [
-            exemplar(self.engine, frames[i], states[i].fill, states[i].center, states[i].size) for i in due
+            exemplar(
+                self.engine.spec, self.params, frames[i], states[i].fill, states[i].center, states[i].size
+            )
+            for i in due
         ]
         after = list(states)
         for i, now in zip(due, self.engine.embed(np.stack(exemplars)), strict=True):

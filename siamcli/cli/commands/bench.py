@@ -13,7 +13,7 @@ from siamcli.cli.options import Device, EngineName, Model, Weights, dataset_name
 from siamcli.tables import align
 
 if TYPE_CHECKING:
-    from siamcli.cli.network import Network
+    from siamcli.load import Network
     from siamcli.tracker.engine import Engine
 
 __all__ = ["Architecture", "bench"]
@@ -27,12 +27,6 @@ Architecture = Annotated[
 
 
 def bench(
-    compare: Annotated[
-        bool,
-        typer.Option(
-            "--compare", help="Time every engine of the device beside PySOT's way of working (the default)."
-        ),
-    ] = False,
     pipeline: Annotated[
         str | None, typer.Option("--pipeline", metavar="VIDEO", help="Time the stages of a whole run.")
     ] = None,
@@ -61,16 +55,16 @@ def bench(
 ) -> None:
     """Measure the engines on this machine.
 
-    --compare times the tracking step of all of them in turn, round by round, and states medians,
-    quartiles and ratios, and what backbone, neck and head of the network cost; --precision lets all
-    of them track; --engine chooses one of them.
+    Times the tracking step of all of them beside PySOT's way of working, in turn, round by round, and
+    states medians, quartiles and ratios, and what backbone, neck and head of the network cost;
+    --precision lets all of them track, --pipeline times a whole run; --engine chooses one of them.
 
     Examples:
         siamtrack bench --engine cpu
         siamtrack bench --pipeline video.mp4
     """
-    if (pipeline is not None) + (precision is not None) + compare > 1:
-        raise typer.BadParameter("choose one of --compare, --pipeline and --precision")
+    if pipeline is not None and precision is not None:
+        raise typer.BadParameter("choose one of --pipeline and --precision")
     counts = _counts(targets)
 
     from siamcli.bench.machine import describe_machine
@@ -81,7 +75,7 @@ def bench(
     network = chosen_network(model, weights, architecture)
     document: dict[str, Any] = {"machine": asdict(describe_machine(place)), "model": network.name}
     if pipeline is not None:
-        document["pipeline"] = _pipeline(network.engine(device, engine), pipeline)
+        document["pipeline"] = _pipeline(network, device, engine, pipeline)
     elif precision is not None:
         document["precision"] = _precision(network, device, engine, precision, dataset)
     else:
@@ -102,24 +96,25 @@ def _counts(text: str) -> list[int]:
 def _compare(network: Network, device: str, engine: str, counts: list[int], rounds: int) -> dict[str, Any]:
     import torch
 
-    from siamcli.bench.baseline import BaselineEngine
-    from siamcli.bench.cost import kernel_numbers, parts, search_gflop
+    from siamcli.bench.baseline import PysotBaseline
+    from siamcli.bench.cost import module_costs, search_gflop, template_numbers
     from siamcli.bench.machine import matrix_rate
     from siamcli.bench.timing import compare
+    from siamcli.cli.network import engines_of
     from siamcli.engines.device import resolve_device
     from siamcli.errors import DeviceError
 
     place = resolve_device(device)
     engines: list[Engine] = []
     try:
-        engines.append(BaselineEngine(network.model, network.params, place))
+        engines.append(PysotBaseline(network.model, place))
     except DeviceError as error:
         console.say(f"without PySOT's way: {error} ({error.hint})")
-    engines += network.engines(place, engine)
+    engines += engines_of(network, place, engine)
     rows = []
     for targets in counts:
         console.tell(f"{targets} target(s), {rounds} rounds of {len(engines)} engines")
-        rows += [asdict(row) for row in compare(engines, targets, rounds)]
+        rows += [asdict(row) for row in compare(engines, network.params, targets, rounds)]
     rates = {
         str(dtype).removeprefix("torch."): round(matrix_rate(place, dtype), 1)
         for dtype in (torch.float32, torch.bfloat16)
@@ -128,39 +123,44 @@ def _compare(network: Network, device: str, engine: str, counts: list[int], roun
     return {
         "gflop": round(search_gflop(spec), 2),
         "regions": 1 + len(network.params.scales),
-        "kernels": kernel_numbers(spec),
-        "parts": [asdict(part) for part in parts(network.model, place, rounds)],
+        "kernels": template_numbers(spec),
+        "parts": [asdict(part) for part in module_costs(network.model, place, rounds)],
         "matrix_gflops": rates,
         "steps": rows,
     }
 
 
-def _pipeline(engine: Engine, video: str) -> dict[str, Any]:
+def _pipeline(network: Network, device: str, engine: str, video: str) -> dict[str, Any]:
     from siamcli.bench.pipeline import time_pipeline
+    from siamcli.tracker.tracker import Tracker
 
-    return asdict(time_pipeline(engine, video))
+    return asdict(time_pipeline(Tracker(network.engine(device=device, engine=engine), network.params), video))
 
 
 def _precision(network: Network, device: str, engine: str, root: Path, dataset: str) -> list[dict[str, Any]]:
     from siamcli.bench.precision import SequenceAgreement, agreement, measure, starts
+    from siamcli.cli.network import engines_of
     from siamcli.engines.device import resolve_device
+    from siamcli.engines.kinds import engine_name
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.datasets import open_dataset
 
     sequences = open_dataset(find_spec(dataset), root, partial=True).sequences
-    reference = network.engine(device, "eager")
-    engines = [e for e in network.engines(resolve_device(device), engine) if e.name != reference.name]
+    reference = network.engine(device=device, engine="eager")
+    engines = [e for e in engines_of(network, resolve_device(device), engine) if e.kind != reference.kind]
     parts: list[SequenceAgreement] = []
     runs = sum(len(starts(sequence)) for sequence in sequences)
     with console.progress(f"{len(engines)} engines", runs * len(engines), "runs") as update:
-        for part in measure(reference, engines, sequences):
+        for part in measure(reference, engines, network.params, sequences):
             parts.append(part)
             update(len(parts), part.name)
-    verdicts = [asdict(agreement(each.name, parts)) for each in engines]
-    return [
-        v | {"dataset": dataset, "parts": [asdict(p) for p in parts if p.engine == v["engine"]]}
-        for v in verdicts
-    ]
+    verdicts = []
+    for each in engines:
+        name = engine_name(each)
+        record = {"kind": each.kind, "precision": each.precision, **asdict(agreement(name, parts))}
+        own = [asdict(part) for part in parts if part.engine == name]
+        verdicts.append({**record, "dataset": dataset, "parts": own})
+    return verdicts
 
 
 def _show(document: dict[str, Any]) -> None:

@@ -158,11 +158,11 @@ def _self_test() -> Iterator[Check]:
     import numpy as np
 
     from siamcli.boxes import Box, iou
+    from siamcli.engines.kinds import engine_name
     from siamcli.frames import Frame
     from siamcli.load import load_tracker
 
-    loaded = load_tracker()
-    tracker = loaded.tracker
+    tracker = load_tracker()
     ground = np.random.default_rng(0).integers(90, 130, (240, 320, 3), np.uint8)
     square = np.kron(np.indices((4, 4)).sum(0) % 2, np.ones((12, 12)))[..., None] * (40, 90, 255)
 
@@ -182,7 +182,7 @@ def _self_test() -> Iterator[Check]:
     seconds = SELF_TEST_SECONDS - max(end - time.perf_counter(), 0)
     rate = len(overlaps) / seconds
     mean = sum(overlaps) / len(overlaps)
-    finding = f"{loaded.model} on {tracker.engine.name}: {rate:.1f} frames/s, overlap {mean:.2f}"
+    finding = f"{tracker.model} on {engine_name(tracker.engine)}: {rate:.1f} frames/s, overlap {mean:.2f}"
     yield Check("self-test", "ok" if mean > 0.5 else "failed", finding)
 
 

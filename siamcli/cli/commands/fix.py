@@ -1,0 +1,190 @@
+"""siamtrack fix: corrections of a trajectory; only what they touch is tracked again."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from siamcli.cli import console
+from siamcli.cli.options import Fps, TrackerOptions
+from siamcli.cli.outputs import OUTPUT_SUFFIXES, existing, keep_apart
+from siamcli.cli.usage import WrongUsage
+from siamcli.errors import InputError, OutputError, PartialError
+from siamcli.formats.kinds import read_suffixes
+from siamcli.media.kinds import source_name
+from siamcli.targets import BoxFormat, TargetMark, parse_absent, parse_timed_target
+from siamcli.times import parse_rate
+
+if TYPE_CHECKING:
+    from siamcli.tracker.tracker import Tracker
+    from siamcli.trajectory import Trajectory
+
+__all__ = ["fix"]
+
+
+def fix(
+    video: Annotated[
+        str, typer.Argument(help="The video or image folder that was tracked, or the folder of a batch.")
+    ],
+    trajectory: Annotated[
+        Path | None,
+        typer.Argument(
+            help=f"Its trajectory: {' '.join(read_suffixes())}; none for a batch.", show_default=False
+        ),
+    ] = None,
+    box_at: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where a target is: TIME=[LABEL=]x,y,w,h; LABEL may be #1.  Repeatable.",
+            rich_help_panel="Corrections",
+        ),
+    ] = None,
+    absent: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Frames in which a target is not there: [LABEL=]FIRST-LAST.  Repeatable.",
+            rich_help_panel="Corrections",
+        ),
+    ] = None,
+    fixes: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of corrections: clip, time, target, box or absent; .csv .json .jsonl.",
+            rich_help_panel="Corrections",
+        ),
+    ] = None,
+    box_format: Annotated[
+        BoxFormat, typer.Option(help="What the four numbers of a box are.", rich_help_panel="Corrections")
+    ] = "xywh",
+    fps: Fps = None,
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help=f"Output by suffix: {' '.join(OUTPUT_SUFFIXES)}.  Repeatable.",
+            show_default="NAME.fixed with the suffix of TRAJECTORY",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", "-y", help="Replace outputs that exist, TRAJECTORY too.", rich_help_panel="Output"
+        ),
+    ] = False,
+    *,
+    tracker: TrackerOptions,
+) -> None:
+    """Correct TRAJECTORY: boxes and absences that are named stay, the frames between boxes are tracked again.
+
+    What no correction touches stays as it is.  In the folder of a batch the outputs of every clip in --fixes
+    are replaced.
+
+    Examples:
+        siamtrack fix video.mp4 video.tracked.json --box-at 60f=280,110,72,90
+        siamtrack fix video.mp4 video.tracked.json --absent bug=63f-80f -o video.fixed.json -o video.fixed.mp4
+        siamtrack fix tracked/ --fixes fixes.csv
+    """
+    marks: list[TargetMark] = [parse_timed_target(text, box_format) for text in box_at or []]
+    marks += [parse_absent(text) for text in absent or []]
+    if trajectory is None:
+        if marks or output or fixes is None:
+            raise WrongUsage(
+                "which trajectory?", hint="siamtrack fix VIDEO TRAJECTORY, or BATCH_FOLDER --fixes FILE"
+            )
+        _fix_batch(Path(video), fixes, box_format, tracker)
+        return
+    if not marks and fixes is None:
+        raise WrongUsage("what is wrong?", hint="give --box-at TIME=x,y,w,h, --absent or --fixes FILE")
+    paths = output or [f"{source_name(video).stem}.fixed{trajectory.suffix}"]
+    _check_outputs(
+        paths, [video, *map(str, filter(None, (fixes, tracker.weights, tracker.params)))], overwrite
+    )
+    rate = None if fps is None else parse_rate(fps)
+
+    from siamcli.batch.manifest import read_manifest
+    from siamcli.formats.files import read_trajectory
+    from siamcli.session.fix import correct
+    from siamcli.session.render import write_again
+
+    if fixes is not None:
+        marks += read_manifest(fixes, box_format).of(video)
+        if not marks:
+            raise InputError(
+                f"{fixes} has no row for {video}", hint="a clip is named from the table's folder"
+            )
+    wrong = read_trajectory(trajectory)
+    tracker.check()
+    name = Path(video).name
+    right = _shown(correct(wrong, marks, video, partial(_load, tracker, wrong), fps=rate), name)
+    with console.progress(name, right.header.source.count) as update:
+        for done in write_again(video, right, paths, overwrite=overwrite, fps=rate):
+            update(done)
+    same = len(set(wrong.points) & set(right.points))
+    console.say(f"{len(right.points) - same} of {len(right.points)} boxes are given or tracked anew")
+    for path in paths:
+        typer.echo(path)
+
+
+def _check_outputs(paths: Sequence[str], inputs: Sequence[str], overwrite: bool) -> None:
+    """Raises OutputError for a path that cannot or must not be written."""
+    for path in paths:
+        if Path(path).suffix.lower() not in OUTPUT_SUFFIXES or "{target}" in path:
+            raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(OUTPUT_SUFFIXES)}")
+    keep_apart(paths, inputs)
+    there = existing(paths)
+    if there and not overwrite:
+        raise OutputError(f"{there[0]} exists", hint="-y replaces it")
+
+
+def _load(options: TrackerOptions, wrong: Trajectory) -> Tracker:
+    """The tracker; says so when it is not the one of the trajectory."""
+    loaded = options.load()
+    before = wrong.header.weights_sha256
+    if before and before != loaded.sha256:
+        console.say(f"tracked with {wrong.header.model} before, with {loaded.model} now", style="yellow")
+    return loaded
+
+
+def _shown(work: Generator[tuple[int, int], None, Trajectory], name: str) -> Trajectory:
+    """What comes of `work`, with a bar where something is tracked."""
+    fixed: list[Trajectory] = []
+
+    def steps() -> Iterator[tuple[int, int]]:
+        fixed.append((yield from work))
+
+    left = steps()
+    if (first := next(left, None)) is not None:
+        with console.progress(f"tracking {name}", first[1]) as update:
+            for done, _ in left:
+                update(done)
+    return fixed[0]
+
+
+def _fix_batch(folder: Path, fixes: Path, box_format: BoxFormat, options: TrackerOptions) -> None:
+    """Correct every clip of a batch that is named in `fixes`.  Raises PartialError when clips failed."""
+    from siamcli.batch.fix import fix_batch
+    from siamcli.batch.manifest import read_manifest
+
+    options.check()
+    manifest = read_manifest(fixes, box_format)
+    loaded = cache(options.load)
+    failures: list[tuple[str, str]] = []
+    with console.progress("fix", len(manifest.clips), "clips") as update:
+        for number, (clip, error) in enumerate(fix_batch(folder, manifest, loaded), 1):
+            update(number, clip)
+            if error is None:
+                typer.echo(clip)
+            else:
+                failures.append((clip, str(error)))
+                console.say(f"failed: {clip}: {error}", style="yellow")
+    if failures:
+        raise PartialError(
+            f"{len(failures)} of {len(manifest.clips)} clips are not corrected",
+            hint="the others are: leave their rows out and run it again",
+        )

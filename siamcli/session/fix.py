@@ -1,0 +1,256 @@
+"""Corrections of a trajectory: only the gaps between boxes that they touch are tracked again."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+from statistics import median_low
+from typing import TYPE_CHECKING
+
+from siamcli.boxes import Box, misfit
+from siamcli.errors import InputError
+from siamcli.frames import Frame
+from siamcli.media.kinds import source_name
+from siamcli.media.sources import open_source
+from siamcli.session.fit import MisfitError, check_source, check_time
+from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order, join
+from siamcli.session.passes import Footage, track_gaps
+from siamcli.session.twoway import check_rereadable
+from siamcli.targets import Target, TargetMark, number_marks
+from siamcli.times import TimePoint
+from siamcli.tracker.follow import Absence, Mark, Start
+from siamcli.trajectory import TrackPoint, Trajectory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from siamcli.tracker.tracker import Tracker
+
+__all__ = ["correct", "fix", "fix_in_steps"]
+
+Steps = Generator[tuple[int, int], None, Trajectory]
+
+
+def fix(
+    trajectory: Trajectory,
+    corrections: Sequence[Mark],
+    source: str,
+    tracker: Tracker,
+    *,
+    fps: Fraction | None = None,
+) -> Trajectory:
+    """The trajectory of `source` with boxes (`Start` with a time and a target) and absences put right.
+
+    Between two boxes of a target the forward pass from the first goes up to the frame in which it agrees best
+    with the backward pass from the second.  Before the first and after the last box frames are tracked as far
+    as they were before.  Gaps that no correction touches keep their points.  `fps` is the rate of images.
+    Raises InputError for a correction outside the frame or the clip, for a target that is not there, two
+    for one frame, and a source that is not the one of the trajectory.
+    """
+    steps = fix_in_steps(trajectory, corrections, source, lambda: tracker, fps=fps)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as finished:
+            fixed: Trajectory = finished.value
+            return fixed
+
+
+def fix_in_steps(
+    trajectory: Trajectory,
+    corrections: Sequence[Mark],
+    source: str,
+    load: Callable[[], Tracker],
+    *,
+    fps: Fraction | None = None,
+) -> Steps:
+    """`fix` that yields how many frames of how many are tracked; `load` is called once all is checked."""
+    check_rereadable(source)
+    rate = fps or (trajectory.header.source.fps if source_name(source).is_images else None)
+    times = {point.index: point.time for point in trajectory.points}
+    with open_source(source, fps=rate) as frames:
+        info = frames.info
+    try:
+        check_source(info, trajectory.header.source, sorted(times))
+    except MisfitError as error:
+        raise InputError(str(error), hint="name the video that was tracked") from None
+    assert info.size is not None
+    moments = _Moments(times, trajectory)
+    said = _merge(trajectory, corrections, moments, info.size)
+    clip = moments.frames([index for given in said.values() for index in given.new])
+
+    def check(frame: Frame) -> None:
+        if frame.index in times:
+            check_time(info, frame, times[frame.index])
+        times[frame.index] = frame.time if times.get(frame.index) is None else times[frame.index]
+
+    changed = [gap for target, given in said.items() for gap in _changed(target, given, clip, trajectory)]
+    footage = Footage(source, info.size, clip, rate, check)
+    given = {target: Given(one.boxes, one.absent) for target, one in said.items()}
+    passes = yield from track_gaps(load(), footage, changed, given)
+    points = [point for point in trajectory.points if not _is_replaced(point, said, changed)]
+    for target, one in said.items():
+        points += [human_point(target, i, times.get(i), one.boxes.get(i)) for i in sorted(one.new)]
+    for gap, (forward, backward) in zip(changed, passes, strict=True):
+        points += [p for p in in_frame_order(join(forward, backward)) if p.index not in said[gap.target].new]
+    return replace(
+        trajectory,
+        points=tuple(sorted(points, key=lambda point: (point.index, point.target))),
+        frames=None if trajectory.frames is None else max(trajectory.frames, len(clip)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """All that is given of one target; `new`: the frames of which a correction speaks."""
+
+    boxes: dict[int, Box]
+    absent: set[int]
+    new: set[int]
+
+
+class _Moments:
+    """Which frame a time is, as far as the trajectory knows its frames."""
+
+    def __init__(self, times: Mapping[int, float | None], trajectory: Trajectory) -> None:
+        self._times = dict(sorted(times.items()))
+        self._indices = list(self._times)
+        if not self._indices:
+            raise InputError("the trajectory has no point", hint="`siamtrack run` makes one")
+        self._name = trajectory.header.source.name
+        self._step = median_low([b - a for a, b in pairwise(self._indices)] or [1])
+
+    def frame(self, moment: TimePoint) -> int:
+        """The frame at `moment`; raises InputError behind the end of the trajectory, and for seconds before
+        its first frame."""
+        last = self._indices[-1]
+        if moment.frame is not None and moment.frame <= last:
+            return moment.frame
+        reached = (index for index, time in self._times.items() if moment.reached(index, time))
+        index = next(reached, None)
+        what = f"{moment.frame}f" if moment.frame is not None else f"{moment.seconds:g} s"
+        if index is None:
+            raise InputError(f"{what} is after frame {last}, the last of the trajectory of {self._name}")
+        first = self._times[self._indices[0]]
+        if index == self._indices[0] and first is not None and (moment.seconds or 0) < first - 1e-6:
+            raise InputError(
+                f"{what} is before the first frame of the trajectory of {self._name}",
+                hint="name a frame, such as 10f",
+            )
+        return index
+
+    def frames(self, more: Sequence[int]) -> list[int]:
+        """The frames of the trajectory, those in `more`, and, before the first, those at the same stride."""
+        first = self._indices[0]
+        before = range(first - self._step, min([*more, first]), -self._step)
+        return sorted({*self._indices, *more, *before})
+
+    def between(self, first: int, last: int) -> list[int]:
+        """The frames from `first` to `last`, both included whether or not they are known."""
+        a, b = bisect_left(self._indices, first), bisect_left(self._indices, last + 1)
+        return sorted({first, last, *self._indices[a:b]})
+
+
+def _merge(
+    trajectory: Trajectory, corrections: Sequence[Mark], moments: _Moments, size: tuple[int, int]
+) -> dict[int, _Said]:
+    """What is given of the targets that are corrected, by number; raises InputError."""
+    targets = {point.target for point in trajectory.points}
+    said: dict[int, _Said] = {}
+    for mark in corrections:
+        target = mark.target
+        if target not in targets:
+            known = ", ".join(f"#{number}" for number in sorted(targets))
+            raise InputError(f"no target #{target} in the trajectory", hint=f"there are: {known}")
+        if target not in said:
+            human = [p for p in trajectory.points if p.target == target and p.source == "human"]
+            boxes = {p.index: p.box for p in human if p.state != "absent"}
+            said[target] = _Said(boxes, {p.index for p in human if p.state == "absent"}, set())
+        one = said[target]
+        if isinstance(mark, Start):
+            if mark.at is None:
+                raise InputError("a correction without a time", hint="name its frame, such as 60f")
+            if wrong := misfit(mark.box, size):
+                raise InputError(f"the box {tuple(mark.box)} of target #{target} {wrong}")
+            frames, box = [moments.frame(mark.at)], mark.box
+        else:
+            frames, box = moments.between(moments.frame(mark.first), moments.frame(mark.last)), None
+        for index in frames:
+            if index in one.new:
+                raise InputError(
+                    f"two corrections of target #{target} in frame {index}", hint="leave one of them out"
+                )
+            one.new.add(index)
+            one.boxes.pop(index, None)
+            one.absent.discard(index)
+            if box is None:
+                one.absent.add(index)
+            else:
+                one.boxes[index] = box
+    for target, one in said.items():
+        if not one.boxes:
+            raise InputError(f"target #{target} has no box left", hint="say where it is in some frame")
+    return said
+
+
+def _changed(target: int, said: _Said, clip: Sequence[int], trajectory: Trajectory) -> list[Gap]:
+    """The gaps of a target that its corrections touch, those at the ends as far as they were tracked."""
+    tracked = {point.index for point in trajectory.points if point.target == target}
+    gaps = []
+    for gap in gaps_of(target, clip, Given(said.boxes, said.absent)):
+        if gap.left is None or gap.right is None:
+            gap = replace(gap, frames=tuple(i for i in gap.frames if i in tracked or i in said.new))
+        touched = {gap.left, gap.right, *gap.frames} & said.new
+        if touched and gap.frames:
+            gaps.append(gap)
+    return gaps
+
+
+def _is_replaced(point: TrackPoint, said: Mapping[int, _Said], changed: Sequence[Gap]) -> bool:
+    """True for a point of which a correction speaks, or that is tracked again."""
+    one = said.get(point.target)
+    if one is None:
+        return False
+    if point.index in one.new:
+        return True
+    return any(
+        gap.target == point.target
+        and (gap.left is None or point.index > gap.left)
+        and (gap.right is None or point.index < gap.right)
+        for gap in changed
+    )
+
+
+def correct(
+    trajectory: Trajectory,
+    marks: Sequence[TargetMark],
+    source: str,
+    load: Callable[[], Tracker],
+    *,
+    fps: Fraction | None = None,
+) -> Steps:
+    """`fix_in_steps` with corrections as a user writes them.
+
+    The same label is the same target, `#2` target 2; a box without a label is of the only target.
+    """
+    check_rereadable(source)
+    with open_source(source, fps=fps) as frames:
+        size = frames.info.size
+    assert size is not None
+    labels = trajectory.header.labels
+    corrections: list[Mark] = []
+    for mark in marks:
+        alone = mark.label is None and len(labels) == 1
+        number = 1 if alone else number_marks([mark], labels)[0]
+        if number > len(labels):
+            known = ", ".join(label or f"#{n}" for n, label in enumerate(labels, start=1))
+            what = f"no target {mark.label!r} in the trajectory" if mark.label else "which target?"
+            raise InputError(f"{mark.text!r}: {what}", hint=f"there are: {known}")
+        if isinstance(mark, Target):
+            corrections.append(Start(mark.box(size), mark.at, number))
+        else:
+            corrections.append(Absence(number, mark.first, mark.last))
+    return (yield from fix_in_steps(trajectory, corrections, source, load, fps=fps))

@@ -1,0 +1,143 @@
+"""Tracks the gaps between boxes: one pass forward, one backward, and what comes of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from siamcli.boxes import Box
+from siamcli.errors import InputError
+from siamcli.frames import Frame
+from siamcli.media.reverse import frames_at, reversed_frames
+from siamcli.session.gaps import Gap, Given
+from siamcli.tracker.follow import track_points
+from siamcli.trajectory import PointSource, TrackPoint
+
+if TYPE_CHECKING:
+    from siamcli.tracker.tracker import Tracker, TrackerState
+
+__all__ = ["Footage", "Passes", "frames_to_track", "track_gaps"]
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """A file or images that can be read several times: the indices of the frames that are used, rising.
+
+    `size` is (width, height).  `check` is given every frame that is read, and raises for a wrong one.
+    """
+
+    source: str
+    size: tuple[int, int]
+    indices: Sequence[int]
+    fps: Fraction | None = None
+    check: Callable[[Frame], None] = lambda frame: None
+
+
+class Passes(NamedTuple):
+    """Both passes over one gap, in frame order; a pass that was not made is empty."""
+
+    forward: tuple[TrackPoint, ...]
+    backward: tuple[TrackPoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One gap in one direction: it begins with the box in the frame `start` and ends with the frame `end`."""
+
+    place: int  # of the gap among all
+    gap: Gap
+    start: int
+    end: int
+    box: Box
+    absent: AbstractSet[int]
+
+
+def frames_to_track(gaps: Iterable[Gap]) -> int:
+    """How many frames `track_gaps` yields for these gaps: every frame counts once per gap and direction."""
+    return sum(len(gap.frames) * ((gap.left is not None) + (gap.right is not None)) for gap in gaps)
+
+
+def track_gaps(
+    tracker: Tracker, footage: Footage, gaps: Sequence[Gap], given: Mapping[int, Given]
+) -> Generator[tuple[int, int], None, list[Passes]]:
+    """Track every gap from the box at its left, and from the one at its right; returns the passes
+    of each.
+
+    Yields how many frames are tracked, of `frames_to_track`; a gap without a box gives nothing.  All
+    targets of a frame go through the network in one batch.  Only the frames of the gaps and of their boxes
+    are tracked.  Raises InputError for a box outside its frame, and what `footage.check` raises.
+    """
+    forward: list[list[TrackPoint]] = [[] for _ in gaps]
+    backward: list[list[TrackPoint]] = [[] for _ in gaps]
+    directions: tuple[tuple[PointSource, list[list[TrackPoint]]], ...]
+    directions = (("forward", forward), ("backward", backward))
+    done, total = 0, frames_to_track(gaps)
+    for direction, points in directions:
+        runs = _runs(gaps, given, direction)
+        frames = _read(footage, runs, direction)
+        for place, point in _track(tracker, frames, runs):
+            points[place].append(point if point.source == "human" else replace(point, source=direction))
+            done += 1
+            yield done, total
+        for run in runs:
+            if len(points[run.place]) < len(run.gap.frames):
+                raise InputError(f"{footage.source}: a frame between {run.start} and {run.end} is not there")
+    return [Passes(tuple(a), tuple(reversed(b))) for a, b in zip(forward, backward, strict=True)]
+
+
+def _runs(gaps: Sequence[Gap], given: Mapping[int, Given], direction: PointSource) -> list[_Run]:
+    runs = []
+    for place, gap in enumerate(gaps):
+        start = gap.left if direction == "forward" else gap.right
+        if start is not None:
+            end = gap.frames[-1 if direction == "forward" else 0]
+            said = given[gap.target]
+            runs.append(_Run(place, gap, start, end, said.boxes[start], said.absent))
+    return runs
+
+
+def _read(footage: Footage, runs: Sequence[_Run], direction: PointSource) -> Iterator[Frame]:
+    """The frames of all runs, in the order of the direction; frames that lie between them are passed over."""
+    needed = {index for run in runs for index in (run.start, *run.gap.frames)}
+    stretches: list[list[int]] = []
+    follows = False
+    for index in footage.indices:
+        if index in needed:
+            if not follows:
+                stretches.append([])
+            stretches[-1].append(index)
+        follows = index in needed
+    for stretch in stretches if direction == "forward" else reversed(stretches):
+        if direction == "forward":
+            frames = frames_at(footage.source, stretch, fps=footage.fps)
+        else:
+            frames = reversed_frames(footage.source, stretch, footage.size, fps=footage.fps)
+        for frame in frames:
+            footage.check(frame)
+            yield frame
+
+
+def _track(
+    tracker: Tracker, frames: Iterable[Frame], runs: Sequence[_Run]
+) -> Iterator[tuple[int, TrackPoint]]:
+    """The points of every run with the place of its gap, without the boxes that runs begin with."""
+    due: dict[int, list[_Run]] = {}
+    for run in runs:
+        due.setdefault(run.start, []).append(run)
+    active: list[tuple[_Run, TrackerState]] = []
+    for frame in frames:
+        hidden = [(run, tracker.hide(state)) for run, state in active if frame.index in run.absent]
+        seen = [(run, state) for run, state in active if frame.index not in run.absent]
+        stepped = tracker.step_all([state for _, state in seen], [frame] * len(seen))
+        active = [*hidden, *((run, state) for (run, _), state in zip(seen, stepped, strict=True))]
+        for run, state in active:
+            (point,) = track_points(frame, [state])
+            yield run.place, replace(point, target=run.gap.target)
+        active = [(run, state) for run, state in active if run.end != frame.index]
+        if frame.index in due:
+            begin = due[frame.index]
+            states = tracker.start_all([frame] * len(begin), [run.box for run in begin])
+            active += zip(begin, states, strict=True)

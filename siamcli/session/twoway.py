@@ -1,0 +1,99 @@
+"""A job whose targets are tracked backward from their boxes, or in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from siamcli.boxes import Box
+from siamcli.errors import InputError
+from siamcli.frames import Frame, FrameSource
+from siamcli.media.kinds import source_name
+from siamcli.media.prefetch import prefetch
+from siamcli.session.gaps import Given, gaps_of, human_point, in_frame_order, join
+from siamcli.session.job import open_job, unused_target
+from siamcli.session.passes import Footage, track_gaps
+from siamcli.session.session import Session
+from siamcli.tracker.follow import begin, due, is_over
+from siamcli.trajectory import TrackPoint
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["TwoWaySession", "check_rereadable"]
+
+
+def check_rereadable(source: str) -> None:
+    """Raises InputError for a source that cannot be read several times, in stretches."""
+    name = source_name(source)
+    if not (name.is_images or name.has_sound or name.kind == "missing"):
+        raise InputError(
+            f"{source} can be read only once, from its start",
+            hint="tracking backward is for files and images: record it to a file first",
+        )
+
+
+class TwoWaySession(Session):
+    """A Session of a job with a direction other than forward: `prepare` tracks, the iteration writes.
+
+    The source is read several times, and nothing is written before all of it is tracked.
+    """
+
+    def __enter__(self) -> Self:
+        check_rereadable(self.job.source)
+        self._found: dict[int, tuple[TrackPoint, ...]] = {}
+        return super().__enter__()
+
+    def prepare(self) -> Generator[tuple[int, int], None, None]:
+        """Track everything; yields how many frames of how many are done, both directions counted.
+
+        A source that is damaged is tracked as far as it decodes; the iteration raises the error at its end.
+        Raises InputError, also for a time that never came.
+        """
+        times, given = self._survey()
+        height, width = self.first.image.shape[:2]
+        footage = Footage(self.job.source, (width, height), list(times), self.job.fps)
+        gaps = [gap for target, said in given.items() for gap in gaps_of(target, list(times), said)]
+        if self.job.direction == "backward":
+            gaps = [replace(gap, left=None) for gap in gaps]
+        passes = yield from track_gaps(self.tracker, footage, gaps, given)
+        for target, said in given.items():
+            points = [human_point(target, index, times[index], box) for index, box in said.boxes.items()]
+            for gap, (forward, backward) in zip(gaps, passes, strict=True):
+                points += join(forward, backward) if gap.target == target else ()
+            for point in in_frame_order(points):
+                self._found[point.index] = (*self._found.get(point.index, ()), point)
+        again: FrameSource = self._stack.enter_context(prefetch(open_job(self.job)))
+        self._frames = iter(again)
+
+    def _survey(self) -> tuple[dict[int, float | None], dict[int, Given]]:
+        """The times of all frames by index, and what is given of every target."""
+        times: dict[int, float | None] = {}
+        marks = self.progress.marks
+        targets = range(1, len(self.progress.states) + 1)
+        boxes: dict[int, dict[int, Box]] = {target: {} for target in targets}
+        absent: dict[int, set[int]] = {target: set() for target in targets}
+        for frame in _until_damaged(self._frames):
+            times[frame.index] = frame.time
+            starts, hidden = due(frame, marks)
+            for target, box in starts.items():
+                boxes[target][frame.index] = box
+            for target in hidden:
+                absent[target].add(frame.index)
+            marks = tuple(mark for mark in marks if not is_over(mark, frame))
+            self._last = frame
+        unused = unused_target(self.job, self.marks, marks, self._last, self._length)
+        if unused is not None:
+            raise unused
+        self.progress = begin(())  # what follows is written, not tracked
+        return times, {target: Given(boxes[target], absent[target]) for target in targets}
+
+    def _points(self, frame: Frame) -> tuple[TrackPoint, ...]:
+        return self._found.get(frame.index, ())
+
+
+def _until_damaged(frames: Iterable[Frame]) -> Iterator[Frame]:
+    with suppress(InputError):
+        yield from frames

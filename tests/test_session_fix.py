@@ -1,0 +1,201 @@
+"""Corrections: what they change, what stays to the digit, and what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import clips
+import pytest
+
+from siamcli.boxes import Box
+from siamcli.errors import InputError
+from siamcli.formats.files import read_trajectory
+from siamcli.load import load_tracker
+from siamcli.session.fix import fix
+from siamcli.times import TimePoint
+from siamcli.tracker.follow import Absence, Start
+
+A, B, C = "40,20,20,20", "10,10,20,20", "50,30,16,16"
+TWO_BOXES = ("--box", f"a={A}", "--box-at", f"20f=a={B}", "--box", f"b={C}")
+
+
+@pytest.fixture
+def tracked(siamtrack, weights, tmp_path):
+    """Track a clip into a.json: `tracked(name, options of run)` gives the clip."""
+
+    def make(name="a.mkv", *options):
+        clip = tmp_path / name
+        if not clip.exists():
+            clip = clips.constant(clip) if clip.suffix else clips.folder(clip)
+        run = siamtrack("run", clip, "--weights", weights, "-o", "a.json", "-y", *options)
+        assert run.code == 0, run.err
+        return clip
+
+    return make
+
+
+@pytest.fixture
+def correct(siamtrack, weights):
+    return lambda clip, *more: siamtrack("fix", clip, "a.json", "--weights", weights, *more)
+
+
+def lines(path):
+    """(frame, target) -> its line in a JSON trajectory, as it stands there."""
+    rows = [line.strip().rstrip(",") for line in path.read_text().splitlines() if '"frame":' in line]
+    return {(p["frame"], p["target"]): row for row in rows for p in [json.loads(row)]}
+
+
+def test_only_the_gaps_that_a_correction_touches_are_tracked_again(tracked, correct, tmp_path):
+    clip = tracked("a.mkv", *TWO_BOXES)
+    done = correct(clip, "--box-at", f"25f=a={C}", "-o", "b.json")
+    assert done.code == 0 and done.out == "b.json\n"
+    before, after = lines(tmp_path / "a.json"), lines(tmp_path / "b.json")
+    assert before.keys() == after.keys()
+    changed = {key for key in before if before[key] != after[key]}
+    assert changed <= {(frame, 1) for frame in range(21, 30)} and (25, 1) in changed
+    point = json.loads(after[25, 1])
+    assert [point[side] for side in "xywh"] == [50, 30, 16, 16]
+    assert (point["state"], point["source"], point["score"]) == ("init", "human", 1)
+    assert json.loads(after[24, 1])["source"] == "backward" or json.loads(after[21, 1])["source"] == "forward"
+    assert read_trajectory(tmp_path / "b.json").complete
+
+
+def test_it_equals_a_run_that_was_told_at_once(tracked, correct, tmp_path):
+    marks = ("--box-at", f"7f=a={B}", "--absent", "a=3f-4f")
+    clip = tracked("a.mkv", "--box", f"a={A}")
+    assert correct(clip, *marks, "-o", "b.json").code == 0
+    tracked("a.mkv", "--box", f"a={A}", *marks, "--both-ways")
+    assert lines(tmp_path / "a.json") == lines(tmp_path / "b.json")
+
+
+def test_a_human_box_is_never_moved(tracked, correct, tmp_path):
+    clip = tracked("a.mkv", *TWO_BOXES, "--both-ways")
+    assert correct(clip, "--absent", "a=5f-8f", "--box-at", f"12f=b={B}", "-o", "b.json").code == 0
+    before, after = (
+        {(p.index, p.target): p.box for p in read_trajectory(tmp_path / name).points if p.state == "init"}
+        for name in ("a.json", "b.json")
+    )
+    assert before.items() <= after.items() and after.keys() - before.keys() == {(12, 2)}
+    states = [p.state for p in read_trajectory(tmp_path / "b.json").points if p.target == 1]
+    assert states[5:9] == ["absent"] * 4 and "absent" not in states[:5] + states[9:]
+
+
+def test_a_box_before_the_first_one_begins_the_target_there(tracked, correct, tmp_path):
+    clip = tracked("a.mkv", "--box-at", f"20f={A}", "--stride", "2")
+    assert correct(clip, "--box-at", f"10f={B}", "-o", "b.json").code == 0
+    points = read_trajectory(tmp_path / "b.json").points
+    assert [p.index for p in points] == list(range(10, 30, 2))
+    assert [p.time for p in points] == [pytest.approx(p.index * 1001 / 30000, abs=1e-3) for p in points]
+
+
+def test_images_and_times_in_seconds(tracked, correct, tmp_path):
+    clip = tracked("images", "--box", A, "--fps", "10")
+    assert correct(clip, "--box-at", f"0.45={B}", "-o", "b.csv", "-o", "b.mp4").code == 0
+    human = [p for p in read_trajectory(tmp_path / "b.csv").points if p.source == "human"]
+    assert [(p.index, p.time) for p in human] == [(0, 0), (5, 0.5)]
+    assert (tmp_path / "b.mp4").stat().st_size > 0
+
+
+def test_a_table_of_points_can_be_corrected_in_place(tracked, siamtrack, weights, tmp_path):
+    clip = tracked("a.mkv", "--box", A, "-o", "a.csv")
+    options = ("--box-at", f"9f={B}", "-o", "a.csv", "--weights", weights)
+    assert siamtrack("fix", clip, "a.csv", *options).code == 8
+    assert siamtrack("fix", clip, "a.csv", *options, "-y").code == 0
+    assert [p.index for p in read_trajectory(tmp_path / "a.csv").points if p.source == "human"] == [0, 9]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--box-at", f"30f=a={B}"), "30f is after frame 29"),
+        (("--box-at", f"5=a={B}"), "5 s is after frame 29"),
+        (("--box-at", "9f=a=200,10,20,20"), "lies outside the 96x64 frame"),
+        (("--box-at", f"9f=c={B}"), "no target 'c' in the trajectory"),
+        (("--box-at", f"9f=#3={B}"), "no target '#3'"),
+        (("--box-at", f"9f={B}"), "which target?"),
+        (("--box-at", f"9f=a={B}", "--box-at", f"9f=a={C}"), "two corrections of target #1 in frame 9"),
+        (("--box-at", f"9f=a={B}", "--absent", "a=8f-10f"), "two corrections of target #1 in frame 9"),
+        (("--absent", "b=0f-2f"), "target #2 has no box left"),
+        (("--fixes", "none.csv"), "cannot read the manifest"),
+    ],
+)
+def test_bad_corrections_change_nothing(tracked, correct, tmp_path, options, says):
+    clip = tracked("a.mkv", *TWO_BOXES)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    done = correct(clip, *options, "-o", "a.json", "-y")
+    assert done.code == 3 and says in done.err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_another_video_is_refused(tracked, correct, tmp_path):
+    tracked("a.mkv", "--box", A)
+    clips.ffmpeg("-itsscale", "1.25", "-i", str(tmp_path / "a.mkv"), "-c", "copy", str(tmp_path / "slow.mkv"))
+    others = {
+        "large": clips.constant(tmp_path / "large.mkv", size=(128, 96)),
+        "long": clips.constant(tmp_path / "long.mkv", frames=60),
+        "slow": tmp_path / "slow.mkv",
+    }
+    for clip in others.values():
+        done = correct(clip, "--box-at", f"9f={B}", "-o", "b.json")
+        assert done.code == 3 and not (tmp_path / "b.json").exists(), clip
+    assert correct("-", "--box-at", f"9f={B}", "-o", "b.json").code == 3
+
+
+def test_corrections_of_a_batch(siamtrack, weights, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a.mkv", "b.mkv"):
+        clips.constant(tmp_path / "in" / name, frames=12)
+    batch = ("batch", "in", "--box", f"a={A}", "--weights", weights, "-f", "json", "-f", "csv", "-f", "mp4")
+    assert siamtrack(*batch).code == 0
+    (tmp_path / "fixes.csv").write_text(
+        f'clip,time,target,box\nin/a.mkv,6f,a,"{B}"\nin/a.mkv,8f-9f,a,absent\nin/gone.mkv,6f,a,"{B}"\n'
+    )
+    out = tmp_path / "tracked"
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    done = siamtrack("fix", "tracked", "--fixes", "fixes.csv", "--weights", weights)
+    assert done.code == 7 and "gone.mkv is not tracked" in done.err
+    changed = {path.name for path in out.iterdir() if path.read_bytes() != before[path.name]}
+    assert changed == {"a.tracked.json", "a.tracked.csv", "a.tracked.mp4", "batch.jsonl"}
+    points = read_trajectory(out / "a.tracked.json").points
+    assert [(p.index, p.state) for p in points if p.source == "human"] == [
+        *((0, "init"), (6, "init"), (8, "absent"), (9, "absent")),
+    ]
+    again = siamtrack(*batch, "--json")
+    assert json.loads(again.out)["skipped"] == 2  # the corrections are not tracked over
+
+
+def test_the_table_for_one_clip(tracked, correct, tmp_path):
+    clip = tracked("a.mkv", "--box", A)
+    (tmp_path / "fixes.csv").write_text(f'clip,time,target,box\nb.mkv,6f,#1,"{B}"\n')
+    done = correct(clip, "--fixes", "fixes.csv")
+    assert done.code == 3 and "has no row for" in done.err
+    (tmp_path / "fixes.csv").write_text(f'clip,time,target,box\na.mkv,6f,#1,"{B}"\n')
+    assert correct(clip, "--fixes", "fixes.csv").code == 0
+    assert [p.index for p in read_trajectory(tmp_path / "a.fixed.json").points if p.source == "human"] == [
+        0,
+        6,
+    ]
+
+
+def test_the_python_function(tracked, correct, weights, tmp_path):
+    clip = tracked("a.mkv", *TWO_BOXES)
+    marks = ("--box-at", f"25f=a={C}", "--absent", "b=4f")
+    assert correct(clip, *marks, "-o", "b.json").code == 0
+    at, four = TimePoint(frame=25), TimePoint(frame=4)
+    corrections = [Start(Box(50, 30, 16, 16), at, 1), Absence(2, four, four)]
+    wrong, tracker = read_trajectory(tmp_path / "a.json"), load_tracker(weights)
+    right = fix(wrong, corrections, str(clip), tracker)
+    written = read_trajectory(tmp_path / "b.json")
+    assert [(p.index, p.target, p.state, p.source) for p in right.points] == [
+        (p.index, p.target, p.state, p.source) for p in written.points
+    ]
+    with pytest.raises(InputError, match="no target #3"):
+        fix(wrong, [Start(Box(1, 1, 9, 9), at, 3)], str(clip), tracker)
+
+
+def test_a_clip_of_one_frame_needs_no_tracking(tracked, correct, tmp_path):
+    clips.constant(tmp_path / "a.mkv", frames=1)
+    clip = tracked("a.mkv", "--box", A)
+    assert correct(clip, "--box-at", f"0f={B}", "-o", "b.json").code == 0
+    (point,) = read_trajectory(tmp_path / "b.json").points
+    assert tuple(point.box) == (10, 10, 20, 20) and point.source == "human"

@@ -1,0 +1,127 @@
+"""What a user says of a target: several boxes, and the frames in which it is not there."""
+
+from __future__ import annotations
+
+import json
+
+import clips
+import pytest
+from conftest import DEMO
+
+from siamcli.errors import InputError
+from siamcli.formats.files import convert, read_trajectory
+from siamcli.targets import number_marks, parse_absent, parse_mark, parse_target, target_labels
+
+FIRST, AGAIN = "43.3,150.4,73.4,79.2", "60,140,70,80"
+
+
+@pytest.fixture
+def run(siamtrack, weights):
+    """`siamtrack run` on the first frames of the demo clip."""
+    return lambda *more, source=DEMO: siamtrack("run", source, "--weights", weights, "--end", "9f", *more)
+
+
+def points(path):
+    return json.loads(path.read_text())["points"]
+
+
+def test_a_second_box_begins_the_same_target_anew(run, tmp_path):
+    again = ("--box-at", f"5f=bug={AGAIN}", "--absent", "bug=2f-3f")
+    done = run("--box", f"bug={FIRST}", *again, *("-o", "a.json", "-o", "a.csv", "-o", "a.mp4"))
+    assert done.code == 0 and "bug: box 60,140,70,80" in done.err
+    document = json.loads((tmp_path / "a.json").read_text())
+    found = document["points"]
+    assert document["labels"] == ["bug"] and [p["frame"] for p in found] == list(range(9))
+    human = {p["frame"]: p["state"] for p in found if p["source"] == "human"}
+    assert human == {0: "init", 2: "absent", 3: "absent", 5: "init"}
+    assert [found[5][side] for side in "xywh"] == [60, 140, 70, 80] and found[5]["score"] == 1
+    assert [found[2][side] for side in "xywh"] == [None] * 4 and found[2]["score"] == 0
+    trajectory = read_trajectory(tmp_path / "a.json")
+    table = read_trajectory(tmp_path / "a.csv").points
+    assert [(p.index, p.state, p.source) for p in table] == [
+        (p.index, p.state, p.source) for p in trajectory.points
+    ]
+    lines = next(iter(convert(trajectory, "mot").values())).splitlines()
+    assert [int(line.split(",")[0]) for line in lines] == [1, 2, 5, 6, 7, 8, 9]  # frames from 1, none absent
+
+
+def test_a_target_that_was_absent_is_looked_for_as_a_lost_one(run, tmp_path):
+    assert run("--box", FIRST, "--absent", "1f-4f", "-o", "a.json").code == 0
+    states = [p["state"] for p in points(tmp_path / "a.json")]
+    assert states[:5] == ["init", *["absent"] * 4] and states[5] in ("lost", "found")
+
+
+def test_box_file_and_manifest_say_the_same(run, siamtrack, weights, tmp_path):
+    run("--box", FIRST, "--box-at", f"5f=#1={AGAIN}", "--absent", "#1=2f-3f", "-o", "a.json")
+    expected = points(tmp_path / "a.json")
+    assert {p["target"] for p in expected} == {1}
+    (tmp_path / "boxes.txt").write_text(f"{FIRST}  # the bug\n5f=#1={AGAIN} # again\n2f-3f=#1=absent\n")
+    assert run("--box-file", "boxes.txt", "-o", "b.json").code == 0
+    assert points(tmp_path / "b.json") == expected
+    clip = tmp_path / "a.mp4"
+    clip.write_bytes(DEMO.read_bytes())
+    (tmp_path / "boxes.csv").write_text(
+        f'clip,time,box,label\na.mp4,,"{FIRST}",\na.mp4,2f-3f,absent,#1\na.mp4,5f,"{AGAIN}",#1\n'
+    )
+    assert siamtrack("batch", "--boxes", "boxes.csv", "--weights", weights, "-f", "json").code == 0
+    assert points(tmp_path / "tracked" / "a.tracked.json")[:9] == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--box", f"a={FIRST}", "--box", f"a={AGAIN}"), "a second box for one target at one time"),
+        (("--box", f"a={FIRST}", "--box-at", f"0f=a={AGAIN}"), "two boxes for target 1 in frame 0"),
+        (("--box", FIRST, "--box-at", f"2f=#2={AGAIN}"), "no target '#2'"),
+        (("--box", f"a={FIRST}", "--absent", "b=2f-3f"), "no target 'b'"),
+        (("--box", FIRST, "--box", AGAIN, "--absent", "2f-3f"), "which target?"),
+        (("--box", FIRST, "--absent", "3f-2f"), "not a stretch of time"),
+        (("--box", FIRST, "--absent", "2f-4f", "--box-at", f"3f=#1={AGAIN}"), "is said to be absent"),
+        (("--box", FIRST, "--absent", "0f-4f"), "is said to be absent"),
+        (("--box", FIRST, "--absent", "2f-3f", "--start", "5f"), "before the first frame"),
+    ],
+)
+def test_what_cannot_be_meant_is_said_in_one_line(run, tmp_path, options, says):
+    done = run(*options, "-o", "a.json")
+    assert done.code == 3 and says in done.err.splitlines()[-2]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("moment", ["200f", "0:08"])
+def test_a_time_beyond_the_end_is_told_before_tracking(siamtrack, weights, tmp_path, moment):
+    done = siamtrack("run", DEMO, "--weights", weights, "--box", FIRST, "--absent", moment, "-o", "a.json")
+    assert done.code == 3 and "no frame at the time of" in done.err
+    assert "tracked" not in done.err and not list(tmp_path.iterdir())
+
+
+def test_an_estimate_of_the_length_refuses_nothing_that_is_there(siamtrack, weights, tmp_path):
+    """The last frame of a clip whose container announces its length in another way."""
+    for name in ("a.mkv", "a.mp4", "a.avi"):
+        clip = clips.constant(tmp_path / name, frames=12)
+        begin = ("--box", "10,10,20,20", "--absent", "11f")
+        assert siamtrack("run", clip, "--weights", weights, *begin, "-o", "a.json", "-y").code == 0
+        assert points(tmp_path / "a.json")[-1]["state"] == "absent"
+
+
+def test_numbers_and_labels():
+    marks = [parse_absent("b=1f"), *(parse_target(f"{name}=1,2,3,4") for name in ("a", "b", "a", "#2"))]
+    assert number_marks(marks) == [2, 1, 2, 1, 2]
+    assert target_labels(marks) == ("a", "b")
+    assert number_marks([parse_target("b=1,2,3,4")], ["a", "b"]) == [2]
+    with pytest.raises(InputError, match="no target '#3'"):
+        number_marks([parse_target("#3=1,2,3,4")], ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("line", "label", "frame"),
+    [
+        ("1,2,3,4", None, None),
+        ("60f=1,2,3,4", "60f", None),
+        ("60f==1,2,3,4", None, 60),
+        ("60f=a=1,2,3,4", "a", 60),
+        ("x=a=1,2,3,4", "x=a", None),
+    ],
+)
+def test_a_line_of_a_box_file(line, label, frame):
+    mark = parse_mark(line)
+    assert mark.label == label and (mark.at.frame if mark.at else None) == frame
