@@ -360,6 +360,25 @@ def test_joined_recordings_follow_one_another(tmp_path: Path, suffix: str, caplo
     assert said.startswith(f"{joined}: its clock goes back after 0.97 s")
 
 
+@pytest.mark.parametrize(("suffix", "parts", "unread"), [(".mkv", 3, 1), (".flv", 2, 1), (".flv", 1, 0)])
+def test_joined_recordings_that_are_not_read_are_told(
+    tmp_path: Path, suffix: str, parts: int, unread: int
+) -> None:
+    """ffmpeg reads two of joined Matroska files, and one of joined FLV files."""
+    part = clips.constant(tmp_path / f"part{suffix}")
+    joined = tmp_path / f"joined{suffix}"
+    joined.write_bytes(part.read_bytes() * parts)
+    frames: list[Frame] = []
+    try:
+        with open_source(str(joined)) as source:
+            frames.extend(source)
+    except InputError as error:
+        assert f"joined recordings, the last {unread} of which cannot be read" in str(error)
+    else:
+        assert unread == 0
+    assert len(frames) == 30 * (parts - unread)
+
+
 def test_what_a_shell_hands_over(made: dict[str, str]) -> None:
     """`<(command)` names an open file by its number."""
     with Path(made["mkv"]).open("rb") as file:

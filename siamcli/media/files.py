@@ -21,6 +21,7 @@ from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Source
 from siamcli.media.channels import HEAD_OPTIONS, TIME_FORMAT, FrameClock, FrameHead, read_head
 from siamcli.media.ffmpeg import LOG_OPTIONS, DecodeLog, environment, ffmpeg_exe
+from siamcli.media.joined import unread_parts
 from siamcli.media.packets import KeyFrame, is_encrypted, key_frame_before
 from siamcli.media.plan import make_plan
 from siamcli.media.replay import Replay
@@ -242,6 +243,18 @@ class VideoFile(Source):
                 f"{self._name} is damaged or cut short: {trouble} ({index} frames decoded)",
                 hint="every frame that decodes was used; the rest of the file is lost",
             )
+        self._check_all_read()
+
+    def _check_all_read(self) -> None:
+        """Raise InputError when recordings that are joined in the file were not read."""
+        path, container = Path(self._address.removeprefix("file:")), self.streams.format
+        if self._file and path.is_file() and (container == "flv" or self._clock.set_back is not None):
+            unread = unread_parts(path, container)
+            if unread:
+                raise InputError(
+                    f"{self._name} consists of joined recordings, the last {unread} of which cannot be read",
+                    hint="track its parts one by one, or join them with ffmpeg's concat demuxer",
+                )
 
     def _report(self) -> None:
         """Say what was done to the frames on the way."""
