@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "frames": "",
     "tables": "",
     "times": "errors",
-    "targets": "errors boxes times",
+    "sheets": "",
+    "targets": "errors schema boxes times",
     "trajectory": "boxes frames",
     "model": "schema",
     "tracker": "errors cores boxes frames times trajectory model",
@@ -33,12 +34,12 @@ MAY_IMPORT = {
     "drawing": "boxes frames trajectory",
     "media": "errors cores parts frames times",
     "evaluation": "errors schema parts boxes frames tables times media",
-    "formats": "errors schema parts boxes frames trajectory evaluation",
+    "formats": "errors schema parts boxes frames times sheets targets trajectory evaluation",
     "session": "errors version cores parts boxes frames times targets trajectory tracker load"
     " drawing media formats",
     "train": "errors schema cores parts boxes frames model engines checkpoints load media evaluation",
-    "batch": "errors version schema extras cores parts frames times targets trajectory tracker load"
-    " media formats session",
+    "batch": "errors version schema extras cores parts frames times sheets targets trajectory"
+    " tracker load media formats session",
     "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"
     " drawing media evaluation session",
     "__init__": "errors version boxes frames times targets trajectory tracker load media formats session",

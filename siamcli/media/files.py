@@ -45,8 +45,8 @@ _KEEP_TIMES = ("-noaccurate_seek", "-copyts", "-start_at_zero")
 
 
 class VideoFile(Source):
-    """Whatever ffmpeg can open: a file (`file:PATH`), an address, or an open file of this process
-    (`pipe:0` is standard input).
+    """Whatever ffmpeg can open: a file (`file:PATH`), an address, a named pipe (`fifo:PATH`), or an open file
+    of this process (`pipe:0` is standard input).
 
     Times are counted from the start of the container, as players do.  Pictures of another size than the
     first one are scaled into it.  Opening waits for the first frame.  Raises InputError when there is none,
@@ -68,11 +68,17 @@ class VideoFile(Source):
         self._address, self._name, self._options = address, name, options
         self._replay: Replay | None = None
         if address.startswith("pipe:"):
-            self._replay, self._address = Replay(int(address.removeprefix("pipe:"))), "pipe:0"
+            self._replay = Replay(int(address.removeprefix("pipe:")))
+        elif address.startswith("fifo:"):
+            self._replay = Replay(address.removeprefix("fifo:"))
+        if self._replay:
+            self._address = "pipe:0"
         self.streams = streams or list_streams(
             self._address, options, self._replay.run if self._replay else None
         )
         if self.streams.problem:
+            if self._replay:
+                self._replay.close()
             raise self._unreadable(self.streams.problem)
         self._file = address if address.startswith("file:") else None
         self._plan = make_plan(self._file, name, self.streams, stream, deinterlace=deinterlace)

@@ -17,7 +17,7 @@ from siamcli.media.kinds import SourceName, source_name
 from siamcli.media.streams import Streams, VideoStream, list_streams
 from siamcli.times import Cut, TimePoint
 
-__all__ = ["expected_count", "open_source"]
+__all__ = ["announced_count", "expected_count", "open_source"]
 
 _SECRET = re.compile(r"//[^/@]*@")  # user:password@ is not for logs and trajectories
 _SILENCE = "10000000"  # microseconds without a byte after which an address counts as gone
@@ -60,7 +60,7 @@ def open_source(
     try:
         return _open(name, source, cut, fps, video)
     except OwnTimesError:
-        if not fps_if_needed or name.descriptor is not None:  # a pipe cannot be opened twice
+        if not fps_if_needed or name.descriptor is not None or _is_pipe(name):  # these are read only once
             raise
         return _open(name, source, cut, None, video)
 
@@ -77,17 +77,23 @@ def _open(
     if name.kind == "image":
         return ImageSequence(name.stem, [name.path], cut, fps)
     if name.kind == "file":
-        return video(f"file:{name.text}", name.text, cut, _rate(fps))
+        way = "fifo" if _is_pipe(name) else "file"
+        return video(f"{way}:{name.text}", name.text, cut, _rate(fps))
     if name.kind == "pattern":
         return ImageSequence(name.stem, matching(name.text), cut, fps)
     if name.kind == "camera":
         if fps is not None:
             raise OwnTimesError(f"camera {source}")
-        return LiveSource(Camera(int(source)), lambda: Camera(int(source)), cut)
+        device = int(source) if source.isdecimal() else source
+        return LiveSource(Camera(device, name.stem), lambda: Camera(device, name.stem), cut)
     raise InputError(
         f"no such file or folder: {source}",
         hint="give a video, a folder of images, a quoted pattern, a camera number, an address, or -",
     )
+
+
+def _is_pipe(name: SourceName) -> bool:
+    return name.kind == "file" and name.path.is_fifo()
 
 
 def _rate(fps: Fraction | None) -> tuple[str, ...]:
@@ -110,6 +116,18 @@ def _open_address(
         return video(address, name, cut, options, streams)
     stream = video(address, name, cut, options, streams)
     return LiveSource(stream, lambda: video(address, name, Cut(), options, streams), cut)
+
+
+def announced_count(source: str) -> int | None:
+    """How many frames a file or folder announces; None for what can be read only once, and what cannot be."""
+    name = source_name(source)
+    if not name.is_images and not name.has_sound:
+        return None
+    try:
+        with open_source(source) as frames:
+            return frames.info.count
+    except InputError:
+        return None
 
 
 def expected_count(info: SourceInfo, cut: Cut) -> int | None:

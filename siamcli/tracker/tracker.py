@@ -31,6 +31,8 @@ from siamcli.trajectory import TrackState
 
 __all__ = ["Tracker", "TrackerState"]
 
+SURE = 0.9  # of the usual logit: with less, the box may have shrunk to what an obstacle leaves to see
+
 
 @dataclass(frozen=True, slots=True)
 class TrackerState:
@@ -39,7 +41,7 @@ class TrackerState:
     `template` is what is searched with; `center` and `size` are where from.  `score` is the overlap to
     expect of the box, as far as the weights say what that is, `raw_score` the network's own.
     `usual` is the logit that is usual for this target, `age` counts frames since the start.  `seen` is the
-    last place and size at a logit no less than usual, `missed` the number of frames since a loss.
+    last sure place and size (see SURE), `missed` the number of frames since a loss.
     """
 
     template: Template = field(repr=False, compare=False)
@@ -186,7 +188,7 @@ class Tracker:
             _clip(h * (1 - lr) + best.h / scale * lr, params.min_size, height),
         )
         state = replace(state, center=center, size=size)
-        doubtful = state.lost or best.logit < usual  # the box shrinks while the target goes behind something
+        doubtful = state.lost or best.logit < SURE * usual
         return state if doubtful else replace(state, seen=(center, size))
 
     def _look_around(self, states: list[TrackerState], frames: Sequence[Frame]) -> list[TrackerState]:

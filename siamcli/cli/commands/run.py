@@ -8,24 +8,16 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Deinterlace, Fps, Stream, TrackerOptions
+from siamcli.cli.options import BoxFormatName, Deinterlace, Fps, Stream, TrackerOptions
 from siamcli.cli.outputs import existing, keep_apart, output_paths
 from siamcli.cli.picking import PickBrowser, picker
-from siamcli.cli.usage import WrongUsage
+from siamcli.cli.targets import given_targets, require_one_way
 from siamcli.errors import InputError, LostError, OutputError
 from siamcli.formats.kinds import FORMATS, find_format
 from siamcli.formats.names import target_paths
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
-from siamcli.targets import (
-    BoxFormat,
-    TargetMark,
-    parse_absent,
-    parse_target,
-    parse_timed_target,
-    read_targets,
-    target_labels,
-)
+from siamcli.targets import target_labels
 from siamcli.times import Cut, Direction, parse_rate, parse_time
 
 __all__ = ["run"]
@@ -66,13 +58,12 @@ def run(
     box_file: Annotated[
         Path | None,
         typer.Option(
-            help="Text file, a line each: [LABEL=]x,y,w,h, TIME=LABEL=x,y,w,h or FIRST-LAST=LABEL=absent.",
+            help="Text file, a line each: [LABEL=]x,y,w,h, TIME=LABEL=x,y,w,h or FIRST-LAST=LABEL=absent;"
+            " or what --box-format names.",
             rich_help_panel="Target",
         ),
     ] = None,
-    box_format: Annotated[
-        BoxFormat, typer.Option(help="What the four numbers of a box are.", rich_help_panel="Target")
-    ] = "xywh",
+    box_format: BoxFormatName = "xywh",
     backward: Annotated[
         bool,
         typer.Option(
@@ -186,8 +177,8 @@ def run(
         siamtrack run video.mp4 --pick-browser --start 12.5
     """
     _refuse_videos(source)
-    targets = _targets(box, box_at, absent, box_file, box_format)
-    _require_one_way([bool(targets), pick, pick_browser])
+    targets = given_targets(source, box, box_at, absent, box_file, box_format)
+    require_one_way([bool(targets), pick, pick_browser])
     if not video and any(map(is_video, output or [])):
         raise typer.BadParameter("-o names a video that --no-video leaves out")
     direction = _direction(backward=backward, both_ways=both_ways, show=show)
@@ -196,10 +187,8 @@ def run(
     first, last = (None if text is None else parse_time(text) for text in (start, end))
     model = tracker.wanted()
     paths = output_paths(source, output or [], folder=output_dir, jsonl=jsonl, video=video)
-    if drop_lost and not any(find_format(path) in WITHOUT_STATES for path in paths):
-        raise typer.BadParameter(
-            f"--drop-lost is for {DROPS_LOST}; the other outputs say the state of every frame"
-        )
+    if drop_lost:
+        _require_without_states(paths)
     labels = target_labels(targets) or (None,)
     files = [name for path in paths for name in target_paths(path, labels)]
     keep_apart(files, [source, *(str(p) for p in (box_file, model, tracker.params) if isinstance(p, Path))])
@@ -240,6 +229,14 @@ def run(
         raise LostError("the target was lost", hint="the outputs are complete and list the lost intervals")
 
 
+def _require_without_states(paths: list[str]) -> None:
+    """Raises typer.BadParameter where every output says the state of every frame."""
+    if not any(find_format(path) in WITHOUT_STATES for path in paths):
+        raise typer.BadParameter(
+            f"--drop-lost is for {DROPS_LOST}; the other outputs say the state of every frame"
+        )
+
+
 def _direction(*, backward: bool, both_ways: bool, show: bool) -> Direction:
     """The direction to track in; raises typer.BadParameter for options that exclude each other."""
     if backward and both_ways:
@@ -247,16 +244,6 @@ def _direction(*, backward: bool, both_ways: bool, show: bool) -> Direction:
     if show and (backward or both_ways):
         raise typer.BadParameter("--show shows tracking forward: leave it out, or --backward and --both-ways")
     return "backward" if backward else "both" if both_ways else "forward"
-
-
-def _require_one_way(ways: list[bool]) -> None:
-    """Raises typer.BadParameter unless the targets are given in one way: boxes, a window or a browser."""
-    if sum(ways) > 1:
-        raise typer.BadParameter("give a box, --pick or --pick-browser, not both")
-    if not any(ways):
-        raise WrongUsage(
-            "where is the target?", hint="give --box x,y,w,h, or draw it with --pick or --pick-browser"
-        )
 
 
 def _require_display(*, pick: bool, show: bool) -> None:
@@ -283,18 +270,3 @@ def _refuse_videos(source: str) -> None:
             f"{source} holds {len(videos)} video{'s' * (len(videos) > 1)}, and run takes one source",
             hint=f"`siamtrack pick {source}` and `siamtrack batch {source}` take all of them",
         )
-
-
-def _targets(
-    box: list[str] | None,
-    box_at: list[str] | None,
-    absent: list[str] | None,
-    box_file: Path | None,
-    box_format: BoxFormat,
-) -> list[TargetMark]:
-    """All that was said of targets, in the order --box, --box-file, --box-at, --absent."""
-    targets: list[TargetMark] = [parse_target(text, box_format) for text in box or []]
-    if box_file is not None:
-        targets += read_targets(box_file, box_format)
-    targets += [parse_timed_target(text, box_format) for text in box_at or []]
-    return targets + [parse_absent(text) for text in absent or []]
