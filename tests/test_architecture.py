@@ -17,13 +17,13 @@ MAY_IMPORT = {
     "version": "",
     "schema": "",
     "extras": "",
-    "sheets": "",
     "cores": "",
     "parts": "errors",
     "boxes": "",
     "frames": "",
     "tables": "",
     "times": "errors",
+    "sheets": "",
     "targets": "errors schema boxes times",
     "trajectory": "boxes frames",
     "model": "schema",
@@ -34,15 +34,15 @@ MAY_IMPORT = {
     "drawing": "boxes frames trajectory",
     "media": "errors cores parts frames times",
     "evaluation": "errors schema parts boxes frames tables times media",
-    "formats": "errors schema sheets parts boxes frames times targets trajectory evaluation",
+    "formats": "errors schema parts boxes frames times sheets targets trajectory evaluation",
     "session": "errors version cores parts boxes frames times targets trajectory tracker load"
     " drawing media formats",
-    "train": "errors schema cores parts boxes frames model engines checkpoints load evaluation",
-    "batch": "errors version schema extras sheets cores parts frames times targets trajectory tracker load"
-    " media formats session",
+    "train": "errors schema cores parts boxes frames model engines checkpoints load media evaluation",
+    "batch": "errors version schema extras cores parts frames times sheets targets trajectory"
+    " tracker load media formats session",
     "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"
     " drawing media evaluation session",
-    "__init__": "version boxes frames times trajectory tracker load media formats session",
+    "__init__": "errors version boxes frames times targets trajectory tracker load media formats session",
     "ui": "errors parts boxes frames trajectory drawing media batch",
     "cli": "errors version schema extras cores parts boxes frames tables times targets trajectory"
     " model tracker engines checkpoints load media evaluation formats session train batch"

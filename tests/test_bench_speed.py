@@ -1,4 +1,4 @@
-"""`siamtrack bench` and `export` on a light untrained network, and the yardstick they measure with."""
+"""`siamtrack bench` and `export` on a light untrained network, and the baseline they measure with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from siamcli.bench.baseline import BaselineEngine
+from siamcli.bench.baseline import PysotBaseline
 from siamcli.bench.cost import search_gflop
 from siamcli.bench.pipeline import time_pipeline
 from siamcli.bench.precision import starts
@@ -41,7 +41,7 @@ def test_baseline_tracks_as_the_reference(checkpoint):
     cpu = torch.device("cpu")
     image = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
     states = []
-    for engine in (EagerEngine(model, cpu), BaselineEngine(model, cpu)):
+    for engine in (EagerEngine(model, cpu), PysotBaseline(model, cpu)):
         tracker = Tracker(engine, checkpoint.params)
         state = tracker.start(Frame(0, None, image), Box(100, 80, 60, 50))
         for shift in (3, 6):
@@ -164,7 +164,7 @@ def test_starts_have_a_target():
     ("arguments", "code", "hint"),
     [
         (["--targets", "1,x"], 2, "--targets"),
-        (["--compare", "--pipeline", "x.mp4"], 2, "choose one of"),
+        (["--precision", "x", "--pipeline", "x.mp4"], 2, "choose one of"),
         (["--architecture", "nonsense"], 4, "siamrpnpp-r18"),
         (["--device", "cuda:99"], 6, "cpu"),
         (["--architecture", "siamrpnpp-r18", "--engine", "nonsense"], 6, "eager"),

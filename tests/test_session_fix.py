@@ -183,7 +183,7 @@ def test_the_python_function(tracked, correct, weights, tmp_path):
     assert correct(clip, *marks, "-o", "b.json").code == 0
     at, four = TimePoint(frame=25), TimePoint(frame=4)
     corrections = [Start(Box(50, 30, 16, 16), at, 1), Absence(2, four, four)]
-    wrong, tracker = read_trajectory(tmp_path / "a.json"), load_tracker(weights).tracker
+    wrong, tracker = read_trajectory(tmp_path / "a.json"), load_tracker(weights)
     right = fix(wrong, corrections, str(clip), tracker)
     written = read_trajectory(tmp_path / "b.json")
     assert [(p.index, p.target, p.state, p.source) for p in right.points] == [
@@ -191,3 +191,11 @@ def test_the_python_function(tracked, correct, weights, tmp_path):
     ]
     with pytest.raises(InputError, match="no target #3"):
         fix(wrong, [Start(Box(1, 1, 9, 9), at, 3)], str(clip), tracker)
+
+
+def test_a_clip_of_one_frame_needs_no_tracking(tracked, correct, tmp_path):
+    clips.constant(tmp_path / "a.mkv", frames=1)
+    clip = tracked("a.mkv", "--box", A)
+    assert correct(clip, "--box-at", f"0f={B}", "-o", "b.json").code == 0
+    (point,) = read_trajectory(tmp_path / "b.json").points
+    assert tuple(point.box) == (10, 10, 20, 20) and point.source == "human"

@@ -29,7 +29,7 @@ from siamcli.train.data import load_footage
 from siamcli.train.log import add_step, begin_log
 from siamcli.train.loop import Step, train
 from siamcli.train.prepare import CHECKPOINT, prepare
-from siamcli.train.resume import Progress, read_progress
+from siamcli.train.resume import TrainingState, read_progress
 
 TEACHER = Path(__file__).parents[2] / "shared" / "data" / "teacher"
 CPU = torch.device("cpu")
@@ -254,7 +254,7 @@ def test_the_log_is_cut_in_its_phase(tmp_path: Path, phase: str, step: int, left
         add_step(log, Step(name, number, 9, 2 * number, 1e-3, 1.0, 0.5, {"total": 0.1, "cls": 0.2}))
     before = log.read_text()
     assert before.splitlines()[-1] == "track,2,4,0.001,1.0000,0.5000,total=0.1000 cls=0.2000"
-    begin_log(log, Progress(phase, step, 0, "", {}, {}, []))
+    begin_log(log, TrainingState(phase, step, 0, "", {}, {}, []))
     assert log.read_text() == "".join(before.splitlines(keepends=True)[: 1 + left])
 
 

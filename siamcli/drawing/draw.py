@@ -107,10 +107,7 @@ def outline(canvas: Image, box: Box, color: Color, *, dashed: bool = False) -> N
     strokes = [dash for a, b in sides for dash in _dashes(a, b, 10 * thin)] if dashed else sides
     # a dark rim keeps the colour visible on any background; it would cover a small target
     rim, line = (_DARK, 2 * thin + 2), (color, 2 * thin)
-    if min(box.w, box.h) < _SMALL * thin:
-        lines = [line if dashed else (color, thin)]
-    else:
-        lines = [rim, line]
+    lines = [line if dashed else (color, thin)] if min(box.w, box.h) < _SMALL * thin else [rim, line]
     for line_color, thickness in lines:
         for a, b in strokes:
             cv2.line(canvas, a, b, line_color, thickness, cv2.LINE_AA)

@@ -43,9 +43,9 @@ class Job:
     """What is to be done with one source; no targets means that the user is asked for one.
 
     `fps` is the rate of a source that has no times; one that has its own refuses it, or keeps them with
-    `fps_if_needed`.  `drop_lost` leaves lost frames out of MOT lines.
-    `unfinished` says where outputs go that an exception ends.  `direction` is the one in which targets are
-    tracked from their boxes.
+    `fps_if_needed`.  `stream` is the number of one of its video streams.  `drop_lost` leaves lost frames out
+    of MOT lines.  `unfinished` says where outputs go that an exception ends.  `direction` is the one in
+    which targets are tracked from their boxes.
     """
 
     source: str
@@ -57,6 +57,8 @@ class Job:
     drop_lost: bool = False
     fps: Fraction | None = None
     fps_if_needed: bool = False
+    stream: int | None = None
+    deinterlace: bool = False
     unfinished: Unfinished = "kept"
     direction: Direction = "forward"
 
@@ -95,6 +97,8 @@ def open_job(job: Job) -> FrameSource:
         also=moments,
         fps=job.fps,
         fps_if_needed=job.fps_if_needed,
+        stream=job.stream,
+        deinterlace=job.deinterlace,
     )
 
 

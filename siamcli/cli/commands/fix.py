@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -152,15 +152,18 @@ def _load(options: TrackerOptions, wrong: Trajectory) -> Tracker:
 
 
 def _shown(work: Generator[tuple[int, int], None, Trajectory], name: str) -> Trajectory:
-    """What comes of `work`, with a bar."""
-    first = next(work)
-    with console.progress(f"tracking {name}", first[1]) as update:
-        while True:
-            try:
-                update(next(work)[0])
-            except StopIteration as finished:
-                fixed: Trajectory = finished.value
-                return fixed
+    """What comes of `work`, with a bar where something is tracked."""
+    fixed: list[Trajectory] = []
+
+    def steps() -> Iterator[tuple[int, int]]:
+        fixed.append((yield from work))
+
+    left = steps()
+    if (first := next(left, None)) is not None:
+        with console.progress(f"tracking {name}", first[1]) as update:
+            for done, _ in left:
+                update(done)
+    return fixed[0]
 
 
 def _fix_batch(folder: Path, fixes: Path, box_format: BoxFormat, options: TrackerOptions) -> None:
