@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
@@ -32,6 +33,7 @@ __all__ = [
     "unused_target",
 ]
 
+_logger = logging.getLogger(__name__)
 COUNT_SLACK = Fraction(102, 100)  # what containers announce is an estimate
 SHOWN = 4  # targets of a frame that are described
 
@@ -132,6 +134,8 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
                 hint="give it another label, or a time of its own with --box-at",
             )
         marks.append(Start(target.box((width, height)), target.at, number))
+        if odd := target.oddity((width, height)):
+            _logger.warning("%s: box %s %s", job.source, target.text, odd)
     _check_absences(job, marks)
     return marks
 
