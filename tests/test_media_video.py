@@ -419,3 +419,46 @@ def test_x264_leaves_a_core_to_the_network_of_small_pictures(monkeypatch, cores,
     monkeypatch.setattr(encoders, "usable_cores", lambda: cores)
     options = encoders.X264.options("veryfast", 20, size)
     assert options[options.index("-threads") + 1] == threads
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts", ".mpg", ".avi", ".flv"])
+def test_sound_stays_with_the_picture(suffix: str, tmp_path: Path) -> None:
+    """A click comes as long after the first picture as in the source, and nothing before it is lost."""
+    click = "aevalsrc='0.9*between(t,0.5,0.51)*sin(2*PI*900*t)':s=48000:d=1"
+    flat = clips.constant(tmp_path / "flat.mp4", "-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p")
+    codec = ("-c:a", "mp2") if suffix == ".mpg" else ("-c:a", "aac") if suffix != ".avi" else ("-c:a", "mp3")
+    video = ("-c:v", "mpeg2video", "-bf", "2") if suffix == ".mpg" else ("-c:v", "copy")
+    source, out = tmp_path / f"source{suffix}", tmp_path / "out.mp4"
+    rate = ("-ar", "44100") if suffix == ".flv" else ()
+    clips.ffmpeg("-i", str(flat), "-f", "lavfi", "-i", click, *video, *codec, *rate, str(source))
+    with (
+        open_source(str(source)) as opened,
+        VideoWriter(str(out), opened.info, overwrite=False, audio=str(source)) as writer,
+    ):
+        for frame in opened:
+            writer.write(frame.image, frame.time)
+    before, after = (click_after_picture(path) for path in (source, out))
+    assert after == pytest.approx(before, abs=0.005)
+
+
+def click_after_picture(path: Path) -> float:
+    """Seconds from the first picture to the loudest sound, both by the container's clock."""
+    command = [ffmpeg_exe(), "-hide_banner", "-copyts", "-i", str(path)]
+    sound = [
+        "-map",
+        "0:a:0",
+        "-af",
+        "ashowinfo,aformat=s16:channel_layouts=mono",
+        "-ar",
+        "48000",
+        "-f",
+        "s16le",
+        "-",
+    ]
+    heard = subprocess.run([*command, *sound], capture_output=True, check=True)
+    shown = subprocess.run(
+        [*command, "-map", "0:V:0", "-vf", "showinfo", "-f", "null", "-"], capture_output=True, check=True
+    )
+    begins = [float(re.search(rb"n: *0 pts:.*?pts_time:(\S+)", done.stderr)[1]) for done in (heard, shown)]
+    wave = np.abs(np.frombuffer(heard.stdout, "<i2").astype(int))
+    return begins[0] + int((wave > wave.max() / 2).argmax()) / 48000 - begins[1]

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import tempfile
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,8 +20,7 @@ from siamcli.media.base import Output
 from siamcli.media.encoders import VideoOptions, encoder_named
 from siamcli.media.ffmpeg import LOG_OPTIONS, component_message, environment, ffmpeg_exe
 from siamcli.media.rawvideo import INPUT_OPTIONS, frame_header, stream_header
-from siamcli.media.sound import sound_options, sounds_of
-from siamcli.media.streams import SoundStream
+from siamcli.media.sound import Sound, sounds_of
 from siamcli.parts import TOO_LARGE, PartFile, Unfinished
 
 __all__ = ["MUXERS", "VideoOptions", "VideoWriter"]
@@ -187,22 +185,29 @@ class VideoWriter(Output):
     def _add_audio(self, source: str) -> None:
         """Put the stretch of `source`'s sound that belongs to the frames beside them."""
         sounds = sounds_of(source)
-        if not sounds or any(map(partial(self._add_sound, source), sounds)):
+        if not sounds or any(map(self._add_sound, sounds)):
             return
         codecs = ", ".join(dict.fromkeys(sound.codec for sound in sounds))
         _logger.warning("%s has no sound: %s of %s: %s", self._part.target, codecs, source, self._reason())
 
-    def _add_sound(self, source: str, sound: SoundStream) -> bool:
+    def _add_sound(self, sound: Sound) -> bool:
         """Put one of the source's sounds beside the frames; False when it cannot be decoded."""
         end = float(Fraction(self._pts, self._ticks_per_second) + 1 / self._rate)
-        stretch = ("-ss", f"{self._origin:.6f}", "-t", f"{end:.6f}")
         self._log.seek(0)
         self._log.truncate()
         with self._part.second_pass() as (mixed, take):
             self._child = self._run(
                 subprocess.DEVNULL,
-                *("-i", f"file:{self._part.path}", *stretch, "-i", f"file:{source}"),
-                *("-map", "0:v", "-c:v", "copy", *sound_options(sound)),
+                *("-itsoffset", f"{sound.lead(self._origin):.6f}", "-i", f"file:{self._part.path}"),
+                *(
+                    *sound.stretch(self._origin, end),
+                    "-map",
+                    "0:v",
+                    "-c:v",
+                    "copy",
+                    *sound.options(self._origin),
+                ),
+                *("-ss", "0"),  # leave out what comes before
                 *("-movflags", "+faststart", "-f", self._muxer, f"file:{mixed}"),
             )
             if not self._child.wait():
