@@ -43,7 +43,7 @@ class Job:
     `fps` is the rate of a source that has no times; one that has its own refuses it, or keeps them with
     `fps_if_needed`.  `drop_lost` leaves lost frames out of MOT lines.
     `unfinished` says where outputs go that an exception ends.  `direction` is the one in which targets are
-    tracked from their boxes.
+    tracked from their boxes, `check` adds the agreement with a pass in the other one.
     """
 
     source: str
@@ -57,6 +57,7 @@ class Job:
     fps_if_needed: bool = False
     unfinished: Unfinished = "kept"
     direction: Direction = "forward"
+    check: bool = False
 
     def __post_init__(self) -> None:
         end = self.cut.end

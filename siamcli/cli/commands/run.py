@@ -10,22 +10,14 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.options import Fps, TrackerOptions
 from siamcli.cli.outputs import existing, keep_apart, output_paths
-from siamcli.cli.picking import PickBrowser, picker
+from siamcli.cli.picking import PickBrowser, marks_of, picker
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import InputError, LostError, OutputError
 from siamcli.formats.kinds import FORMATS, find_format
 from siamcli.formats.names import target_paths
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
-from siamcli.targets import (
-    BoxFormat,
-    TargetMark,
-    parse_absent,
-    parse_target,
-    parse_timed_target,
-    read_targets,
-    target_labels,
-)
+from siamcli.targets import BoxFormat, target_labels
 from siamcli.times import Cut, Direction, parse_rate, parse_time
 
 __all__ = ["run"]
@@ -84,6 +76,14 @@ def run(
         typer.Option(
             "--both-ways",
             help="Track from the box to the start and to the end; files only.",
+            rich_help_panel="Target",
+        ),
+    ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Track back as well, and write how far both passes agree in every frame; files only.",
             rich_help_panel="Target",
         ),
     ] = False,
@@ -184,11 +184,11 @@ def run(
         siamtrack run video.mp4 --pick-browser --start 12.5
     """
     _refuse_videos(source)
-    targets = _targets(box, box_at, absent, box_file, box_format)
+    targets = marks_of(box, box_at, absent, box_file, box_format)
     _require_one_way([bool(targets), pick, pick_browser])
     if not video and any(map(is_video, output or [])):
         raise typer.BadParameter("-o names a video that --no-video leaves out")
-    direction = _direction(backward=backward, both_ways=both_ways, show=show)
+    direction = _direction(backward=backward, both_ways=both_ways, show=show, check=check)
     if overwrite and skip_existing:
         raise typer.BadParameter("give -y or -n, not both")
     first, last = (None if text is None else parse_time(text) for text in (start, end))
@@ -227,6 +227,7 @@ def run(
         drop_lost=drop_lost,
         fps=None if fps is None else parse_rate(fps),
         direction=direction,
+        check=check,
     )
     ask = picker(f"siamtrack: {source}", browser=pick_browser)
     summary = follow_source(job, tracker, picker=ask, show=show)
@@ -236,12 +237,12 @@ def run(
         raise LostError("the target was lost", hint="the outputs are complete and list the lost intervals")
 
 
-def _direction(*, backward: bool, both_ways: bool, show: bool) -> Direction:
+def _direction(*, backward: bool, both_ways: bool, show: bool, check: bool) -> Direction:
     """The direction to track in; raises typer.BadParameter for options that exclude each other."""
     if backward and both_ways:
         raise typer.BadParameter("give --backward or --both-ways, not both")
-    if show and (backward or both_ways):
-        raise typer.BadParameter("--show shows tracking forward: leave it out, or --backward and --both-ways")
+    if show and (backward or both_ways or check):
+        raise typer.BadParameter("--show shows tracking forward: it goes with no other direction or --check")
     return "backward" if backward else "both" if both_ways else "forward"
 
 
@@ -280,18 +281,3 @@ def _refuse_videos(source: str) -> None:
             f"{source} holds {len(videos)} video{'s' * (len(videos) > 1)}, and run takes one source",
             hint=f"`siamtrack pick {source}` and `siamtrack batch {source}` take all of them",
         )
-
-
-def _targets(
-    box: list[str] | None,
-    box_at: list[str] | None,
-    absent: list[str] | None,
-    box_file: Path | None,
-    box_format: BoxFormat,
-) -> list[TargetMark]:
-    """All that was said of targets, in the order --box, --box-file, --box-at, --absent."""
-    targets: list[TargetMark] = [parse_target(text, box_format) for text in box or []]
-    if box_file is not None:
-        targets += read_targets(box_file, box_format)
-    targets += [parse_timed_target(text, box_format) for text in box_at or []]
-    return targets + [parse_absent(text) for text in absent or []]
