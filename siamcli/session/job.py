@@ -45,7 +45,7 @@ class Job:
     `fps` is the rate of a source that has no times; one that has its own refuses it, or keeps them with
     `fps_if_needed`.  `stream` is the number of one of its video streams.  `drop_lost` leaves lost frames out
     of MOT lines.  `unfinished` says where outputs go that an exception ends.  `direction` is the one in
-    which targets are tracked from their boxes.
+    which targets are tracked from their boxes, `check` adds the agreement with a pass in the other one.
     """
 
     source: str
@@ -61,6 +61,7 @@ class Job:
     deinterlace: bool = False
     unfinished: Unfinished = "kept"
     direction: Direction = "forward"
+    check: bool = False
 
     def __post_init__(self) -> None:
         end = self.cut.end
