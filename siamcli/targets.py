@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from siamcli.boxes import Box, misfit
+from siamcli.boxes import Box, clip_box, misfit, oddity
 from siamcli.errors import InputError
 from siamcli.schema import decode
 from siamcli.times import TimePoint, parse_span, parse_time
@@ -65,6 +65,18 @@ class Target:
         if self.format == "xyxy":
             return Box(a, b, c - a, d - b)
         return Box.from_center(a, b, c, d) if self.format == "cxcywh" else Box(a, b, c, d)
+
+    def oddity(self, size: tuple[int, int]) -> str | None:
+        """What is unusual about the box in a frame of `size`, and what may have been meant; None if nothing.
+
+        >>> parse_target("60,40,110,90").oddity((160, 120))
+        'leaves the 160x120 frame; were these corners? --box-format xyxy'
+        """
+        box, corners = self.box_in(size), replace(self, format="xyxy").box_in(size)
+        said = oddity(box, size)
+        if said and box != corners and corners.valid and clip_box(corners, size) == corners:
+            return f"{said}; were these corners? --box-format xyxy"
+        return said
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class TrackPoint:
 
     `score` is the overlap (IoU) to expect between `box` and the target, in [0, 1]; the given box scores 1.
     `raw_score` is what the network says, None where it is not known.  `target` counts from 1.
+    `agreement` is the overlap (IoU) of this box with the one of a pass in the other direction, None where
+    there was none.
     """
 
     index: int
@@ -44,6 +46,7 @@ class TrackPoint:
     target: int = 1
     raw_score: float | None = None
     source: PointSource = "forward"
+    agreement: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class TrackHeader:
     """Everything needed to read the points again without the program that wrote them.
 
     `labels` names the targets in order (None where the user gave no name); `params` are the
-    tracker's parameters as plain values.
+    tracker's parameters as plain values.  `checked`: the points have an agreement.
     """
 
     source: SourceInfo
@@ -60,6 +63,7 @@ class TrackHeader:
     version: str
     params: Mapping[str, object] = field(default_factory=dict)
     labels: tuple[str | None, ...] = (None,)
+    checked: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siamcli.batch.clips import Clip, Shard, find_clips, output_names, read_names
-from siamcli.batch.interleave import auto_width
 from siamcli.batch.manifest import Boxes, read_manifest
-from siamcli.batch.status import Entry, StatusFile, latest, merge, read_status
+from siamcli.batch.schedule import default_concurrency
+from siamcli.batch.status import Entry, StatusFile, latest_entries, merge, read_status
 from siamcli.cores import available_memory
 from siamcli.errors import InputError, OutputError
 from siamcli.media.sources import open_source
@@ -214,7 +214,7 @@ def test_status_survives_a_line_cut_anywhere(tmp_path):
             known = set(status.entries)
             status.add(entry("c.mp4"))
         assert {"a.mp4"} <= known <= {"a.mp4", "b.mp4"} and ("b.mp4" in known) == (cut == len(whole) - 1)
-        assert set(latest(read_status(path))) == known | {"c.mp4"}
+        assert set(latest_entries(read_status(path))) == known | {"c.mp4"}
 
 
 def test_status_keeps_the_latest(tmp_path):
@@ -291,8 +291,8 @@ def test_width_by_cores_and_available_memory(monkeypatch, available, cores, on_g
     memory = SimpleNamespace(available=available, free=50_000_000, total=16_000_000_000)
     monkeypatch.setattr("siamcli.cores.psutil.virtual_memory", lambda: memory)
     monkeypatch.setattr("siamcli.cores.CGROUP", Path("/nowhere"))
-    monkeypatch.setattr("siamcli.batch.interleave.usable_cores", lambda: cores)
-    assert auto_width(on_gpu) == width
+    monkeypatch.setattr("siamcli.batch.schedule.usable_cores", lambda: cores)
+    assert default_concurrency(on_gpu) == width
 
 
 @pytest.mark.parametrize(

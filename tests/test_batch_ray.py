@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import DEMO
 
-from siamcli.batch.status import latest, read_status
+from siamcli.batch.status import latest_entries, read_status
 from siamcli.formats.files import read_trajectory
 from siamcli.media.ffmpeg import ffmpeg_exe
 
@@ -62,7 +62,7 @@ def test_a_worker_killed_in_the_middle(start_siamtrack, siamtrack, weights, tmp_
     os.kill(victims[0], signal.SIGKILL)
     _, err = process.communicate()
     assert process.returncode == 7, err
-    entries = latest(read_status(tmp_path / "tracked/batch.jsonl")).values()
+    entries = latest_entries(read_status(tmp_path / "tracked/batch.jsonl")).values()
     assert {Path(e.clip).stem: e.state for e in entries} == dict.fromkeys("0123", "done") | {"bad": "failed"}
     for n in range(4):
         trajectory = read_trajectory(tmp_path / f"tracked/{n}.tracked.json")

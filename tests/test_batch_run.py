@@ -19,8 +19,8 @@ import pytest
 from conftest import DEMO, wait_until
 
 import siamcli.load
-from siamcli.batch.interleave import Ended, auto_width, track_all
-from siamcli.batch.status import latest, read_status
+from siamcli.batch.schedule import Finished, default_concurrency, track_jobs
+from siamcli.batch.status import latest_entries, read_status
 from siamcli.formats.files import read_trajectory
 from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.media.sources import open_source
@@ -81,7 +81,7 @@ def batch(siamtrack, weights, monkeypatch, load_once):
 
 def states(folder="tracked", name="batch.jsonl"):
     """Stem of the clip -> its last state."""
-    entries = latest(read_status(Path(folder) / name)).values()
+    entries = latest_entries(read_status(Path(folder) / name)).values()
     return {Path(entry.clip).stem: entry.state for entry in entries}
 
 
@@ -129,7 +129,7 @@ def test_a_batch_gives_what_run_gives(siamtrack, batch, weights, clips, short):
     assert sorted(p.name for p in Path("tracked").glob("a.*")) == [
         f"a.tracked.{suffix}" for suffix in ("2.csv", "bug.csv", "json", "mp4")
     ]
-    entry = latest(read_status(Path("tracked/batch.jsonl")))["../clips/a.mp4"]
+    entry = latest_entries(read_status(Path("tracked/batch.jsonl")))["../clips/a.mp4"]
     assert entry.frames == FRAMES and set(entry.outputs) == {p.name for p in Path("tracked").glob("a.*")}
 
 
@@ -158,10 +158,10 @@ def test_clips_share_the_batches_of_the_network(load_once, weights, clips, tmp_p
     jobs = [
         Job(str(path), boxes[: 1 + (path.stem == "a")], (str(path) + ".csv",)) for path in folder.iterdir()
     ]
-    events = list(track_all(loaded, jobs, width=3))
-    assert [e.error for e in events if isinstance(e, Ended)] == [None] * 4
+    events = list(track_jobs(loaded, jobs, width=3))
+    assert [e.error for e in events if isinstance(e, Finished)] == [None] * 4
     assert sum(engine.counts) == 5 * (FRAMES - 1) and max(engine.counts) > 1
-    assert 1 <= auto_width(on_gpu=False) <= auto_width(on_gpu=True) <= 32
+    assert 1 <= default_concurrency(on_gpu=False) <= default_concurrency(on_gpu=True) <= 32
 
 
 def test_finished_clips_are_skipped_until_something_changes(batch, clips, tmp_path):
@@ -360,8 +360,8 @@ def test_numbers_do_not_depend_on_what_else_is_open(load_once, weights, clips, t
             )
             for clip, some in boxes.items()
         ]
-        events = list(track_all(loaded, jobs, width))
-        assert [event.error for event in events if isinstance(event, Ended)] == [None] * 3
+        events = list(track_jobs(loaded, jobs, width))
+        assert [event.error for event in events if isinstance(event, Finished)] == [None] * 3
         return {clip: (tmp_path / name / f"{clip}.csv").read_text().splitlines() for clip in boxes}
 
     alone, together = tracked("alone", 1), tracked("together", 3)

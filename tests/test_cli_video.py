@@ -8,7 +8,7 @@ import subprocess
 import clips
 import pytest
 
-from siamcli.batch.interleave import Ended, track_all
+from siamcli.batch.schedule import Finished, track_jobs
 from siamcli.formats.files import read_trajectory
 from siamcli.load import load_tracker
 from siamcli.session.job import Job
@@ -66,8 +66,8 @@ def test_clips_of_a_batch_begin_in_their_own_frames_too(weights, tmp_path):
     clip = clips.constant(tmp_path / "clip.mkv", frames=16)
     targets = (parse_timed_target("5f=45,25,16,16"), parse_timed_target("0.3=10,10,20,20"))
     job = Job(str(clip), targets, (str(tmp_path / "a.json"),), Cut(stride=4))
-    events = track_all(load_tracker(weights), [job], width=1)
-    assert [event.error for event in events if isinstance(event, Ended)] == [None]
+    events = track_jobs(load_tracker(weights), [job], width=1)
+    assert [event.error for event in events if isinstance(event, Finished)] == [None]
     points = read_trajectory(tmp_path / "a.json").points
     assert [(p.index, p.target) for p in points if p.state == "init"] == [(5, 1), (9, 2)]
     assert sorted({p.index for p in points}) == [5, 8, 9, 12]

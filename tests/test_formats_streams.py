@@ -247,7 +247,7 @@ def test_a_full_disk_leaves_nothing(path: Path) -> None:
                 writer.write([point(i)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
-    assert "space" in str(caught.value.hint)
+    assert "`ulimit -f`" in str(caught.value.hint)
     assert list(path.parent.iterdir()) == []
 
 

@@ -340,7 +340,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
                 video.write(image, None)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
-    assert "space" in str(caught.value.hint)
+    assert "`ulimit -f`" in str(caught.value.hint)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import clips
 import cv2
@@ -16,7 +17,8 @@ from siamcli.boxes import Box, iou
 from siamcli.formats.files import read_trajectory
 from siamcli.media.reverse import reversed_frames
 from siamcli.media.sources import open_source
-from siamcli.session.gaps import Given, gaps_of, in_frame_order, join
+from siamcli.session.check import return_gap, with_agreement
+from siamcli.session.gaps import Gap, Given, gaps_of, in_frame_order, join
 from siamcli.trajectory import TrackPoint
 
 BOX = "40,20,20,20"
@@ -103,7 +105,7 @@ def test_what_cannot_be_read_twice_is_refused(run, tmp_path, source):
     assert done.code == 3 and "can be read only once" in done.err and not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("more", [("--both-ways",), ("--show",)])
+@pytest.mark.parametrize("more", [("--both-ways",), ("--show",), ("--check", "--show")])
 def test_options_that_exclude_each_other(run, tmp_path, more):
     assert run("a.mp4", "--box", BOX, "--backward", *more).code == 2
 
@@ -150,3 +152,43 @@ def test_states_read_from_the_first_frame_on():
     backward = ["tracked", "found", "lost", "tracked", "init", "absent", "tracked"]
     ordered = in_frame_order([point(i, 0, state=state) for i, state in enumerate(backward)])
     assert [p.state for p in ordered] == ["tracked", "tracked", "lost", "found", "init", "absent", "found"]
+
+
+def test_check_adds_agreement_and_changes_nothing_else(run, tmp_path):
+    clip = clips.constant(tmp_path / "a.mkv", frames=12)
+    marks = ("--box", f"a={BOX}", "--absent", "a=3f-4f", "--box", "b=10,10,20,20")
+    assert run(clip, *marks).code == 0
+    plain = read_trajectory(tmp_path / "a.json").points
+    assert run(clip, *marks, "--check", "-o", "a.csv").code == 0
+    checked = read_trajectory(tmp_path / "a.json")
+    assert checked.header.checked and [replace(p, agreement=None) for p in checked.points] == list(plain)
+    for point in checked.points:
+        if point.source == "human":
+            assert point.agreement is None
+        else:
+            assert point.agreement is not None and 0 <= point.agreement <= 1
+    table = read_trajectory(tmp_path / "a.csv")
+    assert table.header.checked and [p.agreement for p in table.points] == [
+        p.agreement for p in checked.points
+    ]
+
+
+@pytest.mark.parametrize(("left", "right"), [(0, None), (None, 9)])
+def test_the_way_back_begins_at_the_last_believed_point(left, right):
+    """The target is lost far from its box: nothing agrees there."""
+    states = ["tracked"] * 6 + ["lost"] * 2
+    points = [point(i + 1, i, state=state) for i, state in enumerate(states)]
+    if left is None:
+        points = [replace(p, index=9 - p.index) for p in reversed(points)]
+    way, end = return_gap(Gap(1, left, right, tuple(p.index for p in points)), points)
+    assert (way.left is None) == (right is None) and end.state == "tracked"
+    assert len(way.frames) == 5 and end.index not in way.frames
+    back = [replace(p, box=Box(p.box.x + 5, 0, 10, 10)) for p in points if p.index in way.frames]
+    found = {p.index: p.agreement for p in with_agreement(points, [end, *back])}
+    assert [found[i] for i in way.frames] == [pytest.approx(1 / 3)] * 5
+    assert found[end.index] == 1 and [found[p.index] for p in points if p.state == "lost"] == [0, 0]
+
+
+def test_there_is_no_way_back_from_nowhere():
+    lost = [point(i, 0, state="lost") for i in range(1, 4)]
+    assert return_gap(Gap(1, 0, None, (1, 2, 3)), lost) is None

@@ -1,1 +1,1 @@
-"""Many clips, tracked without babysitting."""
+"""Tracks many clips unattended."""

@@ -23,7 +23,7 @@ __all__ = [
     "read_names",
 ]
 
-OWN = ".tracked."  # part of every output's name: a folder that holds them too is not tracked twice
+OUTPUT_MARK = ".tracked."  # part of every output's name: a folder that holds them too is not tracked twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +87,12 @@ def find_clips(named: Iterable[str], *, recursive: bool) -> tuple[list[Clip], li
     not there stays: it fails by name later.
     """
     found: dict[str, Clip] = {}
-    again: list[str] = []
+    duplicates: list[str] = []
     for name in named:
         for clip in _expand(name, recursive=recursive):
             if found.setdefault(source_name(clip.source).key, clip) is not clip:
-                again.append(clip.source)
-    return list(found.values()), again
+                duplicates.append(clip.source)
+    return list(found.values()), duplicates
 
 
 def _expand(text: str, *, recursive: bool) -> Iterator[Clip]:
@@ -104,7 +104,7 @@ def _expand(text: str, *, recursive: bool) -> Iterator[Clip]:
         matches = sorted(glob.glob(text, recursive=True), key=natural_key)  # noqa: PTH207 - absolute too
         others = [match for match in matches if not is_image(Path(match))]
         for match in others:
-            if OWN not in match:
+            if OUTPUT_MARK not in match:
                 yield from _expand(match, recursive=recursive)
         if not others:  # images, which are one clip as in a folder; or nothing, which fails by name
             yield Clip(text, name.stem if matches else name.path.stem)
@@ -122,7 +122,7 @@ def _in_folder(folder: Path, root: Path, *, recursive: bool) -> Iterator[Clip]:
             if not below and any(map(is_image, path.iterdir())):
                 below = [Clip(str(path), str(path.relative_to(root)))]
             yield from below
-        elif path.suffix.lower() in VIDEO_INPUT_SUFFIXES and OWN not in path.name and path.is_file():
+        elif path.suffix.lower() in VIDEO_INPUT_SUFFIXES and OUTPUT_MARK not in path.name and path.is_file():
             yield Clip(str(path), str(path.relative_to(root).with_suffix("")))
 
 

@@ -11,20 +11,20 @@ from queue import Empty, Queue, SimpleQueue
 from threading import Thread
 from typing import Any
 
-from siamcli.batch.interleave import Begun, Ended, Events, track_all
+from siamcli.batch.schedule import Events, Finished, Started, track_jobs
 from siamcli.errors import DeviceError, SiamtrackError
 from siamcli.extras import install_extra
 from siamcli.load import load_tracker
 from siamcli.media.kinds import source_name
 from siamcli.session.job import Job
 
-__all__ = ["ClipWorker", "Recipe", "track_on_ray"]
+__all__ = ["ClipWorker", "WorkerConfig", "track_on_ray"]
 
-TRIES_AGAIN = 2  # times that a clip is given to a restarted worker before it counts as failed
+MAX_RETRIES = 2  # times that a clip is given to a restarted worker before it counts as failed
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class WorkerConfig:
     """What a worker needs to load the tracker by itself; files lie on storage that all nodes share."""
 
     model: str | Path
@@ -36,26 +36,26 @@ class Recipe:
 class ClipWorker:
     """A process of the cluster: `track` is called from many threads, one loop interleaves them all."""
 
-    def __init__(self, recipe: Recipe, width: int) -> None:
+    def __init__(self, config: WorkerConfig, width: int) -> None:
         self._tracker = load_tracker(
-            recipe.model, device=recipe.device, engine=recipe.engine, params=recipe.params
+            config.model, device=config.device, engine=config.engine, params=config.params
         )
         self._width = width
-        self._waiting: Queue[tuple[Job, SimpleQueue[Ended]]] = Queue()
-        self._answers: dict[Job, SimpleQueue[Ended]] = {}
+        self._waiting: Queue[tuple[Job, SimpleQueue[Finished]]] = Queue()
+        self._answers: dict[Job, SimpleQueue[Finished]] = {}
         Thread(target=self._serve, daemon=True).start()
 
-    def track(self, job: Job) -> Ended:
+    def track(self, job: Job) -> Finished:
         """Track one clip, together with those that other threads have given."""
-        answer: SimpleQueue[Ended] = SimpleQueue()
+        answer: SimpleQueue[Finished] = SimpleQueue()
         self._waiting.put((job, answer))
         return answer.get()
 
     def _serve(self) -> None:
         while True:
             first = self._take(block=True)
-            for event in track_all(self._tracker, self._jobs(first), self._width):
-                if isinstance(event, Ended):
+            for event in track_jobs(self._tracker, self._jobs(first), self._width):
+                if isinstance(event, Finished):
                     self._answers.pop(event.job).put(event)
 
     def _jobs(self, first: Job | None) -> Iterator[Job | None]:
@@ -72,22 +72,24 @@ class ClipWorker:
         return job
 
 
-def track_on_ray(jobs: Iterable[Job | None], *, address: str, recipe: Recipe, width: int | None) -> Events:
+def track_on_ray(
+    jobs: Iterable[Job | None], *, address: str, config: WorkerConfig, width: int | None
+) -> Events:
     """Track every job on the cluster at `address`; "local" starts one on this machine.
 
     A worker that dies is started again, and its clips with it; a clip that was given out
-    1 + TRIES_AGAIN times fails.  `width` is the number of clips that a worker has at a time; None
+    1 + MAX_RETRIES times fails.  `width` is the number of clips that a worker has at a time; None
     chooses it by the cores that a worker has.  Raises DeviceError when there is no Ray or no cluster.
     """
     with _cluster(address) as ray:
-        free = _workers(ray, recipe, width)
+        free = _workers(ray, config, width)
         running: dict[Any, tuple[Job, Any]] = {}
         waiting = iter(jobs)
         while True:
             while free and (job := next(waiting, None)) is not None:
-                yield Begun(job)
+                yield Started(job)
                 worker = free.pop()
-                running[worker.track.remote(_everywhere(job))] = (job, worker)
+                running[worker.track.remote(_with_absolute_paths(job))] = (job, worker)
             if not running:
                 return
             finished, _ = ray.wait(list(running))
@@ -97,7 +99,7 @@ def track_on_ray(jobs: Iterable[Job | None], *, address: str, recipe: Recipe, wi
                 try:
                     yield replace(ray.get(reference), job=job)
                 except ray.exceptions.RayError as error:
-                    yield Ended(job, error=_died(error))
+                    yield Finished(job, error=_worker_error(error))
 
 
 @contextmanager
@@ -116,29 +118,29 @@ def _cluster(address: str) -> Iterator[Any]:
         ray.shutdown()
 
 
-def _workers(ray: Any, recipe: Recipe, width: int | None) -> list[Any]:  # noqa: ANN401 - Ray may be missing
+def _workers(ray: Any, config: WorkerConfig, width: int | None) -> list[Any]:  # noqa: ANN401 - Ray may be missing
     """One actor per GPU of the cluster, without GPUs one per core; each as often as it takes clips."""
     resources = ray.cluster_resources()
     cores = int(resources.get("CPU", 1))
-    gpus = int(resources.get("GPU", 0)) if recipe.device != "cpu" else 0
+    gpus = int(resources.get("GPU", 0)) if config.device != "cpu" else 0
     width = width or (max(2, min(32, 2 * cores // gpus)) if gpus else 2)
     remote = ray.remote(ClipWorker).options(
         num_cpus=1,
         num_gpus=1 if gpus else 0,
         max_concurrency=width,
         max_restarts=-1,
-        max_task_retries=TRIES_AGAIN,
+        max_task_retries=MAX_RETRIES,
     )
-    actors = [remote.remote(recipe, width) for _ in range(gpus or cores)]
+    actors = [remote.remote(config, width) for _ in range(gpus or cores)]
     return [actor for _ in range(width) for actor in actors]
 
 
-def _everywhere(job: Job) -> Job:
+def _with_absolute_paths(job: Job) -> Job:
     """The job with paths that mean the same in every working directory."""
     source = source_name(job.source).absolute().text
     return replace(job, source=source, paths=tuple(str(Path(path).absolute()) for path in job.paths))
 
 
-def _died(error: Exception) -> SiamtrackError:
+def _worker_error(error: Exception) -> SiamtrackError:
     reason = str(getattr(error, "cause", None) or error).strip().splitlines()[0]
     return DeviceError(f"its worker failed: {reason}", hint="is the clip too large for the worker's memory?")

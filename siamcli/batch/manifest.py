@@ -141,7 +141,7 @@ def _target(row: Mapping[Any, Any], format: BoxFormat) -> TargetMark:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[Any, Any]]]:
-    """Every row with the words that say where it stands."""
+    """Every row, with its file and line."""
     try:
         text = decode(path.read_bytes())
     except (OSError, UnicodeDecodeError) as error:

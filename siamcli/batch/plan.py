@@ -14,8 +14,8 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from siamcli.batch.clips import Clip, Shard, output_names
-from siamcli.batch.interleave import Ended
 from siamcli.batch.manifest import Boxes
+from siamcli.batch.schedule import Finished
 from siamcli.batch.status import Entry
 from siamcli.errors import InputError, OutputError, SiamtrackError
 from siamcli.formats.files import read_trajectory
@@ -32,14 +32,14 @@ from siamcli.version import __version__
 __all__ = [
     "Settings",
     "Task",
-    "begun",
     "complete",
     "decide",
-    "ended",
     "extended",
+    "finished_entry",
     "missing",
     "plan",
-    "refused",
+    "refused_entry",
+    "started_entry",
 ]
 
 
@@ -195,13 +195,13 @@ def extended(entry: Entry, files: Sequence[str], folder: Path) -> Entry:
     return replace(entry, at=_now(), outputs=tuple(dict.fromkeys(outputs)))
 
 
-def begun(task: Task, folder: Path) -> Entry:
+def started_entry(task: Task, folder: Path) -> Entry:
     """The line before the outputs are touched: from here on they are this batch's."""
     outputs = tuple(path_from(file, folder) for file in task.job.files)
     return Entry(task.id, task.job.source, task.key, "started", _now(), outputs)
 
 
-def ended(task: Task, end: Ended, folder: Path) -> Entry:
+def finished_entry(task: Task, end: Finished, folder: Path) -> Entry:
     """The line when a clip is over; the outputs of one that failed are those that are there."""
     beside = [str(incomplete_path(Path(file))) for file in task.job.files]
     if end.error is None:
@@ -223,7 +223,7 @@ def ended(task: Task, end: Ended, folder: Path) -> Entry:
     return done if end.error is None else _failed(done, end.error)
 
 
-def refused(task: Task, error: SiamtrackError, before: Entry | None) -> Entry:
+def refused_entry(task: Task, error: SiamtrackError, before: Entry | None) -> Entry:
     """The line of a clip that was not tracked: without a key, so that it is looked at again next time."""
     outputs = before.outputs if before else ()
     return _failed(Entry(task.id, task.job.source, "", "failed", _now(), outputs), error)

@@ -8,8 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from siamcli.batch.interleave import Begun, Ended, Events, Moved
-from siamcli.batch.plan import Task, begun, complete, decide, ended, extended, missing, refused
+from siamcli.batch.plan import (
+    Task,
+    complete,
+    decide,
+    extended,
+    finished_entry,
+    missing,
+    refused_entry,
+    started_entry,
+)
+from siamcli.batch.schedule import Events, Finished, Moved, Started
 from siamcli.batch.status import Entry, StatusFile
 from siamcli.errors import SiamtrackError
 from siamcli.session.job import Job
@@ -50,9 +59,9 @@ def run_batch(
     batch = _Batch(status, folder, policy)
     with closing(track(batch.jobs(tasks))) as events:
         for event in events:
-            if isinstance(event, Begun):
+            if isinstance(event, Started):
                 batch.begin(event.job)
-            elif isinstance(event, Ended):
+            elif isinstance(event, Finished):
                 batch.end(event)
             yield from batch.results()
             if isinstance(event, Moved):
@@ -94,13 +103,13 @@ class _Batch:
             elif verdict == "failed" and entry is not None:
                 self._results.append(Result("failed before", entry))
             elif not isinstance(verdict, str):
-                self._conclude(refused(task, verdict, entry))
+                self._conclude(refused_entry(task, verdict, entry))
 
     def begin(self, job: Job) -> None:
-        self._status.add(begun(self._running[job], self._folder))
+        self._status.add(started_entry(self._running[job], self._folder))
 
-    def end(self, event: Ended) -> None:
-        self._conclude(ended(self._running.pop(event.job), event, self._folder))
+    def end(self, event: Finished) -> None:
+        self._conclude(finished_entry(self._running.pop(event.job), event, self._folder))
 
     def _complete(self, task: Task, entry: Entry) -> None:
         """Make what a finished clip lacks.  When that fails its line still says done, as its tracking is:

@@ -16,7 +16,7 @@ from siamcli.schema import NotNegative, from_record, load_json
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Entry", "StatusFile", "latest", "merge", "read_status"]
+__all__ = ["Entry", "StatusFile", "latest_entries", "merge", "read_status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def _parse(line: bytes) -> Entry | None:
         return None
 
 
-def latest(entries: Iterable[Entry]) -> dict[str, Entry]:
+def latest_entries(entries: Iterable[Entry]) -> dict[str, Entry]:
     """Clip id -> the last that is known of it."""
     return {entry.id: entry for entry in entries}
 
@@ -89,11 +89,11 @@ class StatusFile:
         try:
             self._lock()
             before = read_status(path)
-            self.entries = latest(before)
+            self.entries = latest_entries(before)
             self.written: dict[str, set[str]] = {}
             for entry in before:
                 self.written.setdefault(entry.id, set()).update(entry.outputs)
-            if _cut_short(path):
+            if _ends_mid_line(path):
                 self._write(b"\n")  # what follows must stand alone
         except BaseException:
             os.close(self._file)
@@ -122,7 +122,7 @@ class StatusFile:
         os.close(self._file)
 
 
-def _cut_short(path: Path) -> bool:
+def _ends_mid_line(path: Path) -> bool:
     """True when a crash has left the last line without its end."""
     with path.open("rb") as file:
         if not file.seek(0, os.SEEK_END):
@@ -149,4 +149,4 @@ def merge(paths: Iterable[Path], target: Path, *, overwrite: bool) -> dict[str, 
             hint=f"-o {paths[0].with_name(target.name)}",
         )
     write_text(target, "".join(entry.line() for entry in entries), overwrite=overwrite)
-    return latest(entries)
+    return latest_entries(entries)

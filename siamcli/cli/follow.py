@@ -57,7 +57,8 @@ def follow_source(
         console.tell(f"{tracker.model} on {name}")
         return tracker
 
-    session = (Session if job.direction == "forward" else TwoWaySession)(job, loaded, ask=ask)
+    one_way = job.direction == "forward" and not job.check
+    session = (Session if one_way else TwoWaySession)(job, loaded, ask=ask)
     try:
         with session, _live_window(job.source, show) as window:
             clock.lap("open the outputs")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import cv2
 
 from siamcli.boxes import Box, iou
+from siamcli.drawing.labels import place_labels
 from siamcli.frames import Image
 from siamcli.trajectory import TrackPoint
 
@@ -29,13 +30,17 @@ COLORS: tuple[Color, ...] = (
 )
 """BGR, one per target, easy to tell apart on dark and light backgrounds; they repeat after the last."""
 
+_SMALL = 20  # sides in thin lines of a target that gets thinner lines
+_SHORTEST = 8  # letters of a name that are always shown
+
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _DARK: Color = (20, 20, 20)
 _LIGHT: Color = (245, 245, 245)
 
 
 def draw(image: Image, points: Sequence[TrackPoint], labels: Sequence[str | None] = ()) -> Image:
-    """A copy of `image` with the box, score and state of every point, and the frame number.
+    """A copy of `image` with box, label and score of every point, its state unless it is tracked, and the
+    frame number.
 
     The number is left out where it would cover a box, or more than a tenth of the image.
     A lost target has a dashed, darker box; an absent one, or one whose box is not valid, has none.
@@ -44,18 +49,19 @@ def draw(image: Image, points: Sequence[TrackPoint], labels: Sequence[str | None
     canvas: Image = image.copy()
     height, width = canvas.shape[:2]
     thin = line_width(canvas)
-    for point in points:
-        color = COLORS[(point.target - 1) % len(COLORS)]
-        if point.state == "lost":
-            color = (color[0] * 6 // 10, color[1] * 6 // 10, color[2] * 6 // 10)
-        if point.state != "absent" and point.box.valid:
-            outline(canvas, point.box, color, dashed=point.state == "lost")
-            corner = (point.box.x - thin, point.box.y - 2 * thin)
-            write_text(canvas, _caption(point, labels, len(points)), corner, color)
+    shown = [point for point in points if point.state != "absent" and point.box.valid]
+    for point in shown:
+        outline(canvas, point.box, _color(point), dashed=point.state == "lost")
+    captions = [_caption(canvas, point, labels, len(points)) for point in shown]
+    sizes = [layout_text(canvas, text, (0, 0))[2:4] for text in captions]
+    places = place_labels([point.box for point in shown], sizes, thin + 1, (width, height))
+    for point, text, (x, y), (_, h) in zip(shown, captions, places, sizes, strict=True):
+        write_text(canvas, text, (x, y + h), _color(point))
     if points:
         number, corner = f"frame {points[0].index}", (0, canvas.shape[0])
         layout = layout_text(canvas, number, corner)
-        boxes = [point.box for point in points if point.state != "absent" and point.box.valid]
+        boxes = [point.box for point in shown]
+        boxes += [Box(x, y, w, h) for (x, y), (w, h) in zip(places, sizes, strict=True)]
         background = Box(layout.x, layout.y, layout.w, layout.h)
         if 10 * background.area <= height * width and not any(iou(background, box) for box in boxes):
             write_text(canvas, number, corner, _DARK)
@@ -68,11 +74,24 @@ def line_width(canvas: Image) -> int:
     return int(max(1, round(min(height, width) / 400)))
 
 
-def _caption(point: TrackPoint, labels: Sequence[str | None], targets: int) -> str:
+def _color(point: TrackPoint) -> Color:
+    """That of the target, darker while it is lost."""
+    color = COLORS[(point.target - 1) % len(COLORS)]
+    return (color[0] * 6 // 10, color[1] * 6 // 10, color[2] * 6 // 10) if point.state == "lost" else color
+
+
+def _caption(canvas: Image, point: TrackPoint, labels: Sequence[str | None], targets: int) -> str:
+    """Name, score and state; a name that would make it wider than half the picture is cut."""
     label = labels[point.target - 1] if point.target <= len(labels) else None
     name = label or (f"#{point.target}" if targets > 1 else "")
-    score = "" if point.state in ("lost", "absent") else f"{point.score:.2f}"
-    return " ".join(filter(None, (name, score, point.state)))
+    score = "" if point.state == "lost" else f"{point.score:.2f}"
+    state = "" if point.state == "tracked" else point.state
+    whole = " ".join(filter(None, (name, score, state)))
+    for length in range(len(name), _SHORTEST, -1):
+        if 2 * layout_text(canvas, whole, (0, 0)).w <= canvas.shape[1]:
+            break
+        whole = " ".join(filter(None, (f"{name[: length - 1].rstrip()}...", score, state)))
+    return whole
 
 
 def outline(canvas: Image, box: Box, color: Color, *, dashed: bool = False) -> None:
@@ -86,8 +105,10 @@ def outline(canvas: Image, box: Box, color: Color, *, dashed: bool = False) -> N
     corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
     sides = list(zip(corners, [*corners[1:], corners[0]], strict=True))
     strokes = [dash for a, b in sides for dash in _dashes(a, b, 10 * thin)] if dashed else sides
-    # a dark rim keeps the colour visible on any background
-    for line_color, thickness in ((_DARK, 2 * thin + 2), (color, 2 * thin)):
+    # a dark rim keeps the colour visible on any background; it would cover a small target
+    rim, line = (_DARK, 2 * thin + 2), (color, 2 * thin)
+    lines = [line if dashed else (color, thin)] if min(box.w, box.h) < _SMALL * thin else [rim, line]
+    for line_color, thickness in lines:
         for a, b in strokes:
             cv2.line(canvas, a, b, line_color, thickness, cv2.LINE_AA)
 

@@ -28,12 +28,16 @@ class Stream(TextStream):
     """
 
     def _head(self, header: dict[str, Any]) -> str:
-        return _row([*COLUMNS, *(["file"] if self._header.source.files else [])])
+        return _row([*self._columns, *(["file"] if self._header.source.files else [])])
 
     def _point(self, point: dict[str, Any]) -> str:
         file = image_name(self._header.source, point["frame"])
         cells = [] if file is None else [file.encode(errors="replace").decode()]
-        return _row([*(point[name] for name in COLUMNS), *cells])
+        return _row([*(point.get(name) for name in self._columns), *cells])
+
+    @property
+    def _columns(self) -> list[str]:
+        return [*COLUMNS, *(["agreement"] if self._header.checked else [])]
 
 
 def _row(cells: Sequence[object]) -> str:
@@ -64,5 +68,8 @@ def read(path: Path, text: str) -> Trajectory:
     except csv.Error as error:
         raise bad_line(path, sheet.line, error) from None
     labels = tuple(names.get(target) for target in range(1, max(names, default=1) + 1))
-    header = TrackHeader(SourceInfo(path.stem), model="", weights_sha256="", version="", labels=labels)
+    checked = any(point.agreement is not None for point in points)
+    header = TrackHeader(
+        SourceInfo(path.stem), model="", weights_sha256="", version="", labels=labels, checked=checked
+    )
     return Trajectory(header, points, complete=True)

@@ -14,7 +14,7 @@ from siamcli.parts import write_text
 from siamcli.schema import decode
 from siamcli.trajectory import TrackHeader, Trajectory
 
-__all__ = ["convert", "make_stream", "placed", "read_trajectory", "write_files", "write_trajectory"]
+__all__ = ["convert", "make_stream", "read_trajectory", "with_paths", "write_files", "write_trajectory"]
 
 
 def _module(kind: FormatKind) -> Any:  # noqa: ANN401 - what it holds is said in FormatKind
@@ -80,7 +80,7 @@ def convert(trajectory: Trajectory, name: str, *, drop_lost: bool = False) -> di
     return {f"{source_stem(trajectory.header.source.name)}{kind.ending}": text}
 
 
-def placed(files: dict[str, str], *, file: Path | None, folder: Path) -> dict[Path, str]:
+def with_paths(files: dict[str, str], *, file: Path | None, folder: Path) -> dict[Path, str]:
     """Path -> text, below `folder`, or as `file`, which holds one: else raises InputError."""
     if file is not None and len(files) > 1:
         raise InputError(f"{len(files)} files do not fit into {file}", hint="name a folder: -o FOLDER/")

@@ -54,6 +54,7 @@ def point_record(point: TrackPoint, labels: Sequence[str | None] = ()) -> Record
         "label": labels[point.target - 1] if point.target <= len(labels) else None,
         "raw_score": _rounded(point.raw_score, 4),
         "source": point.source,
+        **({} if point.agreement is None else {"agreement": _rounded(point.agreement, 4)}),
     }
 
 
@@ -76,6 +77,7 @@ def _parse_point(record: Mapping[str, Any]) -> TrackPoint:
         target=point.target,
         raw_score=None if math.isnan(raw_score) else raw_score,
         source=point.source or ("human" if point.state == "init" else "forward"),
+        agreement=None if math.isnan(point.agreement) else point.agreement,
     )
 
 
@@ -121,6 +123,7 @@ def header_record(header: TrackHeader) -> Record:
         "version": header.version,
         "params": dict(header.params),
         "labels": list(header.labels),
+        **({"checked": True} if header.checked else {}),
         "boxes": BOXES,
     }
 
@@ -144,6 +147,7 @@ def parse_header(record: Mapping[str, Any]) -> TrackHeader:
         version=header.version,
         params=header.params,
         labels=header.labels,
+        checked=header.checked,
     )
 
 
@@ -193,6 +197,7 @@ class _Point:
     label: Label | None = None
     raw_score: Number = math.nan
     source: PointSource | None = None
+    agreement: Number = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +221,7 @@ class _Header:
     version: str
     params: Mapping[str, Any]
     labels: tuple[Label | None, ...]
+    checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

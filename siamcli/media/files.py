@@ -15,7 +15,7 @@ from typing import IO, cast
 
 import numpy as np
 
-from siamcli.cores import give_way
+from siamcli.cores import lower_priority
 from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Source
@@ -135,7 +135,7 @@ class VideoFile(Source):
         self._times: SimpleQueue[tuple[float | None] | None] = SimpleQueue()
         self._reading = Lock()
         self._child, head_lines, times = self._run(size)
-        give_way(self._child.pid)
+        lower_priority(self._child.pid)
         assert self._child.stdout and self._child.stderr
         self._pixels = cast("io.BufferedReader", self._child.stdout)
         self._readers = [Thread(target=self._listen, args=(self._child.stderr,), daemon=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial
@@ -20,6 +21,7 @@ from siamcli.times import Cut, TimePoint
 __all__ = ["announced_count", "expected_count", "open_source"]
 
 _SECRET = re.compile(r"//[^/@]*@")  # user:password@ is not for logs and trajectories
+_PAGES = re.compile(r"https?://((www|m)\.)?(youtube\.com/(watch|shorts/|live/)|youtu\.be/)", re.IGNORECASE)
 _SILENCE = "10000000"  # microseconds without a byte after which an address counts as gone
 _OPTIONS = {
     "rtsp": ("-rtsp_transport", "tcp", "-timeout", _SILENCE),
@@ -109,6 +111,11 @@ def _open_address(
 ) -> FrameSource:
     scheme = address.partition(":")[0].lower()
     name = _SECRET.sub("//", address)
+    if _PAGES.match(address):
+        raise InputError(
+            f"{name} is a page, not a video",
+            hint=f"yt-dlp -o - {shlex.quote(name)} | siamtrack run - --box x,y,w,h",
+        )
     options = (*_OPTIONS.get(scheme, ()), *_rate(fps))
     streams = _ANY if scheme in _ONCE else list_streams(address, options)
     # what announces its length, and what a web server gives that is no camera, is a file that lies elsewhere

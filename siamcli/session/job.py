@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
@@ -32,6 +33,7 @@ __all__ = [
     "unused_target",
 ]
 
+_logger = logging.getLogger(__name__)
 COUNT_SLACK = Fraction(102, 100)  # what containers announce is an estimate
 SHOWN = 4  # targets of a frame that are described
 
@@ -43,7 +45,7 @@ class Job:
     `fps` is the rate of a source that has no times; one that has its own refuses it, or keeps them with
     `fps_if_needed`.  `stream` is the number of one of its video streams.  `drop_lost` leaves lost frames out
     of MOT lines.  `unfinished` says where outputs go that an exception ends.  `direction` is the one in
-    which targets are tracked from their boxes.
+    which targets are tracked from their boxes, `check` adds the agreement with a pass in the other one.
     """
 
     source: str
@@ -59,6 +61,7 @@ class Job:
     deinterlace: bool = False
     unfinished: Unfinished = "kept"
     direction: Direction = "forward"
+    check: bool = False
 
     def __post_init__(self) -> None:
         end = self.cut.end
@@ -132,6 +135,8 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
                 hint="give it another label, or a time of its own with --box-at",
             )
         marks.append(Start(target.box((width, height)), target.at, number))
+        if odd := target.oddity((width, height)):
+            _logger.warning("%s: box %s %s", job.source, target.text, odd)
     _check_absences(job, marks)
     return marks
 

@@ -68,7 +68,8 @@ class Session:
                 self.marks = [Start(self._ask(self.first), target=1)]
             self.progress = begin(self.marks)
             self.tracker = self._load()
-            self.header = make_header(self._source.info, self.first, self.tracker, self.job.labels)
+            header = make_header(self._source.info, self.first, self.tracker, self.job.labels)
+            self.header = replace(header, checked=self.job.check)
             self._outputs = stack.enter_context(self._open_outputs())
             self._stack = stack.pop_all()
         self._frames: Iterator[Frame] = chain([self.first], frames)

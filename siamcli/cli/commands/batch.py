@@ -1,4 +1,4 @@
-"""siamtrack batch: many clips, tracked without babysitting."""
+"""siamtrack batch: tracks many clips unattended."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from siamcli.targets import parse_target
 from siamcli.times import parse_rate
 
 if TYPE_CHECKING:
-    from siamcli.batch.interleave import Events
     from siamcli.batch.manifest import Boxes
     from siamcli.batch.run import Results, TrackAll
+    from siamcli.batch.schedule import Events
     from siamcli.session.job import Job
 
 __all__ = ["batch", "merge"]
@@ -121,8 +121,8 @@ def batch(
 
     part = Shard.parse(shard)
     manifest = Manifest() if boxes is None else read_manifest(boxes, numbers)
-    found, again = find_clips(named or manifest.clips, recursive=recursive)
-    for line in [*manifest.repeated, *(f"{name} is named more than once" for name in again)]:
+    found, duplicates = find_clips(named or manifest.clips, recursive=recursive)
+    for line in [*manifest.repeated, *(f"{name} is named more than once" for name in duplicates)]:
         console.say(f"{line}: used once", style="yellow")
     targets = Boxes(manifest, for_all, box_format)
     _require_a_box(targets, [clip.source for clip in found], named)
@@ -154,25 +154,25 @@ def _here(tracker: TrackerOptions, jobs: str, waiting: Iterator[Job]) -> Events:
     first = next(waiting, None)
     if first is None:
         return
-    from siamcli.batch.interleave import auto_width, track_all
+    from siamcli.batch.schedule import default_concurrency, track_jobs
 
     loaded = tracker.load()
     engine = loaded.engine
-    width = auto_width(on_gpu=engine.device.type != "cpu") if jobs == "auto" else int(jobs)
+    width = default_concurrency(on_gpu=engine.device.type != "cpu") if jobs == "auto" else int(jobs)
     console.tell(f"{loaded.model} on {engine_name(engine)}, {width} clip{'s' * (width > 1)} at a time")
-    yield from track_all(loaded, chain([first], waiting), width)
+    yield from track_jobs(loaded, chain([first], waiting), width)
 
 
 def _on_ray(address: str, jobs: str, tracker: TrackerOptions) -> TrackAll:
     """Tracking on a cluster."""
-    from siamcli.batch.cluster import Recipe, track_on_ray
+    from siamcli.batch.cluster import WorkerConfig, track_on_ray
     from siamcli.checkpoints.store import DEFAULT_MODEL
 
     wanted, params = tracker.wanted() or DEFAULT_MODEL, tracker.params
     weights = wanted.absolute() if isinstance(wanted, Path) else wanted
-    recipe = Recipe(weights, tracker.device, tracker.engine, params and params.absolute())
+    config = WorkerConfig(weights, tracker.device, tracker.engine, params and params.absolute())
     width = None if jobs == "auto" else int(jobs)
-    return partial(track_on_ray, address=address, recipe=recipe, width=width)
+    return partial(track_on_ray, address=address, config=config, width=width)
 
 
 def merge(
@@ -216,7 +216,7 @@ def _named(clips: Iterable[str] | None, from_file: Path | None) -> list[str]:
 
 def _report(results: Results, total: int, status: Path, *, as_json: bool) -> None:
     """Count and show results as they come.  Raises PartialError when clips failed."""
-    from siamcli.batch.interleave import Moved
+    from siamcli.batch.schedule import Moved
 
     began = time.perf_counter()
     count = {"done": 0, "completed": 0, "skipped": 0, "failed": 0, "failed before": 0}

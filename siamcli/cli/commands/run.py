@@ -78,6 +78,14 @@ def run(
             rich_help_panel="Target",
         ),
     ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Track back as well, and write how far both passes agree in every frame; files only.",
+            rich_help_panel="Target",
+        ),
+    ] = False,
     pick: Annotated[
         bool, typer.Option("--pick", help="Draw the box in a window.", rich_help_panel="Target")
     ] = False,
@@ -181,7 +189,7 @@ def run(
     require_one_way([bool(targets), pick, pick_browser])
     if not video and any(map(is_video, output or [])):
         raise typer.BadParameter("-o names a video that --no-video leaves out")
-    direction = _direction(backward=backward, both_ways=both_ways, show=show)
+    direction = _direction(backward=backward, both_ways=both_ways, show=show, check=check)
     if overwrite and skip_existing:
         raise typer.BadParameter("give -y or -n, not both")
     first, last = (None if text is None else parse_time(text) for text in (start, end))
@@ -220,6 +228,7 @@ def run(
         direction=direction,
         stream=stream,
         deinterlace=deinterlace,
+        check=check,
     )
     ask = picker(f"siamtrack: {source}", browser=pick_browser)
     summary = follow_source(job, tracker, picker=ask, show=show)
@@ -237,12 +246,12 @@ def _require_without_states(paths: list[str]) -> None:
         )
 
 
-def _direction(*, backward: bool, both_ways: bool, show: bool) -> Direction:
+def _direction(*, backward: bool, both_ways: bool, show: bool, check: bool) -> Direction:
     """The direction to track in; raises typer.BadParameter for options that exclude each other."""
     if backward and both_ways:
         raise typer.BadParameter("give --backward or --both-ways, not both")
-    if show and (backward or both_ways):
-        raise typer.BadParameter("--show shows tracking forward: leave it out, or --backward and --both-ways")
+    if show and (backward or both_ways or check):
+        raise typer.BadParameter("--show shows tracking forward: it goes with no other direction or --check")
     return "backward" if backward else "both" if both_ways else "forward"
 
 

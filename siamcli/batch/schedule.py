@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
     from siamcli.load import LoadedTracker
 
-__all__ = ["Begun", "Ended", "Events", "Moved", "auto_width", "track_all"]
+__all__ = ["Events", "Finished", "Moved", "Started", "default_concurrency", "track_jobs"]
 
 CLIP_BYTES = 500_000_000  # two ffmpeg children and 24 waiting frames of 1920x1080
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class Started:
     """A job is about to touch its outputs."""
 
     job: Job
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A job is over; `error` is None when it is complete, `lost` counts the frames without a target."""
+class Finished:
+    """A job is finished; `error` is None when it is complete, `lost` counts the frames without a target."""
 
     job: Job
     frames: int = 0
@@ -49,18 +49,18 @@ class Moved:
     jobs: float
 
 
-def auto_width(on_gpu: bool) -> int:
+def default_concurrency(on_gpu: bool) -> int:
     """How many clips to keep open: enough to fill the device, what cores and available memory carry."""
     cores = usable_cores()
     wanted = 2 * cores if on_gpu else cores + 1
     return max(1, min(wanted, 32, available_memory() // 2 // CLIP_BYTES))
 
 
-Events = Generator[Begun | Moved | Ended, None, None]
+Events = Generator[Started | Moved | Finished, None, None]
 """What tracking says while it goes on; closed early, it finishes the clips under way as incomplete."""
 
 
-def track_all(tracker: LoadedTracker, jobs: Iterable[Job | None], width: int) -> Events:
+def track_jobs(tracker: LoadedTracker, jobs: Iterable[Job | None], width: int) -> Events:
     """Track every job, at most `width` at a time; a job that fails does not disturb the others.
 
     `jobs` is asked for the next one when there is room; None means that there is none at the moment.
@@ -68,15 +68,15 @@ def track_all(tracker: LoadedTracker, jobs: Iterable[Job | None], width: int) ->
     (Ctrl-C), the clips under way are finished as incomplete.
     """
     waiting = iter(jobs)
-    with _Floor(tracker, width) as floor:
+    with _Scheduler(tracker, width) as scheduler:
         while True:
-            while floor.has_room and (job := next(waiting, None)) is not None:
-                yield Begun(job)
-                floor.begin(job)
-            if floor.empty:
+            while scheduler.has_room and (job := next(waiting, None)) is not None:
+                yield Started(job)
+                scheduler.begin(job)
+            if scheduler.empty:
                 return
-            yield from floor.tick()
-            yield floor.moved()
+            yield from scheduler.step()
+            yield scheduler.moved()
 
 
 def _open(job: Job, tracker: LoadedTracker) -> Session:
@@ -92,7 +92,7 @@ def _close(session: Session, error: BaseException | None) -> None:
         raise error
 
 
-class _Floor:
+class _Scheduler:
     """The sessions: those that open, those that run, those that close."""
 
     def __init__(self, tracker: LoadedTracker, width: int) -> None:
@@ -116,57 +116,57 @@ class _Floor:
         """Open a clip in a thread."""
         self._opening[self._pool.submit(_open, job, self._tracker)] = job
 
-    def tick(self) -> list[Ended]:
-        """Advance every clip whose next frame is there; returns those that are over."""
+    def step(self) -> list[Finished]:
+        """Advance every clip whose next frame is there; returns those that are finished."""
         if not self._running:
             wait({**self._opening, **self._closing}, return_when=FIRST_COMPLETED)
-        over: list[Ended] = []
+        finished: list[Finished] = []
         for opened in [future for future in self._opening if future.done()]:
             job, error = self._opening.pop(opened), opened.exception()
             if error is None:
                 self._running.append(opened.result())
             else:
-                over.append(Ended(job, error=_named(error)))
+                finished.append(Finished(job, error=_named(error)))
         if self._running:
-            self._step([session for session in self._running if session.ready] or self._running[:1])
+            self._step_sessions([session for session in self._running if session.ready] or self._running[:1])
         for closed in [future for future in self._closing if future.done()]:
-            over.append(_ended(self._closing.pop(closed), closed.exception()))
-        return over
+            finished.append(_finished(self._closing.pop(closed), closed.exception()))
+        return finished
 
     def moved(self) -> Moved:
         """How far the sessions are, those included that only finish their outputs."""
         sessions = [*self._running, *self._closing.values()]
         return Moved(sum(s.frames for s in sessions), sum(s.share for s in sessions))
 
-    def _step(self, sessions: Sequence[Session]) -> None:
-        fed: list[tuple[Session, Frame]] = []
+    def _step_sessions(self, sessions: Sequence[Session]) -> None:
+        decoded: list[tuple[Session, Frame]] = []
         for session in sessions:
             try:
                 frame = session.read()
-            except Exception as error:  # noqa: BLE001 - whatever its decoder meets is this clip's affair
+            except Exception as error:  # noqa: BLE001 - an error of one decoder ends only its clip
                 self._end(session, error)
                 continue
             if frame is None:
                 self._end(session, None)
             else:
-                fed.append((session, frame))
-        for session, frame in self._advance(fed):
+                decoded.append((session, frame))
+        for session, frame in self._advance(decoded):
             try:
                 session.write(frame)
-            except Exception as error:  # noqa: BLE001 - so is what its outputs meet
+            except Exception as error:  # noqa: BLE001 - and so does an error of its outputs
                 self._end(session, error)
 
-    def _advance(self, fed: Sequence[tuple[Session, Frame]]) -> Sequence[tuple[Session, Frame]]:
+    def _advance(self, decoded: Sequence[tuple[Session, Frame]]) -> Sequence[tuple[Session, Frame]]:
         """Track the frames; returns those that could be tracked."""
         try:
-            advance(self._tracker, fed)
+            advance(self._tracker, decoded)
         except InputError as error:
-            if len(fed) == 1:
-                self._end(fed[0][0], error)
+            if len(decoded) == 1:
+                self._end(decoded[0][0], error)
                 return []
             # one clip's box or time is impossible: find out whose, the others go on
-            return [one for pair in fed for one in self._advance([pair])]
-        return fed
+            return [one for pair in decoded for one in self._advance([pair])]
+        return decoded
 
     def _end(self, session: Session, error: BaseException | None) -> None:
         self._running.remove(session)
@@ -184,10 +184,10 @@ class _Floor:
         self._pool.shutdown(wait=True)
 
 
-def _ended(session: Session, error: BaseException | None) -> Ended:
+def _finished(session: Session, error: BaseException | None) -> Finished:
     lost = _frames(session.lost)
     seconds = round(session.seconds, 3)
-    return Ended(session.job, session.frames, seconds, lost, _named(error) if error else None)
+    return Finished(session.job, session.frames, seconds, lost, _named(error) if error else None)
 
 
 def _frames(lost: Mapping[int, Sequence[tuple[int, int]]]) -> int:
@@ -195,7 +195,7 @@ def _frames(lost: Mapping[int, Sequence[tuple[int, int]]]) -> int:
 
 
 def _named(error: BaseException) -> SiamtrackError:
-    """An error that people can read, also where nobody foresaw it."""
+    """Wraps an unexpected exception."""
     if isinstance(error, SiamtrackError):
         return error
     return SiamtrackError(

@@ -1,0 +1,47 @@
+"""How far a pass in the other direction agrees: a confidence that needs no calibration.
+
+The forward-backward error of Kalal et al. (ICPR 2010), as an overlap of boxes and over a whole gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from siamcli.boxes import iou
+from siamcli.session.gaps import Gap
+from siamcli.trajectory import TrackPoint
+
+__all__ = ["return_gap", "with_agreement"]
+
+
+def return_gap(gap: Gap, points: Sequence[TrackPoint]) -> tuple[Gap, TrackPoint] | None:
+    """The way back over a gap that has a box on one side only: its frames up to the believed point that is
+    farthest from the box, and that point.  None where there is none, or nothing between.
+    """
+    ordered = points if gap.right is None else points[::-1]  # from the box to the far end
+    believed = [place for place, point in enumerate(ordered) if point.state in ("tracked", "found")]
+    if not believed or not believed[-1]:
+        return None
+    end = ordered[believed[-1]]
+    frames = tuple(sorted(point.index for point in ordered[: believed[-1]]))
+    if gap.right is None:
+        return Gap(gap.target, None, end.index, frames), end
+    return Gap(gap.target, end.index, None, frames), end
+
+
+def with_agreement(points: Sequence[TrackPoint], others: Sequence[TrackPoint]) -> list[TrackPoint]:
+    """The points of one gap with the overlap of each with the point of the other pass in its frame.
+
+    0 where the other pass has none, as nothing was believed there; None where the target is absent.
+    """
+    other = {point.index: point for point in others}
+    checked = []
+    for point in points:
+        if point.state == "absent":
+            checked.append(point)
+            continue
+        match = other.get(point.index)
+        overlap = 0.0 if match is None else iou(point.box, match.box)
+        checked.append(replace(point, agreement=overlap))
+    return checked
