@@ -1,11 +1,17 @@
 """siamtrack: follow an object through a video with SiamRPN++.
 
-from siamcli import Box, Start, follow, load_tracker, open_source
+from siamcli import Box, Job, Session, follow, load_tracker, open_source, parse_target, read_trajectory
 
 tracker = load_tracker()
 with open_source("video.mp4") as frames:
-    for frame, (state,) in follow(tracker, frames, [Start(Box(300, 120, 80, 70))]):
+    for frame, (state,) in follow(tracker, frames, [Box(300, 120, 80, 70)]):
         print(frame.index, state.box, state.score)
+
+job = Job("video.mp4", (parse_target("300,120,80,70"),), ("out.mp4", "out.csv"))
+with Session(job, lambda: tracker) as session:
+    for frame, points in session:
+        print(frame.index, [point.state for point in points])
+print(read_trajectory("out.csv").to_pandas())
 """
 
 from __future__ import annotations
@@ -17,58 +23,91 @@ from siamcli.version import __version__
 
 if TYPE_CHECKING:
     from siamcli.boxes import Box
-    from siamcli.formats.files import read_trajectory
+    from siamcli.errors import (
+        DatasetError,
+        DeviceError,
+        InputError,
+        OutputError,
+        PickError,
+        SiamtrackError,
+        WeightsError,
+    )
+    from siamcli.formats.files import read_trajectory, write_trajectory
     from siamcli.frames import Frame, SourceInfo
     from siamcli.load import LoadedTracker, load_tracker
     from siamcli.media.sources import open_source
     from siamcli.session.fix import fix
+    from siamcli.session.job import Job
+    from siamcli.session.session import Session
+    from siamcli.targets import Target, parse_target
     from siamcli.times import TimePoint
-    from siamcli.tracker.follow import Absence, Start, follow
+    from siamcli.tracker.follow import Absence, Start, follow, track_points
     from siamcli.tracker.tracker import Tracker, TrackerState
-    from siamcli.trajectory import TrackPoint, Trajectory
+    from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
 
 __all__ = [
     "Absence",
     "Box",
+    "DatasetError",
+    "DeviceError",
     "Frame",
+    "InputError",
+    "Job",
     "LoadedTracker",
+    "OutputError",
+    "PickError",
+    "Session",
+    "SiamtrackError",
     "SourceInfo",
     "Start",
+    "Target",
     "TimePoint",
+    "TrackHeader",
     "TrackPoint",
     "Tracker",
     "TrackerState",
     "Trajectory",
+    "WeightsError",
     "__version__",
     "fix",
     "follow",
     "load_tracker",
     "open_source",
+    "parse_target",
     "read_trajectory",
+    "track_points",
+    "write_trajectory",
 ]
 
-_HOMES = {
-    "Absence": "tracker.follow",
-    "Box": "boxes",
-    "Frame": "frames",
-    "LoadedTracker": "load",
-    "SourceInfo": "frames",
-    "Start": "tracker.follow",
-    "TimePoint": "times",
-    "TrackPoint": "trajectory",
-    "Tracker": "tracker.tracker",
-    "TrackerState": "tracker.tracker",
-    "Trajectory": "trajectory",
-    "fix": "session.fix",
-    "follow": "tracker.follow",
-    "load_tracker": "load",
-    "open_source": "media.sources",
-    "read_trajectory": "formats.files",
+_MODULES = {
+    "boxes": ("Box",),
+    "errors": (
+        *("DatasetError", "DeviceError", "InputError", "OutputError", "PickError", "SiamtrackError"),
+        "WeightsError",
+    ),
+    "formats.files": ("read_trajectory", "write_trajectory"),
+    "frames": ("Frame", "SourceInfo"),
+    "load": ("LoadedTracker", "load_tracker"),
+    "media.sources": ("open_source",),
+    "session.fix": ("fix",),
+    "session.job": ("Job",),
+    "session.session": ("Session",),
+    "targets": ("Target", "parse_target"),
+    "times": ("TimePoint",),
+    "tracker.follow": ("Absence", "Start", "follow", "track_points"),
+    "tracker.tracker": ("Tracker", "TrackerState"),
+    "trajectory": ("TrackHeader", "TrackPoint", "Trajectory"),
 }
 
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used (PEP 562): the command's help stays quick."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'siamcli' has no attribute {name!r}")
-    return getattr(import_module(f"siamcli.{_HOMES[name]}"), name)
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"siamcli.{module}"), name)
+    raise AttributeError(f"module 'siamcli' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion in a notebook."""
+    return sorted(__all__)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-__all__ = ["Box", "clip_box", "iou", "misfit"]
+__all__ = ["Box", "clip_box", "iou", "misfit", "oddity"]
 
 
 class Box(NamedTuple):
@@ -83,3 +83,15 @@ def misfit(box: Box, size: tuple[int, int]) -> str | None:
     if box.w > 2 * width or box.h > 2 * height:
         return f"is more than twice as large as the {width}x{height} frame"
     return None
+
+
+def oddity(box: Box, size: tuple[int, int]) -> str | None:
+    """What is unusual about `box` as a target in a frame of `size` (width, height), None if nothing is.
+
+    >>> oddity(Box(60, 40, 110, 90), (160, 120)), oddity(Box(3, 3, 154, 114), (160, 120))
+    ('leaves the 160x120 frame', 'covers most of the 160x120 frame')
+    """
+    inside = clip_box(box, size).area
+    if inside < 0.9 * box.area:
+        return f"leaves the {size[0]}x{size[1]} frame"
+    return f"covers most of the {size[0]}x{size[1]} frame" if inside > 0.8 * size[0] * size[1] else None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["available_memory", "give_way", "usable_cores"]
+__all__ = ["available_memory", "lower_priority", "usable_cores"]
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -49,11 +49,11 @@ def _memory_left() -> int | None:
     return max(0, int(limit) - used + int(stat.get("inactive_file", 0)))
 
 
-def give_way(process: int = 0) -> None:
-    """From now on this thread (or that process), and what it starts, pushes nobody off a core.
+def lower_priority(process: int = 0) -> None:
+    """Lower the scheduling priority of this thread (or that process), and of what it starts.
 
-    Work beside the network still gets its share, only not at the moment it wakes.  Linux alone has such
-    a policy, and a sandbox may forbid it; whoever was started with another one keeps that.
+    It still gets its share of the cores, only not at the moment it wakes.  Linux alone has such a policy,
+    and a sandbox may forbid it; a process with another policy is left alone.
     """
     if hasattr(os, "SCHED_BATCH"):
         with suppress(OSError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -30,7 +30,7 @@ class Frame:
 
     index: int
     time: float | None
-    image: Image
+    image: Image = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ class SourceInfo:
     """What is known before the first frame is read; None where it cannot be known.
 
     `size` is (width, height) after rotation.  `count` is what the container announces: an
-    estimate.  `rotation` is the clockwise turn in degrees that has already been applied.
+    estimate.  `rotation` is the clockwise turn in degrees that has already been applied, after the stored
+    picture was `mirrored` from left to right where that is true.
     `pixel_aspect` is a pixel's width by its height where it is shown; nothing is scaled by it.
     `files` are the names of an image source's files by frame index, below the folder that holds them all.
     """
@@ -50,6 +51,7 @@ class SourceInfo:
     rotation: int = 0
     pixel_aspect: Fraction = Fraction(1)
     files: tuple[str, ...] = ()
+    mirrored: bool = False
 
 
 class FrameSource(Protocol):

@@ -11,6 +11,7 @@ from siamcli.checkpoints.native import Checkpoint
 from siamcli.checkpoints.params import read_params
 from siamcli.checkpoints.read import read_checkpoint
 from siamcli.checkpoints.store import DEFAULT_MODEL, cache_folder, find
+from siamcli.engines.kinds import engine_name
 from siamcli.engines.select import make_engine
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import TrackerParams
@@ -36,12 +37,15 @@ class Network:
         return make_engine(self.model, weights=weights, device=device, engine=engine, cache=engine_cache())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LoadedTracker(Tracker):
     """A tracker that knows its weights: their name, and the SHA-256 of their file."""
 
     model: str
     sha256: str
+
+    def __repr__(self) -> str:
+        return f"<tracker {self.model} on {engine_name(self.engine)}>"
 
 
 def load_tracker(

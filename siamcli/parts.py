@@ -17,6 +17,7 @@ if sys.platform != "win32":
     import fcntl
 
 __all__ = [
+    "TOO_LARGE",
     "PartFile",
     "Unfinished",
     "hold",
@@ -33,6 +34,10 @@ __all__ = [
 Unfinished = Literal["kept", "beside", "removed"]
 """What becomes of an output that misses something at its end.  kept: it gets its name, unless a file has it,
 and else NAME.incomplete.EXT; beside: always that; removed: nothing is left of it."""
+
+
+TOO_LARGE = "it is larger than this shell (`ulimit -f`) or the disk's file system allows"
+"""What to know when a file is refused for its size."""
 
 
 @contextmanager
@@ -52,6 +57,8 @@ def reporting(path: Path) -> Iterator[None]:
         hint = hints.get(type(error).__name__, "free some space, or choose another folder")
         if error.errno == errno.ENAMETOOLONG:
             hint = "choose a shorter name with -o"
+        if error.errno == errno.EFBIG:
+            hint = TOO_LARGE
         raise OutputError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
 
 

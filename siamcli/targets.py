@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from siamcli.boxes import Box, misfit
+from siamcli.boxes import Box, clip_box, misfit, oddity
 from siamcli.errors import InputError
+from siamcli.schema import decode
 from siamcli.times import TimePoint, parse_span, parse_time
 
 __all__ = [
     *("ABSENT", "AbsentTarget", "BoxFormat", "Target", "TargetMark", "check_label", "number_marks"),
-    *("parse_absent", "parse_mark", "parse_target", "parse_timed_target", "read_targets", "target_labels"),
+    *("parse_absent", "parse_mark", "parse_target", "parse_timed_target", "read_lines", "read_targets"),
+    "target_labels",
 ]
 
 BoxFormat = Literal["xywh", "xyxy", "cxcywh"]
@@ -23,6 +25,7 @@ ABSENT = "absent"  # stands in the place of a box
 _NUMBER = re.compile(r"([^\s,;%]+)(%?)")
 _REFERENCE = re.compile(r"#(\d+)")
 _COMMENT = re.compile(r"#(?!\d+\s*=)")  # and not the number of a target
+_MASK = re.compile(r"m(\d+,){4,}\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +47,36 @@ class Target:
 
         Raises InputError for a box that does not fit the frame.
         """
-        sides = (size[0], size[1], size[0], size[1])
-        a, b, c, d = (
-            v * side / 100 if percent else v
-            for v, percent, side in zip(self.values, self.percent, sides, strict=True)
-        )
-        if self.format == "xyxy":
-            box = Box(a, b, c - a, d - b)
-        elif self.format == "cxcywh":
-            box = Box.from_center(a, b, c, d)
-        else:
-            box = Box(a, b, c, d)
+        box = self.box_in(size)
         if wrong := misfit(box, size):
             raise InputError(
                 f"box {self.text!r} {wrong}",
                 hint=f"it was read as {self.format} from the top-left corner of the image; see --box-format",
             )
         return box
+
+    def box_in(self, size: tuple[int, int]) -> Box:
+        """The box in pixels of a frame of `size` (width, height), whether or not it fits."""
+        sides = (size[0], size[1], size[0], size[1])
+        a, b, c, d = (
+            v * side / 100 if percent else v
+            for v, percent, side in zip(self.values, self.percent, sides, strict=True)
+        )
+        if self.format == "xyxy":
+            return Box(a, b, c - a, d - b)
+        return Box.from_center(a, b, c, d) if self.format == "cxcywh" else Box(a, b, c, d)
+
+    def oddity(self, size: tuple[int, int]) -> str | None:
+        """What is unusual about the box in a frame of `size`, and what may have been meant; None if nothing.
+
+        >>> parse_target("60,40,110,90").oddity((160, 120))
+        'leaves the 160x120 frame; were these corners? --box-format xyxy'
+        """
+        box, corners = self.box_in(size), replace(self, format="xyxy").box_in(size)
+        said = oddity(box, size)
+        if said and box != corners and corners.valid and clip_box(corners, size) == corners:
+            return f"{said}; were these corners? --box-format xyxy"
+        return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,17 +216,16 @@ def read_targets(path: Path, format: BoxFormat = "xywh") -> list[TargetMark]:
 
     Raises InputError naming file and line.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"cannot read the box file {path}: {error}", hint="one box per line: x,y,w,h"
-        ) from None
+    lines = read_lines(path)
     marks: list[TargetMark] = []
     for number, line in enumerate(lines, start=1):
         text = _COMMENT.split(line)[0].strip()
         if not text:
             continue
+        if _MASK.match(text):
+            raise InputError(
+                f"{path}, line {number}: a VOT mask, which is not read", hint="write a box: x,y,w,h"
+            )
         try:
             marks.append(parse_mark(text, format))
         except InputError as error:
@@ -218,3 +233,20 @@ def read_targets(path: Path, format: BoxFormat = "xywh") -> list[TargetMark]:
     if not marks:
         raise InputError(f"no box in {path}", hint="one box per line: x,y,w,h")
     return marks
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a box file, in UTF-8 or with a byte order mark.  Raises InputError."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot read the box file {path}: {error}", hint="one box per line: x,y,w,h"
+        ) from None
+    try:
+        return decode(data).splitlines()
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{path}, line {line}: neither UTF-8 nor UTF-16", hint="save the file as UTF-8"
+        ) from None

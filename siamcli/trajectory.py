@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from importlib import import_module
+from typing import Any, Literal
 
 from siamcli.boxes import Box
 from siamcli.frames import SourceInfo
@@ -65,7 +66,7 @@ class TrackHeader:
     checked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Trajectory:
     """The points of all targets in one source, in frame order, then target order.
 
@@ -76,6 +77,30 @@ class Trajectory:
     points: tuple[TrackPoint, ...]
     complete: bool
     frames: int | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        name, targets = self.header.source.name, len(self.header.labels)
+        ending = "" if self.complete else ", incomplete"
+        return f"<trajectory of {name}: {len(self.points)} points, targets: {targets}{ending}>"
+
+    def to_pandas(self) -> Any:  # noqa: ANN401 - a DataFrame, of a library that is not required
+        """A DataFrame with a row per point and the columns of a CSV file, unrounded.  Needs pandas."""
+        labels = self.header.labels
+        rows = [
+            {
+                "frame": point.index,
+                "time": point.time,
+                "target": point.target,
+                **point.box._asdict(),
+                "score": point.score,
+                "state": point.state,
+                "label": labels[point.target - 1] if point.target <= len(labels) else None,
+                "raw_score": point.raw_score,
+                "source": point.source,
+            }
+            for point in self.points
+        ]
+        return import_module("pandas").DataFrame(rows)
 
 
 class LostIntervals:

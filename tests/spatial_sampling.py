@@ -33,13 +33,13 @@ from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS
 from siamcli.train.config import TrainConfig, load_config
 from siamcli.train.data import load_footage
-from siamcli.train.draws import Draws
+from siamcli.train.draws import RandomSource
 from siamcli.train.loop import train
 from siamcli.train.pairs import draw_pairs
 from siamcli.train.prepare import prepare
 from siamcli.train.sampler import PairSampler
 from siamcli.train.schedule import PhaseConfig
-from siamcli.train.store import Footage
+from siamcli.train.store import TrainingImages
 
 DEEP = replace(
     SPECS["siamrpnpp-r18"], name="siamrpnpp-r18-stage4", levels=(4,), channels=(128,), weighted=False
@@ -81,14 +81,14 @@ def twin_config(model: str, shift: int, steps: int, output: Path) -> TrainConfig
 
 @torch.no_grad()
 def responses(
-    config: TrainConfig, footage: Footage, count: int, device: torch.device
+    config: TrainConfig, footage: TrainingImages, count: int, device: torch.device
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean response map (25, 25); per pair the target's offset in px, and the highest score on it."""
     spec = config.spec
     model = SiamRPN(spec)
     model.load_state_dict(read_checkpoint(Path(config.output) / f"{config.model}.safetensors").weights)
     model.eval().to(device)
-    sampler, draws = PairSampler(footage, [1.0]), Draws(99, device)
+    sampler, draws = PairSampler(footage, [1.0]), RandomSource(99, device)
     side = spec.score_size()
     grid = (torch.arange(side, device=device) - side // 2) * float(spec.stride)
     maps, offsets, scores = [], [], []
@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--shifts", type=int, nargs="+", default=[0, 16, 32, 64])
     options = parser.parse_args()
     device = resolve_device("auto")
-    footage: Footage | None = None
+    footage: TrainingImages | None = None
     results = {}
     for shift in options.shifts:
         config = twin_config(options.model, shift, options.steps, options.work / f"shift{shift}")

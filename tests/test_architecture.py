@@ -23,28 +23,30 @@ MAY_IMPORT = {
     "frames": "",
     "tables": "",
     "times": "errors",
-    "targets": "errors boxes times",
+    "sheets": "",
+    "targets": "errors schema boxes times",
     "trajectory": "boxes frames",
     "model": "schema",
     "tracker": "errors cores boxes frames times trajectory model",
-    "engines": "errors schema extras cores parts frames model tracker",
+    "engines": "errors schema extras cores parts boxes frames model tracker",
     "checkpoints": "errors schema parts model",
     "load": "model tracker engines checkpoints",
     "drawing": "boxes frames trajectory",
     "media": "errors cores parts frames times",
     "evaluation": "errors schema parts boxes frames tables times media",
-    "formats": "errors schema parts boxes frames trajectory evaluation",
+    "formats": "errors schema parts boxes frames times sheets targets trajectory evaluation",
     "session": "errors version cores parts boxes frames times targets trajectory tracker load"
     " drawing media formats",
-    "train": "errors schema cores parts boxes frames model engines checkpoints load evaluation",
-    "batch": "errors version schema extras cores parts frames times targets trajectory load media"
-    " formats session tracker",
-    "bench": "errors version extras cores parts boxes frames times targets trajectory model tracker"
-    " engines load drawing media evaluation session",
-    "__init__": "version boxes frames tracker load media times trajectory formats session",
+    "train": "errors schema cores parts boxes frames model engines checkpoints load media evaluation",
+    "batch": "errors version schema extras cores parts frames times sheets targets trajectory"
+    " tracker load media formats session",
+    "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"
+    " drawing media evaluation session",
+    "__init__": "errors version boxes frames times targets trajectory tracker load media formats session",
     "ui": "errors parts boxes frames trajectory drawing media batch",
-    "cli": "errors version schema extras cores parts boxes frames tables times targets model"
-    " tracker engines checkpoints load media evaluation formats session train batch bench ui trajectory",
+    "cli": "errors version schema extras cores parts boxes frames tables times targets trajectory"
+    " model tracker engines checkpoints load media evaluation formats session train batch"
+    " bench ui",
     "__main__": "cli",
 }
 ONLY_IN = {

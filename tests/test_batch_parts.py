@@ -143,11 +143,11 @@ def test_manifests(tmp_path, suffix):
     ("name", "text", "says"),
     [
         ("a.csv", "file,box\nx,1\n", "columns clip and box"),
-        ("a.csv", "clip,box\n,\n", "line 2: no clip"),
+        ("a.csv", 'clip,box\n,"1,2,3,4"\n', "line 2: no clip"),
         ("a.json", "{", "line 1"),
         ("a.json", "[" * 20_000, "nested too deep"),
         ("a.jsonl", '\n{"clip": ' + "9" * 5000 + "}", "line 2: .*too many digits"),
-        ("a.json", '{"clip": 1}', "list of objects"),
+        ("a.json", '{"a.mp4": 1}', "list of objects"),
         ("a.txt", "", "not a manifest"),
         ("gone.csv", None, "cannot read"),
     ],

@@ -1,4 +1,4 @@
-"""`siamtrack bench` and `export` on a light untrained network, and the yardstick they measure with."""
+"""`siamtrack bench` and `export` on a light untrained network, and the baseline they measure with."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from siamcli.bench.baseline import BaselineEngine
-from siamcli.bench.calibrate import calibration_crops
+from siamcli.bench.baseline import PysotBaseline
 from siamcli.bench.cost import search_gflop
 from siamcli.bench.pipeline import time_pipeline
 from siamcli.bench.precision import starts
 from siamcli.boxes import Box
 from siamcli.checkpoints.read import read_checkpoint
+from siamcli.cli.commands.export import read_images
+from siamcli.engines.calibrate import calibration_crops
 from siamcli.engines.eager import EagerEngine
 from siamcli.evaluation.sequence import Sequence
 from siamcli.frames import Frame
@@ -40,7 +41,7 @@ def test_baseline_tracks_as_the_reference(checkpoint):
     cpu = torch.device("cpu")
     image = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
     states = []
-    for engine in (EagerEngine(model, cpu), BaselineEngine(model, cpu)):
+    for engine in (EagerEngine(model, cpu), PysotBaseline(model, cpu)):
         tracker = Tracker(engine, checkpoint.params)
         state = tracker.start(Frame(0, None, image), Box(100, 80, 60, 50))
         for shift in (3, 6):
@@ -163,7 +164,7 @@ def test_starts_have_a_target():
     ("arguments", "code", "hint"),
     [
         (["--targets", "1,x"], 2, "--targets"),
-        (["--compare", "--pipeline", "x.mp4"], 2, "choose one of"),
+        (["--precision", "x", "--pipeline", "x.mp4"], 2, "choose one of"),
         (["--architecture", "nonsense"], 4, "siamrpnpp-r18"),
         (["--device", "cuda:99"], 6, "cpu"),
         (["--architecture", "siamrpnpp-r18", "--engine", "nonsense"], 6, "eager"),
@@ -175,6 +176,6 @@ def test_wrong_wishes(siamtrack, arguments, code, hint):
 
 
 def test_calibration_crops_are_real_and_varied(checkpoint):
-    crops = calibration_crops([str(DEMO)], checkpoint.spec, checkpoint.params, count=6)
+    crops = calibration_crops(read_images([str(DEMO)], 6), checkpoint.spec, checkpoint.params, count=6)
     assert [(a.shape, b.shape) for a, b in crops] == [((127, 127, 3), (255, 255, 3))] * 6
     assert len({a.tobytes() for a, _ in crops}) == 6 and min(b.std() for _, b in crops) > 5

@@ -22,7 +22,7 @@ from siamcli.checkpoints.mmtracking import mmtracking_name
 from siamcli.checkpoints.native import read_native, write_native
 from siamcli.checkpoints.pysot import pysot_name, read_pysot
 from siamcli.checkpoints.read import read_checkpoint
-from siamcli.checkpoints.strict import expected_shapes
+from siamcli.checkpoints.state_dict import expected_shapes
 from siamcli.errors import WeightsError
 from siamcli.model.spec import SPECS, TrackerParams
 

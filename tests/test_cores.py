@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from siamcli.cores import give_way
+from siamcli.cores import lower_priority
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="only Linux has the batch policy")
 OTHER, BATCH, IDLE = (getattr(os, f"SCHED_{name}", -1) for name in ("OTHER", "BATCH", "IDLE"))
@@ -21,7 +21,7 @@ def policies(begun: int) -> list[int]:
 
     def work() -> None:
         os.sched_setscheduler(0, begun, os.sched_param(0))
-        give_way()
+        lower_priority()
         found.append(os.sched_getscheduler(0))
         code = "import os; print(os.sched_getscheduler(0))"
         found.append(int(subprocess.check_output([sys.executable, "-c", code])))
@@ -44,6 +44,6 @@ def test_another_policy_is_kept() -> None:
 
 def test_a_process_gives_way_and_one_that_is_gone_is_no_error() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        give_way(child.pid)
+        lower_priority(child.pid)
         assert os.sched_getscheduler(child.pid) == BATCH
-    give_way(child.pid)
+    lower_priority(child.pid)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from training_set import make_config, make_sequences
 
-from siamcli.bench.cost import kernel_numbers
+from siamcli.bench.cost import template_numbers
 from siamcli.boxes import Box, iou
 from siamcli.checkpoints.native import Checkpoint, read_native, write_native
 from siamcli.engines.eager import EagerEngine
@@ -26,7 +26,7 @@ from siamcli.model.spec import SPECS, ModelSpec, default_params
 from siamcli.tracker.tracker import Tracker
 from siamcli.train.config import DataConfig
 from siamcli.train.data import load_footage
-from siamcli.train.draws import Draws
+from siamcli.train.draws import RandomSource
 from siamcli.train.losses import LossConfig, TrackerLoss
 from siamcli.train.pairs import PairBatch, PairConfig, draw_pairs
 from siamcli.train.sampler import PairSampler
@@ -117,7 +117,7 @@ def test_depthwise_heads_are_the_light_ones():
     assert parameters("siamrpn-alexnet") / parameters("siamrpnpp-alexnet") == pytest.approx(7.55, abs=0.1)
     assert parameters("siamrpn-r50") / parameters("siamrpnpp-r50") == pytest.approx(7.55, abs=0.1)
     assert parameters("siamfc-alexnet") == 4
-    assert kernel_numbers(SPECS["siamrpn-r50"]) == 15 * kernel_numbers(SPECS["siamrpnpp-r50"])
+    assert template_numbers(SPECS["siamrpn-r50"]) == 15 * template_numbers(SPECS["siamrpnpp-r50"])
 
 
 def test_plain_correlation_has_one_anchor():
@@ -130,7 +130,7 @@ def test_loss_falls_within_seconds(name, tmp_path):
     make_sequences(tmp_path)
     footage = load_footage([DataConfig(str(tmp_path), "folders")])
     spec = replace(SPECS[name], channels=(16,), search_size=159)
-    draws = Draws(0, torch.device("cpu"))
+    draws = RandomSource(0, torch.device("cpu"))
     batch = draw_pairs(footage, PairSampler(footage, [1.0]), spec, PairConfig(), 2, draws)
     torch.manual_seed(0)
     loss = TrackerLoss(SiamRPN(spec).train(), LossConfig(), TargetConfig())
@@ -152,7 +152,7 @@ def test_plain_loss_counts_distance_alone():
     spec = SPECS["siamfc-alexnet"]
     loss = TrackerLoss(SiamRPN(spec).eval(), LossConfig(), TargetConfig(positives=999, total=999))
     exemplar, search = torch.rand(1, 3, 127, 127), torch.rand(1, 3, spec.search_size, spec.search_size)
-    none, draws = torch.zeros(0, 2, dtype=torch.long), Draws(0, torch.device("cpu"))
+    none, draws = torch.zeros(0, 2, dtype=torch.long), RandomSource(0, torch.device("cpu"))
 
     def total(box):
         return loss(PairBatch(exemplar, search, torch.tensor([box]), torch.ones(1), none), draws)[

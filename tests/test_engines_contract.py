@@ -19,7 +19,8 @@ from contract import (
     recipe_model,
 )
 
-from siamcli.bench.calibrate import calibration_crops
+from siamcli.cli.commands.export import read_images
+from siamcli.engines.calibrate import calibration_crops
 from siamcli.engines.cpu import has_bfloat16
 from siamcli.engines.cuda import CudaEngine
 from siamcli.engines.openvino import quantize
@@ -100,7 +101,8 @@ def test_int8_agrees_after_calibration(model, folder):
     pytest.importorskip("nncf", reason="the extra openvino is not installed")
     net = recipe_model(model)
     side = net.spec.search_size
-    made = quantize(net, calibration_crops([str(DEMO)], net.spec, params_of(net.spec), count=4), folder)
+    crops = calibration_crops(read_images([str(DEMO)], 4), net.spec, params_of(net.spec), count=4)
+    made = quantize(net, crops, folder)
     assert made.is_relative_to(folder)
     fast = make_engine(net, engine="openvino-int8", cache=folder)
     search = picture(f"search{side}.png", side)[:1]

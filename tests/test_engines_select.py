@@ -165,7 +165,7 @@ def free_threads(monkeypatch):
 @pytest.mark.usefixtures("free_threads")
 def test_threads_stay_within_the_quota(monkeypatch):
     monkeypatch.setattr(cores, "_quota", lambda: 1)
-    cpu.use_threads()
+    cpu.limit_threads()
     assert torch.get_num_threads() == 1
 
 
@@ -183,12 +183,12 @@ def test_a_small_network_leaves_a_core_to_the_encoder(monkeypatch, backbone, dev
     if said:
         monkeypatch.setenv("OMP_NUM_THREADS", said)
     monkeypatch.setattr(cpu, "usable_cores", lambda: 4)
-    cpu.leave_room(SimpleNamespace(device=torch.device(device), spec=ModelSpec("x", backbone)))
+    cpu.reserve_core_for_encoder(SimpleNamespace(device=torch.device(device), spec=ModelSpec("x", backbone)))
     assert torch.get_num_threads() == threads
 
 
 def test_cuda_engine_takes_large_batches_in_turns(model, monkeypatch):
-    monkeypatch.setattr(cuda, "LARGEST", 2)
+    monkeypatch.setattr(cuda, "MAX_BATCH", 2)
     expected = answers(EagerEngine(model, CPU), count=3)
     found = answers(CudaEngine(model, CPU, "float32"), count=3)
     assert np.allclose(found, expected, rtol=1e-3, atol=1e-3)

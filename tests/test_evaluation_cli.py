@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+import siamcli.load
 from siamcli.checkpoints.params import read_params
 from siamcli.model.spec import TrackerParams
 
@@ -61,13 +62,21 @@ def test_eval_packs_for_the_server(siamtrack, weights, data, tmp_path):
     assert (len(rows), rows[0]) == (COUNT, "40.00,30.00,24.00,20.00")
 
 
-def test_tune_logs_trials_and_keeps_the_best(siamtrack, weights, data, tmp_path):
+def test_tune_logs_trials_and_keeps_the_best(siamtrack, weights, data, tmp_path, monkeypatch):
+    """The weights are loaded once: a trial is tracking alone."""
+    loaded, load = [], siamcli.load.load_tracker
+
+    def counting(*args, **more):
+        loaded.append(args)
+        return load(*args, **more)
+
+    monkeypatch.setattr(siamcli.load, "load_tracker", counting)
     shutil.rmtree(tmp_path / "plain" / "y_0")
     done = siamtrack("tune", "folder", "--root", tmp_path / "plain", "--weights", weights, "--trials", 1,
                      "--device", "cpu")  # fmt: skip
     assert done.code == 0, done.err
     trials = [json.loads(line) for line in (tmp_path / "tuning" / "trials.jsonl").read_text().splitlines()]
-    assert [trial["trial"] for trial in trials] == [0, 1]
+    assert [trial["trial"] for trial in trials] == [0, 1] and len(loaded) == 1
     assert trials[0]["params"] == {}
     best = max(trials, key=lambda trial: trial["auc"])
     params = read_params(tmp_path / "tuning" / "best.toml", TrackerParams())

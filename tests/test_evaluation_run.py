@@ -18,7 +18,7 @@ from siamcli.cli.app import app
 from siamcli.errors import DatasetError, DeviceError
 from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.datasets import open_dataset
-from siamcli.evaluation.evaluate import SequenceResult, evaluate
+from siamcli.evaluation.evaluate import SequenceResult, evaluate, worker_pool
 from siamcli.evaluation.protocols import read_frames, repeat_supervised, run_once
 from siamcli.evaluation.scoring import read_scores, score_results
 from siamcli.evaluation.search import SearchSpace, grid_points, random_points
@@ -67,7 +67,8 @@ def run(
     root: Path, out: Path, tracker: Drift, jobs: int = 1, **facts
 ) -> tuple[list[SequenceResult], dict[str, float]]:
     dataset = open_dataset(find_spec("folder"), root)
-    done = list(evaluate(dataset, tracker, out, {"shift": tracker.shift, **facts}, jobs=jobs))
+    with worker_pool(jobs) as pool:
+        done = list(evaluate(dataset, tracker, out, {"shift": tracker.shift, **facts}, pool=pool))
     return done, dict(score_results(dataset, out, "drift").values)
 
 

@@ -17,7 +17,7 @@ from siamcli.errors import InputError, OutputError
 from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.results import read_output, read_runs
 from siamcli.evaluation.sequence import Sequence
-from siamcli.formats.files import convert, placed, write_files
+from siamcli.formats.files import convert, with_paths, write_files
 from siamcli.formats.kinds import FORMATS
 from siamcli.frames import SourceInfo
 from siamcli.session.textfile import open_text
@@ -203,7 +203,7 @@ def test_yolo_is_the_visible_part(trajectory, drop_lost):
 @given(trajectories(targets=[1]), st.sampled_from(["otb", "got10k", "lasot", "trackingnet"]))
 def test_benchmark_files_come_back(tmp_path_factory, trajectory, format):
     folder = tmp_path_factory.mktemp(format)
-    write_files(placed(convert(trajectory, format), file=None, folder=folder), overwrite=False)
+    write_files(with_paths(convert(trajectory, format), file=None, folder=folder), overwrite=False)
     key = {"otb": "otb2015", "got10k": "got10k-val"}.get(format, format)
     truth = np.array([p.box for p in trajectory.points])
     track = read_output(folder, find_spec(key), Sequence("clip", truth))
@@ -222,7 +222,7 @@ def test_where_pixels_count_from():
 @given(trajectories(targets=[1]))
 def test_vot_run_comes_back(tmp_path_factory, trajectory):
     folder = tmp_path_factory.mktemp("vot")
-    write_files(placed(convert(trajectory, "vot"), file=None, folder=folder), overwrite=False)
+    write_files(with_paths(convert(trajectory, "vot"), file=None, folder=folder), overwrite=False)
     truth = np.array([p.box for p in trajectory.points])
     (run,) = read_runs(folder, find_spec("vot2018"), Sequence("clip", truth))
     assert run.codes.tolist()[0] == 1
@@ -294,14 +294,14 @@ def test_benchmark_files_drop_no_frame():
 
 def test_files_are_not_replaced_unasked(tmp_path):
     files = {"a/b.txt": "1", "c.txt": "2"}
-    texts = placed(files, file=None, folder=tmp_path)
+    texts = with_paths(files, file=None, folder=tmp_path)
     write_files(texts, overwrite=False)
     (tmp_path / "a/b.txt").unlink()
     with pytest.raises(OutputError, match=r"c\.txt exists"):
         write_files(texts, overwrite=False)
     assert not (tmp_path / "a/b.txt").exists()
     with pytest.raises(InputError, match="2 files"):
-        placed(files, file=tmp_path / "one", folder=Path())
+        with_paths(files, file=tmp_path / "one", folder=Path())
 
 
 def images(files, indices):
@@ -348,6 +348,6 @@ def test_a_name_in_a_trajectory_does_not_choose_the_folder(tmp_path, format, nam
     source = SourceInfo(name, (WIDTH, HEIGHT), Fraction(25), 2)
     folder = tmp_path / "asked" / "for"
     texts = convert(Trajectory(TrackHeader(source, "m", "", "1"), points, complete=True), format)
-    write_files(placed(texts, file=None, folder=folder), overwrite=False)
+    write_files(with_paths(texts, file=None, folder=folder), overwrite=False)
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert written and all(folder in path.parents and str(path).isprintable() for path in written)

@@ -18,7 +18,7 @@ from siamcli.train.augment import ColorConfig
 from siamcli.train.config import load_config
 from siamcli.train.data import load_footage
 from siamcli.train.distill import distill_crops
-from siamcli.train.draws import Draws
+from siamcli.train.draws import RandomSource
 from siamcli.train.loop import Step, train
 from siamcli.train.pairs import PairConfig, draw_pairs
 from siamcli.train.prepare import prepare
@@ -58,7 +58,7 @@ def test_every_device_makes_the_same_batch(tmp_path: Path) -> None:
     spec = SPECS["siamrpnpp-r18"]
     batches = []
     for there in (CPU, CUDA):
-        moved, draws = footage.to(there), Draws(3, there)
+        moved, draws = footage.to(there), RandomSource(3, there)
         pairs = draw_pairs(moved, PairSampler(moved, [1.0]), spec, config, 8, draws)
         targets = make_targets(pairs.boxes, anchor_grid(spec).to(there), TargetConfig(), draws)
         crops = distill_crops(moved, 8, 63, config.color, draws)

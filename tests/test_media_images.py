@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import zlib
+from pathlib import Path
 
+import clips
 import cv2
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from siamcli.errors import InputError
 from siamcli.media.images import ValueRange, fit_into, value_range
+from siamcli.media.kinds import source_name
 from siamcli.media.sources import open_source
 
 SIZE = (96, 64)
@@ -144,3 +147,39 @@ def test_pages_of_a_file_whose_name_is_no_text(tmp_path):
     assert cv2.imwritemulti(str(tmp_path / "a.tif"), pages)
     path = (tmp_path / "a.tif").rename(tmp_path / "a\udcff.tif")
     assert len(read(path)[1]) == 3
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".avif"])
+def test_an_animation_is_a_video(suffix: str, tmp_path: Path) -> None:
+    """With times of its own; in a folder every picture of it is a frame."""
+    codec = {
+        ".png": ("-f", "apng"),
+        ".webp": ("-c:v", "libwebp_anim"),
+        ".avif": ("-c:v", "libaom-av1", "-cpu-used", "8"),
+    }
+    path = tmp_path / f"moving{suffix}"
+    clips.constant(path, "-r", "10", *codec[suffix], frames=9)
+    with open_source(str(path)) as source:
+        frames = list(source)
+    assert len(frames) >= 3
+    assert [frame.time for frame in frames] == pytest.approx([n / 10 for n in range(len(frames))])
+    with open_source(str(tmp_path)) as source:
+        pictures = [clips.number(frame.image) for frame in source]
+    assert pictures == [clips.number(frame.image) for frame in frames]
+
+
+def test_a_still_picture_is_no_video(tmp_path: Path) -> None:
+    for suffix in (".png", ".webp"):
+        path = tmp_path / f"still{suffix}"
+        cv2.imwrite(str(path), clips.image(5))
+        assert source_name(str(path)).kind == "image"
+
+
+@pytest.mark.parametrize("suffix", [".exr", ".jxl", ".avif"])
+def test_images_of_other_programs_in_a_folder(suffix: str, tmp_path: Path) -> None:
+    for number in (3, 6):
+        clips.constant(tmp_path / f"{number}.mkv", "-c:v", "ffv1", frames=number + 1)
+        last = ("-vf", f"select=eq(n\\,{number})", "-frames:v", "1")
+        clips.ffmpeg("-i", str(tmp_path / f"{number}.mkv"), *last, str(tmp_path / f"{number}{suffix}"))
+    with open_source(str(tmp_path)) as source:
+        assert [clips.number(frame.image) for frame in source] == [3, 6]

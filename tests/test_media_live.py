@@ -15,6 +15,7 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Source
 from siamcli.media.cameras import LiveSource, Reconnect
+from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import open_source
 from siamcli.times import Cut, Cutter, TimePoint
@@ -178,6 +179,16 @@ def test_a_camera_that_is_not_there() -> None:
     with pytest.raises(InputError, match="camera 97 gives no picture") as caught:
         open_source("97")
     assert caught.value.hint
+
+
+def test_a_camera_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As /dev/v4l/by-id/..., the names that last: any device but a terminal."""
+    monkeypatch.setattr(Path, "is_char_device", lambda path: path.name == "usb-cam")
+    name = source_name(str(tmp_path / "usb-cam"))
+    assert (name.kind, name.stem) == ("camera", "usb-cam")
+    assert source_name("/dev/tty").kind == "missing"
+    with pytest.raises(InputError, match="usb-cam gives no picture"):
+        open_source(str(tmp_path / "usb-cam"))
 
 
 def test_a_secret_in_an_address_is_not_repeated() -> None:

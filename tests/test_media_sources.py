@@ -370,6 +370,16 @@ def test_what_a_shell_hands_over(made: dict[str, str]) -> None:
     assert [clips.number(frame.image) for frame in frames] == list(range(30))
 
 
+def test_a_named_pipe(made: dict[str, str], tmp_path: Path) -> None:
+    """It is opened once: who writes into it does not begin again."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    Thread(target=lambda: pipe.write_bytes(Path(made["mkv"]).read_bytes()), daemon=True).start()
+    info, frames = read(open_source(str(pipe)))
+    assert info.name == "pipe"
+    assert [clips.number(frame.image) for frame in frames] == list(range(30))
+
+
 def test_an_address_of_a_file_manager(made: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "my clip.mp4"
     path.write_bytes(Path(made["mp4"]).read_bytes())

@@ -86,11 +86,16 @@ def test_the_config_to_fine_tune_with(tmp_path):
     assert load_config(str(tmp_path / "boats.toml")).track.steps == 300
 
 
-def test_the_python_example(weights, capsys, monkeypatch):
+def test_the_python_example(weights, capsys, monkeypatch, tmp_path):
     """On weights of the tests, which cost less than the shipped ones."""
-    monkeypatch.chdir(ROOT)
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    monkeypatch.chdir(tmp_path)
     block = re.search(r"```python\n(.*?)```", README, re.DOTALL)
     assert block and "load_tracker()" in block[1]
     load = f"load_tracker(__import__('pathlib').Path({str(weights)!r}))"
-    exec(block[1].replace("load_tracker()", load), {})
+    names = {}
+    exec(block[1].replace("load_tracker()", load), names)
     assert len(capsys.readouterr().out.splitlines()) == 120
+    table = names["table"]
+    assert len(table) == 120 and set(table["label"]) == {"bug"} and Path("bug.mp4").is_file()
+    assert list(table["frame"][table["state"] == "lost"]) == names["lost"]

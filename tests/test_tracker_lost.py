@@ -9,13 +9,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from siamcli.boxes import Box, iou
+from siamcli.engines.eager import split_templates
 from siamcli.frames import Frame
 from siamcli.load import load_tracker
-from siamcli.model.spec import TrackerParams
+from siamcli.model.siamrpn import Template
+from siamcli.model.spec import SPECS, TrackerParams
 from siamcli.tracker.engine import Candidate
 from siamcli.tracker.lost import overlap_of, status_after, usual_after
+from siamcli.tracker.tracker import Tracker
 
 CASES = Path(__file__).parents[2] / "shared/cases"
 REFERENCE = TrackerParams(lost_below=0.5, found_above=0.8)
@@ -88,6 +92,42 @@ def test_a_box_near_nothing_does_not_move_the_search(tracker):
         assert after.lost and after.raw_score < 0.02
         moved[hold_below] = (after.center, after.size) != (before.center, before.size)
     assert moved == {0.0: True, 0.02: False}
+
+
+class Scripted:
+    """Answers what it is told, a logit and a size in image pixels at a time."""
+
+    spec = SPECS["siamrpnpp-r18"]
+
+    def __init__(self, answers):
+        self.answers = list(answers)
+        self.sides = []
+
+    def embed(self, exemplars):
+        kernel = torch.zeros(len(exemplars), 1, 1, 1)
+        return split_templates(Template((kernel,), (kernel,)))
+
+    def locate(self, templates, searches, sizes, ranking):
+        scale = sizes[0, 0] / self.sides[-1] if self.sides else sizes[0, 0] / 50
+        (logit, side) = self.answers.pop(0)
+        score = 1 / (1 + math.exp(-logit))
+        return [Candidate(0, 0, side * scale, side * scale, score, 1.0, logit)]
+
+
+def test_a_target_that_went_behind_something_is_looked_for_as_large_as_it_was():
+    """Its box shrinks with what is left to see; when nothing is left, the search region is that of before."""
+    engine = Scripted([(7, 50), (7, 50), (6, 40), (5, 25), (4, 10), (-9, 10), (-9, 10)])
+    params = replace(RELATIVE, hold_below=0.02, lr=1.0)
+    tracker = Tracker(engine, params)
+    frame = Frame(0, None, np.zeros((240, 320, 3), np.uint8))
+    state, sides = tracker.start(frame, Box(100, 100, 50, 50)), []
+    for _ in range(7):
+        engine.sides.append(state.size[0])
+        state = tracker.step(state, frame)
+        sides.append(state.size[0])
+    assert sides[:5] == sorted(sides[:5], reverse=True)
+    assert sides[4] < 20
+    assert sides[5:] == pytest.approx([50, 50], rel=0.02)
 
 
 @pytest.mark.slow

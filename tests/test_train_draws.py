@@ -15,7 +15,7 @@ from siamcli.train import loop
 from siamcli.train.augment import ColorConfig
 from siamcli.train.config import load_config
 from siamcli.train.data import load_footage
-from siamcli.train.draws import Draws
+from siamcli.train.draws import RandomSource
 from siamcli.train.pairs import PairConfig, draw_pairs
 from siamcli.train.phases import TrackPhase
 from siamcli.train.prepare import prepare
@@ -26,7 +26,7 @@ CPU, META = torch.device("cpu"), torch.device("meta")
 
 
 def test_noise_is_normal_and_follows_the_seed() -> None:
-    draws = Draws(0, CPU)
+    draws = RandomSource(0, CPU)
     state = draws.get_state()
     noise = draws.noise(6, 3, 255, 255)
     assert noise.shape == (6, 3, 255, 255)
@@ -36,7 +36,7 @@ def test_noise_is_normal_and_follows_the_seed() -> None:
     assert not torch.equal(draws.noise(6, 3, 255, 255), noise)
     draws.set_state(state)
     assert torch.equal(draws.noise(6, 3, 255, 255), noise)
-    assert not torch.equal(Draws(1, CPU).noise(6, 3, 255, 255), noise)
+    assert not torch.equal(RandomSource(1, CPU).noise(6, 3, 255, 255), noise)
     assert draws.noise(1, 3, 1023, 1023).shape == (1, 3, 1023, 1023)  # the largest that a config may name
 
 
@@ -53,8 +53,8 @@ def test_uploads_are_pinned_and_asynchronous(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
     monkeypatch.setattr(torch.Tensor, "to", to)
-    draws = Draws(0, torch.device("cuda"))
-    for drawn in (draws.uniform(3), draws.around(2, 3), draws.rows(9, 0.5), draws.order(4)):
+    draws = RandomSource(0, torch.device("cuda"))
+    for drawn in (draws.uniform(3), draws.symmetric(2, 3), draws.choose_rows(9, 0.5), draws.permutation(4)):
         assert drawn.ndim == 1
     assert draws.noise(2, 5).shape == (2, 5)
     assert len(pinned) == 5
@@ -79,7 +79,7 @@ def test_a_batch_waits_for_no_upload(tmp_path: Path) -> None:
     spec = SPECS["siamrpnpp-r18"]
     config = PairConfig(paste=0.5, color=ColorConfig(grey=0.5, blur=0.5, noise=0.5))
     footage = load_footage(load_config(str(make_config(tmp_path, steps=1))).data).to(META)
-    sampler, anchors, draws = PairSampler(footage, [1.0]), anchor_grid(spec).to(META), Draws(3, META)
+    sampler, anchors, draws = PairSampler(footage, [1.0]), anchor_grid(spec).to(META), RandomSource(3, META)
     draw_pairs(footage, sampler, spec, config, 8, draws)  # what is uploaded once
     with _Uploads() as uploads:
         pairs = draw_pairs(footage, sampler, spec, config, 8, draws)

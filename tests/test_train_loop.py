@@ -29,7 +29,7 @@ from siamcli.train.data import load_footage
 from siamcli.train.log import add_step, begin_log
 from siamcli.train.loop import Step, train
 from siamcli.train.prepare import CHECKPOINT, prepare
-from siamcli.train.resume import Progress, read_progress
+from siamcli.train.resume import TrainingState, read_progress
 
 TEACHER = Path(__file__).parents[2] / "shared" / "data" / "teacher"
 CPU = torch.device("cpu")
@@ -225,7 +225,7 @@ def test_no_checkpoint_is_ahead_of_the_log(tmp_path: Path) -> None:
     assert read_progress(tmp_path / "out" / CHECKPOINT).step == 1
 
 
-def test_a_killed_run_leaves_no_step_in_the_log_twice(tmp_path: Path) -> None:
+def test_a_killed_run_leaves_no_step_in_the_log_twice(siamtrack, tmp_path: Path) -> None:
     config = make_config(tmp_path, steps=1000, save_every=2)
     process = subprocess.Popen(command(config), stderr=subprocess.PIPE, text=True)
     log, checkpoint = tmp_path / "out" / "log.csv", tmp_path / "out" / CHECKPOINT
@@ -236,11 +236,11 @@ def test_a_killed_run_leaves_no_step_in_the_log_twice(tmp_path: Path) -> None:
     with log.open("a") as file:
         file.write(f"track,{last},4,0.001,1.0,0.5,total=1.0\ntrack,1")  # as if it had been killed later
     config.write_text(config.read_text().replace("steps = 1000", f"steps = {last}"))
-    subprocess.run(command(config, "--resume"), check=True, capture_output=True)
+    assert siamtrack("train", config, "--device", "cpu", "--resume").code == 0
     assert logged(log) == [["phase", "step"], *(["track", str(n)] for n in range(1, last + 1))]
     checkpoint.unlink()
     config.write_text(config.read_text().replace(f"steps = {last}", "steps = 1"))
-    subprocess.run(command(config), check=True, capture_output=True)
+    assert siamtrack("train", config, "--device", "cpu").code == 0
     assert logged(log) == [["phase", "step"], ["track", "1"]]
     assert {p.name for p in log.parent.iterdir()} == {"log.csv", CHECKPOINT, "siamrpnpp-r18.safetensors"}
 
@@ -254,7 +254,7 @@ def test_the_log_is_cut_in_its_phase(tmp_path: Path, phase: str, step: int, left
         add_step(log, Step(name, number, 9, 2 * number, 1e-3, 1.0, 0.5, {"total": 0.1, "cls": 0.2}))
     before = log.read_text()
     assert before.splitlines()[-1] == "track,2,4,0.001,1.0000,0.5000,total=0.1000 cls=0.2000"
-    begin_log(log, Progress(phase, step, 0, "", {}, {}, []))
+    begin_log(log, TrainingState(phase, step, 0, "", {}, {}, []))
     assert log.read_text() == "".join(before.splitlines(keepends=True)[: 1 + left])
 
 
@@ -295,18 +295,18 @@ def test_full_disk_keeps_the_previous_checkpoint(tmp_path: Path) -> None:
     assert not list((tmp_path / "out").glob("*.part"))
 
 
-def test_print_config_and_refusals(tmp_path: Path) -> None:
+def test_print_config_and_refusals(siamtrack, tmp_path: Path) -> None:
     config = make_config(tmp_path, steps=1)
-    shown = subprocess.run(command(config, "--print-config"), capture_output=True, text=True)
-    assert shown.returncode == 0
-    assert "search_shift = 64.0" in shown.stdout
+    shown = siamtrack("train", config, "--print-config")
+    assert shown.code == 0
+    assert "search_shift = 64.0" in shown.out
     config.write_text(config.read_text() + "\nstepz = 3")
-    wrong = subprocess.run(command(config), capture_output=True, text=True)
-    assert wrong.returncode == 3
-    assert "stepz (known: " in wrong.stderr
+    wrong = siamtrack("train", config)
+    assert wrong.code == 3
+    assert "stepz (known: " in wrong.err
 
 
-def test_fine_tuning_starts_from_weights_that_fit(tmp_path: Path) -> None:
+def test_fine_tuning_starts_from_weights_that_fit(siamtrack, tmp_path: Path) -> None:
     config = make_config(tmp_path, steps=1, more="frozen = 1.0")
     run(config)
     first = tmp_path / "first.safetensors"
@@ -314,9 +314,9 @@ def test_fine_tuning_starts_from_weights_that_fit(tmp_path: Path) -> None:
     (tmp_path / "out" / CHECKPOINT).unlink()
     base = replace(read_native(first), params=TrackerParams(penalty_k=0.11), license="CC0-1.0", name="first")
     write_native(base, first)
-    done = subprocess.run(command(config, "--from", str(first)), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "track: 1 of 1 steps, total" in done.stderr
+    done = siamtrack("train", config, "--device", "cpu", "--from", first)
+    assert done.code == 0, done.err
+    assert "track: 1 of 1 steps, total" in done.err
     config.write_text(config.read_text().replace("steps = 1", "steps = 2"))
     run(config, resume=True)
     tuned = read_native(tmp_path / "out" / "siamrpnpp-r18.safetensors")
@@ -330,9 +330,9 @@ def test_fine_tuning_starts_from_weights_that_fit(tmp_path: Path) -> None:
     assert torch.equal(before["backbone.conv1.weight"], after["backbone.conv1.weight"])  # it rests
     assert not torch.equal(before["cls.branches.0.kernel.0.weight"], after["cls.branches.0.kernel.0.weight"])
     config.write_text(config.read_text().replace("siamrpnpp-r18", "siamrpn_alex_dwxcorr"))
-    wrong = subprocess.run(command(config, "--from", str(first)), capture_output=True, text=True)
-    assert wrong.returncode == 4
-    assert "is no siamrpn_alex_dwxcorr" in wrong.stderr
+    wrong = siamtrack("train", config, "--device", "cpu", "--from", first)
+    assert wrong.code == 4
+    assert "is no siamrpn_alex_dwxcorr" in wrong.err
 
 
 @pytest.mark.parametrize("rate", ["1e4", "1e6"])

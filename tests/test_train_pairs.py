@@ -20,11 +20,11 @@ from siamcli.tracker.crop import crop
 from siamcli.train.augment import ColorConfig, color
 from siamcli.train.conventions import change_boxes, draw_changes, spare_small
 from siamcli.train.distill import distill_crops
-from siamcli.train.draws import Draws
+from siamcli.train.draws import RandomSource
 from siamcli.train.pairs import PairBatch, PairConfig, draw_pairs
 from siamcli.train.paste import Placed, paste
 from siamcli.train.sampler import PairSampler
-from siamcli.train.store import Footage, ObjectBox, Picture, collect
+from siamcli.train.store import AnnotatedImage, ObjectBox, TrainingImages, collect
 from siamcli.train.targets import TargetConfig, make_targets
 from siamcli.train.warp import warp
 
@@ -43,15 +43,15 @@ BUSY = PairConfig(
 PLAIN = ColorConfig(brightness=0, contrast=0, saturation=0, channel=0, grey=0, blur=0, noise=0)
 
 
-def footage_of(*boxes: tuple[float, float, float, float]) -> Footage:
+def footage_of(*boxes: tuple[float, float, float, float]) -> TrainingImages:
     rng = np.random.default_rng(1)
     return collect(
-        [[Picture(draw([b], rng), (ObjectBox(f"object{i}", Box(*b)),)) for i, b in enumerate(boxes)]]
+        [[AnnotatedImage(draw([b], rng), (ObjectBox(f"object{i}", Box(*b)),)) for i, b in enumerate(boxes)]]
     )
 
 
-def pairs_of(footage: Footage, config: PairConfig, n: int = 8) -> PairBatch:
-    return draw_pairs(footage, PairSampler(footage, [1.0]), SPEC, config, n, Draws(3, CPU))
+def pairs_of(footage: TrainingImages, config: PairConfig, n: int = 8) -> PairBatch:
+    return draw_pairs(footage, PairSampler(footage, [1.0]), SPEC, config, n, RandomSource(3, CPU))
 
 
 def extent(region: torch.Tensor) -> tuple[float, float, float, float]:
@@ -137,7 +137,7 @@ def test_changes_of_boxes_by_hand() -> None:
 
 
 def test_changes_stay_near_their_object() -> None:
-    changes = draw_changes(4000, 0.4, Draws(0, CPU))
+    changes = draw_changes(4000, 0.4, RandomSource(0, CPU))
     chosen = (changes != 0).any(1)
     assert float(chosen.float().mean()) == pytest.approx(0.4, abs=0.03)
     assert (changes[~chosen] == 0).all()
@@ -195,7 +195,7 @@ def test_lookalikes_come_from_the_image_of_the_search_region() -> None:
         image = np.zeros((160, 200, 3), np.uint8)
         image[20:50, 20:50] = image[100:130, 140:170] = value
         boxes = (Box(20, 20, 30, 30), Box(140, 100, 30, 30))
-        images.append(Picture(image, tuple(ObjectBox(f"{number}{b.x}", b, "block") for b in boxes)))
+        images.append(AnnotatedImage(image, tuple(ObjectBox(f"{number}{b.x}", b, "block") for b in boxes)))
     footage = collect([images])
     found = {}
     for chance in (0.0, 1.0):
@@ -211,15 +211,15 @@ def test_negatives_of_the_same_category_come_first() -> None:
     boxes = [Box(40 + 8 * i, 60, 30, 30) for i in range(12)]
     kinds = ["dog", "cat", "dog", "cat", "dog", "cat", "", "", "dog", "cat", "owl", ""]
     objects = [ObjectBox(f"o{i}", b, k) for i, (b, k) in enumerate(zip(boxes, kinds, strict=True))]
-    sampler = PairSampler(collect([[Picture(draw([o.box], rng), (o,)) for o in objects]]), [1.0])
-    draws = Draws(0, CPU)
+    sampler = PairSampler(collect([[AnnotatedImage(draw([o.box], rng), (o,)) for o in objects]]), [1.0])
+    draws = RandomSource(0, CPU)
     positions = torch.arange(12).repeat(200)
     others = sampler.alike(positions, draws)
     for position in range(12):
         found = set(others[positions == position].tolist())
         alike = {i for i in range(12) if kinds[i] == kinds[position] and i != position and kinds[i]}
         assert found == (alike or {position})
-    footage = collect([[Picture(draw([o.box], rng), (o,)) for o in objects]])
+    footage = collect([[AnnotatedImage(draw([o.box], rng), (o,)) for o in objects]])
     config = PairConfig(negatives=1.0, alike=1.0, search_shift=0, color=PLAIN)
     pairs = pairs_of(footage, config, 8)
     assert sorted(pairs.other[:, 0].tolist()) == list(range(8))
@@ -230,34 +230,38 @@ def test_objects_beside_share_image_and_category() -> None:
     rng = np.random.default_rng(1)
     names = ["dog", "dog", "cat", ""]
     pictures = [
-        Picture(
+        AnnotatedImage(
             draw([], rng),
             tuple(ObjectBox(f"{n}{i}", Box(10 + 40 * i, 60, 30, 30), k) for i, k in enumerate(names)),
         )
         for n in "ab"
     ]
     sampler = PairSampler(collect([pictures]), [1.0])
-    assert sampler.beside(torch.arange(8), Draws(0, CPU)).tolist() == [1, 0, 2, 3, 5, 4, 6, 7]
+    assert sampler.beside(torch.arange(8), RandomSource(0, CPU)).tolist() == [1, 0, 2, 3, 5, 4, 6, 7]
 
 
 def test_share_decides_between_sources() -> None:
     rng = np.random.default_rng(1)
     sources = [
-        [Picture(draw([b], rng), (ObjectBox("a", Box(*b)),))] for b in ((60, 60, 30, 30), (90, 60, 30, 30))
+        [AnnotatedImage(draw([b], rng), (ObjectBox("a", Box(*b)),))]
+        for b in ((60, 60, 30, 30), (90, 60, 30, 30))
     ]
     footage = collect(sources)
-    first, _ = PairSampler(footage, [3.0, 1.0]).draw(4000, 1, Draws(0, CPU))
+    first, _ = PairSampler(footage, [3.0, 1.0]).draw(4000, 1, RandomSource(0, CPU))
     assert float((first == 0).float().mean()) == pytest.approx(0.75, abs=0.03)
 
 
 def test_loose_sources_are_marked() -> None:
     rng = np.random.default_rng(1)
     sources = [
-        [Picture(draw([b], rng), (ObjectBox("a", Box(*b)),))] for b in ((60, 60, 30, 30), (90, 60, 40, 30))
+        [AnnotatedImage(draw([b], rng), (ObjectBox("a", Box(*b)),))]
+        for b in ((60, 60, 30, 30), (90, 60, 40, 30))
     ]
     footage = collect(sources)
     sampler = PairSampler(footage, [1.0, 1.0], [False, True])
-    pairs = draw_pairs(footage, sampler, SPEC, PairConfig(search_scale=0, color=PLAIN), 32, Draws(3, CPU))
+    pairs = draw_pairs(
+        footage, sampler, SPEC, PairConfig(search_scale=0, color=PLAIN), 32, RandomSource(3, CPU)
+    )
     square = (pairs.boxes[:, 2] - pairs.boxes[:, 3]).abs() < 1e-3
     assert torch.equal(pairs.exact, square.float())
     assert 0 < pairs.exact.sum() < 32
@@ -266,8 +270,8 @@ def test_loose_sources_are_marked() -> None:
 def test_pairs_of_a_sequence_stay_within_reach() -> None:
     rng = np.random.default_rng(1)
     box = Box(60, 60, 30, 30)
-    footage = collect([[Picture(draw([box], rng), (ObjectBox("a", box),)) for _ in range(30)]])
-    first, second = PairSampler(footage, [1.0]).draw(2000, 5, Draws(0, CPU))
+    footage = collect([[AnnotatedImage(draw([box], rng), (ObjectBox("a", box),)) for _ in range(30)]])
+    first, second = PairSampler(footage, [1.0]).draw(2000, 5, RandomSource(0, CPU))
     assert (first - second).abs().max() == 5
     assert len(first.unique()) == 30
 
@@ -276,7 +280,7 @@ def test_warp_is_the_trackers_crop() -> None:
     """Half-pixel centres as in cv2.resize, mean colour outside."""
     rng = np.random.default_rng(2)
     image = rng.integers(0, 255, (100, 120, 3), dtype=np.uint8)
-    footage = collect([[Picture(image, (ObjectBox("a", Box(10, 10, 20, 20)),))]])
+    footage = collect([[AnnotatedImage(image, (ObjectBox("a", Box(10, 10, 20, 20)),))]])
     center, step = torch.tensor([[60.0, 50.0]]), torch.full((1, 2), 80 / 127)
     ours = warp(footage, torch.tensor([0]), center, step, 127)[0].permute(1, 2, 0).numpy()
     theirs = cv2.resize(image[10:90, 20:100], (127, 127))
@@ -290,7 +294,7 @@ def test_warp_is_bilinear_pixel_by_pixel() -> None:
     """Mirrored, across the border, and from the second image of the footage: against the plain formula."""
     rng = np.random.default_rng(2)
     images = [rng.integers(0, 255, (h, w, 3), dtype=np.uint8) for h, w in ((40, 50), (30, 61))]
-    footage = collect([[Picture(image, (ObjectBox("a", Box(10, 10, 20, 20)),)) for image in images]])
+    footage = collect([[AnnotatedImage(image, (ObjectBox("a", Box(10, 10, 20, 20)),)) for image in images]])
     which, centers, steps = [1, 0], [(58.0, 24.3), (20.6, 3.0)], [(-0.7, 1.3), (2.1, 0.4)]
     found = warp(footage, torch.tensor(which), torch.tensor(centers), torch.tensor(steps), 17)
     for crop_, n, (cx, cy), (sx, sy) in zip(found.numpy(), which, centers, steps, strict=True):
@@ -316,7 +320,7 @@ def test_warp_is_the_exact_crop() -> None:
     """What our own models see while tracking is what they saw in training, to a grey level."""
     rng = np.random.default_rng(2)
     image = cv2.GaussianBlur(rng.integers(0, 255, (100, 120, 3), dtype=np.uint8), (0, 0), 2)
-    footage = collect([[Picture(image, (ObjectBox("a", Box(10, 10, 20, 20)),))]])
+    footage = collect([[AnnotatedImage(image, (ObjectBox("a", Box(10, 10, 20, 20)),))]])
     center, side = (57.3, 41.8), 74
     step = torch.full((1, 2), side / 127)
     ours = warp(footage, torch.tensor([0]), torch.tensor([center]), step, 127)[0].permute(1, 2, 0).numpy()
@@ -330,7 +334,7 @@ def test_every_device_draws_the_same() -> None:
     footage = footage_of((80, 60, 30, 30), (90, 50, 30, 30))
     ends = []
     for there in (CPU, meta):
-        moved, draws = footage.to(there), Draws(3, there)
+        moved, draws = footage.to(there), RandomSource(3, there)
         pairs = draw_pairs(moved, PairSampler(moved, [1.0]), SPEC, BUSY, 8, draws)
         targets = make_targets(pairs.boxes, anchor_grid(SPEC).to(there), TargetConfig(), draws)
         crops = distill_crops(moved, 2, 63, BUSY.color, draws)
@@ -338,7 +342,7 @@ def test_every_device_draws_the_same() -> None:
         assert {t.device for t in tensors} == {there}
         ends.append(([t.shape for t in tensors], draws.get_state().tolist()))
     assert ends[0] == ends[1]
-    assert ends[0][1] != Draws(3, CPU).get_state().tolist()
+    assert ends[0][1] != RandomSource(3, CPU).get_state().tolist()
 
 
 @pytest.mark.parametrize("shares", [[0.0], [-1.0]])
@@ -351,12 +355,12 @@ def test_noise_and_blur_touch_only_their_rows() -> None:
     crops = torch.full((64, 3, 20, 20), 110.0)
     crops[..., 10:] = 120.0
     before = crops.clone()
-    noisy = color(crops, replace(PLAIN, noise=0.5), Draws(0, CPU)) - crops
+    noisy = color(crops, replace(PLAIN, noise=0.5), RandomSource(0, CPU)) - crops
     hit = noisy.abs().amax((1, 2, 3)) > 1e-3
     assert 16 < int(hit.sum()) < 48
     assert float(noisy[hit].std()) == pytest.approx(8.0, rel=0.05)
     assert float(noisy[hit].mean()) == pytest.approx(0.0, abs=0.2)
-    blurred = color(crops, replace(PLAIN, blur=0.5), Draws(2, CPU)) - crops
+    blurred = color(crops, replace(PLAIN, blur=0.5), RandomSource(2, CPU)) - crops
     hit = blurred.abs().amax((1, 2, 3)) > 1e-3
     assert 16 < int(hit.sum()) < 48
     assert (blurred[hit].abs().amax((1, 2)) > 1)[:, 5:15].any(1).all()
@@ -366,7 +370,7 @@ def test_noise_and_blur_touch_only_their_rows() -> None:
 
 def test_contrast_turns_around_a_middle_grey() -> None:
     crops = torch.tensor([80.0, 110.0, 150.0]).view(1, 1, 1, 3).expand(16, 3, 5, 3)
-    found = color(crops, replace(PLAIN, contrast=0.3), Draws(0, CPU))
+    found = color(crops, replace(PLAIN, contrast=0.3), RandomSource(0, CPU))
     factor = (found - 110) / (crops - 110)
     assert torch.allclose(found[..., 1], torch.tensor(110.0), atol=1e-3)
     assert torch.allclose(factor[..., 0], factor[..., 2], atol=1e-4)
@@ -375,7 +379,7 @@ def test_contrast_turns_around_a_middle_grey() -> None:
 
 def test_color_off_changes_nothing_and_on_keeps_the_range() -> None:
     crops = torch.rand(6, 3, 40, 40) * 255
-    draws = Draws(0, CPU)
+    draws = RandomSource(0, CPU)
     assert torch.allclose(color(crops, PLAIN, draws), crops, atol=1e-3)
     strong = color(crops, ColorConfig(grey=1, blur=1, noise=1), draws)
     assert strong.min() >= 0

@@ -15,7 +15,7 @@ from siamcli.boxes import Box
 from siamcli.errors import DatasetError
 from siamcli.train.config import DataConfig
 from siamcli.train.data import load_footage
-from siamcli.train.store import Footage
+from siamcli.train.store import TrainingImages
 
 WIDTH, HEIGHT = SIZE
 BOX = (60.0, 50.0, 36.0, 30.0)
@@ -29,11 +29,11 @@ def images(folder: Path) -> None:
     (folder / "bad.jpg").write_bytes(b"\xff\xd8 not a picture")
 
 
-def read(path: Path, form: str, **more: object) -> Footage:
+def read(path: Path, form: str, **more: object) -> TrainingImages:
     return load_footage([DataConfig(str(path), form, **more)])  # type: ignore[arg-type]
 
 
-def check(footage: Footage) -> None:
+def check(footage: TrainingImages) -> None:
     """One good image with one box, one damaged image, one impossible box, one that fills the image."""
     assert [t.boxes for t in footage.tracks] == [(pytest.approx(Box(*BOX), abs=0.01),)]
     assert footage.size.tolist() == [[WIDTH, HEIGHT]]

@@ -10,7 +10,7 @@ from siamcli.model.anchors import anchor_grid, decode, encode
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS
 from siamcli.train.boxloss import overlaps, reached_weights
-from siamcli.train.draws import Draws
+from siamcli.train.draws import RandomSource
 from siamcli.train.losses import LossConfig, TrackerLoss
 from siamcli.train.pairs import PairBatch
 from siamcli.train.schedule import PhaseConfig, backbone_trains, rate_at
@@ -33,7 +33,9 @@ def test_hand_computed_case() -> None:
     """A 64 x 64 target in the middle: the square anchor there fits exactly, its neighbours 8 px away
     overlap 56*64 / (2*64*64 - 56*64) = 0.78, diagonal ones 56*56 / (8192 - 56*56) = 0.62, those at
     16 px 48 / 80 = 0.6 (not above), so 9 are positive; the other shapes stay below 0.6."""
-    targets = make_targets(torch.tensor([[0.0, 0.0, 64.0, 64.0]]), ANCHORS, TargetConfig(), Draws(0, CPU))
+    targets = make_targets(
+        torch.tensor([[0.0, 0.0, 64.0, 64.0]]), ANCHORS, TargetConfig(), RandomSource(0, CPU)
+    )
     positive = (targets.positive[0] > 0).nonzero()[:, 0]
     middle = 2 * 625 + 312
     assert positive.tolist() == [middle + dy * 25 + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
@@ -47,14 +49,17 @@ def test_hand_computed_case() -> None:
 
 def test_deltas_decode_to_the_box() -> None:
     box = torch.tensor([[7.0, -20.0, 50.0, 80.0]])
-    delta = make_targets(box, ANCHORS, TargetConfig(), Draws(0, CPU)).delta
+    delta = make_targets(box, ANCHORS, TargetConfig(), RandomSource(0, CPU)).delta
     assert torch.allclose(decode(delta, ANCHORS)[0], box.T.expand(-1, 3125), atol=1e-3)
 
 
 def test_limits_hold() -> None:
     config = TargetConfig(positive=0.3, negative=0.2, positives=16, total=64)
     targets = make_targets(
-        torch.tensor([[0.0, 0.0, 60.0, 60.0], [300.0, 300.0, 5.0, 5.0]]), ANCHORS, config, Draws(0, CPU)
+        torch.tensor([[0.0, 0.0, 60.0, 60.0], [300.0, 300.0, 5.0, 5.0]]),
+        ANCHORS,
+        config,
+        RandomSource(0, CPU),
     )
     assert (targets.positive > 0).sum(1).tolist() == [16, 0]
     assert (targets.negative > 0).sum(1).tolist() == [48, 64]
@@ -75,7 +80,7 @@ def test_loss_of_known_outputs() -> None:
         torch.ones(1),
         torch.zeros(0, 2, dtype=torch.long),
     )
-    parts = loss(batch, Draws(0, CPU))
+    parts = loss(batch, RandomSource(0, CPU))
     assert parts["cls"].item() == pytest.approx(0.6931, abs=1e-3)
     assert parts["loc"].item() == pytest.approx((6 * 0.125 + 6 * 0.125) / 9, abs=1e-4)
     assert parts["total"].item() == pytest.approx(parts["cls"].item() + 2 * parts["loc"].item(), abs=1e-5)
@@ -126,7 +131,7 @@ def test_box_loss_of_known_outputs() -> None:
         torch.rand(2, 3, 127, 127), torch.rand(2, 3, 255, 255), boxes, torch.ones(2), torch.zeros(0, 2).long()
     )
     config = LossConfig(loc_weight=1.2, giou_weight=0.5, dense=True)
-    parts = TrackerLoss(model, config, TargetConfig())(batch, Draws(0, CPU))
+    parts = TrackerLoss(model, config, TargetConfig())(batch, RandomSource(0, CPU))
     iou_, giou = overlaps(ANCHORS.expand(2, -1, -1), boxes)
     near = iou_ > 0.5
     weight = iou_ * near / (iou_ * near).sum(1, keepdim=True)
@@ -137,11 +142,11 @@ def test_box_loss_of_known_outputs() -> None:
     assert parts["total"].item() == pytest.approx(total.item(), abs=1e-5)
     for dense in (False, True):
         loss = TrackerLoss(model, LossConfig(giou_weight=1, dense=dense), TargetConfig())
-        half = loss(batch._replace(exact=torch.tensor([1.0, 0.0])), Draws(0, CPU))
-        first = loss(batch._replace(boxes=boxes[[0, 0]]), Draws(0, CPU))
+        half = loss(batch._replace(exact=torch.tensor([1.0, 0.0])), RandomSource(0, CPU))
+        first = loss(batch._replace(boxes=boxes[[0, 0]]), RandomSource(0, CPU))
         for name in ("loc", "giou"):
             assert half[name].item() == pytest.approx(first[name].item() / 2, abs=1e-4)
-        none = loss(batch._replace(exact=torch.zeros(2)), Draws(0, CPU))
+        none = loss(batch._replace(exact=torch.zeros(2)), RandomSource(0, CPU))
         assert none["loc"] == none["giou"] == 0 < none["cls"]
 
 
@@ -158,7 +163,7 @@ def test_all_is_drawn_before_the_network_is_asked() -> None:
     """What is drawn is uploaded, and an upload may wait for everything that a GPU was given before it."""
     model = SiamRPN(SPEC)
     loss = TrackerLoss(model, LossConfig(), TargetConfig())
-    draws = Draws(0, CPU)
+    draws = RandomSource(0, CPU)
     states = []
     model.backbone.register_forward_pre_hook(lambda *_: states.append(draws.get_state().tolist()))
     batch = PairBatch(

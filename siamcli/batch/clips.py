@@ -65,9 +65,18 @@ def _digest(id: str) -> str:
 
 
 def read_names(text: str) -> list[str]:
-    """The names of a list: one per line, or separated by NUL as `find -print0` writes them."""
-    names = text.split("\0") if "\0" in text else [line.rstrip("\r") for line in text.split("\n")]
+    """The names of a list: one per line, or separated by NUL as `find -print0` writes them.
+
+    Quotes around a name are left out unless there is a file that has them.
+    """
+    text = text.removeprefix("\ufeff")
+    names = text.split("\0") if "\0" in text else [_unquoted(line.rstrip("\r")) for line in text.split("\n")]
     return [name for name in names if name.strip()]
+
+
+def _unquoted(name: str) -> str:
+    quoted = len(name) > 2 and name[0] == name[-1] and name[0] in "\"'"
+    return name[1:-1] if quoted and source_name(name).kind == "missing" else name
 
 
 def find_clips(named: Iterable[str], *, recursive: bool) -> tuple[list[Clip], list[str]]:

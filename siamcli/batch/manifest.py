@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from siamcli.errors import InputError
-from siamcli.media.kinds import source_name
+from siamcli.formats.starts import read_starts
+from siamcli.media.kinds import SourceName, source_name
+from siamcli.media.sources import announced_count
 from siamcli.schema import decode, load_json
-from siamcli.targets import (
-    ABSENT,
-    AbsentTarget,
-    BoxFormat,
-    TargetMark,
-    check_label,
-    parse_target,
-    read_targets,
-)
+from siamcli.sheets import Sheet
+from siamcli.targets import ABSENT, AbsentTarget, BoxFormat, TargetMark, check_label, parse_target
 from siamcli.times import parse_span, parse_time
 
 __all__ = ["COLUMNS", "Boxes", "Manifest", "NoBoxError", "read_manifest"]
 
 COLUMNS = ("clip", "time", "box", "label")
+SIDES = ("x", "y", "w", "h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +50,8 @@ class Boxes:
 
     manifest: Manifest
     for_all: tuple[TargetMark, ...]
-    format: BoxFormat
+    format: str
+    """What a file CLIP.box is, as `read_starts` takes it."""
 
     def has(self, source: str) -> bool:
         """True when a clip has a box, right or wrong."""
@@ -75,7 +71,7 @@ class Boxes:
             path = name.path
             for sidecar in (path.with_name(f"{path.name}.box"), path.with_suffix(".box")):
                 if sidecar.is_file():
-                    return tuple(read_targets(sidecar, self.format))
+                    return tuple(read_starts(sidecar, self.format, lambda: announced_count(source)))
         if self.for_all:
             return self.for_all
         raise NoBoxError(
@@ -86,9 +82,10 @@ class Boxes:
 def read_manifest(path: Path, format: BoxFormat) -> Manifest:
     """Read rows of clip, time, box and label; clips are named relative to the manifest's folder.
 
-    CSV with those column names (time and label may be missing, label may be called target), a JSON list of
-    objects, or JSON Lines; a box is text as for --box, a list of four numbers, or `absent`.  A wrong row is
-    kept as the problem of its clip.  Raises InputError when the file as a whole cannot be read.
+    A table with those column names (.csv, .tsv; time and label may be missing, label may be called target), a
+    JSON list of objects, or JSON Lines.  A box is text as for --box, a list of four numbers, `absent`, or
+    stands in the columns x, y, w and h.  A wrong row is kept as the problem of its clip.  Raises InputError
+    when the file as a whole cannot be read.
     """
     clips: dict[str, str] = {}
     targets: dict[str, tuple[TargetMark, ...]] = {}
@@ -98,7 +95,7 @@ def read_manifest(path: Path, format: BoxFormat) -> Manifest:
         name = str(row.get("clip") or "").strip()
         if not name:
             raise InputError(f"{place}: no clip", hint=f"columns: {','.join(COLUMNS)}")
-        source = source_name(name).within(path.parent)
+        source = _source(name, path.parent)
         key = source.key
         clips.setdefault(key, source.text)
         try:
@@ -113,11 +110,21 @@ def read_manifest(path: Path, format: BoxFormat) -> Manifest:
     return Manifest(tuple(clips.values()), targets, problems, tuple(repeated))
 
 
-def _target(row: Mapping[str, Any], format: BoxFormat) -> TargetMark:
+def _source(name: str, folder: Path) -> SourceName:
+    """The clip of a row.  Manifests that were written on Windows separate folders with backslashes."""
+    source = source_name(name).within(folder)
+    if source.kind == "missing" and "\\" in name:
+        return source_name(name.replace("\\", "/")).within(folder)
+    return source
+
+
+def _target(row: Mapping[Any, Any], format: BoxFormat) -> TargetMark:
     box, time, label = row.get("box"), row.get("time"), row.get("label") or row.get("target")
+    if not box and any(row.get(side) not in (None, "") for side in SIDES):
+        box = [row.get(side, "") for side in SIDES]
     if isinstance(box, Sequence) and not isinstance(box, str):
         box = ",".join(map(str, box))
-    if None in row:  # where csv.DictReader puts what has spilled over the columns
+    if None in row:  # what has spilled over the columns
         raise InputError(
             'more values than columns: the box must be in quotes, as "40,60,40,30"',
             hint=f"columns: {','.join(COLUMNS)}",
@@ -133,19 +140,15 @@ def _target(row: Mapping[str, Any], format: BoxFormat) -> TargetMark:
     return replace(target, label=str(label).strip() if label else target.label, at=at)
 
 
-def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _rows(path: Path) -> Iterator[tuple[str, Mapping[Any, Any]]]:
     """Every row with the words that say where it stands."""
     try:
-        text = decode(path.read_bytes())  # line ends inside quotes belong to names
+        text = decode(path.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the manifest {path}: {error}") from None
     suffix = path.suffix.lower()
-    if suffix == ".csv":
-        table = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
-        if not {"clip", "box"} <= set(table.fieldnames or ()):
-            raise InputError(f"{path}, line 1: columns clip and box are needed", hint=f"{','.join(COLUMNS)}")
-        for row in table:
-            yield f"{path}, line {table.line_num}", row
+    if suffix in (".csv", ".tsv"):
+        yield from _table(path, text)
     elif suffix == ".json":
         yield from ((f"{path}, entry {n}", row) for n, row in enumerate(_objects(path, text), start=1))
     elif suffix == ".jsonl":
@@ -153,7 +156,22 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             if line.strip():
                 yield from ((f"{path}, line {n}", row) for row in _objects(f"{path}, line {n}", f"[{line}]"))
     else:
-        raise InputError(f"{path}: not a manifest", hint="known suffixes: .csv .json .jsonl")
+        raise InputError(f"{path}: not a manifest", hint="known suffixes: .csv .tsv .json .jsonl")
+
+
+def _table(path: Path, text: str) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+    try:
+        sheet = Sheet(text, SIDES)
+        names = set(sheet.columns)
+        if not ({"clip", "box"} <= names or {"clip", *SIDES} <= names):
+            raise InputError(
+                f"{path}, line {sheet.line}: columns clip and box are needed, not {', '.join(sheet.columns)}",
+                hint=f"columns: {','.join(COLUMNS)}; {','.join(SIDES)} may stand in place of box",
+            )
+        for line, row in sheet:
+            yield f"{path}, line {line}", row
+    except csv.Error as error:
+        raise InputError(f"{path}, line {sheet.line}: {error}") from None
 
 
 def _objects(place: object, text: str) -> list[Mapping[str, Any]]:
@@ -161,6 +179,7 @@ def _objects(place: object, text: str) -> list[Mapping[str, Any]]:
         rows = load_json(text)
     except ValueError as error:
         raise InputError(f"{place}: {error}") from None
+    rows = [rows] if isinstance(rows, dict) and "clip" in rows else rows
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{place} must be a list of objects", hint=f"with {', '.join(COLUMNS)}")
     return rows

@@ -1,4 +1,4 @@
-"""The way PySOT works, as a yardstick: our own code, float32, one target at a time.
+"""The way PySOT works, as a baseline: our own code, float32, one target at a time.
 
 What an engine saves is what this does not: the template's convolutions run again on every frame, both
 maps come back whole, and everything after the network is NumPy on the host.
@@ -21,12 +21,12 @@ from siamcli.model.neck import center_crop
 from siamcli.model.siamrpn import SiamRPN, Template
 from siamcli.tracker.engine import Candidate, Ranking
 
-__all__ = ["BaselineEngine", "choose"]
+__all__ = ["PysotBaseline", "best_candidate"]
 
 Array = NDArray[np.float32]
 
 
-class BaselineEngine:
+class PysotBaseline:
     """Its templates hold features of the exemplar, not finished kernels.
 
     Raises DeviceError for a plain correlation, which PySOT does not have.
@@ -37,7 +37,7 @@ class BaselineEngine:
     def __init__(self, model: SiamRPN, device: torch.device) -> None:
         if model.loc is None:
             raise DeviceError(
-                "PySOT has no plain correlation", hint="the first of the other engines is the yardstick"
+                "PySOT has no plain correlation", hint="the first of the other engines is the baseline"
             )
         self._model = model.eval().to(device)
         self.device = device
@@ -68,14 +68,16 @@ class BaselineEngine:
         cls, loc = model(kernels, self._upload(search[None]))
         maps = cls.cpu().numpy().reshape(2, -1), loc.cpu().numpy().reshape(4, -1)
         with np.errstate(all="ignore"):  # random weights overflow
-            return choose(*maps, self._anchors, self._window, size, ranking)
+            return best_candidate(*maps, self._anchors, self._window, size, ranking)
 
     def _upload(self, crops: Image) -> Tensor:
         planes = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)
         return torch.from_numpy(planes).to(self.device)
 
 
-def choose(cls: Array, loc: Array, anchors: Array, window: Array, size: Array, ranking: Ranking) -> Candidate:
+def best_candidate(
+    cls: Array, loc: Array, anchors: Array, window: Array, size: Array, ranking: Ranking
+) -> Candidate:
     """The best anchor in NumPy: cls (2, M), loc (4, M), anchors (4, M), window (M,), size (2,)"""
     odds = np.exp(cls - cls.max(axis=0))
     score = odds[1] / odds.sum(axis=0)

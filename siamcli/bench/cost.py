@@ -14,11 +14,11 @@ from siamcli.engines.device import exact_convolutions
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import ModelSpec
 
-__all__ = ["Part", "kernel_numbers", "parts", "search_gflop"]
+__all__ = ["ModuleCost", "module_costs", "search_gflop", "template_numbers"]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ModuleCost:
     """`gflop` are multiply-adds times two, `ms` the best round in eager float32; both per search region."""
 
     name: str
@@ -28,7 +28,7 @@ class Part:
 
 
 @torch.inference_mode()
-def parts(model: SiamRPN, device: torch.device, rounds: int) -> list[Part]:
+def module_costs(model: SiamRPN, device: torch.device, rounds: int) -> list[ModuleCost]:
     """Backbone, neck (if any) and head of `model`, measured on `device`; changes where `model` lies."""
     model = model.eval().to(device)
     spec = model.spec
@@ -50,7 +50,7 @@ def parts(model: SiamRPN, device: torch.device, rounds: int) -> list[Part]:
         lambda: [head(getattr(template, name), x) for name, head in heads.items()],
     )
     return [
-        Part(
+        ModuleCost(
             name,
             sum(p.numel() for module in modules for p in module.parameters()),
             round(_gflop(work), 2),
@@ -70,7 +70,7 @@ def search_gflop(spec: ModelSpec) -> float:
     return _gflop(lambda: model(template, search))
 
 
-def kernel_numbers(spec: ModelSpec) -> int:
+def template_numbers(spec: ModelSpec) -> int:
     """How many numbers are kept per target: its finished kernels."""
     with torch.device("meta"):
         template = SiamRPN(spec).eval().embed(torch.empty(1, 3, spec.exemplar_size, spec.exemplar_size))

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from siamcli.drawing.draw import draw
-from siamcli.engines.cpu import leave_room
+from siamcli.engines.cpu import reserve_core_for_encoder
 from siamcli.engines.kinds import engine_name
 from siamcli.frames import Frame, FrameSource, Image, SourceInfo
 from siamcli.load import LoadedTracker
@@ -67,14 +67,14 @@ def time_pipeline(tracker: Tracker, source: str) -> PipelineTimes:
     Raises InputError, OutputError.
     """
     engine = tracker.engine
-    leave_room(engine)
+    reserve_core_for_encoder(engine)
     opened = open_source(source)
     decode, frames = _timed(lambda: _read(opened))
     count = len(frames)
     height, width = frames[0].image.shape[:2]
     start = Start(TARGET.box((width, height)))
     list(follow(tracker, frames[:2], [start]))  # compilation, capture, caches
-    watched = _WatchedEngine(engine)
+    watched = _TimedEngine(engine)
     alone = replace(tracker, engine=watched)
     track, points = _timed(lambda: [track_points(f, s) for f, s in follow(alone, frames, [start])])
     inside = sum(watched.seconds)
@@ -122,7 +122,7 @@ def _post_processing(tracker: Tracker, rounds: int = 50) -> float:
     return median(times)
 
 
-class _WatchedEngine:
+class _TimedEngine:
     """Another engine, with the seconds of its calls."""
 
     def __init__(self, engine: Engine) -> None:

@@ -62,20 +62,20 @@ class StepTimes:
 def compare(
     engines: Sequence[Engine], params: TrackerParams, targets: int, rounds: int
 ) -> Iterator[StepTimes]:
-    """Time the step of every engine; the first one is the yardstick."""
+    """Time the step of every engine; the first one is the baseline."""
     frame = _frame()
-    tasks = [_Task(Tracker(engine, params), frame, targets) for engine in engines]
-    for task in tasks:
-        task.round()  # compilation, capture, caches
-    seconds = [[task.round() for task in tasks] for _ in range(rounds)]
+    timers = [_EngineTimer(Tracker(engine, params), frame, targets) for engine in engines]
+    for timer in timers:
+        timer.measure()  # compilation, capture, caches
+    seconds = [[timer.measure() for timer in timers] for _ in range(rounds)]
     for i, engine in enumerate(engines):
         step, cut, locate, used = (Timing.of([row[i][k] for row in seconds]) for k in range(4))
         wall, cpu = (round(statistics.median(row[0][k] / row[i][k] for row in seconds), 2) for k in (0, 3))
         yield StepTimes(engine_name(engine), targets, step, cut, locate, used, wall, cpu)
 
 
-class _Task:
-    """What one engine does in a round."""
+class _EngineTimer:
+    """Measures one engine, a round at a time."""
 
     def __init__(self, tracker: Tracker, frame: Frame, targets: int) -> None:
         self._tracker, self._engine, self._frame = tracker, tracker.engine, frame
@@ -88,7 +88,7 @@ class _Task:
         self._crops = np.stack([region.pixels for _, region in regions])
         self._sizes = np.asarray([state.size for state, _ in regions], np.float32)
 
-    def round(self) -> tuple[float, float, float, float]:
+    def measure(self) -> tuple[float, float, float, float]:
         """Seconds of the whole step, of its crops, of its locate; processor seconds of the step."""
         frames = [self._frame] * len(self._states)
         begun = time.process_time()

@@ -18,7 +18,7 @@ CATALOG = Path(__file__).with_name("catalog.toml")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file that somebody publishes.
+    """One published file.
 
     `model` is the architecture's name in SPECS, empty for a file that siamtrack cannot run.  `urls`
     are mirrors of the same bytes.  `sha256` is the whole hash or its first digits, empty if it was

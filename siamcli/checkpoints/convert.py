@@ -1,4 +1,4 @@
-"""A state dict in somebody's naming -> a checkpoint, with what the catalog knows of such files."""
+"""Turns a state dict with other names into a checkpoint, with what the catalog knows of such files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from siamcli.checkpoints.catalog import Entry, catalog
 from siamcli.checkpoints.header import sha256_of
 from siamcli.checkpoints.native import Checkpoint
-from siamcli.checkpoints.strict import expected_shapes, match
+from siamcli.checkpoints.state_dict import expected_shapes, fit_state_dict
 from siamcli.errors import WeightsError
 from siamcli.model.spec import SPECS, ModelSpec
 
@@ -38,14 +38,14 @@ def convert(
     models = tuple(dict.fromkeys(entry.model for entry in entries))
     if model is not None and model not in models:
         raise WeightsError(f"no {family} architecture {model!r}", hint=f"known: {', '.join(models)}")
-    spec = _closest(state, models, rename, str(path)) if model is None else SPECS[model]
-    entry = _closest_entry([entry for entry in entries if entry.model == spec.name], path.stem)
+    spec = _guess_spec(state, models, rename, str(path)) if model is None else SPECS[model]
+    entry = _guess_entry([entry for entry in entries if entry.model == spec.name], path.stem)
     sha256 = sha256_of(path)
     known = path.stem in (entry.name, Path(entry.file).stem)
     return Checkpoint(
         spec=spec,
         params=entry.params,
-        weights=match(state, spec, str(path), lambda name: rename(name, spec)),
+        weights=fit_state_dict(state, spec, str(path), lambda name: rename(name, spec)),
         name=entry.name if known else path.stem,
         license=entry.license if known else "unknown",
         provenance={"family": family, "file": path.name, "sha256": sha256},
@@ -53,7 +53,9 @@ def convert(
     )
 
 
-def _closest(state: Mapping[str, Tensor], models: tuple[str, ...], rename: Rename, where: str) -> ModelSpec:
+def _guess_spec(
+    state: Mapping[str, Tensor], models: tuple[str, ...], rename: Rename, where: str
+) -> ModelSpec:
     """The architecture that fits best: all of it, if the file is whole."""
     found = {(name, tuple(tensor.shape)) for name, tensor in state.items()}
 
@@ -65,7 +67,7 @@ def _closest(state: Mapping[str, Tensor], models: tuple[str, ...], rename: Renam
     return min((SPECS[model] for model in models), key=misfit)
 
 
-def _closest_entry(entries: list[Entry], stem: str) -> Entry:
+def _guess_entry(entries: list[Entry], stem: str) -> Entry:
     """The entry of that very file, else of its benchmark, else the first of the architecture."""
     for entry in entries:
         if stem in (entry.name, Path(entry.file).stem):

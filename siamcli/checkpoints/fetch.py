@@ -17,7 +17,7 @@ from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_o
 from siamcli.checkpoints.catalog import Entry
 from siamcli.checkpoints.header import sha256_of
 from siamcli.checkpoints.store import cache_folder, offline
-from siamcli.checkpoints.webpage import confirmed_url, looks_like_page, page_title
+from siamcli.checkpoints.webpage import drive_download_url, looks_like_page, page_title
 from siamcli.errors import OutputError, WeightsError
 from siamcli.parts import hold, part_path
 
@@ -30,8 +30,8 @@ WAIT = 0.5  # seconds between looks whether another fetch has ended
 RETRYABLE = (408, 425, 429, 500, 502, 503, 504)
 
 
-Answer = HTTPResponse | HTTPError
-"""An HTTPError is an answer too, with all its headers."""
+Response = HTTPResponse | HTTPError
+"""An HTTPError is also a response, with all its headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class Progress:
     note: str
 
 
-class _Again(Exception):
+class _RetryableError(Exception):
     """This mirror may work later: it cut the connection, was busy, could not be reached."""
 
 
-class _Never(Exception):
+class _PermanentError(Exception):
     """This mirror will not do: it has no such file, or another one."""
 
 
@@ -73,7 +73,7 @@ def fetch(
     held: BinaryIO | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if part.is_symlink():  # somebody's else: what it leads to is not ours to write
+        if part.is_symlink():  # a link of another user: its target is not ours to write
             part.unlink()
         while (held := hold(part, fresh=own)) is None:
             yield Progress(_size(part), entry.size, "another fetch brings it")
@@ -111,9 +111,9 @@ def _from_mirrors(
         for url in list(urls):
             try:
                 yield from _from_one(opener, entry, url, part)
-            except (_Never, _Again) as reason:
+            except (_PermanentError, _RetryableError) as reason:
                 said[url] = str(reason)
-                if isinstance(reason, _Never):
+                if isinstance(reason, _PermanentError):
                     urls.remove(url)
                 yield Progress(_size(part), entry.size, f"{urlsplit(url).hostname}: {reason}")
             else:
@@ -129,78 +129,78 @@ def _from_mirrors(
 
 
 def _from_one(opener: OpenerDirector, entry: Entry, url: str, part: Path) -> Iterator[Progress]:
-    """The file from one mirror, continuing `part`.  Raises _Again or _Never."""
+    """The file from one mirror, continuing `part`.  Raises _RetryableError or _PermanentError."""
     resumed = _size(part)
-    with _open(opener, url, resumed) as answer:
-        if answer.status == 416:
+    with _open(opener, url, resumed) as response:
+        if response.status == 416:
             # Nothing after what is there: it is the whole file, or not this file.
-            total = answer.headers.get("Content-Range", "").rpartition("/")[2]
+            total = response.headers.get("Content-Range", "").rpartition("/")[2]
             if total != str(resumed):
                 os.truncate(part, 0)  # it stays ours
-                raise _Again("the part that was here is not of this file")
+                raise _RetryableError("the part that was here is not of this file")
         else:
-            start = resumed if _continues(answer, resumed) else 0
-            yield from _receive(answer, entry, part, start)
+            start = resumed if _continues(response, resumed) else 0
+            yield from _receive(response, entry, part, start)
     if not hash_fits(entry, sha256_of(part)):
         os.truncate(part, 0)
         if resumed:
-            raise _Again("the continued file has another checksum")
-        raise _Never(f"another file: its SHA-256 does not start with {entry.sha256[:8]}")
+            raise _RetryableError("the continued file has another checksum")
+        raise _PermanentError(f"another file: its SHA-256 does not start with {entry.sha256[:8]}")
 
 
-def _open(opener: OpenerDirector, url: str, start: int, *, confirm: bool = True) -> Answer:
-    """The answer that carries the file; follows redirects and Drive's question whether one is sure."""
+def _open(opener: OpenerDirector, url: str, start: int, *, confirm: bool = True) -> Response:
+    """The response that carries the file; follows redirects and Drive's question whether one is sure."""
     headers = {"User-Agent": "siamtrack", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
     try:
-        answer: Answer = opener.open(Request(url, headers=headers), timeout=TIMEOUT)
+        response: Response = opener.open(Request(url, headers=headers), timeout=TIMEOUT)
         page = ""
-        if answer.headers.get_content_type() == "text/html":
-            page = answer.read(PAGE).decode("utf-8", "replace")
+        if response.headers.get_content_type() == "text/html":
+            page = response.read(PAGE).decode("utf-8", "replace")
     except HTTPError as error:
         if error.code == 416:
             return error
         error.close()
-        raise (_Again if error.code in RETRYABLE else _Never)(
+        raise (_RetryableError if error.code in RETRYABLE else _PermanentError)(
             f"answers {error.code} {error.reason}"
         ) from error
     except (OSError, HTTPException) as error:
-        raise _Again(f"cannot be reached ({getattr(error, 'reason', None) or error})") from error
-    if url.startswith("https:") and not answer.url.startswith("https:"):
-        answer.close()
-        raise _Never("leads to an address without encryption")
+        raise _RetryableError(f"cannot be reached ({getattr(error, 'reason', None) or error})") from error
+    if url.startswith("https:") and not response.url.startswith("https:"):
+        response.close()
+        raise _PermanentError("leads to an address without encryption")
     if not page:
-        return answer
-    answer.close()
-    further = confirmed_url(page, answer.url) if confirm else None
+        return response
+    response.close()
+    further = drive_download_url(page, response.url) if confirm else None
     if further is None or urlsplit(further).scheme not in ("https", urlsplit(url).scheme):
-        raise _Never(f"sends a web page ({page_title(page) or 'untitled'}) instead of the file")
+        raise _PermanentError(f"sends a web page ({page_title(page) or 'untitled'}) instead of the file")
     return _open(opener, further, start, confirm=False)
 
 
-def _continues(answer: Answer, start: int) -> bool:
-    """Whether the answer goes on at byte `start`; many servers ignore ranges and begin again."""
-    if answer.status != 206:
+def _continues(response: Response, start: int) -> bool:
+    """Whether the response goes on at byte `start`; many servers ignore ranges and begin again."""
+    if response.status != 206:
         return False
-    if answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+    if response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
         return True
-    raise _Never("sends another range than it was asked for")
+    raise _PermanentError("sends another range than it was asked for")
 
 
-def _receive(answer: Answer, entry: Entry, part: Path, start: int) -> Iterator[Progress]:
-    """Write the answer behind the first `start` bytes of `part`."""
-    length = answer.headers.get("Content-Length", "")
+def _receive(response: Response, entry: Entry, part: Path, start: int) -> Iterator[Progress]:
+    """Write the response behind the first `start` bytes of `part`."""
+    length = response.headers.get("Content-Length", "")
     total = start + int(length) if length.isdecimal() else entry.size
     if entry.size is not None and total != entry.size:
-        raise _Never(f"another file: {total} bytes instead of {entry.size}")
-    host = urlsplit(answer.url).hostname or ""
+        raise _PermanentError(f"another file: {total} bytes instead of {entry.size}")
+    host = urlsplit(response.url).hostname or ""
     done = start
     with part.open("r+b" if start else "wb") as file:
         file.seek(start)
-        while block := _block(answer):
+        while block := _block(response):
             if not done and looks_like_page("", block):
-                raise _Never("sends a web page instead of the file")
+                raise _PermanentError("sends a web page instead of the file")
             file.write(block)
             done += len(block)
             yield Progress(done, total, host)
@@ -208,14 +208,14 @@ def _receive(answer: Answer, entry: Entry, part: Path, start: int) -> Iterator[P
         file.flush()
         os.fsync(file.fileno())
     if done == 0 or (total is not None and done != total):
-        raise _Again(f"cut the connection after {done} bytes")
+        raise _RetryableError(f"cut the connection after {done} bytes")
 
 
-def _block(answer: Answer) -> bytes:
+def _block(response: Response) -> bytes:
     try:
-        return answer.read(BLOCK)
+        return response.read(BLOCK)
     except (OSError, HTTPException) as error:
-        raise _Again(f"cut the connection ({error})") from error
+        raise _RetryableError(f"cut the connection ({error})") from error
 
 
 def _size(part: Path) -> int:

@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from siamcli.checkpoints.header import FORMAT, KEY, Header, Precision, damaged, read_header
-from siamcli.checkpoints.strict import COUNTER, match
+from siamcli.checkpoints.state_dict import BATCH_COUNTER, fit_state_dict
 from siamcli.errors import WeightsError
 from siamcli.model.spec import ModelSpec, TrackerParams
 from siamcli.parts import whole_file
@@ -54,7 +54,7 @@ def read_native(path: Path) -> Checkpoint:
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError, RuntimeError) as error:
         raise damaged(path, error) from error
-    weights = match(_restored(stored, path), header.spec, str(path))
+    weights = fit_state_dict(_restored(stored, path), header.spec, str(path))
     whole, data = _hashes(path)
     if data != header.data_sha256:
         raise damaged(path, "its data do not have the hash in its header")
@@ -78,8 +78,10 @@ def write_native(checkpoint: Checkpoint, path: Path, precision: Precision = "flo
     Raises WeightsError when the weights do not fit the spec, OutputError when they cannot be written.
     """
     tensors: dict[str, Tensor] = {}
-    for name, tensor in match(checkpoint.weights, checkpoint.spec, f"checkpoint {checkpoint.name!r}").items():
-        if not name.endswith(COUNTER):
+    for name, tensor in fit_state_dict(
+        checkpoint.weights, checkpoint.spec, f"checkpoint {checkpoint.name!r}"
+    ).items():
+        if not name.endswith(BATCH_COUNTER):
             tensors |= _stored(name, tensor.detach().cpu().contiguous(), precision)
     try:
         header = Header(

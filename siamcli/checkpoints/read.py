@@ -1,4 +1,4 @@
-"""Any weights file -> Checkpoint, whoever wrote it."""
+"""Reads a weights file of any family."""
 
 from __future__ import annotations
 

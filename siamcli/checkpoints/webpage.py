@@ -5,7 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urljoin
 
-__all__ = ["confirmed_url", "looks_like_page", "page_title"]
+__all__ = ["drive_download_url", "looks_like_page", "page_title"]
 
 
 def looks_like_page(content_type: str, start: bytes) -> bool:
@@ -13,7 +13,7 @@ def looks_like_page(content_type: str, start: bytes) -> bool:
     return content_type == "text/html" or start.lstrip().startswith(b"<")
 
 
-def confirmed_url(page: str, url: str) -> str | None:
+def drive_download_url(page: str, url: str) -> str | None:
     """Where Drive's "download anyway" form leads, filled in as it stands; None if there is no such form."""
     reader = _Reader()
     reader.feed(page)

@@ -88,9 +88,9 @@ def _track(session: Session, window: LiveWindow | None) -> None:
 
 
 def _reserve_core(tracker: LoadedTracker) -> None:
-    from siamcli.engines.cpu import leave_room
+    from siamcli.engines.cpu import reserve_core_for_encoder
 
-    leave_room(tracker.engine)
+    reserve_core_for_encoder(tracker.engine)
 
 
 def _print_boxes(session: Session) -> None:

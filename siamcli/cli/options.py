@@ -9,25 +9,30 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from siamcli.cli import console
 from siamcli.errors import WeightsError
-from siamcli.formats.kinds import read_suffixes
+from siamcli.formats.kinds import read_suffixes, start_formats
+from siamcli.targets import BoxFormat
 
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
 
 __all__ = [
+    "BoxFormatName",
+    "Deinterlace",
     "Device",
     "EngineName",
     "Fps",
     "Model",
+    "Stream",
     "TrackerOptions",
     "TrajectoryFile",
     "Weights",
+    "check_box_format",
     "dataset_names",
     "model_names",
     "with_options",
@@ -59,6 +64,19 @@ def dataset_names() -> list[str]:
     from siamcli.evaluation.catalog import specs
 
     return list(specs())
+
+
+def box_format_names() -> list[str]:
+    """What --box-format takes: what four numbers are, and the box files of other programs."""
+    return [*get_args(BoxFormat), *start_formats()]
+
+
+def check_box_format(name: str, *, files_only: bool) -> None:
+    """Raises typer.BadParameter for a name that is unknown, or of whole files where there are none."""
+    if name not in box_format_names():
+        raise typer.BadParameter(f"--box-format takes one of {' '.join(box_format_names())}, not {name!r}")
+    if name in start_formats() and not files_only:
+        raise typer.BadParameter(f"--box-format {name} is for box files: {get_args(BoxFormat)} are for boxes")
 
 
 Model = Annotated[
@@ -93,6 +111,30 @@ Fps = Annotated[
         "--fps",
         help="Frames per second of images and raw streams, which have no times: 25, 30000/1001.",
         rich_help_panel="Input",
+    ),
+]
+Stream = Annotated[
+    int | None,
+    typer.Option(
+        "--stream",
+        min=0,
+        help="Number of the video stream, from 0, in a file that has several.",
+        show_default="the one that players show",
+        rich_help_panel="Input",
+    ),
+]
+Deinterlace = Annotated[
+    bool,
+    typer.Option("--deinterlace", help="Remove the combs of interlaced video.", rich_help_panel="Input"),
+]
+BoxFormatName = Annotated[
+    str,
+    typer.Option(
+        "--box-format",
+        help=f"What the four numbers of a box are: {' '.join(get_args(BoxFormat))}; or what a box file is:"
+        f" {' '.join(start_formats())}.",
+        autocompletion=box_format_names,
+        rich_help_panel="Target",
     ),
 ]
 Device = Annotated[

@@ -1,28 +1,19 @@
-"""How the user points: with options, in a window or in a browser."""
+"""How the user points: the one place that chooses between a window and a browser."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from siamcli.cli import console
-from siamcli.targets import (
-    BoxFormat,
-    TargetMark,
-    parse_absent,
-    parse_target,
-    parse_timed_target,
-    read_targets,
-)
 
 if TYPE_CHECKING:
     from siamcli.ui.pick import Picker
 
-__all__ = ["PickBrowser", "marks_of", "picker"]
+__all__ = ["PickBrowser", "picker"]
 
 PickBrowser = Annotated[
     bool,
@@ -52,18 +43,3 @@ def picker(title: str, *, browser: bool) -> Iterator[Picker]:
         console.ask(f"open in a browser: {page.address}")
         console.ask(f"from elsewhere, first: ssh -L {page.port}:127.0.0.1:{page.port} THIS_MACHINE")
         yield page
-
-
-def marks_of(
-    box: list[str] | None,
-    box_at: list[str] | None,
-    absent: list[str] | None,
-    box_file: Path | None,
-    box_format: BoxFormat,
-) -> list[TargetMark]:
-    """All that was said of targets, in the order --box, --box-file, --box-at, --absent."""
-    targets: list[TargetMark] = [parse_target(text, box_format) for text in box or []]
-    if box_file is not None:
-        targets += read_targets(box_file, box_format)
-    targets += [parse_timed_target(text, box_format) for text in box_at or []]
-    return targets + [parse_absent(text) for text in absent or []]

@@ -16,7 +16,7 @@ from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.tracker.engine import Engine
 
-__all__ = ["CpuEngine", "has_bfloat16", "leave_room", "make", "use_threads"]
+__all__ = ["CpuEngine", "has_bfloat16", "limit_threads", "make", "reserve_core_for_encoder"]
 
 
 def make(model: SiamRPN, device: torch.device, precision: str, cache: Path) -> CpuEngine:
@@ -33,7 +33,7 @@ class CpuEngine(EagerEngine):
 
     def __init__(self, model: SiamRPN, precision: str) -> None:
         dtype: torch.dtype = getattr(torch, precision)
-        use_threads()
+        limit_threads()
         try:
             net = _prepared(fold(model), dtype, packed=True)
         except (RuntimeError, AttributeError):  # a PyTorch without oneDNN, or with other operators
@@ -68,7 +68,7 @@ def has_bfloat16() -> bool:
     return native and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
-def use_threads() -> None:
+def limit_threads() -> None:
     """Keep PyTorch from starting more threads than this process may use at once.
 
     PyTorch counts the machine's cores; a container is often allowed fewer of them.
@@ -76,7 +76,7 @@ def use_threads() -> None:
     _use(usable_cores())
 
 
-def leave_room(engine: Engine) -> None:
+def reserve_core_for_encoder(engine: Engine) -> None:
     """Leave a core to the encoder that works beside the network.
 
     A small network gains less from the last core than both lose by sharing it; a ResNet-50 gains more.

@@ -26,7 +26,7 @@ from siamcli.tracker.locate import SearchGrid, locate, search_grid
 
 __all__ = ["CudaEngine", "make"]
 
-LARGEST = 64  # targets in one graph; more are taken in turns
+MAX_BATCH = 64  # targets in one graph; more are taken in turns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,8 +93,8 @@ class CudaEngine:
         self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32], ranking: Ranking
     ) -> list[Candidate]:
         found: list[Candidate] = []
-        for start in range(0, len(templates), LARGEST):
-            some = slice(start, start + LARGEST)
+        for start in range(0, len(templates), MAX_BATCH):
+            some = slice(start, start + MAX_BATCH)
             try:
                 with self._current():
                     found += self._locate(templates[some], searches[some], sizes[some], ranking)
@@ -186,7 +186,7 @@ class CudaEngine:
 
 
 def _padded(n: int) -> int:
-    """For how many targets a graph is captured that serves n: few sizes, and little is computed in vain.
+    """For how many targets a graph is captured that serves n: few sizes, little computed and discarded.
 
     >>> [_padded(n) for n in (1, 3, 9, 17, 33, 64)]
     [1, 4, 16, 24, 40, 64]

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from siamcli.engines.cpu import use_threads
+from siamcli.engines.cpu import limit_threads
 from siamcli.engines.eager import split_templates
 from siamcli.engines.fold import fold
 from siamcli.engines.graphs import SearchGraph, TemplateGraph, as_template, kernel_names
@@ -49,7 +49,7 @@ class OpenVinoEngine:
     kind = "openvino"
 
     def __init__(self, model: SiamRPN, precision: str, cache: Path) -> None:
-        use_threads()
+        limit_threads()
         folded = fold(model)
         self._embed = TemplateGraph(folded)
         self._core = _import("openvino").Core()

@@ -7,8 +7,9 @@ import json
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +24,7 @@ from siamcli.frames import Frame
 from siamcli.parts import reporting
 from siamcli.schema import from_record, load_json
 
-__all__ = ["SequenceResult", "evaluate", "finished_sequences"]
+__all__ = ["SequenceResult", "evaluate", "finished_sequences", "worker_pool"]
 
 LOG = "run.jsonl"
 TrackerFactory = Callable[[], TrackerProtocol[Any]]
@@ -51,7 +52,7 @@ def evaluate(
     folder: Path,
     identity: Mapping[str, object],
     *,
-    jobs: int = 1,
+    pool: Executor | None = None,
     repetitions: int = 15,
     watch: Watch = lambda sequence, frame: None,
 ) -> Iterator[SequenceResult]:
@@ -59,8 +60,7 @@ def evaluate(
 
     `identity` names everything that decides the boxes: weights hash, parameters, engine, version.  A
     sequence counts as finished when the log holds its key (identity, protocol and truth) and its files
-    are unchanged.  `jobs` processes share the sequences; `watch` is told of every frame where there is
-    but one.
+    are unchanged.  The processes of a `pool` share the sequences; without one `watch` is told of every frame.
     Raises DatasetError, InputError, DeviceError, OutputError; what was finished before stays.
     """
     finished = finished_sequences(dataset, folder, identity, repetitions=repetitions)
@@ -75,7 +75,7 @@ def evaluate(
     with reporting(folder):
         folder.mkdir(parents=True, exist_ok=True)
     alone = (_run(task, watch) for task in tasks)
-    for result in alone if jobs == 1 else _in_parallel(tasks, jobs):
+    for result in alone if pool is None else _in_parallel(tasks, pool):
         record = {k: v for k, v in asdict(result).items() if k != "resumed"}
         with reporting(folder / LOG), (folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps({**record, "identity": dict(identity)}) + "\n")
@@ -145,16 +145,26 @@ def _run(task: _SequenceTask, watch: Watch = lambda sequence, frame: None) -> Se
     return SequenceResult(sequence.name, task.key, len(sequence), seconds, hashes)
 
 
-def _in_parallel(tasks: list[_SequenceTask], jobs: int) -> Iterator[SequenceResult]:
+def _in_parallel(tasks: list[_SequenceTask], pool: Executor) -> Iterator[SequenceResult]:
     """Run the tasks in processes, the longest first, so that none of them starts late."""
-    spawn = multiprocessing.get_context("spawn")  # torch and ffmpeg do not survive a fork
-    pool = ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_ignore_interrupts)
+    ordered = sorted(tasks, key=lambda task: -len(task.sequence))
     try:
-        ordered = sorted(tasks, key=lambda task: -len(task.sequence))
         for future in as_completed([pool.submit(_run, task) for task in ordered]):
             yield future.result()
     except BrokenProcessPool:
         raise DeviceError("a process died at work", hint="out of memory? use fewer --jobs") from None
+
+
+@contextmanager
+def worker_pool(jobs: int) -> Iterator[Executor | None]:
+    """So many processes for any number of `evaluate`, None for a single job; at the end they are ended."""
+    if jobs == 1:
+        yield None
+        return
+    spawn = multiprocessing.get_context("spawn")  # torch and ffmpeg do not survive a fork
+    pool = ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_ignore_interrupts)
+    try:
+        yield pool
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():  # after an error or Ctrl-C they would go on

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
+from siamcli.boxes import Box
 from siamcli.errors import InputError
 from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.results import TrackerOutput, output_texts, run_text
 from siamcli.evaluation.vot import STARTED, TRACKED, VotRun
 from siamcli.formats.names import file_stem, source_stem
 from siamcli.formats.select import target_name, targets
+from siamcli.formats.starts import start_target
+from siamcli.targets import Target
 from siamcli.trajectory import TrackPoint, Trajectory
 
-__all__ = ["files"]
+__all__ = ["files", "starts"]
 
 
 def files(trajectory: Trajectory, benchmark: str) -> dict[str, str]:
@@ -60,3 +64,22 @@ def _sequences(trajectory: Trajectory) -> dict[str, Sequence[TrackPoint]]:
         name = stem + own if stem + own not in found else f"{stem}{own}_{target}"
         found[name] = points
     return found
+
+
+def starts(path: Path, text: str) -> list[Target]:
+    """The upright box of the first region of VOT's ground truth: a line x,y,w,h or a polygon per frame.
+
+    Raises ValueError.
+    """
+    for frame, line in enumerate(text.splitlines()):
+        if line.startswith("m"):
+            raise ValueError(f"line {frame + 1} is a VOT mask, which is not read")
+        cells = [float(cell) for cell in line.replace(",", " ").split()]
+        if len(cells) not in (0, 4, 8):
+            raise ValueError(f"line {frame + 1}: {len(cells)} numbers where 4 or 8 belong")
+        if len(cells) == 8:
+            xs, ys = cells[::2], cells[1::2]
+            cells = [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
+        if cells and Box(*cells).valid:
+            return [start_target(Box(*cells), frame)]
+    return []

@@ -7,7 +7,12 @@ https://openvinotoolkit.github.io/datumaro/stable/docs/data-formats/formats/coco
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+from siamcli.boxes import Box
 from siamcli.formats.select import (
     class_names,
     frame_indices,
@@ -16,9 +21,12 @@ from siamcli.formats.select import (
     target_name,
     visible_points,
 )
+from siamcli.formats.starts import start_target
+from siamcli.schema import Number, Positive, from_record, load_json
+from siamcli.targets import Target
 from siamcli.trajectory import Trajectory
 
-__all__ = ["text"]
+__all__ = ["starts", "text"]
 
 
 def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
@@ -63,3 +71,60 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
         ],
     }
     return json.dumps(document, indent=1) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    id: int | str
+    frame_id: int | None = None
+    width: Positive | None = None
+    height: Positive | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Annotation:
+    image_id: int | str
+    bbox: tuple[Number, Number, Number, Number]
+    category_id: int | str | None = None
+    track_id: int | str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def track(self) -> object:
+        """What tells which boxes are of one object; CVAT writes it as an attribute."""
+        return self.attributes.get("track_id") if self.track_id is None else self.track_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Category:
+    id: int | str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    images: tuple[_Image, ...]
+    annotations: tuple[_Annotation, ...]
+    categories: tuple[_Category, ...] = ()
+
+
+def starts(path: Path, text: str) -> list[Target]:
+    """The first box of every track_id; where there is none, every box of the first image that has any.
+
+    A frame is an image's `frame_id` or, without it, its place in the list.  Raises ValueError, KeyError.
+    """
+    document = from_record(_Document, load_json(text))
+    labels: dict[int | str | None, str] = {category.id: category.name for category in document.categories}
+    images = {
+        image.id: (place if image.frame_id is None else image.frame_id, image)
+        for place, image in enumerate(document.images)
+    }
+    boxes = [(images[entry.image_id], entry) for entry in document.annotations if Box(*entry.bbox).valid]
+    boxes.sort(key=lambda box: box[0][0])
+    first = {str(entry.track): (image, entry) for image, entry in reversed(boxes) if entry.track is not None}
+    alone = [(i, entry) for i, entry in boxes if entry.track is None and i[0] == boxes[0][0][0]]
+    targets = []
+    for (frame, image), entry in [*reversed(first.values()), *alone]:
+        size = (image.width, image.height) if image.width and image.height else None
+        targets.append(start_target(Box(*entry.bbox), frame, labels.get(entry.category_id, ""), size))
+    return targets

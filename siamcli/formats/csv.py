@@ -12,9 +12,13 @@ from siamcli.formats.records import COLUMNS, COLUMNS_1, bad_line, parse_points
 from siamcli.formats.select import image_name
 from siamcli.formats.stream import TextStream
 from siamcli.frames import SourceInfo
+from siamcli.sheets import Sheet
 from siamcli.trajectory import TrackHeader, Trajectory
 
 __all__ = ["Stream", "read"]
+
+
+_NUMBERS = set(COLUMNS) - {"state", "label", "source"}
 
 
 class Stream(TextStream):
@@ -47,21 +51,22 @@ def read(path: Path, text: str) -> Trajectory:
 
     A table has no header: source and model stay unknown, and it counts as complete.
     """
-    rows = csv.DictReader(io.StringIO(text, newline=""))
     names: dict[int, str | None] = {}
 
     def records() -> Iterator[tuple[int, Mapping[str, Any]]]:
-        for row in rows:
-            record = {name: value or None for name, value in row.items()}
-            yield rows.line_num, record
-            names[int(row["target"])] = record.get("label")
+        for line, row in sheet:
+            record = {name: value or None for name, value in row.items() if name is not None}
+            yield line, record
+            names[int(record["target"] or 0)] = record.get("label")
 
     try:
-        if rows.fieldnames is None or set(COLUMNS_1) - set(rows.fieldnames):
-            raise bad_line(path, 1, ValueError(f"the first line must name {','.join(COLUMNS_1)}"))
+        sheet = Sheet(text, _NUMBERS, exact=True)
+        if missing := [name for name in COLUMNS_1 if name not in sheet.columns]:
+            needed = f"the first line must name {','.join(COLUMNS_1)}, and lacks {','.join(missing)}"
+            raise bad_line(path, sheet.line, ValueError(needed))
         points = parse_points(path, records())
     except csv.Error as error:
-        raise bad_line(path, rows.line_num, error) from None
+        raise bad_line(path, sheet.line, error) from None
     labels = tuple(names.get(target) for target in range(1, max(names, default=1) + 1))
     checked = any(point.agreement is not None for point in points)
     header = TrackHeader(

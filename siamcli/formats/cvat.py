@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import get_args
 from xml.etree import ElementTree
 
+from siamcli.boxes import Box
 from siamcli.formats.select import (
     class_names,
     frame_indices,
@@ -15,9 +18,11 @@ from siamcli.formats.select import (
     targets,
     visible_points,
 )
+from siamcli.formats.starts import start_target
+from siamcli.targets import Target
 from siamcli.trajectory import TrackPoint, TrackState, Trajectory
 
-__all__ = ["text"]
+__all__ = ["starts", "text"]
 
 
 def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
@@ -126,3 +131,43 @@ def _clean(name: str) -> str:
     """A file's name as XML can hold it: it may be no UTF-8, and hold control characters."""
     text = name.encode(errors="replace").decode()
     return "".join(c if c >= " " else "?" for c in text)
+
+
+def starts(path: Path, text: str) -> list[Target]:
+    """The first visible box of every track, or every box of the first image that has any.
+
+    Raises ValueError, KeyError.
+    """
+    if "<!DOCTYPE" in text:
+        raise ValueError("it declares a document type, which CVAT does not")
+    try:
+        root = ElementTree.fromstring(text.partition("?>")[2] if text.startswith("<?xml") else text)
+    except ElementTree.ParseError as error:
+        raise ValueError(f"not XML: {error}") from None
+    size = (root.findtext(".//original_size/width"), root.findtext(".//original_size/height"))
+    whole = (float(size[0]), float(size[1])) if size[0] and size[1] else None
+    return [
+        start_target(_box(box), frame, label, own or whole) for frame, label, own, box in _first_boxes(root)
+    ]
+
+
+def _first_boxes(
+    root: ElementTree.Element,
+) -> Iterator[tuple[int, str, tuple[float, float] | None, ElementTree.Element]]:
+    """Frame, label, the size of the image where it says so, and the element of the box."""
+    for track in root.iter("track"):
+        boxes = [box for box in track.iter("box") if box.get("outside") != "1"]
+        if boxes:
+            first = min(boxes, key=lambda box: int(box.attrib["frame"]))
+            yield int(first.attrib["frame"]), track.get("label", ""), None, first
+    images = [image for image in root.iter("image") if image.find("box") is not None]
+    if images:
+        image = min(images, key=lambda image: int(image.attrib["id"]))
+        own = (float(image.attrib["width"]), float(image.attrib["height"]))
+        for box in image.iter("box"):
+            yield int(image.attrib["id"]), box.get("label", ""), own, box
+
+
+def _box(element: ElementTree.Element) -> Box:
+    left, top, right, bottom = (float(element.attrib[side]) for side in ("xtl", "ytl", "xbr", "ybr"))
+    return Box(left, top, right - left, bottom - top)

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from siamcli.errors import InputError, OutputError
-from siamcli.formats.kinds import FORMATS, FormatKind, find_format, read_suffixes
+from siamcli.formats.kinds import FORMATS, FormatKind, find_format, read_suffixes, streamed_suffixes
 from siamcli.formats.names import source_stem
 from siamcli.formats.stream import TextStream, whole_text
 from siamcli.parts import write_text
 from siamcli.schema import decode
 from siamcli.trajectory import TrackHeader, Trajectory
 
-__all__ = ["convert", "make_stream", "placed", "read_trajectory", "write_files"]
+__all__ = ["convert", "make_stream", "read_trajectory", "with_paths", "write_files", "write_trajectory"]
 
 
 def _module(kind: FormatKind) -> Any:  # noqa: ANN401 - what it holds is said in FormatKind
@@ -44,6 +44,21 @@ def read_trajectory(path: str | Path) -> Trajectory:
     return trajectory
 
 
+def write_trajectory(trajectory: Trajectory, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a .json, .jsonl, .csv or MOT .txt file, as the suffix says; all targets go into it.
+
+    Raises InputError for a suffix without a format, OutputError for a file that exists or cannot be written.
+    """
+    path = Path(path)
+    kind = find_format(path)
+    if kind is None:
+        raise InputError(
+            f"{path}: no format for this suffix", hint=f"known suffixes: {' '.join(streamed_suffixes())}"
+        )
+    text = whole_text(make_stream(kind, trajectory.header), trajectory)
+    write_files({path: text}, overwrite=overwrite)
+
+
 def convert(trajectory: Trajectory, name: str, *, drop_lost: bool = False) -> dict[str, str]:
     """The files of the format `name`: file name (with / for folders) -> text.
 
@@ -65,7 +80,7 @@ def convert(trajectory: Trajectory, name: str, *, drop_lost: bool = False) -> di
     return {f"{source_stem(trajectory.header.source.name)}{kind.ending}": text}
 
 
-def placed(files: dict[str, str], *, file: Path | None, folder: Path) -> dict[Path, str]:
+def with_paths(files: dict[str, str], *, file: Path | None, folder: Path) -> dict[Path, str]:
     """Path -> text, below `folder`, or as `file`, which holds one: else raises InputError."""
     if file is not None and len(files) > 1:
         raise InputError(f"{len(files)} files do not fit into {file}", hint="name a folder: -o FOLDER/")

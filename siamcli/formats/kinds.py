@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePath
 
-__all__ = ["FORMATS", "FormatKind", "find_format", "read_suffixes", "streamed_suffixes"]
+__all__ = ["FORMATS", "FormatKind", "find_format", "read_suffixes", "start_formats", "streamed_suffixes"]
 
 _STATES = "it says the state of every frame"
 _EVERY_FRAME = "benchmark files have a line for every frame, lost or not"
@@ -18,10 +18,12 @@ class FormatKind:
     `ending` follows the source's name in the name of the one file, and is empty for a format of several.
     What is `streamed` can be written while tracking, what is `read` can be read again, both by the last
     suffix of `ending`.  `keeps_lost` says why lost frames cannot be left out, and is empty where they can.
-    `benchmark` is the data set whose result files it writes.
+    `benchmark` is the data set whose result files it writes.  What says where targets begin (`starts`) is
+    read as a box file.
 
     A module has a class `Stream` (a TextStream) when it is streamed, else `text(trajectory, drop_lost=...)`
-    for one file, else `files(trajectory, ...)` for several; `read(path, text)` when it is read.
+    for one file, else `files(trajectory, ...)` for several; `read(path, text)` when it is read;
+    `starts(path, text)`, the targets at their first boxes, when it has `starts`, which may raise ValueError.
     """
 
     name: str
@@ -32,6 +34,7 @@ class FormatKind:
     title: str = ""
     module: str = ""
     benchmark: str = ""
+    starts: bool = False
 
     @property
     def suffix(self) -> str:
@@ -53,14 +56,14 @@ FORMATS = {
         FormatKind("json", ".json", streamed=True, read=True, keeps_lost=_STATES),
         FormatKind("jsonl", ".jsonl", streamed=True, read=True, keeps_lost=_STATES),
         FormatKind("csv", ".csv", streamed=True, read=True, keeps_lost=_STATES),
-        FormatKind("mot", ".mot.txt", streamed=True, title="MOT"),
-        FormatKind("coco", ".coco.json"),
-        FormatKind("cvat", ".cvat.xml"),
+        FormatKind("mot", ".mot.txt", streamed=True, title="MOT", starts=True),
+        FormatKind("coco", ".coco.json", starts=True),
+        FormatKind("cvat", ".cvat.xml", starts=True),
         FormatKind("labelstudio", ".labelstudio.json"),
-        FormatKind("yolo"),
+        FormatKind("yolo", starts=True),
         FormatKind("otb", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="otb2015"),
         FormatKind("got10k", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="got10k-test"),
-        FormatKind("vot", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="vot2018"),
+        FormatKind("vot", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="vot2018", starts=True),
         FormatKind("lasot", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="lasot"),
         FormatKind("trackingnet", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="trackingnet"),
         FormatKind("webvtt", ".vtt"),
@@ -95,3 +98,12 @@ def read_suffixes() -> tuple[str, ...]:
     ('.json', '.jsonl', '.csv')
     """
     return tuple(kind.suffix for kind in FORMATS.values() if kind.read)
+
+
+def start_formats() -> tuple[str, ...]:
+    """Names of the formats that are read as box files.
+
+    >>> start_formats()
+    ('mot', 'coco', 'cvat', 'yolo', 'vot')
+    """
+    return tuple(kind.name for kind in FORMATS.values() if kind.starts)

@@ -115,6 +115,7 @@ def header_record(header: TrackHeader) -> Record:
             "fps": f"{source.fps.numerator}/{source.fps.denominator}" if source.fps else None,
             "count": source.count,
             "rotation": source.rotation,
+            **({"mirrored": True} if source.mirrored else {}),
             **({"files": list(source.files)} if source.files else {}),
         },
         "model": header.model,
@@ -139,6 +140,7 @@ def parse_header(record: Mapping[str, Any]) -> TrackHeader:
             count=source.count,
             rotation=source.rotation,
             files=source.files,
+            mirrored=source.mirrored,
         ),
         model=header.model,
         weights_sha256=header.weights_sha256,
@@ -207,6 +209,7 @@ class _Source:
     count: Natural | None
     rotation: int
     files: tuple[FileBelow, ...] = ()
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

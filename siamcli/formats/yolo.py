@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+import re
+from pathlib import Path, PurePosixPath
 
-from siamcli.boxes import clip_box
+from siamcli.boxes import Box, clip_box
 from siamcli.errors import InputError
 from siamcli.formats.names import file_stem
 from siamcli.formats.select import (
@@ -15,9 +16,11 @@ from siamcli.formats.select import (
     target_name,
     visible_points,
 )
+from siamcli.formats.starts import start_target
+from siamcli.targets import Target, read_lines
 from siamcli.trajectory import Trajectory
 
-__all__ = ["files"]
+__all__ = ["files", "starts"]
 
 
 def files(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
@@ -52,3 +55,28 @@ def _label_path(trajectory: Trajectory, index: int) -> str:
     source = trajectory.header.source
     image = image_name(source, index) or f"{file_stem(source.name)}_{index:06d}.jpg"
     return f"labels/{PurePosixPath(image).with_suffix('.txt')}"
+
+
+_NUMBERED = re.compile(r".*_(\d{6})")  # as siamtrack and CVAT call the frames of a video
+
+
+def starts(path: Path, text: str) -> list[Target]:
+    """Every box of a label file; the labels stand in `classes.txt` beside it, or in the folder above.
+
+    The frame is that of a name such as clip_000012.txt, else the first.  Raises ValueError.
+    """
+    match = _NUMBERED.fullmatch(path.stem)
+    frame = int(match[1]) if match else 0
+    classes = [folder / "classes.txt" for folder in (path.parent, path.parent.parent)]
+    names = next((read_lines(file) for file in classes if file.is_file()), [])
+    targets = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        cells = line.split()
+        if not cells:
+            continue
+        if len(cells) not in (5, 6):
+            raise ValueError(f"line {number}: {len(cells)} numbers where 5 belong")
+        kind, (cx, cy, w, h) = int(cells[0]), map(float, cells[1:5])
+        label = names[kind] if 0 <= kind < len(names) else ""
+        targets.append(start_target(Box.from_center(cx, cy, w, h), frame, label, size=(1, 1)))
+    return targets

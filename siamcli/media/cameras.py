@@ -38,22 +38,25 @@ class Reconnect:
 
 
 class Camera(Source):
-    """A camera by its number, as OpenCV counts them.  Raises InputError when it gives no frame."""
+    """A camera by its number, as OpenCV counts them, or by the path of its device.
 
-    def __init__(self, number: int) -> None:
+    Raises InputError when it gives no frame.
+    """
+
+    def __init__(self, device: int | str, name: str) -> None:
         super().__init__(Cut())
         with quiet_opencv():  # it complains about every back end that does not know the number
-            self._capture = cv2.VideoCapture(number)
+            self._capture = cv2.VideoCapture(device, cv2.CAP_ANY if isinstance(device, int) else cv2.CAP_V4L2)
             ok, image = self._capture.read()
         self._lock = Lock()
         if not ok:
             self._capture.release()
             raise InputError(
-                f"camera {number} gives no picture", hint="is it plugged in, and free? 0 is the first camera"
+                f"camera {device} gives no picture", hint="is it plugged in, and free? 0 is the first camera"
             )
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.info = SourceInfo(
-            name=f"camera{number}",
+            name=name,
             size=(image.shape[1], image.shape[0]),
             fps=Fraction(fps).limit_denominator(1001) if fps > 0 else None,
         )

@@ -15,14 +15,16 @@ from typing import IO, cast
 
 import numpy as np
 
-from siamcli.cores import give_way
+from siamcli.cores import lower_priority
 from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Source
 from siamcli.media.channels import HEAD_OPTIONS, TIME_FORMAT, FrameClock, FrameHead, read_head
 from siamcli.media.ffmpeg import LOG_OPTIONS, DecodeLog, environment, ffmpeg_exe
+from siamcli.media.packets import KeyFrame, is_encrypted, key_frame_before
+from siamcli.media.plan import make_plan
 from siamcli.media.replay import Replay
-from siamcli.media.streams import Streams, VideoStream, choose_video, list_streams
+from siamcli.media.streams import Streams, list_streams
 from siamcli.times import Cut, Cutter
 
 __all__ = ["OwnTimesError", "VideoFile"]
@@ -38,11 +40,13 @@ class OwnTimesError(InputError):
 
 
 _logger = logging.getLogger(__name__)
+_LATER = 0.0005  # seconds; what is rounded down would lead to the key frame before
+_KEEP_TIMES = ("-noaccurate_seek", "-copyts", "-start_at_zero")
 
 
 class VideoFile(Source):
-    """Whatever ffmpeg can open: a file (`file:PATH`), an address, or an open file of this process
-    (`pipe:0` is standard input).
+    """Whatever ffmpeg can open: a file (`file:PATH`), an address, a named pipe (`fifo:PATH`), or an open file
+    of this process (`pipe:0` is standard input).
 
     Times are counted from the start of the container, as players do.  Pictures of another size than the
     first one are scaled into it.  Opening waits for the first frame.  Raises InputError when there is none,
@@ -56,34 +60,56 @@ class VideoFile(Source):
         cut: Cut,
         options: Sequence[str] = (),
         streams: Streams | None = None,
+        *,
+        stream: int | None = None,
+        deinterlace: bool = False,
     ) -> None:
         super().__init__(cut)
         self._address, self._name, self._options = address, name, options
         self._replay: Replay | None = None
         if address.startswith("pipe:"):
-            self._replay, self._address = Replay(int(address.removeprefix("pipe:"))), "pipe:0"
+            self._replay = Replay(int(address.removeprefix("pipe:")))
+        elif address.startswith("fifo:"):
+            self._replay = Replay(address.removeprefix("fifo:"))
+        if self._replay:
+            self._address = "pipe:0"
         self.streams = streams or list_streams(
             self._address, options, self._replay.run if self._replay else None
         )
         if self.streams.problem:
+            if self._replay:
+                self._replay.close()
             raise self._unreadable(self.streams.problem)
-        video = choose_video(self.streams.videos)
-        if video is None:
-            raise self._unreadable("it has no video, only sound or text")
-        head = self._start(video, _turned(video))
-        if self._replay is None and head.size != (_turned(video) or head.size):
-            self.close()  # the container says another size than its frames have
-            head = self._start(video, head.size)
-        if video.colors and video.colors.note:
-            _logger.info("%s: %s", name, video.colors.note)
+        self._file = address if address.startswith("file:") else None
+        self._plan = make_plan(self._file, name, self.streams, stream, deinterlace=deinterlace)
+        head = self._begin_at(cut)
+        turn = self._plan.orientation
         self.info = SourceInfo(
             Path(name).stem,
             head.size,
             head.fps,
-            self._count(head, video.fps),
-            round(video.rotation),
+            self._count(head, self._plan.video.fps),
+            round(turn.rotation),
             head.pixel_aspect,
+            mirrored=turn.mirrored,
         )
+
+    def _begin_at(self, cut: Cut) -> FrameHead:
+        """Begin to decode, at the key frame before the cut where there is one."""
+        self._begin: KeyFrame | None = None
+        if cut.start is not None and self._file:
+            self._begin = key_frame_before(self._file, self.streams, self._plan.video, cut.start)
+        size = self._plan.size
+        head = self._start(size)
+        if self._replay is None and head.size != (size or head.size):
+            self.close()  # the container says another size than its frames have
+            size = head.size
+            head = self._start(size)
+        if self._begin and not self._reaches(self._begin, head.size):
+            self.close()  # it does not begin where its packets say
+            self._begin = None
+            head = self._start(size)
+        return head
 
     def _unreadable(self, problem: str) -> InputError:
         if "Option framerate not found" in problem:
@@ -102,13 +128,13 @@ class VideoFile(Source):
         exact = head.fps is not None and rate > head.fps - 0.01  # the container's is rounded to two digits
         return round(self.streams.duration * (head.fps if exact and head.fps else rate))
 
-    def _start(self, video: VideoStream, size: tuple[int, int] | None) -> FrameHead:
+    def _start(self, size: tuple[int, int] | None) -> FrameHead:
         """Begin to decode to pictures of `size`; returns what is known of the first frame."""
         self._log = DecodeLog()
         self._times: SimpleQueue[tuple[float | None] | None] = SimpleQueue()
         self._reading = Lock()
-        self._child, head_lines, times = self._run(video, size)
-        give_way(self._child.pid)
+        self._child, head_lines, times = self._run(size)
+        lower_priority(self._child.pid)
         assert self._child.stdout and self._child.stderr
         self._pixels = cast("io.BufferedReader", self._child.stdout)
         self._readers = [Thread(target=self._listen, args=(self._child.stderr,), daemon=True)]
@@ -125,19 +151,29 @@ class VideoFile(Source):
             raise
         if head is None or self._first is None:
             self.close()
+            if self._file and is_encrypted(self._file, self._plan.video):
+                raise InputError(f"{self._name} is encrypted", hint="give the video without copy protection")
             raise self._unreadable(self._log.problem or self._log.damage or "it has no frames")
         # for a rate that it does not know ffmpeg puts the ticks of the clock
-        unknown = video.fps is None and head.fps and self._clock.tick == 1 / head.fps
+        unknown = self._plan.video.fps is None and head.fps and self._clock.tick == 1 / head.fps
         return replace(head, fps=None) if unknown else head
 
-    def _run(
-        self, video: VideoStream, size: tuple[int, int] | None
-    ) -> tuple[subprocess.Popen[bytes], IO[str], IO[str]]:
+    def _reaches(self, begin: KeyFrame, size: tuple[int, int]) -> bool:
+        """Read up to a key frame; False where it does not come."""
+        image = np.empty((size[1], size[0], 3), np.uint8)
+        while self._first is not None and self._first[0] is not None and self._first[0] < begin.time:
+            if self._pixels.readinto(image.data.cast("B")) < image.nbytes:
+                return False
+            self._first = self._times.get()
+        return self._first == (begin.time,)
+
+    def _run(self, size: tuple[int, int] | None) -> tuple[subprocess.Popen[bytes], IO[str], IO[str]]:
         """An ffmpeg that decodes, its list of the first frame, and the times of all frames."""
         (head, head_end), (times, times_end) = os.pipe(), os.pipe()
-        command = [ffmpeg_exe(), *LOG_OPTIONS, *self._options, "-i", self._address]
-        stream = ("-map", f"0:v:{video.number}")
-        command += [*stream, *HEAD_OPTIONS, f"pipe:{head_end}", *stream, "-filter:v", _filters(video, size)]
+        seek = () if self._begin is None else ("-ss", f"{self._begin.time + _LATER:.6f}", *_KEEP_TIMES)
+        command = [ffmpeg_exe(), *LOG_OPTIONS, *self._options, *seek, "-i", self._address]
+        stream = ("-map", f"0:v:{self._plan.video.number}")
+        command += [*stream, *HEAD_OPTIONS, f"pipe:{head_end}", *stream, "-filter:v", self._plan.chain(size)]
         command += ["-stats_enc_pre", f"pipe:{times_end}", "-stats_enc_pre_fmt", TIME_FORMAT]
         command += [
             "-enc_time_base",
@@ -182,7 +218,7 @@ class VideoFile(Source):
         self._times.put(None)
 
     def frames(self, cutter: Cutter) -> Iterator[Frame]:
-        index, stamp, size = 0, self._first, self.info.size
+        index, stamp, size = self._begin.index if self._begin else 0, self._first, self.info.size
         assert size is not None
         while stamp is not None:
             (time,) = stamp
@@ -231,25 +267,3 @@ class VideoFile(Source):
             reader.join()
         with self._reading:
             self._pixels.close()
-
-
-def _turned(video: VideoStream) -> tuple[int, int] | None:
-    """The size of a stream's pictures as they are shown."""
-    if video.size and round(video.rotation) in (90, 270):
-        return video.size[1], video.size[0]
-    return video.size
-
-
-def _filters(video: VideoStream, size: tuple[int, int] | None) -> str:
-    """The filters from decoded frames to BGR pictures of one size."""
-    filters = ["showinfo=checksum=0"]
-    if video.colors and video.colors.filters:
-        filters.append(video.colors.filters)
-    if size:
-        w, h = size
-        filters += [
-            "format=bgr24",
-            f"scale={w}:{h}:force_original_aspect_ratio=decrease",
-            f"pad={w}:{h}:-1:-1",
-        ]
-    return ",".join(filters)

@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 from siamcli.errors import InputError
 from siamcli.frames import Frame, Image, SourceInfo
 from siamcli.media.base import Source
-from siamcli.media.images import Pixels, ValueRange, decode_page, fit_into, page_count, value_range
+from siamcli.media.images import (
+    Pixels,
+    ValueRange,
+    decode_page,
+    fit_into,
+    page_count,
+    read_image,
+    value_range,
+)
 from siamcli.media.kinds import is_image
 from siamcli.media.suffixes import IMAGE_SUFFIXES
 from siamcli.times import Cut, Cutter
@@ -117,7 +125,7 @@ class ImageSequence(Source):
     def _decode(self, path: Path, page: int) -> Pixels | None:
         if self._open is None or self._open[0] != path:
             try:
-                self._open = (path, np.fromfile(path, np.uint8))
+                self._open = (path, read_image(path))
             except OSError:
                 return None
         return decode_page(self._open[1], page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamcli.frames import Image
+from siamcli.media.ffmpeg import ffmpeg_exe
+from siamcli.media.kinds import is_animated
+from siamcli.media.suffixes import FFMPEG_IMAGE_SUFFIXES
 
-__all__ = ["Pixels", "ValueRange", "decode_page", "fit_into", "page_count", "quiet_opencv", "value_range"]
+__all__ = [
+    "Pixels",
+    "ValueRange",
+    "decode_page",
+    "fit_into",
+    "page_count",
+    "quiet_opencv",
+    "read_image",
+    "value_range",
+]
 
 Pixels = NDArray[Any]
 """(H, W, 3) uint8, uint16 or float32, BGR."""
@@ -36,8 +49,8 @@ def quiet_opencv() -> Iterator[None]:
 
 
 def page_count(path: Path) -> int:
-    """The pages of a TIFF file; 1 for other files, and for one that cannot be read."""
-    if path.suffix.lower() not in _STACKS:
+    """The pages of a TIFF file or an animation; 1 for other files, and for what cannot be read."""
+    if path.suffix.lower() not in _STACKS and not is_animated(path):
         return 1
     with quiet_opencv():
         try:
@@ -47,13 +60,28 @@ def page_count(path: Path) -> int:
             return 1
 
 
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """The bytes of an image that OpenCV decodes; none where ffmpeg makes no PNG of it.  Raises OSError."""
+    if path.suffix.lower() not in FFMPEG_IMAGE_SUFFIXES:
+        return np.fromfile(path, np.uint8)
+    command = [ffmpeg_exe(), "-nostdin", "-loglevel", "quiet", "-i", f"file:{path}", "-frames:v", "1"]
+    command += ["-c:v", "png", "-f", "image2pipe", "pipe:1"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return np.frombuffer(done.stdout, np.uint8)
+
+
 def decode_page(data: NDArray[np.uint8], page: int) -> Pixels | None:
     """Page 0, 1, ... of an image file's bytes, None where it cannot be decoded."""
     for flags in (_COLOR, cv2.IMREAD_UNCHANGED):  # OpenCV decodes floating point unchanged only
         with quiet_opencv():
             try:
                 if page:
-                    pages = cv2.imdecodemulti(data, flags, range=(page, page + 1))[1]
+                    tiff = data[:2].tobytes() in (b"II", b"MM")
+                    pages = (
+                        cv2.imdecodemulti(data, flags, range=(page, page + 1))[1]
+                        if tiff
+                        else cv2.imdecodeanimation(data, start=page, count=1)[1].frames
+                    )
                     pixels = pages[0] if pages else None
                 else:
                     pixels = cv2.imdecode(data, flags) if data.size else None

@@ -12,13 +12,15 @@ from urllib.parse import unquote, urlsplit
 
 from siamcli.media.suffixes import IMAGE_SUFFIXES
 
-__all__ = ["SourceKind", "SourceName", "is_image", "path_from", "source_name"]
+__all__ = ["SourceKind", "SourceName", "is_animated", "is_image", "path_from", "source_name"]
 
 SourceKind = Literal["stdin", "address", "folder", "image", "file", "pattern", "camera", "missing"]
 """stdin: `-`. address: `scheme://`. folder: of images. file: a video, or a named pipe. pattern: of image
-names, with `*`, `?` or `[`. camera: its number. missing: the path of nothing."""
+names, with `*`, `?` or `[`. camera: its number, or the
+path of its device. missing: the path of nothing."""
 
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
+_STREAM = re.compile(r"/dev/(?:std|fd/|tty|null|pts/)|/proc/")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+]+://", re.IGNORECASE)
 
 
@@ -69,7 +71,7 @@ class SourceName:
         if self.kind == "stdin":
             return "stdin"
         if self.kind == "camera":
-            return f"camera{self.text}"
+            return f"camera{self.text}" if self.text.isdecimal() else self.path.stem
         if self.kind == "address":
             last = self.text.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
             return Path(last).stem.replace(":", "_") or "stream"
@@ -135,10 +137,11 @@ def _kind(text: str) -> SourceKind:
     if path.is_dir():
         return "folder"
     if path.is_file() or path.is_fifo():
-        return "image" if is_image(path) else "file"
+        return "image" if is_image(path) and not is_animated(path) else "file"
     if any(mark in text for mark in "*?["):
         return "pattern"
-    return "camera" if text.isdecimal() else "missing"
+    device = path.is_char_device() and not _STREAM.match(text)
+    return "camera" if text.isdecimal() or device else "missing"
 
 
 def path_from(path: str, folder: Path) -> str:
@@ -152,3 +155,25 @@ def path_from(path: str, folder: Path) -> str:
 def is_image(path: Path) -> bool:
     """True for the file of an image that is read, by its suffix; hidden ones do not count."""
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def is_animated(path: Path) -> bool:
+    """True for an image file that holds a video: an animated PNG or WebP, or AVIF and HEIF, which are MP4."""
+    suffix = path.suffix.lower()
+    if suffix in (".avif", ".heic", ".heif"):
+        return True
+    if suffix not in (".png", ".webp"):
+        return False
+    try:
+        with path.open("rb") as file:
+            if suffix == ".webp":  # the flags of the extended header
+                head = file.read(21)
+                return head[12:16] == b"VP8X" and bool(head[20:] and head[20] & 2)
+            file.seek(8)
+            while len(chunk := file.read(8)) == 8 and chunk[4:] != b"IDAT":
+                if chunk[4:] == b"acTL":  # comes before the pixels
+                    return True
+                file.seek(int.from_bytes(chunk[:4], "big") + 4, os.SEEK_CUR)
+    except OSError:
+        pass
+    return False

@@ -8,7 +8,7 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from siamcli.cores import give_way
+from siamcli.cores import lower_priority
 from siamcli.frames import Frame, FrameSource, SourceInfo
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Prefetch:
         return not self._queue.empty()
 
     def _read(self) -> None:
-        give_way()
+        lower_priority()
         try:
             for frame in self._source:
                 if not self._put(frame):

@@ -1,4 +1,4 @@
-"""An open file of this process that two programs read, one after the other: a pipe can be read only once."""
+"""A pipe, or an open file of this process, that two programs read: what can be read only once."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ _POLL = 0.05  # seconds
 
 
 class Replay:
-    """Hands an open file to a first program, and from its beginning to a second one."""
+    """Hands a pipe, by its path or the number of an open file, to a first program, and from its beginning to
+    a second one."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, pipe: int | str) -> None:
+        self._opened = isinstance(pipe, str)
+        self._descriptor = os.open(pipe, os.O_RDONLY) if isinstance(pipe, str) else pipe
         self._head = bytearray()
         self._closed = Event()
         self._thread: Thread | None = None
@@ -77,3 +79,6 @@ class Replay:
         self._closed.set()
         if self._thread:
             self._thread.join()
+        if self._opened:
+            os.close(self._descriptor)
+            self._opened = False

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import partial
 
 from siamcli.errors import InputError
 from siamcli.frames import FrameSource, SourceInfo
@@ -16,9 +18,10 @@ from siamcli.media.kinds import SourceName, source_name
 from siamcli.media.streams import Streams, VideoStream, list_streams
 from siamcli.times import Cut, TimePoint
 
-__all__ = ["expected_count", "open_source"]
+__all__ = ["announced_count", "expected_count", "open_source"]
 
 _SECRET = re.compile(r"//[^/@]*@")  # user:password@ is not for logs and trajectories
+_PAGES = re.compile(r"https?://((www|m)\.)?(youtube\.com/(watch|shorts/|live/)|youtu\.be/)", re.IGNORECASE)
 _SILENCE = "10000000"  # microseconds without a byte after which an address counts as gone
 _OPTIONS = {
     "rtsp": ("-rtsp_transport", "tcp", "-timeout", _SILENCE),
@@ -40,47 +43,59 @@ def open_source(
     also: Sequence[TimePoint] = (),
     fps: Fraction | None = None,
     fps_if_needed: bool = False,
+    stream: int | None = None,
+    deinterlace: bool = False,
 ) -> FrameSource:
     """Open a video file, an image folder or pattern, a camera number, an address, or `-`.
 
     Frames run from `start` up to, not including, `end`, every `stride`-th of them and the first at each of
     the moments `also`; their index and time stay those of the whole source.  `fps` is the rate of images
     and raw streams; other sources have times of their own and refuse it, or with `fps_if_needed` keep them.
-    Raises InputError.
+    `stream` is the number of a video stream, without it the one that players show; `deinterlace` removes the
+    combs of interlaced video.  Raises InputError.
     """
     cut = Cut(start, end, stride, tuple(also))
     if not source:
         raise InputError("a source without a name", hint="is the shell variable set?")
     name = source_name(source)
+    video = partial(VideoFile, stream=stream, deinterlace=deinterlace)
     try:
-        return _open(name, source, cut, fps)
+        return _open(name, source, cut, fps, video)
     except OwnTimesError:
-        if not fps_if_needed or name.descriptor is not None:  # a pipe cannot be opened twice
+        if not fps_if_needed or name.descriptor is not None or _is_pipe(name):  # these are read only once
             raise
-        return _open(name, source, cut, None)
+        return _open(name, source, cut, None, video)
 
 
-def _open(name: SourceName, source: str, cut: Cut, fps: Fraction | None) -> FrameSource:
+def _open(
+    name: SourceName, source: str, cut: Cut, fps: Fraction | None, video: Callable[..., VideoFile]
+) -> FrameSource:
     if name.descriptor is not None:
-        return VideoFile(f"pipe:{name.descriptor}", name.stem, cut, _rate(fps))
+        return video(f"pipe:{name.descriptor}", name.stem, cut, _rate(fps))
     if name.kind == "address":
-        return _open_address(source, cut, fps)
+        return _open_address(source, cut, fps, video)
     if name.kind == "folder":
         return ImageSequence(name.stem, images_in(name.path), cut, fps)
     if name.kind == "image":
         return ImageSequence(name.stem, [name.path], cut, fps)
     if name.kind == "file":
-        return VideoFile(f"file:{name.text}", name.text, cut, _rate(fps))
+        way = "fifo" if _is_pipe(name) else "file"
+        return video(f"{way}:{name.text}", name.text, cut, _rate(fps))
     if name.kind == "pattern":
         return ImageSequence(name.stem, matching(name.text), cut, fps)
     if name.kind == "camera":
         if fps is not None:
             raise OwnTimesError(f"camera {source}")
-        return LiveSource(Camera(int(source)), lambda: Camera(int(source)), cut)
+        device = int(source) if source.isdecimal() else source
+        return LiveSource(Camera(device, name.stem), lambda: Camera(device, name.stem), cut)
     raise InputError(
         f"no such file or folder: {source}",
         hint="give a video, a folder of images, a quoted pattern, a camera number, an address, or -",
     )
+
+
+def _is_pipe(name: SourceName) -> bool:
+    return name.kind == "file" and name.path.is_fifo()
 
 
 def _rate(fps: Fraction | None) -> tuple[str, ...]:
@@ -91,16 +106,35 @@ def _rate(fps: Fraction | None) -> tuple[str, ...]:
     return () if fps is None else ("-framerate", str(fps), "-r", str(fps))
 
 
-def _open_address(address: str, cut: Cut, fps: Fraction | None) -> FrameSource:
+def _open_address(
+    address: str, cut: Cut, fps: Fraction | None, video: Callable[..., VideoFile]
+) -> FrameSource:
     scheme = address.partition(":")[0].lower()
     name = _SECRET.sub("//", address)
+    if _PAGES.match(address):
+        raise InputError(
+            f"{name} is a page, not a video",
+            hint=f"yt-dlp -o - {shlex.quote(name)} | siamtrack run - --box x,y,w,h",
+        )
     options = (*_OPTIONS.get(scheme, ()), *_rate(fps))
     streams = _ANY if scheme in _ONCE else list_streams(address, options)
     # what announces its length, and what a web server gives that is no camera, is a file that lies elsewhere
     if streams.duration is not None or (scheme in _FILES and streams.format not in _LIVE_FORMATS):
-        return VideoFile(address, name, cut, options, streams)
-    stream = VideoFile(address, name, cut, options, streams)
-    return LiveSource(stream, lambda: VideoFile(address, name, Cut(), options, streams), cut)
+        return video(address, name, cut, options, streams)
+    stream = video(address, name, cut, options, streams)
+    return LiveSource(stream, lambda: video(address, name, Cut(), options, streams), cut)
+
+
+def announced_count(source: str) -> int | None:
+    """How many frames a file or folder announces; None for what can be read only once, and what cannot be."""
+    name = source_name(source)
+    if not name.is_images and not name.has_sound:
+        return None
+    try:
+        with open_source(source) as frames:
+            return frames.info.count
+    except InputError:
+        return None
 
 
 def expected_count(info: SourceInfo, cut: Cut) -> int | None:

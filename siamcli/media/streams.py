@@ -31,7 +31,8 @@ _PICTURES = frozenset({"mjpeg", "png", "bmp", "gif", "webp", "tiff"})  # codecs 
 class VideoStream:
     """One of the video streams: its number among them, and what the container says of it.
 
-    `size` is (width, height) before `rotation`, the clockwise turn in degrees.  `fps` is rounded to two
+    `size` is (width, height) before `rotation`, the clockwise turn in degrees as ffmpeg says it, for a
+    mirrored picture too; `turned` says that there is one, of 0 degrees as well.  `fps` is rounded to two
     digits.
     """
 
@@ -43,6 +44,7 @@ class VideoStream:
     default: bool = False
     cover: bool = False
     interlaced: bool = False
+    turned: bool = False
     rotation: float = 0.0
 
 
@@ -107,7 +109,7 @@ def _parse(said: str, described: str) -> Streams:
             else:
                 sounds.append(SoundStream(len(sounds), match[2], "(default)" in line))
         elif (match := _ROTATION.match(line)) and kind == "Video":
-            videos[-1] = replace(videos[-1], rotation=-float(match[1]) % 360)
+            videos[-1] = replace(videos[-1], turned=True, rotation=-float(match[1]) % 360)
     messages = [message for line in said.splitlines() if (message := component_message(line))]
     problem = next((message.text for message in messages if message.level != "warning"), None)
     # the container's duration is said once; where a text of the file says another one, it stays unknown

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 __all__ = [
+    "FFMPEG_IMAGE_SUFFIXES",
     "IMAGE_SUFFIXES",
     "VIDEO_INPUT_SUFFIXES",
     "VIDEO_SUFFIXES",
@@ -12,10 +13,13 @@ __all__ = [
 ]
 
 IMAGE_SUFFIXES = (
-    *(".bmp", ".hdr", ".jp2", ".jpeg", ".jpg", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff"),
-    ".webp",
+    *(".avif", ".bmp", ".exr", ".hdr", ".heic", ".heif", ".jp2", ".jpeg", ".jpg", ".jxl", ".pfm", ".pgm"),
+    *(".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
 )
 """Images that are read."""
+
+FFMPEG_IMAGE_SUFFIXES = (".exr", ".heic", ".heif", ".jxl")
+"""Those that ffmpeg decodes; OpenCV decodes the others."""
 
 VIDEO_INPUT_SUFFIXES = (
     *(".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"),

@@ -23,12 +23,14 @@ from siamcli.media.ffmpeg import LOG_OPTIONS, component_message, environment, ff
 from siamcli.media.rawvideo import INPUT_OPTIONS, frame_header, stream_header
 from siamcli.media.sound import sound_options, sounds_of
 from siamcli.media.streams import SoundStream
-from siamcli.parts import PartFile, Unfinished
+from siamcli.parts import TOO_LARGE, PartFile, Unfinished
 
 __all__ = ["MUXERS", "VideoOptions", "VideoWriter"]
 
 MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """The container of each suffix that a video may have."""
+
+LARGEST = 16384  # pixels a side, of x264 and of the decoders of browsers
 
 _logger = logging.getLogger(__name__)
 
@@ -69,6 +71,12 @@ class VideoWriter(Output):
         suffix = Path(path).suffix.lower()
         if suffix not in MUXERS:
             raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(MUXERS)}")
+        if info.size is not None and max(info.size) > LARGEST:
+            size = "x".join(map(str, info.size))
+            raise OutputError(
+                f"{path}: frames of {size} are too large for H.264 ({LARGEST} at most)",
+                hint="write a trajectory alone: -o NAME.json",
+            )
         self._muxer = MUXERS[suffix]
         self._part = PartFile(Path(path), overwrite=overwrite, unfinished=unfinished)
         self._open = True
@@ -210,8 +218,13 @@ class VideoWriter(Output):
     def _fail(self) -> NoReturn:
         """Leave nothing behind; raises OutputError with ffmpeg's own words."""
         self.discard()
-        hint = _FREE_SPACE if self._disk_refuses() else "`siamtrack doctor` lists the encoders that work"
-        raise OutputError(f"cannot write {self._part.target}: {self._reason()}", hint=hint)
+        assert self._child
+        reason = self._reason()
+        if self._child.returncode == -_FILE_TOO_LARGE or reason.endswith(os.strerror(errno.EFBIG)):
+            reason, hint = os.strerror(errno.EFBIG), TOO_LARGE
+        else:
+            hint = _FREE_SPACE if self._disk_refuses() else "`siamtrack doctor` lists the encoders that work"
+        raise OutputError(f"cannot write {self._part.target}: {reason}", hint=hint)
 
     def _disk_refuses(self) -> bool:
         """True when ffmpeg ended because the disk took no more, or, killed by a limit, could not say so."""

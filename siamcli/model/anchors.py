@@ -10,15 +10,15 @@ from siamcli.model.spec import ModelSpec
 __all__ = ["anchor_grid", "cosine_window", "decode", "encode"]
 
 
-def anchor_grid(spec: ModelSpec, search_size: int | None = None, finer: int = 1) -> Tensor:
+def anchor_grid(spec: ModelSpec, search_size: int | None = None, upsample: int = 1) -> Tensor:
     """All anchors as (cx, cy, w, h) in search-region pixels from the centre of the region.
 
     -> (4, A * S * S) float32, ordered anchor-major, then row, then column; S is the side of the score
-    map, or of one that was interpolated between its cells `finer` times.
+    map, or of one that was interpolated between its cells `upsample` times.
     """
     score_size = spec.score_size(search_size)
-    steps = torch.arange((score_size - 1) * finer + 1) - score_size // 2 * finer
-    offset = steps * (spec.stride / finer)
+    steps = torch.arange((score_size - 1) * upsample + 1) - score_size // 2 * upsample
+    offset = steps * (spec.stride / upsample)
     cy, cx = torch.meshgrid(offset, offset, indexing="ij")
     count = len(spec.anchors)
     cells = torch.stack([cx, cy]).reshape(2, 1, -1).expand(2, count, -1)
@@ -40,8 +40,8 @@ def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
     return torch.cat([center, size], dim=-2)
 
 
-def cosine_window(spec: ModelSpec, search_size: int | None = None, finer: int = 1) -> Tensor:
+def cosine_window(spec: ModelSpec, search_size: int | None = None, upsample: int = 1) -> Tensor:
     """Hann window over the score map, repeated for every anchor: (A * S * S,) float32, S as above"""
-    side = (spec.score_size(search_size) - 1) * finer + 1
+    side = (spec.score_size(search_size) - 1) * upsample + 1
     hann = torch.hann_window(side, periodic=False, dtype=torch.float64)
     return torch.outer(hann, hann).flatten().repeat(len(spec.anchors)).float()

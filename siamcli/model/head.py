@@ -98,7 +98,7 @@ class Head(nn.Module):
         return total
 
 
-class _Bank(nn.Module):
+class _KernelBank(nn.Module):
     """K kernels in a row -> a bank of them: (N, K * C, h, w) -> (N, K, C, h, w)
 
     Divided by the root of what a correlation adds up, as in attention: thousands of products then
@@ -128,7 +128,7 @@ def _depthwise(channels: int, outputs: int) -> Branch:
 def _up_channel(channels: int, outputs: int, *, adjusted: bool) -> Branch:
     """SiamRPN: a heavy convolution lifts the template to a kernel of all channels for every output."""
     return Branch(
-        nn.Sequential(nn.Conv2d(channels, outputs * channels, 3), _Bank(outputs)),
+        nn.Sequential(nn.Conv2d(channels, outputs * channels, 3), _KernelBank(outputs)),
         nn.Sequential(nn.Conv2d(channels, channels, 3)),
         xcorr,
         nn.Sequential(nn.Conv2d(outputs, outputs, 1)) if adjusted else nn.Sequential(),
@@ -140,7 +140,7 @@ def _plain(outputs: int) -> Branch:
     scale = nn.Conv2d(1, outputs, 1)
     # logits of background and object, which start from the belief that what is alike is the object
     scale.weight.data = torch.linspace(-0.05, 0.05, outputs)[:, None, None, None]
-    return Branch(nn.Sequential(_Bank(1)), nn.Sequential(), xcorr, nn.Sequential(scale))
+    return Branch(nn.Sequential(_KernelBank(1)), nn.Sequential(), xcorr, nn.Sequential(scale))
 
 
 def _conv_bn_relu(c_in: int, c_out: int, kernel: int) -> nn.Sequential:

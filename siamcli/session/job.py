@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
@@ -28,10 +29,12 @@ __all__ = [
     "describe_points",
     "make_header",
     "open_job",
+    "reopen_job",
     "resolve_targets",
     "unused_target",
 ]
 
+_logger = logging.getLogger(__name__)
 COUNT_SLACK = Fraction(102, 100)  # what containers announce is an estimate
 SHOWN = 4  # targets of a frame that are described
 
@@ -41,9 +44,9 @@ class Job:
     """What is to be done with one source; no targets means that the user is asked for one.
 
     `fps` is the rate of a source that has no times; one that has its own refuses it, or keeps them with
-    `fps_if_needed`.  `drop_lost` leaves lost frames out of MOT lines.
-    `unfinished` says where outputs go that an exception ends.  `direction` is the one in which targets are
-    tracked from their boxes, `check` adds the agreement with a pass in the other one.
+    `fps_if_needed`.  `stream` is the number of one of its video streams.  `drop_lost` leaves lost frames out
+    of MOT lines.  `unfinished` says where outputs go that an exception ends.  `direction` is the one in
+    which targets are tracked from their boxes, `check` adds the agreement with a pass in the other one.
     """
 
     source: str
@@ -55,6 +58,8 @@ class Job:
     drop_lost: bool = False
     fps: Fraction | None = None
     fps_if_needed: bool = False
+    stream: int | None = None
+    deinterlace: bool = False
     unfinished: Unfinished = "kept"
     direction: Direction = "forward"
     check: bool = False
@@ -86,14 +91,28 @@ def open_job(job: Job) -> FrameSource:
     """
     cut = job.cut
     moments = [moment for mark in job.targets for moment in _moments(mark)]
+    return reopen_job(job, start=cut.start, end=cut.end, stride=cut.stride, also=moments)
+
+
+def reopen_job(
+    job: Job,
+    *,
+    start: TimePoint | None,
+    end: TimePoint | None,
+    stride: int = 1,
+    also: Sequence[TimePoint] = (),
+) -> FrameSource:
+    """Open a part of the job's source.  Raises InputError."""
     return open_source(
         job.source,
-        start=cut.start,
-        end=cut.end,
-        stride=cut.stride,
-        also=moments,
+        start=start,
+        end=end,
+        stride=stride,
+        also=also,
         fps=job.fps,
         fps_if_needed=job.fps_if_needed,
+        stream=job.stream,
+        deinterlace=job.deinterlace,
     )
 
 
@@ -129,6 +148,8 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
                 hint="give it another label, or a time of its own with --box-at",
             )
         marks.append(Start(target.box((width, height)), target.at, number))
+        if odd := target.oddity((width, height)):
+            _logger.warning("%s: box %s %s", job.source, target.text, odd)
     _check_absences(job, marks)
     return marks
 

@@ -9,7 +9,7 @@ from queue import Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from siamcli.cores import give_way
+from siamcli.cores import lower_priority
 from siamcli.drawing.draw import draw
 from siamcli.errors import OutputError
 from siamcli.formats.names import target_paths
@@ -120,7 +120,7 @@ class Outputs:
         self._queue.put((frame, points))
 
     def _work(self) -> None:
-        give_way()
+        lower_priority()
         while (item := self._queue.get()) is not None:
             if self._failure is None:
                 try:

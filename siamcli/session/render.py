@@ -31,6 +31,8 @@ def draw_video(
     overwrite: bool,
     fps: Fraction | None = None,
     fps_if_needed: bool = False,
+    stream: int | None = None,
+    deinterlace: bool = False,
     anyway: bool = False,
 ) -> Iterator[int]:
     """Draw every point into its frame of `source` and write `target`; yields the frames written so far.
@@ -46,7 +48,10 @@ def draw_video(
     name = source_name(source)
     rate = fps or (trajectory.header.source.fps if name.is_images else None)
     with ExitStack() as stack:
-        frames = stack.enter_context(prefetch(open_source(source, fps=rate, fps_if_needed=fps_if_needed)))
+        opened = open_source(
+            source, fps=rate, fps_if_needed=fps_if_needed, stream=stream, deinterlace=deinterlace
+        )
+        frames = stack.enter_context(prefetch(opened))
         header = replace(trajectory.header, source=frames.info)
         audio = name.text if name.has_sound else None
         video = Outputs([str(target)], header, overwrite=overwrite, audio=audio, unfinished="removed")

@@ -63,22 +63,23 @@ class Progress:
 Following = Generator[tuple[Frame, States], Mapping[int, Box] | None, None]
 
 
-def begin(marks: Sequence[Mark]) -> Progress:
+def begin(marks: Sequence[Mark | Box]) -> Progress:
     """Before the first frame: every mark with the number of its target, no target with a state."""
     highest = 0
     numbered: list[Mark] = []
-    for mark in marks:
+    for mark in (Start(mark) if isinstance(mark, Box) else mark for mark in marks):
         number = highest + 1 if mark.target is None else mark.target
         highest = max(highest, number)
         numbered.append(replace(mark, target=number))
     return Progress((None,) * highest, tuple(numbered))
 
 
-def follow(tracker: Tracker, frames: Iterable[Frame], starts: Sequence[Mark]) -> Following:
+def follow(tracker: Tracker, frames: Iterable[Frame], starts: Sequence[Mark | Box]) -> Following:
     """Track every target from its start on: per frame one state per target, None before its start.
 
-    All targets of a frame go through the network in one batch.  Whoever consumes it may `send`
-    boxes by position in the states: those targets begin anew in the frame just yielded.
+    A box is a start in the first frame.  All targets of a frame go through the network in one batch.
+    The consumer may `send` boxes by position in the states: those targets begin anew in the frame just
+    yielded.
     Raises InputError for a box outside its frame, for two of one target in a frame, and for one in a frame
     in which the target is absent.
     """

@@ -1,4 +1,4 @@
-"""From raw network outputs to the one box to believe.  Pure torch; runs on any device."""
+"""The best box of raw network outputs.  Pure torch; runs on any device."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Ranked(NamedTuple):
     score: Tensor  # (N, M)
     logit: Tensor  # (N, M), target against background: what a sigmoid makes the score of
     penalty: Tensor  # (N, M)
-    ranking: Tensor  # (N, M), the highest is to be believed
+    ranking: Tensor  # (N, M), the highest is the best
 
 
 @cache
@@ -42,10 +42,10 @@ def search_grid(spec: ModelSpec, search_size: int, device: torch.device) -> Sear
     What refines no boxes gets a place per pixel of the region, and a window whose mean is 1.
     """
     plain = spec.correlation == "plain"
-    finer = spec.stride if plain else 1
-    window = cosine_window(spec, search_size, finer)
+    upsample = spec.stride if plain else 1
+    window = cosine_window(spec, search_size, upsample)
     window = window / window.mean() if plain else window
-    return SearchGrid(anchor_grid(spec, search_size, finer).to(device), window.to(device))
+    return SearchGrid(anchor_grid(spec, search_size, upsample).to(device), window.to(device))
 
 
 def locate(maps: Sequence[Tensor], grid: SearchGrid, sizes: Tensor, ranking: Ranking) -> Tensor:

@@ -31,6 +31,8 @@ from siamcli.trajectory import TrackState
 
 __all__ = ["Tracker", "TrackerState"]
 
+SURE = 0.9  # of the usual logit: with less, the box may have shrunk to what an obstacle leaves to see
+
 
 @dataclass(frozen=True, slots=True)
 class TrackerState:
@@ -39,7 +41,7 @@ class TrackerState:
     `template` is what is searched with; `center` and `size` are where from.  `score` is the overlap to
     expect of the box, as far as the weights say what that is, `raw_score` the network's own.
     `usual` is the logit that is usual for this target, `age` counts frames since the start.  `seen` is the
-    last place and size before a loss, `missed` the number of frames since.
+    last sure place and size (see SURE), `missed` the number of frames since a loss.
     """
 
     template: Template = field(repr=False, compare=False)
@@ -134,7 +136,7 @@ class Tracker:
             candidates = iter(found)
             for i in members:
                 answers = [(next(candidates), region) for region in regions[i]]
-                best, region = max(answers, key=self._evidence)
+                best, region = max(answers, key=self._scale_score)
                 after[i] = self._update(states[i], frames[i], best, region.scale)
         in_order = [after[i] for i in range(len(states))]
         return self._remember(self._look_around(in_order, frames), frames)
@@ -152,15 +154,15 @@ class Tracker:
             for factor in (1.0, *params.scales)
         ]
 
-    def _evidence(self, answer: tuple[Candidate, Region]) -> float:
-        """How much speaks for the scale of a region: the raw similarity where there is much of it, as in
-        SiamFC, yet never negative, so that the penalty always lowers it.
+    def _scale_score(self, answer: tuple[Candidate, Region]) -> float:
+        """The score of the scale of a region: the raw similarity where there is much of it, as in SiamFC,
+        yet never negative, so that the penalty always lowers it.
 
         It ends at 16, where a score can come no nearer to 1: then the size stays as it is.
         """
         candidate, region = answer
-        evidence = -math.log1p(-min(candidate.score, 1 - 1e-7))
-        return evidence if region.factor == 1 else evidence * self.params.scale_penalty
+        score = -math.log1p(-min(candidate.score, 1 - 1e-7))
+        return score if region.factor == 1 else score * self.params.scale_penalty
 
     def _update(self, state: TrackerState, frame: Frame, best: Candidate, scale: float) -> TrackerState:
         params = self.params
@@ -173,8 +175,10 @@ class Tracker:
         state = replace(state, score=score, raw_score=best.score, status=status, usual=usual)
         state = replace(state, age=state.age + 1, missed=missed)
         hopeless = params.lost_search_size is not None and score < params.lost_below
-        if hopeless or best.score < params.hold_below:
+        if hopeless:
             return state
+        if best.score < params.hold_below:
+            return replace(state, size=state.seen[1])
         (cx, cy), (w, h) = state.center, state.size
         height, width = frame.image.shape[:2]
         lr = best.penalty * best.score * params.lr
@@ -183,9 +187,9 @@ class Tracker:
             _clip(w * (1 - lr) + best.w / scale * lr, params.min_size, width),
             _clip(h * (1 - lr) + best.h / scale * lr, params.min_size, height),
         )
-        if state.lost:
-            return replace(state, center=center, size=size)
-        return replace(state, center=center, size=size, seen=(center, size))
+        state = replace(state, center=center, size=size)
+        doubtful = state.lost or best.logit < SURE * usual
+        return state if doubtful else replace(state, seen=(center, size))
 
     def _look_around(self, states: list[TrackerState], frames: Sequence[Frame]) -> list[TrackerState]:
         """The states, those of lost targets after a look at the next tiles of their frames."""

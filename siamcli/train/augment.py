@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from siamcli.schema import Range, Share, check_ranges
-from siamcli.train.draws import Draws
+from siamcli.train.draws import RandomSource
 
 __all__ = ["ColorConfig", "color"]
 
@@ -42,19 +42,19 @@ def _luma(device: torch.device) -> Tensor:
     return torch.tensor((0.114, 0.587, 0.299), device=device)
 
 
-def color(crops: Tensor, config: ColorConfig, draws: Draws) -> Tensor:
+def color(crops: Tensor, config: ColorConfig, draws: RandomSource) -> Tensor:
     """(N, 3, H, W) in [0, 255] -> the same, each crop with its own light, colour, blur and noise.
 
     Everything linear (brightness, contrast, saturation, channel gains, grey) is one 3x3 matrix and
     one offset per crop.
     """
     n, _, height, width = crops.shape
-    gain = 1 + draws.around(config.brightness, n)
-    contrast = 1 + draws.around(config.contrast, n)
-    saturation = 1 + draws.around(config.saturation, n)
+    gain = 1 + draws.symmetric(config.brightness, n)
+    contrast = 1 + draws.symmetric(config.contrast, n)
+    saturation = 1 + draws.symmetric(config.saturation, n)
     grey = draws.uniform(n) < config.grey
     saturation = torch.where(grey, 0.0, saturation)[:, None, None]
-    channel = 1 + draws.around(config.channel, n, 3)
+    channel = 1 + draws.symmetric(config.channel, n, 3)
     channel = torch.where(grey[:, None], 1.0, channel)
     eye = torch.eye(3, device=crops.device)
     mix = saturation * eye + (1 - saturation) * _luma(crops.device).expand(3, 3)
@@ -66,16 +66,16 @@ def color(crops: Tensor, config: ColorConfig, draws: Draws) -> Tensor:
     # In place from here on: these pixels are our own.  baddbmm would take a CPU four times as long.
     flat.add_(offset[:, None, None])
     crops = flat.view(n, height, width, 3).permute(0, 3, 1, 2)
-    rows = draws.rows(n, config.blur)
+    rows = draws.choose_rows(n, config.blur)
     if len(rows):
         crops.index_copy_(0, rows, _blurred(crops[rows], config.blur_cells, draws))
-    rows = draws.rows(n, config.noise)
+    rows = draws.choose_rows(n, config.noise)
     if len(rows):
         crops.index_add_(0, rows, draws.noise(len(rows), 3, height, width), alpha=8)
     return crops.clamp_(0, 255)
 
 
-def _blurred(crops: Tensor, cells: int, draws: Draws) -> Tensor:
+def _blurred(crops: Tensor, cells: int, draws: RandomSource) -> Tensor:
     """All of them averaged along one random line or square: motion, defocus."""
     rows, columns = (2 * draws.integer(1, cells // 2 + 1) + 1 for _ in range(2))
     kernel = ((rows, 1), (1, columns), (3, 3))[draws.integer(0, 3)]

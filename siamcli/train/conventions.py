@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from siamcli.train.draws import Draws
+from siamcli.train.draws import RandomSource
 
 __all__ = ["change_boxes", "draw_changes", "spare_small"]
 
@@ -20,13 +20,13 @@ _SMALLEST = 16.0
 """Pixels: parts of smaller boxes are noise."""
 
 
-def draw_changes(n: int, share: float, draws: Draws) -> Tensor:
+def draw_changes(n: int, share: float, draws: RandomSource) -> Tensor:
     """(n, 4): shift of the centre in box sides, log factors of width and height; 0 for all but `share`."""
     size = draws.uniform(n, 1) * 0.7 - 0.5  # 0.6 to 1.2 times as long: parts more often than more
-    shape = draws.around(0.3, n, 1)
+    shape = draws.symmetric(0.3, n, 1)
     log = torch.cat([size + shape, size - shape], 1)
     room = ((1 - log.exp()) / 2).clamp(min=0) + 0.06  # a part stays inside the object, or nearly
-    shift = draws.around(1.0, n, 2) * room
+    shift = draws.symmetric(1.0, n, 2) * room
     chosen = draws.uniform(n, 1) < share
     return torch.cat([shift, log], 1) * chosen
 

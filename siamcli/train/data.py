@@ -12,7 +12,7 @@ from siamcli.train.config import DataConfig
 from siamcli.train.images import read_coco, read_jsonl, read_voc, read_yolo
 from siamcli.train.pictures import Limits, load
 from siamcli.train.sequences import read_folders, read_videos
-from siamcli.train.store import Footage, Picture, Skip, collect
+from siamcli.train.store import AnnotatedImage, SkippedItem, TrainingImages, collect
 
 __all__ = ["load_footage"]
 
@@ -20,7 +20,7 @@ _IMAGE_SETS = {"jsonl": read_jsonl, "coco": read_coco, "voc": read_voc, "yolo": 
 _FILES = ("jsonl", "coco")
 
 
-def load_footage(data: Sequence[DataConfig]) -> Footage:
+def load_footage(data: Sequence[DataConfig]) -> TrainingImages:
     """Every data set, decoded.  Raises DatasetError for a missing path, a wrong one or nothing usable."""
     # OpenCV complains on stderr about every damaged image; they are counted and named here.
     level = cv2.utils.logging.getLogLevel()
@@ -31,7 +31,7 @@ def load_footage(data: Sequence[DataConfig]) -> Footage:
         cv2.utils.logging.setLogLevel(level)
 
 
-def _read(data: DataConfig) -> Iterator[Picture | Skip]:
+def _read(data: DataConfig) -> Iterator[AnnotatedImage | SkippedItem]:
     path = Path(data.path)
     if not path.exists():
         raise DatasetError(f"{path} does not exist", hint="check the path of this data set in the config")

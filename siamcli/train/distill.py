@@ -1,7 +1,7 @@
-"""Features from nothing: a random backbone learns to see as a trained teacher does.
+"""Distils features into an untrained backbone: it learns those of a trained teacher.
 
 The teacher is an ImageNet ResNet-18 whose stages keep their strides; rebuilt with our dilated,
-unpadded stages it computes the same features on our stride-8 grid.  Its weights end here.
+unpadded stages it computes the same features on our stride-8 grid.  Its weights are not in the result.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from siamcli.model.resnet import ResNet, resnet18
 from siamcli.model.siamrpn import build_backbone
 from siamcli.model.spec import ModelSpec
 from siamcli.train.augment import ColorConfig, color
-from siamcli.train.draws import Draws
-from siamcli.train.store import Footage
+from siamcli.train.draws import RandomSource
+from siamcli.train.store import TrainingImages
 from siamcli.train.warp import warp
 
 __all__ = ["DISTILLED", "Distiller", "distill_crops", "load_teacher", "unexplained"]
@@ -52,7 +52,9 @@ def load_teacher(folder: Path) -> ResNet:
     return teacher.eval().requires_grad_(False)
 
 
-def distill_crops(footage: Footage, n: int, out: int, colors: ColorConfig, draws: Draws) -> Tensor:
+def distill_crops(
+    footage: TrainingImages, n: int, out: int, colors: ColorConfig, draws: RandomSource
+) -> Tensor:
     """Random crops from all over the footage -> (n, 3, out, out) in [0, 255]
 
     Scales are those of the tracker: anything from a small object enlarged to a whole image.
@@ -61,8 +63,8 @@ def distill_crops(footage: Footage, n: int, out: int, colors: ColorConfig, draws
     size = footage.size[images].float()
     widest = (size.amin(1) / out).clamp(min=0.5)
     step = torch.exp(torch.lerp(torch.full_like(widest, 0.4).log(), widest.log(), draws.uniform(n)))
-    center = size / 2 + draws.around(0.5, n, 2) * (size - out * step[:, None]).clamp(min=0)
-    aspect = torch.exp(draws.around(0.1, n))
+    center = size / 2 + draws.symmetric(0.5, n, 2) * (size - out * step[:, None]).clamp(min=0)
+    aspect = torch.exp(draws.symmetric(0.1, n))
     mirror = torch.where(draws.uniform(n) < 0.5, -1.0, 1.0)
     steps = torch.stack([step * aspect * mirror, step / aspect], 1)
     return color(warp(footage, images, center, steps, out), colors, draws)
@@ -98,14 +100,14 @@ class Distiller(nn.Module):
         return self._teacher[0]
 
     @property
-    def twins(self) -> bool:
+    def same_layers(self) -> bool:
         """Whether student and teacher correspond block by block."""
         return [p.shape for p in _convs(self.student)] == [p.shape for p in _convs(self.teacher)]
 
     def forward(self, crops: Tensor, forced: bool = False) -> dict[str, Tensor]:
         """(N, 3, H, W) -> the loss "total" and one part per stage (or per block)
 
-        `forced` (twins only): every block learns from the teacher's own input to that block.  Shallow
+        `forced` (same_layers only): every block learns from the teacher's own input to that block.  Shallow
         problems converge in a fraction of the steps; what the blocks then lack together is learned
         end to end.
         """

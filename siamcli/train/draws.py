@@ -8,13 +8,13 @@ from functools import cached_property
 import torch
 from torch import Generator, Tensor
 
-__all__ = ["Draws"]
+__all__ = ["RandomSource"]
 
 _NORMAL = 2**22
 """Numbers for noise: as many as twenty search regions have, and more than the largest crop has."""
 
 
-class Draws:
+class RandomSource:
     """Random tensors on `device`, drawn on the CPU: a seed gives the same batches on every device.
 
     A crop takes few numbers (its place, scale, colours) and an anchor two.  Drawing moves the state on.
@@ -37,7 +37,7 @@ class Draws:
         """From [0, 1), float32."""
         return self._moved(torch.rand(shape, generator=self._random))
 
-    def around(self, half: float, *shape: int) -> Tensor:
+    def symmetric(self, half: float, *shape: int) -> Tensor:
         """From [-half, half), float32."""
         return (self.uniform(*shape) * 2 - 1) * half
 
@@ -58,12 +58,12 @@ class Draws:
         """From low to high - 1."""
         return int(torch.randint(low, high, (), generator=self._random))
 
-    def rows(self, n: int, chance: float) -> Tensor:
+    def choose_rows(self, n: int, chance: float) -> Tensor:
         """Those of n rows that a chance picks, ascending: (M,) int64"""
-        # counted before it is moved, so that nobody has to wait for a GPU to say how many
+        # counted before it is moved, so that nothing waits for a GPU to count them
         return self._moved((torch.rand(n, generator=self._random) < chance).nonzero()[:, 0])
 
-    def order(self, n: int) -> Tensor:
+    def permutation(self, n: int) -> Tensor:
         """The numbers below n, shuffled: (n,) int64"""
         return self._moved(torch.randperm(n, generator=self._random))
 

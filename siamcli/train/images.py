@@ -9,16 +9,17 @@ from pathlib import Path
 
 from siamcli.boxes import Box
 from siamcli.errors import DatasetError
+from siamcli.media.suffixes import IMAGE_SUFFIXES
 from siamcli.schema import load_json
-from siamcli.train.pictures import IMAGES, Entry
-from siamcli.train.store import ObjectBox, Skip
+from siamcli.train.pictures import Entry
+from siamcli.train.store import ObjectBox, SkippedItem
 
 __all__ = ["read_coco", "read_jsonl", "read_voc", "read_yolo"]
 
 _BROKEN = (ValueError, KeyError, TypeError, IndexError, OverflowError)
 
 
-def read_jsonl(path: Path) -> Iterator[Entry | Skip]:
+def read_jsonl(path: Path) -> Iterator[Entry | SkippedItem]:
     """One JSON object per line: file (relative to this one) and boxes as [x, y, w, h, class]."""
     with path.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, start=1):
@@ -27,12 +28,12 @@ def read_jsonl(path: Path) -> Iterator[Entry | Skip]:
                 name = str(entry["file"])
                 boxes = [(_box(b[:4]), str(b[4] or "") if len(b) > 4 else "") for b in entry["boxes"]]
             except _BROKEN:
-                yield Skip(f"{path}:{number}", "unreadable annotation")
+                yield SkippedItem(f"{path}:{number}", "unreadable annotation")
                 continue
             yield Entry(path.parent / name, [ObjectBox(f"{name}#{i}", *b) for i, b in enumerate(boxes)])
 
 
-def read_coco(path: Path) -> Iterator[Entry | Skip]:
+def read_coco(path: Path) -> Iterator[Entry | SkippedItem]:
     """COCO's instances JSON.  Images are looked for beside the file, in images/ and in the folder that
     the file is named after (instances_train2017.json: train2017/).  Crowds are left out."""
     try:
@@ -51,7 +52,7 @@ def read_coco(path: Path) -> Iterator[Entry | Skip]:
                 item = ObjectBox(f"{images[key]}#{number}", box, str(annotation.get("category_id", "")))
                 objects.setdefault(images[key], []).append(item)
         except (*_BROKEN, AttributeError):
-            yield Skip(f"{path}: annotation {number}", "unreadable annotation")
+            yield SkippedItem(f"{path}: annotation {number}", "unreadable annotation")
     split = path.stem.rpartition("_")[2]
     folders = [path.parent, path.parent / "images", path.parent / split, path.parent.parent / split]
     for name, found in objects.items():
@@ -59,7 +60,7 @@ def read_coco(path: Path) -> Iterator[Entry | Skip]:
         yield Entry(next((f for f in files if f.is_file()), files[0]), found)
 
 
-def read_voc(path: Path) -> Iterator[Entry | Skip]:
+def read_voc(path: Path) -> Iterator[Entry | SkippedItem]:
     """A folder of Pascal VOC XML files (or VOC's root with Annotations/ and JPEGImages/); 1-based corners."""
     folder = path / "Annotations" if (path / "Annotations").is_dir() else path
     for file in _all(folder, "*.xml"):
@@ -74,19 +75,19 @@ def read_voc(path: Path) -> Iterator[Entry | Skip]:
                     )
                     boxes.append((Box(x0 - 1, y0 - 1, x1 - x0 + 1, y1 - y0 + 1), item.findtext("name") or ""))
         except (ET.ParseError, ValueError):
-            yield Skip(str(file), "unreadable annotation")
+            yield SkippedItem(str(file), "unreadable annotation")
             continue
         places = [folder / name, folder.parent / "JPEGImages" / name, folder.parent / "images" / name]
         image = next((p for p in places if p.is_file()), places[0])
         yield Entry(image, [ObjectBox(f"{file.stem}#{i}", *b) for i, b in enumerate(boxes)])
 
 
-def read_yolo(path: Path) -> Iterator[Entry | Skip]:
+def read_yolo(path: Path) -> Iterator[Entry | SkippedItem]:
     """A folder with images/ and labels/ (or both in one): class, centre and size in shares of the image."""
     labels = path / "labels" if (path / "labels").is_dir() else path
     for file in _all(labels, "**/*.txt"):
         inner = file.relative_to(labels).with_suffix("")
-        places = [base / f"{inner}{e}" for base in (path / "images", path) for e in IMAGES]
+        places = [base / f"{inner}{e}" for base in (path / "images", path) for e in IMAGE_SUFFIXES]
         image = next((p for p in places if p.is_file()), None)
         if image is None:
             continue  # classes.txt, README.txt
@@ -94,7 +95,7 @@ def read_yolo(path: Path) -> Iterator[Entry | Skip]:
             rows = [line.split()[:5] for line in file.read_text().splitlines() if line.strip()]
             boxes = [(Box.from_center(*map(float, row[1:])), row[0]) for row in rows]
         except (ValueError, TypeError):
-            yield Skip(str(file), "unreadable annotation")
+            yield SkippedItem(str(file), "unreadable annotation")
             continue
         yield Entry(image, [ObjectBox(f"{inner}#{i}", *b) for i, b in enumerate(boxes)], relative=True)
 

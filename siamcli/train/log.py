@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from siamcli.parts import reporting, write_text
-from siamcli.train.resume import PHASES, Progress
+from siamcli.train.resume import PHASES, TrainingState
 
 if TYPE_CHECKING:
     from siamcli.train.loop import Step
@@ -18,7 +18,7 @@ _HEADER = "phase,step,pairs,rate,seconds,data_seconds,losses\n"
 _ROW = re.compile(rf"({'|'.join(PHASES)}),(\d+),.*\n")
 
 
-def begin_log(path: Path, before: Progress | None) -> None:
+def begin_log(path: Path, before: TrainingState | None) -> None:
     """A log of the steps up to `before`, as all later ones come again; of none for a new run.
 
     Whole or not at all: what was there stays until the new one is finished.  Raises OutputError.

@@ -18,16 +18,16 @@ from siamcli.errors import InputError
 from siamcli.train.average import Average
 from siamcli.train.config import dump_config
 from siamcli.train.distill import distill_crops
-from siamcli.train.draws import Draws
+from siamcli.train.draws import RandomSource
 from siamcli.train.grow import grow
 from siamcli.train.imitate import Imitator
 from siamcli.train.losses import TrackerLoss
 from siamcli.train.phases import DistillPhase, GrowPhase, Phase, TrackPhase
 from siamcli.train.prepare import CHECKPOINT, Run
-from siamcli.train.resume import Progress, write_progress
+from siamcli.train.resume import TrainingState, write_progress
 from siamcli.train.sampler import PairSampler
 from siamcli.train.schedule import backbone_trains, make_optimizer, rate_at
-from siamcli.train.store import Footage
+from siamcli.train.store import TrainingImages
 
 __all__ = ["Step", "train"]
 
@@ -51,7 +51,7 @@ class Step:
     losses: Mapping[str, float]
 
 
-def train(run: Run, footage: Footage, device: torch.device) -> Generator[Step, None, None]:
+def train(run: Run, footage: TrainingImages, device: torch.device) -> Generator[Step, None, None]:
     """Run the phases that are left.
 
     Writes `checkpoint.pt` and the weights into the output folder every `save_every` steps, at the end
@@ -72,7 +72,7 @@ def train(run: Run, footage: Footage, device: torch.device) -> Generator[Step, N
     yield from _run(TrackPhase(config, footage, sampler, loss), run, before)
 
 
-def _first_phase(run: Run, footage: Footage, device: torch.device) -> DistillPhase | GrowPhase | None:
+def _first_phase(run: Run, footage: TrainingImages, device: torch.device) -> DistillPhase | GrowPhase | None:
     """What comes before tracking, with its network on the device."""
     config = run.config
     if run.distiller is not None:
@@ -82,7 +82,7 @@ def _first_phase(run: Run, footage: Footage, device: torch.device) -> DistillPha
     if run.source is None:
         return None
     torch.manual_seed(config.seed)  # a resumed run grows the same network again
-    source, draws = run.source.to(device), Draws(config.seed, device)
+    source, draws = run.source.to(device), RandomSource(config.seed, device)
     crops, regions = (
         distill_crops(footage, GROWTH_CROPS, size, config.pairs.color, draws)
         for size in (config.spec.exemplar_size, config.spec.search_size)
@@ -93,11 +93,11 @@ def _first_phase(run: Run, footage: Footage, device: torch.device) -> DistillPha
     return GrowPhase(config, footage, imitator)
 
 
-def _run(phase: Phase, run: Run, before: Progress | None) -> Generator[Step, None, None]:
+def _run(phase: Phase, run: Run, before: TrainingState | None) -> Generator[Step, None, None]:
     config, settings = run.config, phase.config
     rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     device = next(phase.module.parameters()).device
-    draws = Draws(config.seed * 1000 + rank, device)
+    draws = RandomSource(config.seed * 1000 + rank, device)
     optimizer = make_optimizer(phase.module, phase.backbone, settings)
     first, averaged = 0, None
     if before is not None:
@@ -211,10 +211,10 @@ def _diverged(run: Run, phase: Phase, step: int, what: str) -> InputError:
 
 
 def _restore(
-    before: Progress,
+    before: TrainingState,
     module: nn.Module,
     optimizer: torch.optim.Optimizer,
-    draws: Draws,
+    draws: RandomSource,
     rank: int,
     world: int,
 ) -> None:
@@ -255,7 +255,7 @@ def _save(
     output = Path(config.output)
     text = dump_config(config)
     states = phase.module.state_dict(), optimizer.state_dict()
-    progress = Progress(phase.name, step, pairs, text, *states, random, asdict(origin), average.mean())
+    progress = TrainingState(phase.name, step, pairs, text, *states, random, asdict(origin), average.mean())
     write_progress(progress, output / CHECKPOINT)
     if isinstance(phase, TrackPhase):
         averaged = average.state()

@@ -13,7 +13,7 @@ from siamcli.model.neck import center_crop
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.schema import NotNegative, check_ranges
 from siamcli.train.boxloss import overlaps, reached_weights, refined_boxes
-from siamcli.train.draws import Draws
+from siamcli.train.draws import RandomSource
 from siamcli.train.pairs import PairBatch
 from siamcli.train.targets import TargetConfig, Targets, anchor_iou, make_targets
 
@@ -53,7 +53,7 @@ class TrackerLoss(nn.Module):
         self.targets = targets
         self.register_buffer("anchors", anchor_grid(model.spec), persistent=False)
 
-    def forward(self, batch: PairBatch, draws: Draws) -> dict[str, Tensor]:
+    def forward(self, batch: PairBatch, draws: RandomSource) -> dict[str, Tensor]:
         """-> the loss "total" and its parts, scalars"""
         model = self.model
         if model.loc is None:

@@ -11,11 +11,11 @@ from siamcli.errors import InputError
 from siamcli.model.spec import TrackerParams
 from siamcli.schema import from_plain
 
-__all__ = ["Origin", "read_origin"]
+__all__ = ["BaseWeights", "read_origin"]
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class BaseWeights:
     """Tracker parameters and licence of the base weights; `base` their name and sha256, or nothing."""
 
     params: TrackerParams
@@ -23,10 +23,10 @@ class Origin:
     base: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_origin(plain: Mapping[str, Any], file: Path) -> Origin:
+def read_origin(plain: Mapping[str, Any], file: Path) -> BaseWeights:
     """The inverse of `asdict`, for what lies in a checkpoint.  Raises InputError."""
     try:
-        return from_plain(Origin, plain)
+        return from_plain(BaseWeights, plain)
     except ValueError as error:
         raise InputError(
             f"{file} is no training checkpoint: {error}", hint="delete it to begin anew"

@@ -12,10 +12,10 @@ from siamcli.model.spec import ModelSpec
 from siamcli.schema import NotNegative, Range, Share, check_ranges
 from siamcli.train.augment import ColorConfig, color
 from siamcli.train.conventions import change_boxes, draw_changes, spare_small
-from siamcli.train.draws import Draws
+from siamcli.train.draws import RandomSource
 from siamcli.train.paste import overlap_share, paste, place_objects
 from siamcli.train.sampler import PairSampler
-from siamcli.train.store import Footage
+from siamcli.train.store import TrainingImages
 from siamcli.train.warp import crop_step, warp
 
 __all__ = ["PairBatch", "PairConfig", "draw_pairs"]
@@ -84,7 +84,12 @@ class _Moments(NamedTuple):
 
 
 def draw_pairs(
-    footage: Footage, sampler: PairSampler, spec: ModelSpec, config: PairConfig, n: int, draws: Draws
+    footage: TrainingImages,
+    sampler: PairSampler,
+    spec: ModelSpec,
+    config: PairConfig,
+    n: int,
+    draws: RandomSource,
 ) -> PairBatch:
     """n pairs and the list of negative ones."""
     moments, partner = _draw_moments(footage, sampler, spec, config, n, draws)
@@ -94,19 +99,19 @@ def draw_pairs(
         return torch.stack([torch.where(mirrored, -steps[:, 0], steps[:, 0]), steps[:, 1]], 1)
 
     box = moments.exemplar_box
-    step = crop_step(box, spec, config.context) * (1 + draws.around(config.exemplar_scale, n, 2))
-    center = box[:, :2] + box[:, 2:] / 2 - draws.around(config.exemplar_shift, n, 2) * step
+    step = crop_step(box, spec, config.context) * (1 + draws.symmetric(config.exemplar_scale, n, 2))
+    center = box[:, :2] + box[:, 2:] / 2 - draws.symmetric(config.exemplar_shift, n, 2) * step
     exemplar = warp(footage, sampler.images[moments.first], center, step, spec.exemplar_size)
 
     box = moments.search_box
-    step = flip(crop_step(box, spec, config.context) * (1 + draws.around(config.search_scale, n, 2)))
+    step = flip(crop_step(box, spec, config.context) * (1 + draws.symmetric(config.search_scale, n, 2)))
     if config.search_zoom:
-        step = step * draws.around(config.search_zoom, n, 1).exp()
-    shift = draws.around(config.search_shift, n, 2)
+        step = step * draws.symmetric(config.search_zoom, n, 1).exp()
+    shift = draws.symmetric(config.search_shift, n, 2)
     center = box[:, :2] + box[:, 2:] / 2 - shift * step
     search = warp(footage, sampler.images[moments.second], center, step, spec.search_size)
     boxes = torch.cat([shift, box[:, 2:] / step.abs()], 1)
-    rows = draws.rows(n, config.paste)
+    rows = draws.choose_rows(n, config.paste)
     if len(rows):
         donor = _donors(sampler, config, moments, rows, draws)
         others = place_objects(
@@ -118,13 +123,18 @@ def draw_pairs(
 
     exemplar = color(exemplar, config.color, draws)
     search = color(search, config.color, draws)
-    rows = draws.order(n)[: round(n * config.negatives)]
+    rows = draws.permutation(n)[: round(n * config.negatives)]
     other = torch.stack([rows, partner[rows]], 1)
     return PairBatch(exemplar, search, boxes, sampler.exact[moments.second], other)
 
 
 def _draw_moments(
-    footage: Footage, sampler: PairSampler, spec: ModelSpec, config: PairConfig, n: int, draws: Draws
+    footage: TrainingImages,
+    sampler: PairSampler,
+    spec: ModelSpec,
+    config: PairConfig,
+    n: int,
+    draws: RandomSource,
 ) -> tuple[_Moments, Tensor]:
     """n moments, and of each row the row of another object, except for a rare double draw: (n,)"""
 
@@ -160,7 +170,7 @@ def _draw_moments(
 
 
 def _donors(
-    sampler: PairSampler, config: PairConfig, moments: _Moments, rows: Tensor, draws: Draws
+    sampler: PairSampler, config: PairConfig, moments: _Moments, rows: Tensor, draws: RandomSource
 ) -> Tensor:
     """Positions of the objects to paste, (M,), one for each of M rows."""
     donor, _ = sampler.draw(len(rows), 0, draws)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from siamcli.model.spec import ModelSpec
-from siamcli.train.draws import Draws
-from siamcli.train.store import Footage
+from siamcli.train.draws import RandomSource
+from siamcli.train.store import TrainingImages
 from siamcli.train.warp import crop_step, warp
 
 __all__ = ["Placed", "overlap_share", "paste", "place_objects"]
@@ -25,12 +25,17 @@ class Placed(NamedTuple):
 
 
 def place_objects(
-    footage: Footage, images: Tensor, boxes: Tensor, spec: ModelSpec, context: float, draws: Draws
+    footage: TrainingImages,
+    images: Tensor,
+    boxes: Tensor,
+    spec: ModelSpec,
+    context: float,
+    draws: RandomSource,
 ) -> Placed:
     """Each object (image (M,), box x, y, w, h (M, 4)) somewhere in a region, 0.6 to 1.3 times as large."""
     size = draws.uniform(len(images), 1) * 0.7 + 0.6
     step = crop_step(boxes, spec, context) / size
-    center = draws.around(spec.search_size / 2, len(images), 2)
+    center = draws.symmetric(spec.search_size / 2, len(images), 2)
     middle = boxes[:, :2] + boxes[:, 2:] / 2 - center * step
     return Placed(warp(footage, images, middle, step, spec.search_size), center, boxes[:, 2:] / step / 2)
 
@@ -45,7 +50,7 @@ def paste(search: Tensor, targets: Tensor, others: Placed, occlusion: float, edg
     overlap = (target + target_half).minimum(others.center + others.half)
     overlap = overlap - (target - target_half).maximum(others.center - others.half)
     covered = overlap.clamp(min=0).prod(1) / (4 * target_half.prod(1))
-    fits = covered <= occlusion  # the few others are cut out in vain: asking costs a GPU more
+    fits = covered <= occlusion  # the few others are computed and discarded: a check would wait for the GPU
     side = search.shape[-1]
     grid = torch.arange(side, device=search.device) - (side - 1) / 2
     depth = others.half[:, :, None] - (grid - others.center[:, :, None]).abs()

@@ -10,13 +10,13 @@ from torch import nn
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.train.config import TrainConfig
 from siamcli.train.distill import Distiller, distill_crops
-from siamcli.train.draws import Draws
+from siamcli.train.draws import RandomSource
 from siamcli.train.imitate import Imitator
 from siamcli.train.losses import TrackerLoss
 from siamcli.train.pairs import draw_pairs
 from siamcli.train.sampler import PairSampler
 from siamcli.train.schedule import PhaseConfig
-from siamcli.train.store import Footage
+from siamcli.train.store import TrainingImages
 
 __all__ = ["DistillPhase", "GrowPhase", "Phase", "TrackPhase"]
 
@@ -32,7 +32,7 @@ class Phase(Protocol):
     def module(self) -> nn.Module: ...
     @property
     def backbone(self) -> nn.Module | None: ...
-    def batch(self, step: int, n: int, draws: Draws) -> tuple[object, ...]:
+    def batch(self, step: int, n: int, draws: RandomSource) -> tuple[object, ...]:
         """Arguments for `module`; n is this process's part of the batch."""
         ...
 
@@ -42,7 +42,7 @@ class DistillPhase:
     """Random crops from everywhere; the student imitates the teacher's features."""
 
     whole: TrainConfig
-    footage: Footage
+    footage: TrainingImages
     module: Distiller
     name: str = "distill"
     backbone: None = None
@@ -51,10 +51,10 @@ class DistillPhase:
     def config(self) -> PhaseConfig:
         return self.whole.distill.phase
 
-    def batch(self, step: int, n: int, draws: Draws) -> tuple[object, ...]:
+    def batch(self, step: int, n: int, draws: RandomSource) -> tuple[object, ...]:
         sizes = self.whole.distill.sizes
         size = sizes[draws.integer(0, len(sizes))]
-        forced = self.module.twins and step < self.whole.distill.forced * self.config.steps
+        forced = self.module.same_layers and step < self.whole.distill.forced * self.config.steps
         return distill_crops(self.footage, n, size, self.whole.pairs.color, draws), forced
 
 
@@ -63,7 +63,7 @@ class GrowPhase:
     """Random crops from everywhere; stage 1 of the grown network imitates the source's."""
 
     whole: TrainConfig
-    footage: Footage
+    footage: TrainingImages
     module: Imitator
     name: str = "grow"
     backbone: None = None
@@ -72,7 +72,7 @@ class GrowPhase:
     def config(self) -> PhaseConfig:
         return self.whole.grow.phase
 
-    def batch(self, step: int, n: int, draws: Draws) -> tuple[object, ...]:
+    def batch(self, step: int, n: int, draws: RandomSource) -> tuple[object, ...]:
         sizes = self.whole.grow.sizes
         size = sizes[draws.integer(0, len(sizes))]
         near = step < self.whole.grow.near * self.config.steps
@@ -84,7 +84,7 @@ class TrackPhase:
     """Pairs of exemplar and search region; the network learns to find the one in the other."""
 
     whole: TrainConfig
-    footage: Footage
+    footage: TrainingImages
     sampler: PairSampler
     module: TrackerLoss
     name: str = "track"
@@ -101,6 +101,6 @@ class TrackPhase:
     def backbone(self) -> nn.Module:
         return self.model.backbone
 
-    def batch(self, step: int, n: int, draws: Draws) -> tuple[object, ...]:
+    def batch(self, step: int, n: int, draws: RandomSource) -> tuple[object, ...]:
         pairs = draw_pairs(self.footage, self.sampler, self.model.spec, self.whole.pairs, n, draws)
         return pairs, draws

@@ -14,11 +14,9 @@ import numpy as np
 from siamcli.boxes import Box, clip_box
 from siamcli.cores import usable_cores
 from siamcli.frames import Image
-from siamcli.train.store import ObjectBox, Picture, Skip
+from siamcli.train.store import AnnotatedImage, ObjectBox, SkippedItem
 
-__all__ = ["IMAGES", "Entry", "Limits", "load", "picture"]
-
-IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+__all__ = ["Entry", "Limits", "load", "picture"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +36,10 @@ class Entry:
     relative: bool = False
 
 
-def load(entries: Iterable[Entry | Skip], limits: Limits) -> Iterator[Picture | Skip]:
+def load(entries: Iterable[Entry | SkippedItem], limits: Limits) -> Iterator[AnnotatedImage | SkippedItem]:
     """Decode the images of all entries, some ahead in threads; one that does not decode is skipped."""
     cores = usable_cores()
-    waiting: deque[tuple[Entry | Skip, Future[Image | None]]] = deque()
+    waiting: deque[tuple[Entry | SkippedItem, Future[Image | None]]] = deque()
     with ThreadPoolExecutor(cores) as threads:  # OpenCV decodes outside the interpreter's lock
         for entry in entries:
             waiting.append((entry, threads.submit(_decoded, entry)))
@@ -51,19 +49,21 @@ def load(entries: Iterable[Entry | Skip], limits: Limits) -> Iterator[Picture | 
             yield from _pictures(*waiting.popleft(), limits)
 
 
-def _decoded(entry: Entry | Skip) -> Image | None:
-    if isinstance(entry, Skip):
+def _decoded(entry: Entry | SkippedItem) -> Image | None:
+    if isinstance(entry, SkippedItem):
         return None
     image = cv2.imread(str(entry.file), cv2.IMREAD_COLOR)
     return None if image is None else np.asarray(image, np.uint8)
 
 
-def _pictures(entry: Entry | Skip, decoded: Future[Image | None], limits: Limits) -> Iterator[Picture | Skip]:
+def _pictures(
+    entry: Entry | SkippedItem, decoded: Future[Image | None], limits: Limits
+) -> Iterator[AnnotatedImage | SkippedItem]:
     image = decoded.result()
-    if isinstance(entry, Skip):
+    if isinstance(entry, SkippedItem):
         yield entry
     elif image is None:
-        yield Skip(str(entry.file), "unreadable image")
+        yield SkippedItem(str(entry.file), "unreadable image")
     else:
         objects = entry.objects
         if entry.relative:
@@ -77,7 +77,7 @@ def _pictures(entry: Entry | Skip, decoded: Future[Image | None], limits: Limits
 
 def picture(
     image: Image, objects: Sequence[ObjectBox], where: str, limits: Limits
-) -> Iterator[Picture | Skip]:
+) -> Iterator[AnnotatedImage | SkippedItem]:
     """The picture with its usable boxes, clipped to the image, and a skip for each of the others."""
     height, width = image.shape[:2]
     kept = []
@@ -85,12 +85,12 @@ def picture(
         box = item.box
         inside = clip_box(box, (width, height)) if box.valid else box
         if not inside.valid or inside.area < 0.5 * box.area:
-            yield Skip(where, "impossible box")
+            yield SkippedItem(where, "impossible box")
         elif min(inside.w, inside.h) < limits.min_side:
-            yield Skip(where, "tiny box")
+            yield SkippedItem(where, "tiny box")
         elif inside.area > limits.max_area * width * height:
-            yield Skip(where, "box fills the image")
+            yield SkippedItem(where, "box fills the image")
         else:
             kept.append(item._replace(box=inside))
     if kept:
-        yield Picture(image, tuple(kept))
+        yield AnnotatedImage(image, tuple(kept))

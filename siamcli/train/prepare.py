@@ -17,8 +17,8 @@ from siamcli.model.spec import default_params
 from siamcli.train.config import TrainConfig, dump_config
 from siamcli.train.distill import Distiller, load_teacher
 from siamcli.train.grow import check_growth
-from siamcli.train.origin import Origin, read_origin
-from siamcli.train.resume import Progress, check_same, read_progress
+from siamcli.train.origin import BaseWeights, read_origin
+from siamcli.train.resume import TrainingState, check_compatible, read_progress
 
 __all__ = ["CHECKPOINT", "Run", "prepare"]
 
@@ -37,8 +37,8 @@ class Run:
     model: SiamRPN
     distiller: Distiller | None
     source: SiamRPN | None
-    before: Progress | None
-    origin: Origin
+    before: TrainingState | None
+    origin: BaseWeights
 
 
 def prepare(config: TrainConfig, *, start: Checkpoint | None = None, resume: bool = False) -> Run:
@@ -59,10 +59,10 @@ def prepare(config: TrainConfig, *, start: Checkpoint | None = None, resume: boo
         raise InputError(
             f"{config.output} holds a training already", hint="add --resume, or name another output"
         )
-    origin = Origin(default_params(config.spec))
+    origin = BaseWeights(default_params(config.spec))
     phase = "" if before is None else before.phase
     if before is not None:
-        check_same(before.config, dump_config(config))
+        check_compatible(before.config, dump_config(config))
         if phase == "distill" and not config.distill.teacher:
             raise InputError(f"{file} is in the middle of distilling", hint="set distill.teacher again")
         origin = read_origin(before.origin, file) if before.origin else origin
@@ -80,5 +80,5 @@ def prepare(config: TrainConfig, *, start: Checkpoint | None = None, resume: boo
     return Run(config, model, distiller, source, before, origin)
 
 
-def _origin(base: Checkpoint) -> Origin:
-    return Origin(base.params, base.license, {"name": base.name, "sha256": base.sha256})
+def _origin(base: Checkpoint) -> BaseWeights:
+    return BaseWeights(base.params, base.license, {"name": base.name, "sha256": base.sha256})

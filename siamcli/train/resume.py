@@ -15,7 +15,7 @@ from siamcli.errors import InputError, OutputError
 from siamcli.parts import whole_file
 from siamcli.schema import load_toml
 
-__all__ = ["PHASES", "Progress", "check_same", "read_progress", "write_progress"]
+__all__ = ["PHASES", "TrainingState", "check_compatible", "read_progress", "write_progress"]
 
 PHASES = ("distill", "grow", "track")
 """In the order in which a run goes through them."""
@@ -29,7 +29,7 @@ FIXED = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Progress:
+class TrainingState:
     """Where a run stands: `step` steps of `phase` are done and `pairs` pairs seen in all.
 
     `module` and `optimizer` are state dicts, `random` one generator state per process, `origin` what
@@ -48,9 +48,9 @@ class Progress:
     average: dict[str, Any] = field(default_factory=dict)
 
 
-def write_progress(progress: Progress, path: Path) -> None:
+def write_progress(progress: TrainingState, path: Path) -> None:
     """Atomic: a full disk leaves the previous checkpoint in place.  Raises OutputError."""
-    plain = {name: getattr(progress, name) for name in Progress.__slots__}
+    plain = {name: getattr(progress, name) for name in TrainingState.__slots__}
     try:
         with whole_file(path, overwrite=True) as part, part.open("wb") as file:
             torch.save(plain, file)
@@ -61,13 +61,13 @@ def write_progress(progress: Progress, path: Path) -> None:
         ) from error
 
 
-def read_progress(path: Path) -> Progress:
+def read_progress(path: Path) -> TrainingState:
     """What `write_progress` wrote.  Raises InputError for anything else."""
     try:
         with path.open("rb") as file:
             if file.read(2) != b"PK":  # else torch would take it for one of its old formats
                 raise ValueError("no archive")
-        progress = Progress(**torch.load(path, map_location="cpu", weights_only=True))
+        progress = TrainingState(**torch.load(path, map_location="cpu", weights_only=True))
         load_toml(progress.config)
         if type(progress.step) is not int or progress.phase not in PHASES:
             raise ValueError("no place to go on from")
@@ -83,7 +83,7 @@ def read_progress(path: Path) -> Progress:
     return progress
 
 
-def check_same(before: str, now: str) -> None:
+def check_compatible(before: str, now: str) -> None:
     """Raise InputError that names a setting of the TOML text `before` that `now` may not change."""
     then, new = dict(_flat(load_toml(before))), dict(_flat(load_toml(now)))
     for key in sorted(then.keys() & new.keys()):

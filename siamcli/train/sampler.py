@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from siamcli.errors import DatasetError
-from siamcli.train.draws import Draws
-from siamcli.train.store import Footage
+from siamcli.train.draws import RandomSource
+from siamcli.train.store import TrainingImages
 
 __all__ = ["PairSampler"]
 
@@ -22,7 +22,7 @@ class PairSampler:
     loose) hold its image and box.  Raises DatasetError for shares that draw nothing.
     """
 
-    def __init__(self, footage: Footage, shares: Sequence[float], loose: Sequence[bool] = ()) -> None:
+    def __init__(self, footage: TrainingImages, shares: Sequence[float], loose: Sequence[bool] = ()) -> None:
         device = footage.pixels.device
         tracks = sorted(footage.tracks, key=lambda t: t.source)
         count = torch.tensor([sum(t.source == s for t in tracks) for s in range(len(shares))])
@@ -47,7 +47,7 @@ class PairSampler:
         self._category = _Groups([kind or n for n, kind in enumerate(kinds)], device)
         self._image = _Groups([(i, t.category) for t in tracks for i in t.images], device)
 
-    def draw(self, n: int, reach: int, draws: Draws, tries: int = 1) -> tuple[Tensor, Tensor]:
+    def draw(self, n: int, reach: int, draws: RandomSource, tries: int = 1) -> tuple[Tensor, Tensor]:
         """Two moments of objects, up to `reach` stored frames apart -> positions (tries * n,), (tries * n,).
 
         Numbers i, n + i, 2n + i ... come from the same source.
@@ -61,11 +61,11 @@ class PairSampler:
         b = low + (u[3] * ((a + reach + 1).minimum(length) - low)).long()
         return self.begin[track] + a, self.begin[track] + b
 
-    def alike(self, positions: Tensor, draws: Draws) -> Tensor:
+    def alike(self, positions: Tensor, draws: RandomSource) -> Tensor:
         """Of each position another one of the same category; itself where there is none or it is unknown."""
         return self._category.another(positions, draws)
 
-    def beside(self, positions: Tensor, draws: Draws) -> Tensor:
+    def beside(self, positions: Tensor, draws: RandomSource) -> Tensor:
         """Of each position another object of the same image and category; itself where there is none."""
         return self._image.another(positions, draws)
 
@@ -84,7 +84,7 @@ class _Groups:
         self.order, self.first = order.to(device), first.to(device)
         self.rank, self.size = (rank - first).to(device), size[group].to(device)
 
-    def another(self, positions: Tensor, draws: Draws) -> Tensor:
+    def another(self, positions: Tensor, draws: RandomSource) -> Tensor:
         """Uniformly drawn from the others of the group; the position itself where it is alone."""
         size = self.size[positions]
         away = 1 + (draws.uniform(len(positions)) * (size - 1)).long()

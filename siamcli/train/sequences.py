@@ -12,18 +12,19 @@ import numpy as np
 from siamcli.boxes import Box
 from siamcli.errors import DatasetError
 from siamcli.evaluation.textfiles import read_rows
-from siamcli.train.pictures import IMAGES, Entry, Limits, picture
-from siamcli.train.store import ObjectBox, Picture, Skip
+from siamcli.media.kinds import is_image
+from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
+from siamcli.train.pictures import Entry, Limits, picture
+from siamcli.train.store import AnnotatedImage, ObjectBox, SkippedItem
 
 __all__ = ["read_folders", "read_videos"]
 
-_VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".webm")
 _TRUTH = ("groundtruth_rect.txt", "groundtruth.txt", "groundtruth.csv")
 
 
 def read_folders(
     path: Path, include: str, stride: int, exclude: Collection[str] = ()
-) -> Iterator[Entry | Skip]:
+) -> Iterator[Entry | SkippedItem]:
     """Sequences as OTB and LaSOT (NAME/img/, 1-based) or GOT-10k (NAME/, images beside the truth) lay
     them out, at any depth below `path`: one line x, y, w, h per image, in order of their names."""
     truths = sorted(p for name in _TRUTH for p in path.rglob(name) if _taken(p.parent, include, exclude))
@@ -36,13 +37,13 @@ def read_folders(
         inner = truth.parent / "img"
         origin = 1 if inner.is_dir() else 0
         folder = inner if origin else truth.parent
-        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGES)
+        files = sorted(filter(is_image, folder.iterdir()))
         boxes = _read_boxes(truth, stride)
-        if isinstance(boxes, Skip):
+        if isinstance(boxes, SkippedItem):
             yield boxes
             continue
         if len(boxes) != len(files):
-            yield Skip(str(truth), "not one box per image")
+            yield SkippedItem(str(truth), "not one box per image")
             continue
         name = str(truth.parent.relative_to(path))
         for file, box in list(zip(files, boxes, strict=True))[::stride]:
@@ -52,11 +53,11 @@ def read_folders(
 
 def read_videos(
     path: Path, include: str, stride: int, limits: Limits, exclude: Collection[str] = ()
-) -> Iterator[Picture | Skip]:
+) -> Iterator[AnnotatedImage | SkippedItem]:
     """Videos with a text file of the same name: one line x, y, w, h per frame, 0-based, NaN = absent.
     Further targets of the same video lie beside it as NAME.track2.txt, NAME.track3.txt and so on."""
     candidates = [path] if path.is_file() else sorted(path.iterdir())
-    videos = [p for p in candidates if p.suffix.lower() in _VIDEOS]
+    videos = [p for p in candidates if p.suffix.lower() in VIDEO_INPUT_SUFFIXES]
     videos = [p for p in videos if p == path or _taken(p, include, exclude)]
     if not videos:
         raise DatasetError(
@@ -69,7 +70,7 @@ def read_videos(
         more = sorted(p for p in video.parent.glob("*.track*.txt") if further.fullmatch(p.name))
         for file in (video.with_suffix(".txt"), *more):
             boxes = _read_boxes(file, stride)
-            if isinstance(boxes, Skip):
+            if isinstance(boxes, SkippedItem):
                 yield boxes
             else:
                 tracks[file.stem] = boxes
@@ -88,14 +89,14 @@ def _but(exclude: Collection[str]) -> str:
 
 def _decode(
     video: Path, tracks: Mapping[str, list[Box]], stride: int, limits: Limits
-) -> Iterator[Picture | Skip]:
+) -> Iterator[AnnotatedImage | SkippedItem]:
     """Every `stride`-th frame on which a target is to be seen."""
     capture = cv2.VideoCapture(str(video))
     frames = max(map(len, tracks.values()))
     try:
         for index in range(frames):
             if not capture.grab():
-                yield Skip(f"{video}: frame {index}", "fewer frames than boxes")
+                yield SkippedItem(f"{video}: frame {index}", "fewer frames than boxes")
                 return
             seen = [ObjectBox(name, boxes[index]) for name, boxes in tracks.items() if index < len(boxes)]
             seen = [o for o in seen if o.box.valid]
@@ -105,20 +106,20 @@ def _decode(
             if ok:
                 yield from picture(np.asarray(image, np.uint8), seen, f"{video}: frame {index}", limits)
             else:
-                yield Skip(f"{video}: frame {index}", "unreadable image")
+                yield SkippedItem(f"{video}: frame {index}", "unreadable image")
         if capture.grab():
-            yield Skip(f"{video}: frame {frames}", "fewer boxes than frames")
+            yield SkippedItem(f"{video}: frame {frames}", "fewer boxes than frames")
     finally:
         capture.release()
 
 
-def _read_boxes(path: Path, stride: int) -> list[Box] | Skip:
+def _read_boxes(path: Path, stride: int) -> list[Box] | SkippedItem:
     """One box per line, an invalid one for NaN; a skip where nothing is left to take every `stride`-th of."""
     absent = [float("nan")] * 4
     try:
         boxes = [Box(*(row if len(row) == 4 else absent)) for row in read_rows(path, {1, 4})]
     except DatasetError as error:  # which names the file and the line
-        return Skip(str(error), "unusable box file")
+        return SkippedItem(str(error), "unusable box file")
     if not any(box.valid for box in boxes[::stride]):
-        return Skip(str(path), "every box is empty or NaN")
+        return SkippedItem(str(path), "every box is empty or NaN")
     return boxes

@@ -14,7 +14,7 @@ from siamcli.boxes import Box
 from siamcli.errors import DatasetError
 from siamcli.frames import Image
 
-__all__ = ["Footage", "ObjectBox", "Picture", "Skip", "Track", "collect"]
+__all__ = ["AnnotatedImage", "ObjectBox", "ObjectTrack", "SkippedItem", "TrainingImages", "collect"]
 
 
 class ObjectBox(NamedTuple):
@@ -30,7 +30,7 @@ _BLOCK = 2**24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class AnnotatedImage:
     """One decoded image and its boxes."""
 
     image: Image
@@ -38,7 +38,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Skip:
+class SkippedItem:
     """Something that could not be used, and why; counted and reported, never fatal."""
 
     where: str
@@ -46,7 +46,7 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class ObjectTrack:
     """One object in one image (a track of length one) or through a sequence.
 
     `images` index the store, `boxes` has one box (x, y, w, h in image pixels) per image.  `source`
@@ -61,7 +61,7 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Footage:
+class TrainingImages:
     """Every pixel of every image, one after the other, and what is to be seen in them.
 
     pixels (P, 3) uint8 BGR; start (N,) int64, the first pixel of each image; size (N, 2) int64 as
@@ -72,10 +72,10 @@ class Footage:
     start: Tensor
     size: Tensor
     mean: Tensor
-    tracks: tuple[Track, ...]
-    skipped: tuple[Skip, ...]
+    tracks: tuple[ObjectTrack, ...]
+    skipped: tuple[SkippedItem, ...]
 
-    def to(self, device: torch.device) -> Footage:
+    def to(self, device: torch.device) -> TrainingImages:
         """The same footage with its tensors on `device`."""
         return replace(
             self,
@@ -86,16 +86,16 @@ class Footage:
         )
 
 
-def collect(sources: Iterable[Iterable[Picture | Skip]]) -> Footage:
+def collect(sources: Iterable[Iterable[AnnotatedImage | SkippedItem]]) -> TrainingImages:
     """Read every source to its end.  Raises DatasetError when nothing usable is left."""
     pixels = _Pixels()
-    skipped: list[Skip] = []
+    skipped: list[SkippedItem] = []
     means: list[tuple[float, ...]] = []
-    tracks: list[Track] = []
+    tracks: list[ObjectTrack] = []
     for number, source in enumerate(sources):
         seen: dict[tuple[str, str], list[tuple[int, Box]]] = {}
         for item in source:
-            if isinstance(item, Skip):
+            if isinstance(item, SkippedItem):
                 skipped.append(item)
                 continue
             for name, box, category in item.objects:
@@ -103,7 +103,7 @@ def collect(sources: Iterable[Iterable[Picture | Skip]]) -> Footage:
             pixels.add(item.image)
             means.append(cv2.mean(item.image)[:3])
         tracks += [
-            Track(name, number, tuple(i for i, _ in hits), tuple(b for _, b in hits), category)
+            ObjectTrack(name, number, tuple(i for i, _ in hits), tuple(b for _, b in hits), category)
             for (name, category), hits in seen.items()
         ]
     if not tracks:
@@ -114,7 +114,7 @@ def collect(sources: Iterable[Iterable[Picture | Skip]]) -> Footage:
     size = torch.tensor(pixels.sizes)
     count = size.prod(1)
     start = count.cumsum(0) - count
-    return Footage(pixels.joined(), start, size, torch.tensor(means), tuple(tracks), tuple(skipped))
+    return TrainingImages(pixels.joined(), start, size, torch.tensor(means), tuple(tracks), tuple(skipped))
 
 
 class _Pixels:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from siamcli.model.anchors import encode
 from siamcli.schema import Count, Share, check_ranges
-from siamcli.train.draws import Draws
+from siamcli.train.draws import RandomSource
 
 __all__ = ["TargetConfig", "Targets", "anchor_iou", "make_targets"]
 
@@ -44,23 +44,23 @@ def anchor_iou(boxes: Tensor, anchors: Tensor) -> Tensor:
     return inter / (boxes[:, 2:].prod(1)[:, None] + anchors[2:].prod(0) - inter)
 
 
-def make_targets(boxes: Tensor, anchors: Tensor, config: TargetConfig, draws: Draws) -> Targets:
+def make_targets(boxes: Tensor, anchors: Tensor, config: TargetConfig, draws: RandomSource) -> Targets:
     """Boxes (N, 4) as cx, cy, w, h from the region's middle; anchors (4, M)."""
     overlap = anchor_iou(boxes, anchors)
     positive = _choose(overlap > config.positive, config.positives, draws)
     rest = config.total - positive.sum(1, keepdim=True)
     negative = _choose(overlap < config.negative, rest, draws)
     delta = encode(boxes[:, :, None].expand(-1, -1, anchors.shape[1]), anchors)
-    return Targets(_share(positive), _share(negative), delta)
+    return Targets(_normalise_rows(positive), _normalise_rows(negative), delta)
 
 
-def _choose(candidates: Tensor, limit: int | Tensor, draws: Draws) -> Tensor:
+def _choose(candidates: Tensor, limit: int | Tensor, draws: RandomSource) -> Tensor:
     """At most `limit` random candidates per row of a (N, M) mask."""
     order = draws.uniform(*candidates.shape) - candidates.float()
     rank = order.argsort(stable=True, dim=1).argsort(1)  # of two equal numbers every device takes the first
     return candidates & (rank < limit)
 
 
-def _share(chosen: Tensor) -> Tensor:
+def _normalise_rows(chosen: Tensor) -> Tensor:
     weight = chosen.float()
     return weight / weight.sum(1, keepdim=True).clamp(min=1)

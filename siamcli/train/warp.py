@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from siamcli.model.spec import ModelSpec
-from siamcli.train.store import Footage
+from siamcli.train.store import TrainingImages
 
 __all__ = ["crop_step", "warp"]
 
@@ -18,7 +18,7 @@ def crop_step(box: Tensor, spec: ModelSpec, context: float) -> Tensor:
     return (side / spec.exemplar_size)[:, None].expand(-1, 2)
 
 
-def warp(footage: Footage, images: Tensor, center: Tensor, step: Tensor, out: int) -> Tensor:
+def warp(footage: TrainingImages, images: Tensor, center: Tensor, step: Tensor, out: int) -> Tensor:
     """Bilinear crops -> (N, 3, out, out) float32 BGR in [0, 255].
 
     images (N,) index the footage; center (N, 2) is the image point (x, y) that comes to lie in the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import os
@@ -35,8 +36,16 @@ def clips_without_box(clips: Sequence[Clip], manifest: Path) -> list[Clip]:
     if not manifest.exists():
         return list(clips)
     with reporting(manifest), manifest.open("rb+") as file:
-        file.truncate(file.read().rfind(b"\n") + 1)
-        if not file.tell() or not os.fstat(file.fileno()).st_size:
+        text = file.read()
+        whole = text.rfind(b"\n") + 1
+        names = text[:whole].partition(b"\n")[0].removeprefix(codecs.BOM_UTF8).strip()
+        if whole and names != ",".join(COLUMNS).encode():
+            raise InputError(
+                f"{manifest}: its first line is not {','.join(COLUMNS)}, so that no row can be added",
+                hint="name another manifest with -o",
+            )
+        file.truncate(whole)
+        if not whole:
             return list(clips)
     picked = {source_name(clip).key for clip in read_manifest(manifest, "xywh").clips}
     return [clip for clip in clips if source_name(clip.source).key not in picked]

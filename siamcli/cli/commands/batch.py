@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Fps, TrackerOptions
+from siamcli.cli.options import BoxFormatName, Fps, TrackerOptions, check_box_format
 from siamcli.cli.outputs import DEFAULT_SUFFIXES, OUTPUT_SUFFIXES
 from siamcli.cli.usage import WrongUsage
 from siamcli.engines.kinds import engine_name
 from siamcli.errors import InputError, PartialError
+from siamcli.formats.starts import number_format
 from siamcli.media.kinds import source_name
-from siamcli.targets import BoxFormat, parse_target
+from siamcli.schema import decode
+from siamcli.targets import parse_target
 from siamcli.times import parse_rate
 
 if TYPE_CHECKING:
@@ -50,13 +52,15 @@ def batch(
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders in folders too.")] = False,
     boxes: Annotated[
         Path | None,
-        typer.Option(help="Manifest, .csv .json .jsonl: clip, time, box, label; `siamtrack pick` writes it."),
+        typer.Option(
+            help="Manifest, .csv .tsv .json .jsonl: clip, time, box, label; `siamtrack pick` writes it."
+        ),
     ] = None,
     box: Annotated[
         list[str] | None,
         typer.Option(help="Target of clips without a row or a file CLIP.box: [LABEL=]x,y,w,h.  Repeatable."),
     ] = None,
-    box_format: Annotated[BoxFormat, typer.Option(help="What the four numbers of a box are.")] = "xywh",
+    box_format: BoxFormatName = "xywh",
     fps: Fps = None,
     output_dir: Annotated[Path, typer.Option(help="Folder for the outputs; made if missing.")] = Path(
         "tracked"
@@ -101,7 +105,9 @@ def batch(
         if Path(f"clip{suffix}").suffix.lower() not in OUTPUT_SUFFIXES:
             raise typer.BadParameter(f"--format takes one of {' '.join(OUTPUT_SUFFIXES)}, not {suffix}")
     rate = None if fps is None else parse_rate(fps)
-    for_all = tuple(parse_target(text, box_format) for text in box or [])
+    check_box_format(box_format, files_only=not box)
+    numbers = number_format(box_format)
+    for_all = tuple(parse_target(text, numbers) for text in box or [])
     named = _named(clips, from_file)
     if not named and boxes is None:
         raise WrongUsage("which clips?", hint="name folders, files or patterns, or give --boxes")
@@ -114,7 +120,7 @@ def batch(
     from siamcli.checkpoints.header import sha256_of
 
     part = Shard.parse(shard)
-    manifest = Manifest() if boxes is None else read_manifest(boxes, box_format)
+    manifest = Manifest() if boxes is None else read_manifest(boxes, numbers)
     found, again = find_clips(named or manifest.clips, recursive=recursive)
     for line in [*manifest.repeated, *(f"{name} is named more than once" for name in again)]:
         console.say(f"{line}: used once", style="yellow")
@@ -202,7 +208,7 @@ def _named(clips: Iterable[str] | None, from_file: Path | None) -> list[str]:
         named += read_names(sys.stdin.read()) if name == "-" else [name]
     if from_file is not None:
         try:
-            named += read_names(from_file.read_text(encoding="utf-8"))
+            named += read_names(decode(from_file.read_bytes()))
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"cannot read {from_file}: {error}", hint="one clip per line") from None
     return named

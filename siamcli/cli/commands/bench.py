@@ -27,12 +27,6 @@ Architecture = Annotated[
 
 
 def bench(
-    compare: Annotated[
-        bool,
-        typer.Option(
-            "--compare", help="Time every engine of the device beside PySOT's way of working (the default)."
-        ),
-    ] = False,
     pipeline: Annotated[
         str | None, typer.Option("--pipeline", metavar="VIDEO", help="Time the stages of a whole run.")
     ] = None,
@@ -61,16 +55,16 @@ def bench(
 ) -> None:
     """Measure the engines on this machine.
 
-    --compare times the tracking step of all of them in turn, round by round, and states medians,
-    quartiles and ratios, and what backbone, neck and head of the network cost; --precision lets all
-    of them track; --engine chooses one of them.
+    Times the tracking step of all of them beside PySOT's way of working, in turn, round by round, and
+    states medians, quartiles and ratios, and what backbone, neck and head of the network cost;
+    --precision lets all of them track, --pipeline times a whole run; --engine chooses one of them.
 
     Examples:
         siamtrack bench --engine cpu
         siamtrack bench --pipeline video.mp4
     """
-    if (pipeline is not None) + (precision is not None) + compare > 1:
-        raise typer.BadParameter("choose one of --compare, --pipeline and --precision")
+    if pipeline is not None and precision is not None:
+        raise typer.BadParameter("choose one of --pipeline and --precision")
     counts = _counts(targets)
 
     from siamcli.bench.machine import describe_machine
@@ -102,8 +96,8 @@ def _counts(text: str) -> list[int]:
 def _compare(network: Network, device: str, engine: str, counts: list[int], rounds: int) -> dict[str, Any]:
     import torch
 
-    from siamcli.bench.baseline import BaselineEngine
-    from siamcli.bench.cost import kernel_numbers, parts, search_gflop
+    from siamcli.bench.baseline import PysotBaseline
+    from siamcli.bench.cost import module_costs, search_gflop, template_numbers
     from siamcli.bench.machine import matrix_rate
     from siamcli.bench.timing import compare
     from siamcli.cli.network import engines_of
@@ -113,7 +107,7 @@ def _compare(network: Network, device: str, engine: str, counts: list[int], roun
     place = resolve_device(device)
     engines: list[Engine] = []
     try:
-        engines.append(BaselineEngine(network.model, place))
+        engines.append(PysotBaseline(network.model, place))
     except DeviceError as error:
         console.say(f"without PySOT's way: {error} ({error.hint})")
     engines += engines_of(network, place, engine)
@@ -129,8 +123,8 @@ def _compare(network: Network, device: str, engine: str, counts: list[int], roun
     return {
         "gflop": round(search_gflop(spec), 2),
         "regions": 1 + len(network.params.scales),
-        "kernels": kernel_numbers(spec),
-        "parts": [asdict(part) for part in parts(network.model, place, rounds)],
+        "kernels": template_numbers(spec),
+        "parts": [asdict(part) for part in module_costs(network.model, place, rounds)],
         "matrix_gflops": rates,
         "steps": rows,
     }

@@ -60,7 +60,7 @@ def convert(
     written = files.convert(read, to, drop_lost=drop_lost)
     place = Path(output or "")
     is_folder = output is None or output.endswith("/") or (output != "-" and place.is_dir())
-    texts = files.placed(written, file=None if is_folder else place, folder=place)
+    texts = files.with_paths(written, file=None if is_folder else place, folder=place)
     if output == "-":
         console.text(texts[place])
     else:

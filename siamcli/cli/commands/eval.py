@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,9 +17,11 @@ from siamcli.tables import TableFormat, render
 from siamcli.version import __version__
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from siamcli.evaluation.sequence import Dataset
     from siamcli.load import LoadedTracker
-    from siamcli.tracker.tracker import Tracker
+    from siamcli.model.spec import TrackerParams
 
 __all__ = [
     "DatasetName",
@@ -56,27 +58,29 @@ Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Processes that share th
 
 @dataclass(frozen=True, slots=True)
 class LoadTracker:
-    """Makes the tracker, in this process or in another one."""
+    """Makes the tracker, in this process or in another one; `params` replace those of the options."""
 
     options: TrackerOptions
     jobs: int = 1
+    params: TrackerParams | None = None
 
-    def __call__(self) -> Tracker:
+    def __call__(self) -> LoadedTracker:
         if self.jobs > 1:
             console.hush()  # one of several processes: the command has said that it loads
-        return load_once(self)
+        tracker = load_once(self.options, self.jobs)
+        return tracker if self.params is None else replace(tracker, params=self.params)
 
 
 @lru_cache(maxsize=1)
-def load_once(factory: LoadTracker) -> LoadedTracker:
-    """The tracker that `factory` describes; calls with an equal one return the same tracker."""
-    if factory.jobs > 1:
+def load_once(options: TrackerOptions, jobs: int) -> LoadedTracker:
+    """The tracker of the options, for one of so many processes; equal calls return the same one."""
+    if jobs > 1:
         import torch
 
         from siamcli.cores import usable_cores
 
-        torch.set_num_threads(max(1, usable_cores() // factory.jobs))
-    return factory.options.load()
+        torch.set_num_threads(max(1, usable_cores() // jobs))
+    return options.load()
 
 
 def tracker_identity(tracker: LoadedTracker) -> dict[str, object]:
@@ -91,7 +95,12 @@ def tracker_identity(tracker: LoadedTracker) -> dict[str, object]:
 
 
 def run_dataset(
-    dataset: Dataset, factory: LoadTracker, folder: Path, identity: Mapping[str, object], repetitions: int
+    dataset: Dataset,
+    factory: LoadTracker,
+    folder: Path,
+    identity: Mapping[str, object],
+    repetitions: int,
+    pool: Executor | None,
 ) -> None:
     """Run the sequences that are not finished, with a bar and the time left."""
     from siamcli.evaluation.evaluate import evaluate, finished_sequences
@@ -109,7 +118,7 @@ def run_dataset(
             update(frames + frame, sequence)
 
         for result in evaluate(
-            dataset, factory, folder, identity, jobs=factory.jobs, repetitions=repetitions, watch=watch
+            dataset, factory, folder, identity, pool=pool, repetitions=repetitions, watch=watch
         ):
             if result.resumed:
                 continue
@@ -152,16 +161,18 @@ def eval_(
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.comparison import comparison_tables
     from siamcli.evaluation.datasets import open_dataset
+    from siamcli.evaluation.evaluate import worker_pool
     from siamcli.evaluation.results import pack
     from siamcli.evaluation.scoring import score_results
     from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, only=sequence or ())
     factory = LoadTracker(tracker, jobs)
-    loaded = load_once(factory)
+    loaded = load_once(tracker, jobs)
     title = loaded.model if name is None else name
     folder = output / opened.spec.key / title
-    run_dataset(opened, factory, folder, tracker_identity(loaded), repetitions)
+    with worker_pool(jobs) as pool:
+        run_dataset(opened, factory, folder, tracker_identity(loaded), repetitions, pool)
     if opened.spec.server:
         names = [s.name for s in opened.sequences]
         archive = pack(folder, opened.spec, names, folder.with_name(f"{title}.zip"))

@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from siamcli.cli import console
 from siamcli.cli.commands.bench import Architecture
 from siamcli.cli.options import Model, Weights
+
+if TYPE_CHECKING:
+    from siamcli.frames import Image
 
 __all__ = ["export"]
 
@@ -52,19 +56,35 @@ def export(
 
     network = chosen_network(model, weights, architecture)
     if to == "int8":
-        from siamcli.bench.calibrate import calibration_crops
+        from siamcli.engines.calibrate import COUNT, calibration_crops
         from siamcli.engines.openvino import quantize
         from siamcli.load import engine_cache
 
-        crops = calibration_crops(calibrate or [], network.model.spec, network.params)
+        crops = calibration_crops(read_images(calibrate or [], COUNT), network.model.spec, network.params)
         with contextlib.redirect_stdout(sys.stderr if console.bars() else io.StringIO()):  # NNCF's own bars
             path = quantize(network.model, crops, engine_cache())
         typer.echo(path)
         return
 
-    from siamcli.bench.export import export as write
+    from siamcli.engines.export import write_graphs
 
     target = output or Path(f"{network.model.spec.name}-{to}")
-    for graph, difference in write(network.model, network.params, target, to).items():
+    for graph, difference in write_graphs(network.model, network.params, target, to).items():
         console.say(f"{graph}: differs from float32 by {difference:.1e} of the largest value")
     typer.echo(target)
+
+
+def read_images(sources: Iterable[str], count: int) -> list[Image]:
+    """Up to `count` images, evenly spaced in all sources.  Raises InputError."""
+    from siamcli.errors import InputError
+    from siamcli.media.sources import open_source
+
+    images: list[Image] = []
+    for name in sources:
+        with open_source(name) as source:
+            stride = max(1, (source.info.count or 0) // count)
+            images += [frame.image for frame in source if frame.index % stride == 0]
+    if not images:
+        raise InputError("nothing to calibrate on", hint="give videos or folders of images")
+    step = max(1, len(images) // count)
+    return images[::step]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Fps, TrajectoryFile
+from siamcli.cli.options import Deinterlace, Fps, Stream, TrajectoryFile
 from siamcli.cli.outputs import keep_apart
 from siamcli.media.kinds import source_name
 from siamcli.times import parse_rate
@@ -24,6 +24,8 @@ def render(
         typer.Option("--output", "-o", help="The annotated video.", show_default="NAME.rendered.mp4"),
     ] = None,
     fps: Fps = None,
+    stream: Stream = None,
+    deinterlace: Deinterlace = False,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Draw it although VIDEO is not what was tracked.")
     ] = False,
@@ -46,6 +48,16 @@ def render(
     rate = None if fps is None else parse_rate(fps)
     drawn = read_trajectory(trajectory)
     with console.progress(Path(video).name, drawn.header.source.count) as update:
-        for done in draw_video(video, drawn, target, overwrite=overwrite, fps=rate, anyway=anyway):
+        frames = draw_video(
+            video,
+            drawn,
+            target,
+            overwrite=overwrite,
+            fps=rate,
+            stream=stream,
+            deinterlace=deinterlace,
+            anyway=anyway,
+        )
+        for done in frames:
             update(done, "")
     typer.echo(target)

@@ -8,16 +8,16 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Fps, TrackerOptions
+from siamcli.cli.options import BoxFormatName, Deinterlace, Fps, Stream, TrackerOptions
 from siamcli.cli.outputs import existing, keep_apart, output_paths
-from siamcli.cli.picking import PickBrowser, marks_of, picker
-from siamcli.cli.usage import WrongUsage
+from siamcli.cli.picking import PickBrowser, picker
+from siamcli.cli.targets import given_targets, require_one_way
 from siamcli.errors import InputError, LostError, OutputError
 from siamcli.formats.kinds import FORMATS, find_format
 from siamcli.formats.names import target_paths
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
-from siamcli.targets import BoxFormat, target_labels
+from siamcli.targets import target_labels
 from siamcli.times import Cut, Direction, parse_rate, parse_time
 
 __all__ = ["run"]
@@ -58,13 +58,12 @@ def run(
     box_file: Annotated[
         Path | None,
         typer.Option(
-            help="Text file, a line each: [LABEL=]x,y,w,h, TIME=LABEL=x,y,w,h or FIRST-LAST=LABEL=absent.",
+            help="Text file, a line each: [LABEL=]x,y,w,h, TIME=LABEL=x,y,w,h or FIRST-LAST=LABEL=absent;"
+            " or what --box-format names.",
             rich_help_panel="Target",
         ),
     ] = None,
-    box_format: Annotated[
-        BoxFormat, typer.Option(help="What the four numbers of a box are.", rich_help_panel="Target")
-    ] = "xywh",
+    box_format: BoxFormatName = "xywh",
     backward: Annotated[
         bool,
         typer.Option(
@@ -103,6 +102,8 @@ def run(
     ] = None,
     stride: Annotated[int, typer.Option(help="Use every n-th frame.", min=1, rich_help_panel="Input")] = 1,
     fps: Fps = None,
+    stream: Stream = None,
+    deinterlace: Deinterlace = False,
     output: Annotated[
         list[str] | None,
         typer.Option(
@@ -184,8 +185,8 @@ def run(
         siamtrack run video.mp4 --pick-browser --start 12.5
     """
     _refuse_videos(source)
-    targets = marks_of(box, box_at, absent, box_file, box_format)
-    _require_one_way([bool(targets), pick, pick_browser])
+    targets = given_targets(source, box, box_at, absent, box_file, box_format)
+    require_one_way([bool(targets), pick, pick_browser])
     if not video and any(map(is_video, output or [])):
         raise typer.BadParameter("-o names a video that --no-video leaves out")
     direction = _direction(backward=backward, both_ways=both_ways, show=show, check=check)
@@ -194,10 +195,8 @@ def run(
     first, last = (None if text is None else parse_time(text) for text in (start, end))
     model = tracker.wanted()
     paths = output_paths(source, output or [], folder=output_dir, jsonl=jsonl, video=video)
-    if drop_lost and not any(find_format(path) in WITHOUT_STATES for path in paths):
-        raise typer.BadParameter(
-            f"--drop-lost is for {DROPS_LOST}; the other outputs say the state of every frame"
-        )
+    if drop_lost:
+        _require_without_states(paths)
     labels = target_labels(targets) or (None,)
     files = [name for path in paths for name in target_paths(path, labels)]
     keep_apart(files, [source, *(str(p) for p in (box_file, model, tracker.params) if isinstance(p, Path))])
@@ -228,6 +227,8 @@ def run(
         fps=None if fps is None else parse_rate(fps),
         direction=direction,
         check=check,
+        stream=stream,
+        deinterlace=deinterlace,
     )
     ask = picker(f"siamtrack: {source}", browser=pick_browser)
     summary = follow_source(job, tracker, picker=ask, show=show)
@@ -235,6 +236,14 @@ def run(
         console.result(summary)
     if fail_if_lost and any(summary["lost"].values()):
         raise LostError("the target was lost", hint="the outputs are complete and list the lost intervals")
+
+
+def _require_without_states(paths: list[str]) -> None:
+    """Raises typer.BadParameter where every output says the state of every frame."""
+    if not any(find_format(path) in WITHOUT_STATES for path in paths):
+        raise typer.BadParameter(
+            f"--drop-lost is for {DROPS_LOST}; the other outputs say the state of every frame"
+        )
 
 
 def _direction(*, backward: bool, both_ways: bool, show: bool, check: bool) -> Direction:
@@ -246,26 +255,15 @@ def _direction(*, backward: bool, both_ways: bool, show: bool, check: bool) -> D
     return "backward" if backward else "both" if both_ways else "forward"
 
 
-def _require_one_way(ways: list[bool]) -> None:
-    """Raises typer.BadParameter unless the targets are given in one way: boxes, a window or a browser."""
-    if sum(ways) > 1:
-        raise typer.BadParameter("give a box, --pick or --pick-browser, not both")
-    if not any(ways):
-        raise WrongUsage(
-            "where is the target?", hint="give --box x,y,w,h, or draw it with --pick or --pick-browser"
-        )
-
-
 def _require_display(*, pick: bool, show: bool) -> None:
     """Raises PickError where a window is wanted and there is no display."""
-    if not (show or pick):
-        return
-    from siamcli.ui.display import require_display
+    if show or pick:
+        from siamcli.ui.display import require_display
 
-    if pick:
-        require_display()
-    else:
-        require_display("leave out --show")
+        if pick:
+            require_display()
+        else:
+            require_display("leave out --show")
 
 
 def _refuse_videos(source: str) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from siamcli.checkpoints.native import Checkpoint
     from siamcli.train.config import TrainConfig
     from siamcli.train.loop import Step
-    from siamcli.train.store import Footage
+    from siamcli.train.store import TrainingImages
 
 __all__ = ["train"]
 
@@ -126,7 +126,7 @@ def _join_group(device: torch.device) -> torch.device:
     return device
 
 
-def _report(footage: Footage) -> None:
+def _report(footage: TrainingImages) -> None:
     """What was read, and what could not be used."""
     size = footage.pixels.numel() / 2**30
     console.say(f"{len(footage.start)} images, {len(footage.tracks)} objects, {size:.1f} GiB in memory")

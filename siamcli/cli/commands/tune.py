@@ -55,32 +55,34 @@ def tune(
     """
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.datasets import open_dataset
+    from siamcli.evaluation.evaluate import worker_pool
     from siamcli.evaluation.scoring import score_results
     from siamcli.evaluation.search import SearchSpace, grid_points, random_points
     from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial)
-    factory = LoadTracker(tracker, jobs)
-    base = load_once(factory).params
+    loaded = load_once(tracker, jobs)
     space = SearchSpace()
     points: Iterator[dict[str, float]]
     points = grid_points(space, grid) if grid is not None else random_points(space, trials, seed)
     log: list[str] = []
     best: tuple[float, str] | None = None
-    for number, point in enumerate([{}, *points]):
-        folder = output / f"trial_{number:04d}"
-        params = to_toml(replace(base, **dict[str, Any](point)))
-        write_text(folder / "params.toml", params)
-        trial = replace(factory, options=replace(tracker, params=folder / "params.toml"))
-        started_at = time.perf_counter()
-        run_dataset(opened, trial, folder, tracker_identity(load_once(trial)), repetitions=1)
-        metric, value = next(iter(score_results(opened, folder, f"trial {number}").values.items()))
-        seconds = round(time.perf_counter() - started_at, 1)
-        log.append(json.dumps({"trial": number, "params": point, metric: value, "seconds": seconds}))
-        write_text(output / "trials.jsonl", "\n".join(log) + "\n")
-        console.say(f"trial {number}: {metric} {value:.4f} {point or '(the defaults)'}")
-        if best is None or value > best[0]:
-            best = (value, params)
-            write_text(output / "best.toml", f"# {metric} {value:.4f} on {opened.spec.title}\n{params}")
+    with worker_pool(jobs) as pool:
+        for number, point in enumerate([{}, *points]):
+            folder = output / f"trial_{number:04d}"
+            tried = replace(loaded, params=replace(loaded.params, **dict[str, Any](point)))
+            params = to_toml(tried.params)
+            write_text(folder / "params.toml", params)
+            factory = LoadTracker(tracker, jobs, tried.params)
+            started_at = time.perf_counter()
+            run_dataset(opened, factory, folder, tracker_identity(tried), 1, pool)
+            metric, value = next(iter(score_results(opened, folder, f"trial {number}").values.items()))
+            seconds = round(time.perf_counter() - started_at, 1)
+            log.append(json.dumps({"trial": number, "params": point, metric: value, "seconds": seconds}))
+            write_text(output / "trials.jsonl", "\n".join(log) + "\n")
+            console.say(f"trial {number}: {metric} {value:.4f} {point or '(the defaults)'}")
+            if best is None or value > best[0]:
+                best = (value, params)
+                write_text(output / "best.toml", f"# {metric} {value:.4f} on {opened.spec.title}\n{params}")
     assert best is not None
     typer.echo(best[1], nl=False)

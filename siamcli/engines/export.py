@@ -22,9 +22,9 @@ from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import TrackerParams
 from siamcli.parts import whole_folder
 
-__all__ = ["Format", "export"]
+__all__ = ["GraphFormat", "write_graphs"]
 
-Format = Literal["onnx", "torch"]
+GraphFormat = Literal["onnx", "torch"]
 Array = NDArray[np.float32]
 Run = Callable[[Sequence[Array]], list[Array]]
 
@@ -32,7 +32,7 @@ TOLERANCE = 1e-3
 """Largest difference from the reference, relative to the largest value of an output."""
 
 
-def export(model: SiamRPN, params: TrackerParams, target: Path, form: Format) -> dict[str, float]:
+def write_graphs(model: SiamRPN, params: TrackerParams, target: Path, form: GraphFormat) -> dict[str, float]:
     """Write template and search graph with model.json, which says how to use them, into the folder `target`.
 
     Returns the largest difference from the reference per graph, relative to the largest output.  Raises
@@ -43,7 +43,7 @@ def export(model: SiamRPN, params: TrackerParams, target: Path, form: Format) ->
         return _write(model, params, part, form)
 
 
-def _write(model: SiamRPN, params: TrackerParams, folder: Path, form: Format) -> dict[str, float]:
+def _write(model: SiamRPN, params: TrackerParams, folder: Path, form: GraphFormat) -> dict[str, float]:
     folded = fold(model)
     spec, names = model.spec, kernel_names(model)
     generator = torch.Generator().manual_seed(0)

@@ -1,31 +1,29 @@
-"""Real crops to calibrate an int8 network on, out of any videos."""
+"""Real crops to calibrate an int8 network on, out of any images."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 
 from siamcli.boxes import Box
-from siamcli.errors import InputError
 from siamcli.frames import Image
-from siamcli.media.sources import open_source
 from siamcli.model.spec import ModelSpec, TrackerParams
 from siamcli.tracker.crop import context_side, crop
 
-__all__ = ["calibration_crops"]
+__all__ = ["COUNT", "calibration_crops"]
+
+COUNT = 128  # pairs that an int8 network is calibrated on
 
 
 def calibration_crops(
-    sources: Iterable[str], spec: ModelSpec, params: TrackerParams, count: int = 128, seed: int = 0
+    images: Sequence[Image], spec: ModelSpec, params: TrackerParams, count: int = COUNT
 ) -> list[tuple[Image, Image]]:
     """`count` pairs of exemplar and search region, from places and sizes as targets have them.
 
-    Frames are taken evenly from all sources; a pair is cut from one frame, the search region off centre.
-    Raises InputError.
+    The images are used in turn; a pair is cut from one of them, the search region off centre.
     """
-    images = _some_frames(sources, count)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     pairs = []
     for n in range(count):
         image = images[n % len(images)]
@@ -46,16 +44,3 @@ def calibration_crops(
         )
         pairs.append((exemplar, search))
     return pairs
-
-
-def _some_frames(sources: Iterable[str], count: int) -> list[Image]:
-    """Up to `count` images; from a long source every so-manieth."""
-    images: list[Image] = []
-    for name in sources:
-        with open_source(name) as source:
-            stride = max(1, (source.info.count or 0) // count)
-            images += [frame.image for frame in source if frame.index % stride == 0]
-    if not images:
-        raise InputError("nothing to calibrate on", hint="give videos or folders of images")
-    step = max(1, len(images) // count)
-    return images[::step]

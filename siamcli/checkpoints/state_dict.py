@@ -1,4 +1,4 @@
-"""The strict meeting of weights and architecture: nothing missing, nothing left over, every shape right."""
+"""Checks a state dict against a spec: nothing missing, nothing left over, every shape right."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from siamcli.errors import WeightsError
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS, ModelSpec
 
-__all__ = ["COUNTER", "expected_shapes", "match"]
+__all__ = ["BATCH_COUNTER", "expected_shapes", "fit_state_dict"]
 
-COUNTER = "num_batches_tracked"
+BATCH_COUNTER = "num_batches_tracked"
 """BatchNorm's count of training steps: it changes no output, and old files do not have it."""
 
 
@@ -48,7 +48,7 @@ def _score_side(model: SiamRPN) -> int:
     return int(model(model.embed(exemplar), search)[0].shape[-1])
 
 
-def match(
+def fit_state_dict(
     found: Mapping[str, Tensor], spec: ModelSpec, where: str, rename: Callable[[str], str] = str
 ) -> dict[str, Tensor]:
     """The state dict of SiamRPN(spec), float32, out of `found`.
@@ -59,11 +59,11 @@ def match(
     shapes = expected_shapes(spec, where)
     names = {name: rename(name) for name in shapes}
     wanted = {names[name]: shape for name, shape in shapes.items()}
-    missing = [n for n in wanted if n not in found and not n.endswith(COUNTER)]
+    missing = [n for n in wanted if n not in found and not n.endswith(BATCH_COUNTER)]
     leftover = [n for n in found if n not in wanted]
     present = {n: shape for n, shape in wanted.items() if n in found}
     misshapen = {n for n, shape in present.items() if tuple(found[n].shape) != shape}
-    checked = [n for n in present if n not in misshapen and not n.endswith(COUNTER)]
+    checked = [n for n in present if n not in misshapen and not n.endswith(BATCH_COUNTER)]
     problems = [
         _count(missing, "missing"),
         _count(leftover, "left over"),
@@ -80,7 +80,9 @@ def match(
             hint="it belongs to another architecture, or it is damaged",
         )
     return {
-        name: torch.zeros((), dtype=torch.int64) if name.endswith(COUNTER) else found[names[name]].float()
+        name: torch.zeros((), dtype=torch.int64)
+        if name.endswith(BATCH_COUNTER)
+        else found[names[name]].float()
         for name in shapes
     }
 

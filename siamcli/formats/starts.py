@@ -1,0 +1,117 @@
+"""Where targets begin, from box files: siamtrack's own and those of other programs."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib import import_module
+from itertools import chain
+from pathlib import Path
+from typing import get_args
+
+from siamcli.boxes import Box
+from siamcli.errors import InputError
+from siamcli.formats.kinds import FORMATS, start_formats
+from siamcli.targets import BoxFormat, Target, TargetMark, parse_target, read_lines, read_targets
+from siamcli.times import TimePoint
+
+__all__ = ["number_format", "read_starts", "start_target"]
+
+_logger = logging.getLogger(__name__)
+_SLACK = 2  # frames; what containers announce is an estimate
+
+
+def number_format(name: str) -> BoxFormat:
+    """The format of four numbers that `name` is; the default for a format of whole files."""
+    return next((known for known in get_args(BoxFormat) if known == name), "xywh")
+
+
+def read_starts(
+    path: Path, name: str, frames: Callable[[], int | None] | None = None
+) -> Sequence[TargetMark]:
+    """The targets of a box file, each at its first box.
+
+    `name` is a BoxFormat, for lines of siamtrack's own (see `read_targets`), or a format that has `starts`.
+    Ground truth, a line for each of the source's `frames` or with NaN where nothing is to be seen, is one
+    target.
+    Raises InputError that names the file.
+    """
+    lines = read_lines(path)
+    if name not in start_formats():
+        truth = _first_of_truth(lines, number_format(name), frames)
+        if truth is None:
+            return read_targets(path, number_format(name))
+        _logger.warning("%s has a line for every frame: the target begins in frame %d, %s", path, *truth)
+        return [replace(parse_target(truth[1], number_format(name)), at=TimePoint(frame=truth[0]))]
+    kind = FORMATS[name]
+    module = import_module(f"siamcli.formats.{kind.module or kind.name}")
+    try:
+        targets: list[Target] = module.starts(path, "\n".join(lines))
+    except (ArithmeticError, KeyError, IndexError, TypeError, ValueError) as error:
+        what = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"{path} is no {name} file: {what}", hint="see --box-format") from None
+    if not targets:
+        raise InputError(f"no box in {path}", hint=f"it was read as {name}; see --box-format")
+    return _with_own_labels(targets)
+
+
+def _with_own_labels(targets: Sequence[Target]) -> list[Target]:
+    """`targets`, numbered where several have one label: these would be one target.
+
+    >>> ball = start_target(Box(1, 2, 3, 4), 0, "ball")
+    >>> [target.label for target in _with_own_labels([ball, ball])]
+    ['ball 1', 'ball 2']
+    """
+    count = Counter(target.label for target in targets)
+    return [
+        replace(target, label=f"{target.label} {number}")
+        if target.label and count[target.label] > 1
+        else target
+        for number, target in enumerate(targets, start=1)
+    ]
+
+
+def _first_of_truth(
+    lines: Sequence[str], format: BoxFormat, frames: Callable[[], int | None] | None
+) -> tuple[int, str] | None:
+    """Frame and text of the first line that has a box, where lines are frames; else None."""
+    texts = [line.strip() for line in lines if line.strip()]
+    rows = [_plain_numbers(text) for text in texts]
+    if len(rows) < 2 or any(len(row) != 4 for row in rows):
+        return None
+    if all(map(math.isfinite, chain(*rows))):
+        count = None if frames is None else frames()
+        if count is None or abs(count - len(rows)) > min(_SLACK, len(rows) // 10):
+            return None
+    whole = (index for index, row in enumerate(rows) if all(map(math.isfinite, row)))
+    return next(((i, texts[i]) for i in whole if parse_target(texts[i], format).box_in((1, 1)).valid), None)
+
+
+def _plain_numbers(text: str) -> tuple[float, ...]:
+    """The numbers of a line that holds nothing else."""
+    try:
+        return tuple(float(word) for word in re.split(r"[,;\s]+", text))
+    except ValueError:
+        return ()
+
+
+def start_target(box: Box, frame: int, label: str = "", size: tuple[float, float] | None = None) -> Target:
+    """A target of another program's file, in pixels of a frame of `size`, where the file says the size.
+
+    In a frame of another size it is the same part of it.  Raises ValueError for what is no box.
+    """
+    if not box.valid or frame < 0:
+        raise ValueError(f"{tuple(box)} in frame {frame} is no box")
+    name = " ".join("".join(c if c.isprintable() else " " for c in label).split())
+    text = ",".join(f"{value:g}" for value in box)
+    if size is not None and not all(side > 0 and math.isfinite(side) for side in size):
+        raise ValueError(f"{size} is no size")
+    x, y, w, h = box if size is None else (100 * v / size[i % 2] for i, v in enumerate(box))
+    percent = (size is not None,) * 4
+    return Target(
+        text, (x, y, w, h), (*percent[:2], *percent[2:]), "xywh", name or None, TimePoint(frame=frame)
+    )

@@ -1,0 +1,122 @@
+"""The packets of a video stream, listed without decoding them, and where to begin for a later frame.
+
+ffmpeg lists them as lines of numbers (`framecrc`), in which no text of the file stands.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from bisect import bisect_left
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+from siamcli.media.ffmpeg import ffmpeg_exe
+from siamcli.media.streams import Streams, VideoStream
+from siamcli.times import TimePoint
+
+__all__ = ["KeyFrame", "Packet", "is_encrypted", "key_frame_before", "read_packets"]
+
+_TIME_BASE = re.compile(r"#tb 0: (\d{1,10})/(\d{1,10})\s*")
+_PACKET = re.compile(r"0, *(-?\d+), *(-?\d+), *-?\d+, *\d+, 0x\w+(?:, F=0x(\w+))?((?:, .*)?)\s*")
+_MISSING = -(2**63)
+_KEY = 1
+_REORDERED = 32  # frames; codecs hold back at most 16
+
+# containers that say of each packet when it is shown, and whether it can be decoded without those before
+_INDEXED = ("mov,mp4", "matroska")
+# codecs of which each packet is one frame
+_ONE_FRAME_EACH = frozenset({"av1", "dnxhd", "ffv1", "h264", "hevc", "mjpeg", "prores", "vp9"})
+
+
+class Packet(NamedTuple):
+    """One packet: the times in seconds at which it is decoded and shown, and ffmpeg's flags."""
+
+    dts: Fraction
+    pts: Fraction
+    flags: int
+    encrypted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFrame:
+    """A frame from which a video can be decoded: its index in the whole source, its time in seconds."""
+
+    index: int
+    time: float
+
+
+def read_packets(address: str, video: VideoStream) -> Generator[Packet | None, None, None]:
+    """The packets in the order of decoding; None for one without times, and last if there was an error."""
+    command = [ffmpeg_exe(), "-nostdin", "-loglevel", "error", "-i", address, "-map", f"0:v:{video.number}"]
+    child = subprocess.Popen(
+        [*command, "-c", "copy", "-copyinkf", "-f", "framecrc", "pipe:1"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    assert child.stdout and child.stderr
+    try:
+        tick = Fraction(0)
+        for line in child.stdout:
+            if match := _TIME_BASE.fullmatch(line):
+                tick = Fraction(int(match[1]), int(match[2]))
+            elif match := _PACKET.fullmatch(line):
+                dts, pts = int(match[1]), int(match[2])
+                flags = _KEY if match[3] is None else int(match[3], 16)
+                known = _MISSING not in (dts, pts)
+                yield Packet(dts * tick, pts * tick, flags, "Encryption" in match[4]) if known else None
+        if child.stderr.read(1) or child.wait():
+            yield None
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+        child.stderr.close()
+
+
+def is_encrypted(address: str, video: VideoStream) -> bool:
+    """Whether the first packet of a stream is encrypted."""
+    with closing(read_packets(address, video)) as packets:
+        first = next(packets, None)
+    return first is not None and first.encrypted
+
+
+def key_frame_before(address: str, streams: Streams, video: VideoStream, start: TimePoint) -> KeyFrame | None:
+    """The last key frame at or before `start`; None where one has to decode from the first frame.
+
+    That is so near the beginning, and wherever the packets do not say exactly which frames come when: two
+    fields in two packets, times that are missing or go back, damage, edit lists.
+    """
+    if not streams.format.startswith(_INDEXED) or video.codec not in _ONE_FRAME_EACH or video.interlaced:
+        return None
+    shown: list[Fraction] = []
+    keys: list[Fraction] = []
+    dts: Fraction | None = None
+    with closing(read_packets(address, video)) as packets:
+        for packet in packets:
+            if (
+                packet is None
+                or packet.flags & ~_KEY
+                or packet.pts < 0
+                or (dts is not None and packet.dts <= dts)
+            ):
+                return None
+            dts = packet.dts
+            shown.append(packet.pts)
+            if packet.flags & _KEY:
+                keys.append(packet.pts)
+            if start.reached(len(shown) - _REORDERED, float(dts)):
+                break  # no packet is shown before it is decoded
+    times = sorted(shown)
+    if len(set(times)) < len(times):
+        return None
+    first = next((n for n, time in enumerate(times) if start.reached(n, float(time))), len(times))
+    before = [n for key in keys if 0 < (n := bisect_left(times, key)) <= first]
+    return KeyFrame(max(before), float(times[max(before)])) if before else None
