@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ def run(tracker: Tracker, sequence: Sequence) -> tuple[list[float], list[float],
     aucs = [[success_auc(success_curve(overlap[visible]))] for _ in range(2)]
     indices = [point.index for point in trajectory.points]
     last = trajectory.points[-1]
-    footage = Footage(source, trajectory.header.source.size or (0, 0), indices)
+    footage = Footage(source, partial(open_source, source), trajectory.header.source.size or (0, 0), indices)
     gaps = [gap for gap in gaps_of(1, indices, Given({last.index: last.box})) if gap.right is not None]
     steps = track_gaps(tracker, footage, gaps, {1: Given({last.index: last.box})})
     while True:

@@ -1,4 +1,4 @@
-"""How the user points: with options, in a window or in a browser."""
+"""How the user points: the one place that chooses between a window and a browser."""
 
 from __future__ import annotations
 

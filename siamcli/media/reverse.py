@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from fractions import Fraction
+from collections.abc import Callable, Iterator, Sequence
 
-from siamcli.frames import Frame
+from siamcli.frames import Frame, FrameSource
 from siamcli.media.prefetch import prefetch
-from siamcli.media.sources import open_source
 from siamcli.times import TimePoint
 
-__all__ = ["MEMORY", "frames_at", "reversed_frames"]
+__all__ = ["MEMORY", "Reopen", "frames_at", "reversed_frames"]
+
+Reopen = Callable[..., FrameSource]
+"""Opens a source again from the frame at `start` up to `end`: `open_source` with its other options given."""
 
 MEMORY = 512 * 2**20  # bytes of decoded frames that are held at once: 86 of 1920x1080, 21 of 3840x2160
 
 
-def frames_at(source: str, indices: Sequence[int], *, fps: Fraction | None = None) -> Iterator[Frame]:
+def frames_at(reopen: Reopen, indices: Sequence[int]) -> Iterator[Frame]:
     """The frames of a file or of images at `indices`, which rise.
 
     Nothing after the last of them is read: damage behind it is not met.  Raises InputError.
@@ -25,7 +26,7 @@ def frames_at(source: str, indices: Sequence[int], *, fps: Fraction | None = Non
     if not left:
         return
     begin, end = TimePoint(frame=indices[0]), TimePoint(frame=indices[-1] + 1)
-    with prefetch(open_source(source, start=begin, end=end, fps=fps)) as frames:
+    with prefetch(reopen(start=begin, end=end)) as frames:
         for frame in frames:
             if frame.index in wanted:
                 yield frame
@@ -35,12 +36,7 @@ def frames_at(source: str, indices: Sequence[int], *, fps: Fraction | None = Non
 
 
 def reversed_frames(
-    source: str,
-    indices: Sequence[int],
-    size: tuple[int, int],
-    *,
-    fps: Fraction | None = None,
-    memory: int = MEMORY,
+    reopen: Reopen, indices: Sequence[int], size: tuple[int, int], *, memory: int = MEMORY
 ) -> Iterator[Frame]:
     """The frames of `frames_at`, of `size` (width, height), the last one first.
 
@@ -48,6 +44,6 @@ def reversed_frames(
     """
     at_once = max(1, memory // (3 * size[0] * size[1]))
     for end in range(len(indices), 0, -at_once):
-        held = list(frames_at(source, indices[max(0, end - at_once) : end], fps=fps))
+        held = list(frames_at(reopen, indices[max(0, end - at_once) : end]))
         while held:
             yield held.pop()

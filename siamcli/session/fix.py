@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from statistics import median_low
 from typing import TYPE_CHECKING
@@ -88,7 +89,7 @@ def fix_in_steps(
         times[frame.index] = frame.time if times.get(frame.index) is None else times[frame.index]
 
     changed = [gap for target, given in said.items() for gap in _changed(target, given, clip, trajectory)]
-    footage = Footage(source, info.size, clip, rate, check)
+    footage = Footage(source, partial(open_source, source, fps=rate), info.size, clip, check)
     given = {target: Given(one.boxes, one.absent) for target, one in said.items()}
     passes = yield from track_gaps(load(), footage, changed, given)
     points = [point for point in trajectory.points if not _is_replaced(point, said, changed)]

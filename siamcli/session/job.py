@@ -29,6 +29,7 @@ __all__ = [
     "describe_points",
     "make_header",
     "open_job",
+    "reopen_job",
     "resolve_targets",
     "unused_target",
 ]
@@ -90,12 +91,24 @@ def open_job(job: Job) -> FrameSource:
     """
     cut = job.cut
     moments = [moment for mark in job.targets for moment in _moments(mark)]
+    return reopen_job(job, start=cut.start, end=cut.end, stride=cut.stride, also=moments)
+
+
+def reopen_job(
+    job: Job,
+    *,
+    start: TimePoint | None,
+    end: TimePoint | None,
+    stride: int = 1,
+    also: Sequence[TimePoint] = (),
+) -> FrameSource:
+    """Open a part of the job's source.  Raises InputError."""
     return open_source(
         job.source,
-        start=cut.start,
-        end=cut.end,
-        stride=cut.stride,
-        also=moments,
+        start=start,
+        end=end,
+        stride=stride,
+        also=also,
         fps=job.fps,
         fps_if_needed=job.fps_if_needed,
         stream=job.stream,

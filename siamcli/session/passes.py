@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from siamcli.boxes import Box
 from siamcli.errors import InputError
 from siamcli.frames import Frame
-from siamcli.media.reverse import frames_at, reversed_frames
+from siamcli.media.reverse import Reopen, frames_at, reversed_frames
 from siamcli.session.gaps import Gap, Given
 from siamcli.tracker.follow import track_points
 from siamcli.trajectory import PointSource, TrackPoint
@@ -30,9 +29,9 @@ class Footage:
     """
 
     source: str
+    reopen: Reopen
     size: tuple[int, int]
     indices: Sequence[int]
-    fps: Fraction | None = None
     check: Callable[[Frame], None] = lambda frame: None
 
 
@@ -112,9 +111,9 @@ def _read(footage: Footage, runs: Sequence[_Run], direction: PointSource) -> Ite
         follows = index in needed
     for stretch in stretches if direction == "forward" else reversed(stretches):
         if direction == "forward":
-            frames = frames_at(footage.source, stretch, fps=footage.fps)
+            frames = frames_at(footage.reopen, stretch)
         else:
-            frames = reversed_frames(footage.source, stretch, footage.size, fps=footage.fps)
+            frames = reversed_frames(footage.reopen, stretch, footage.size)
         for frame in frames:
             footage.check(frame)
             yield frame
