@@ -13,6 +13,7 @@ import pytest
 
 import siamcli.load
 from siamcli.checkpoints.params import read_params
+from siamcli.cli.commands.eval import load_once
 from siamcli.model.spec import TrackerParams
 
 COUNT = 3
@@ -71,6 +72,7 @@ def test_tune_logs_trials_and_keeps_the_best(siamtrack, weights, data, tmp_path,
         return load(*args, **more)
 
     monkeypatch.setattr(siamcli.load, "load_tracker", counting)
+    load_once.cache_clear()
     shutil.rmtree(tmp_path / "plain" / "y_0")
     done = siamtrack("tune", "folder", "--root", tmp_path / "plain", "--weights", weights, "--trials", 1,
                      "--device", "cpu")  # fmt: skip

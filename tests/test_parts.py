@@ -23,7 +23,7 @@ from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS, TrackerParams
 from siamcli.parts import PartFile, Unfinished, part_path, whole_file, whole_folder, write_text
 from siamcli.session.outputs import Outputs
-from siamcli.train.resume import Progress, write_progress
+from siamcli.train.resume import TrainingState, write_progress
 from siamcli.trajectory import TrackHeader, TrackPoint
 
 THEIRS = "a download of somebody else's"
@@ -35,7 +35,7 @@ def native(path: Path) -> None:
 
 
 def progress(path: Path) -> None:
-    write_progress(Progress("track", 1, 2, "", {"a": torch.ones(1)}, {}, []), path)
+    write_progress(TrainingState("track", 1, 2, "", {"a": torch.ones(1)}, {}, []), path)
 
 
 def converted(path: Path) -> None:
