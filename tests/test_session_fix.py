@@ -19,16 +19,26 @@ A, B, C = "40,20,20,20", "10,10,20,20", "50,30,16,16"
 TWO_BOXES = ("--box", f"a={A}", "--box-at", f"20f=a={B}", "--box", f"b={C}")
 
 
+@pytest.fixture(scope="module")
+def trajectories():
+    """Clip and options -> the trajectory: what is tracked once need not be tracked again."""
+    return {}
+
+
 @pytest.fixture
-def tracked(siamtrack, weights, tmp_path):
+def tracked(siamtrack, weights, tmp_path, trajectories):
     """Track a clip into a.json: `tracked(name, options of run)` gives the clip."""
 
     def make(name="a.mkv", *options):
-        clip = tmp_path / name
+        clip, key = tmp_path / name, (name, *options)
         if not clip.exists():
             clip = clips.constant(clip) if clip.suffix else clips.folder(clip)
+            if key in trajectories:
+                (tmp_path / "a.json").write_bytes(trajectories[key])
+                return clip
         run = siamtrack("run", clip, "--weights", weights, "-o", "a.json", "-y", *options)
         assert run.code == 0, run.err
+        trajectories[key] = (tmp_path / "a.json").read_bytes()
         return clip
 
     return make
