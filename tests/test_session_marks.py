@@ -103,6 +103,15 @@ def test_an_estimate_of_the_length_refuses_nothing_that_is_there(siamtrack, weig
         assert points(tmp_path / "a.json")[-1]["state"] == "absent"
 
 
+def test_a_box_in_the_second_of_two_joined_recordings(siamtrack, weights, tmp_path):
+    """Their container announces the frames of the first alone."""
+    one = clips.constant(tmp_path / "a.mkv", frames=12).read_bytes()
+    (tmp_path / "joined.mkv").write_bytes(one + one)
+    done = siamtrack("run", "joined.mkv", "--weights", weights, "--box-at", "20f=10,10,20,20", "-o", "a.json")
+    assert done.code == 0, done.err
+    assert [point["frame"] for point in points(tmp_path / "a.json")] == [20, 21, 22, 23]
+
+
 def test_numbers_and_labels():
     marks = [parse_absent("b=1f"), *(parse_target(f"{name}=1,2,3,4") for name in ("a", "b", "a", "#2"))]
     assert number_marks(marks) == [2, 1, 2, 1, 2]

@@ -7,6 +7,7 @@ from pathlib import Path
 __all__ = [
     "FFMPEG_IMAGE_SUFFIXES",
     "IMAGE_SUFFIXES",
+    "INDEXED_SUFFIXES",
     "VIDEO_INPUT_SUFFIXES",
     "VIDEO_SUFFIXES",
     "is_video",
@@ -26,6 +27,10 @@ VIDEO_INPUT_SUFFIXES = (
     *(".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m"),
 )
 """Videos that are looked for in a folder; one that is named may be called anything."""
+
+INDEXED_SUFFIXES = (".3gp", ".m4v", ".mov", ".mp4")
+"""Videos that list all their frames.  Others may be recordings joined end to end, the first of which announces
+its own frames."""
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 """Videos that are written."""

@@ -13,6 +13,7 @@ from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.sources import open_source
+from siamcli.media.suffixes import INDEXED_SUFFIXES
 from siamcli.parts import Unfinished
 from siamcli.targets import Target, TargetMark, number_marks, target_labels
 from siamcli.times import Cut, Direction, TimePoint
@@ -137,7 +138,7 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
                 f"{job.source}: the time of {target.text!r} is before the first frame that is used",
                 hint="choose a later time for that box, or an earlier --start",
             )
-        if moments and _is_beyond(moments[0], info):
+        if moments and _is_beyond(moments[0], job.source, info):
             raise _no_frame(job, target, f"it has {info.count} frames")
         if not isinstance(target, Target):
             marks.append(Absence(number, target.first, target.last))
@@ -198,12 +199,14 @@ def _no_frame(job: Job, target: TargetMark, length: str) -> InputError:
     )
 
 
-def _is_beyond(at: TimePoint, info: SourceInfo) -> bool:
+def _is_beyond(at: TimePoint, source: str, info: SourceInfo) -> bool:
     """True when a source of known length is certainly over at that moment."""
     if info.count is None:
         return False
     if info.files:
         return at.frame is not None and at.frame >= info.count
+    if not source.lower().endswith(INDEXED_SUFFIXES):
+        return False
     if at.frame is not None:
         return at.frame > info.count * COUNT_SLACK + 2
     return info.fps is not None and (at.seconds or 0) > (info.count * COUNT_SLACK + 2) / info.fps
