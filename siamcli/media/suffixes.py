@@ -29,8 +29,8 @@ VIDEO_INPUT_SUFFIXES = (
 """Videos that are looked for in a folder; one that is named may be called anything."""
 
 INDEXED_SUFFIXES = (".3gp", ".m4v", ".mov", ".mp4")
-"""Videos that list all their frames.  Others may be recordings joined end to end, the first of which announces
-its own frames."""
+"""Videos that list all their frames.  Others may be recordings joined end to end, the first of which counts
+its own frames alone."""
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 """Videos that are written."""
