@@ -64,8 +64,7 @@ def exemplar(
     size: tuple[float, float],
 ) -> Image:
     """The crop that a template is made of, (127, 127, 3) uint8: a target of `size` and its context."""
-    side = round(context_side(size, params.context))
-    return crop(frame.image, center, side, spec.exemplar_size, fill, spec.crop)
+    return cut(spec, params, frame, fill, center, size, pixels=spec.exemplar_size).pixels
 
 
 def in_threads(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
