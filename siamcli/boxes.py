@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-__all__ = ["Box", "clip_box", "iou", "misfit", "oddity"]
+__all__ = ["Box", "box_problem", "clip_box", "iou", "oddity"]
 
 
 class Box(NamedTuple):
@@ -67,7 +67,7 @@ def iou(a: Box, b: Box) -> float:
     return inter / (a.area + b.area - inter)
 
 
-def misfit(box: Box, size: tuple[int, int]) -> str | None:
+def box_problem(box: Box, size: tuple[int, int]) -> str | None:
     """What keeps `box` from being a target in a frame of `size` (width, height), None if nothing does.
 
     >>> misfit(Box(10, 10, 0, 5), (100, 50)), misfit(Box(100, 10, 5, 5), (100, 50))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from siamcli.boxes import Box, clip_box, misfit, oddity
+from siamcli.boxes import Box, box_problem, clip_box, oddity
 from siamcli.errors import InputError
 from siamcli.schema import decode
 from siamcli.times import TimePoint, parse_span, parse_time
@@ -48,7 +48,7 @@ class Target:
         Raises InputError for a box that does not fit the frame.
         """
         box = self.box_in(size)
-        if wrong := misfit(box, size):
+        if wrong := box_problem(box, size):
             raise InputError(
                 f"box {self.text!r} {wrong}",
                 hint=f"it was read as {self.format} from the top-left corner of the image; see --box-format",

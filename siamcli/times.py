@@ -10,9 +10,9 @@ from typing import Literal
 from siamcli.errors import InputError
 
 __all__ = [
-    "Cut",
-    "Cutter",
     "Direction",
+    "FrameFilter",
+    "FrameRange",
     "TimePoint",
     "length_in_words",
     "parse_rate",
@@ -44,7 +44,7 @@ class TimePoint:
         if (self.frame is None) == (self.seconds is None):
             raise ValueError("a TimePoint is a frame or seconds")
 
-    def reached(self, index: int, time: float | None) -> bool:
+    def is_reached(self, index: int, time: float | None) -> bool:
         """True from this moment on.  Raises InputError for seconds in a source without timestamps."""
         if self.frame is not None:
             return index >= self.frame
@@ -126,7 +126,7 @@ def parse_rate(text: str) -> Fraction:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class FrameRange:
     """The stretch to use: from `start` up to, not including, `end`, every `stride`-th frame of it.
 
     The first frame at each of the moments `also` is used as well.
@@ -144,12 +144,12 @@ class Cut:
             raise InputError("--end is not after --start", hint="nothing is left between the two")
 
 
-def length_in_words(cut: Cut, frames: int, last: float | None, fps: Fraction | None) -> str:
+def length_in_words(cut: FrameRange, frames: int, last: float | None, fps: Fraction | None) -> str:
     """How long a source is, up to the end of `cut`, whose last frame is at `last` seconds.
 
-    >>> length_in_words(Cut(), 12, 0.44, Fraction(25))
+    >>> length_in_words(FrameRange(), 12, 0.44, Fraction(25))
     'it has 12 frames, 0.48 s'
-    >>> length_in_words(Cut(end=parse_time("1f")), 1, None, None)
+    >>> length_in_words(FrameRange(end=parse_time("1f")), 1, None, None)
     'up to --end it has 1 frame'
     """
     over = [TimePoint(frame=frames)]
@@ -162,13 +162,13 @@ def length_in_words(cut: Cut, frames: int, last: float | None, fps: Fraction | N
     return f"{'up to --end ' * stopped}it has {words}"
 
 
-class Cutter:
-    """Says of one frame after the other what a Cut does with it.
+class FrameFilter:
+    """Says of one frame after the other what a FrameRange does with it.
 
-    `frames` counts what came before the end of the Cut, `last` is the time of the last of them.
+    `frames` counts what came before the end of the range, `last` is the time of the last of them.
     """
 
-    def __init__(self, cut: Cut) -> None:
+    def __init__(self, cut: FrameRange) -> None:
         self.frames = 0
         self.last: float | None = None
         self._cut = cut
@@ -176,14 +176,14 @@ class Cutter:
         self._also = list(cut.also)
 
     def __call__(self, index: int, time: float | None) -> Literal["skip", "keep", "stop"]:
-        if self._cut.end is not None and self._cut.end.reached(index, time):
+        if self._cut.end is not None and self._cut.end.is_reached(index, time):
             return "stop"
         self.frames, self.last = index + 1, time
         if self._origin is None:
-            if self._cut.start is not None and not self._cut.start.reached(index, time):
+            if self._cut.start is not None and not self._cut.start.is_reached(index, time):
                 return "skip"
             self._origin = index
-        reached = [moment for moment in self._also if moment.reached(index, time)]
+        reached = [moment for moment in self._also if moment.is_reached(index, time)]
         for moment in reached:
             self._also.remove(moment)
         on_stride = (index - self._origin) % self._cut.stride == 0

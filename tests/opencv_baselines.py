@@ -19,13 +19,13 @@ from typing import Any
 
 import cv2
 
+from siamcli.atomic import write_text
 from siamcli.boxes import Box
 from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.datasets import open_dataset
 from siamcli.evaluation.evaluate import evaluate
 from siamcli.evaluation.scoring import score_results
 from siamcli.frames import Frame
-from siamcli.parts import write_text
 
 
 @dataclass(frozen=True)

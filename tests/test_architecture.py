@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "schema": "",
     "extras": "",
     "cores": "",
-    "parts": "errors",
+    "atomic": "errors",
     "boxes": "",
     "frames": "",
     "tables": "",
@@ -28,23 +28,23 @@ MAY_IMPORT = {
     "trajectory": "boxes frames",
     "model": "schema",
     "tracker": "errors cores boxes frames times trajectory model",
-    "engines": "errors schema extras cores parts boxes frames model tracker",
-    "checkpoints": "errors schema parts model",
+    "engines": "errors schema extras cores atomic boxes frames model tracker",
+    "checkpoints": "errors schema atomic model",
     "load": "model tracker engines checkpoints",
     "drawing": "boxes frames trajectory",
-    "media": "errors cores parts frames times",
-    "evaluation": "errors schema parts boxes frames tables times media",
-    "formats": "errors schema parts boxes frames times sheets targets trajectory evaluation",
-    "session": "errors version cores parts boxes frames times targets trajectory tracker load"
+    "media": "errors cores atomic frames times",
+    "evaluation": "errors schema atomic boxes frames tables times media",
+    "formats": "errors schema atomic boxes frames times sheets targets trajectory evaluation",
+    "session": "errors version cores atomic boxes frames times targets trajectory tracker load"
     " drawing media formats",
-    "train": "errors schema cores parts boxes frames model engines checkpoints load media evaluation",
-    "batch": "errors version schema extras cores parts frames times sheets targets trajectory"
+    "train": "errors schema cores atomic boxes frames model engines checkpoints load media evaluation",
+    "batch": "errors version schema extras cores atomic frames times sheets targets trajectory"
     " tracker load media formats session",
     "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"
     " drawing media evaluation session",
     "__init__": "errors version boxes frames times targets trajectory tracker load media formats session",
-    "ui": "errors parts boxes frames trajectory drawing media batch",
-    "cli": "errors version schema extras cores parts boxes frames tables times targets trajectory"
+    "ui": "errors atomic boxes frames trajectory drawing media batch",
+    "cli": "errors version schema extras cores atomic boxes frames tables times targets trajectory"
     " model tracker engines checkpoints load media evaluation formats session train batch"
     " bench ui",
     "__main__": "cli",

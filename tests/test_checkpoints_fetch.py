@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from siamcli.atomic import partial_path
 from siamcli.checkpoints.catalog import Entry
 from siamcli.checkpoints.fetch import fetch
 from siamcli.errors import OutputError, WeightsError
-from siamcli.parts import part_path
 
 BODY = bytes(range(256)) * 4000
 SHA = hashlib.sha256(BODY).hexdigest()
@@ -196,7 +196,7 @@ def test_a_planted_link_is_replaced(
     cache.mkdir()
     notes = tmp_path / "notes.txt"
     notes.write_text("precious")
-    part_path(cache / wanted.file, own=not sha256).symlink_to(notes)
+    partial_path(cache / wanted.file, own=not sha256).symlink_to(notes)
     list(fetch(wanted))
     assert only_file(cache) == BODY
     assert not (cache / wanted.file).is_symlink()

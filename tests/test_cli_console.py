@@ -26,14 +26,14 @@ PATIENT = 3600.0
 
 @pytest.fixture
 def said(monkeypatch):
-    """Everything that `console.say` is given, and an event for the first time."""
+    """Everything that `console.info` is given, and an event for the first time."""
     lines, spoken = [], Event()
 
     def say(message: str, style: str = "") -> None:
         lines.append(message)
         spoken.set()
 
-    monkeypatch.setattr(console, "say", say)
+    monkeypatch.setattr(console, "info", say)
     return lines, spoken
 
 

@@ -13,7 +13,7 @@ from siamcli.formats.files import read_trajectory
 from siamcli.load import load_tracker
 from siamcli.session.job import Job
 from siamcli.targets import parse_timed_target
-from siamcli.times import Cut
+from siamcli.times import FrameRange
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_target_between_strides_begins_in_its_own_frame(run, tmp_path, moment)
 def test_clips_of_a_batch_begin_in_their_own_frames_too(weights, tmp_path):
     clip = clips.constant(tmp_path / "clip.mkv", frames=16)
     targets = (parse_timed_target("5f=45,25,16,16"), parse_timed_target("0.3=10,10,20,20"))
-    job = Job(str(clip), targets, (str(tmp_path / "a.json"),), Cut(stride=4))
+    job = Job(str(clip), targets, (str(tmp_path / "a.json"),), FrameRange(stride=4))
     events = track_jobs(load_tracker(weights), [job], width=1)
     assert [event.error for event in events if isinstance(event, Finished)] == [None]
     points = read_trajectory(tmp_path / "a.json").points

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
+from siamcli.atomic import as_output_error, write_text
 from siamcli.errors import InputError, OutputError
 from siamcli.frames import SourceInfo
 from siamcli.media.sources import open_source
 from siamcli.media.video import VideoWriter
-from siamcli.parts import reporting, write_text
 
 SIZE = (160, 120)
 CORNERS = "were these corners? --box-format xyxy"
@@ -100,6 +100,6 @@ def test_a_limit_of_the_shell_is_called_so(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert all("`ulimit -f`" in str(error.value.hint) for error in (text, video))
     assert not list(tmp_path.iterdir())
-    with pytest.raises(OutputError) as full, reporting(tmp_path):
+    with pytest.raises(OutputError) as full, as_output_error(tmp_path):
         raise OSError(28, "No space left on device")
     assert "ulimit" not in str(full.value.hint)

@@ -14,11 +14,11 @@ import pytest
 from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Source
-from siamcli.media.cameras import LiveSource, Reconnect
+from siamcli.media.cameras import LiveSource, ReconnectPolicy
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import open_source
-from siamcli.times import Cut, Cutter, TimePoint
+from siamcli.times import FrameFilter, FrameRange, TimePoint
 
 
 class Stream(Source):
@@ -36,14 +36,14 @@ class Stream(Source):
         hang: bool = False,
         hold: Callable[[], object] = lambda: None,
     ):
-        super().__init__(Cut())
+        super().__init__(FrameRange())
         self.info = SourceInfo("stream", clips.SIZE)
         self.given = 0
         self._count, self._wait, self._after, self._hang = count, wait, after, hang
         self._hold = hold
         self.closed = Event()
 
-    def frames(self, cutter: Cutter) -> Iterator[Frame]:
+    def frames(self, frame_filter: FrameFilter) -> Iterator[Frame]:
         for index in range(self._count):
             if self.closed.wait(self._wait):
                 return
@@ -82,14 +82,14 @@ def test_prefetch_leaves_a_source_that_hangs() -> None:
 
 
 def test_prefetch_leaves_live_sources_alone() -> None:
-    live = LiveSource(Stream(1), lambda: Stream(1), Cut())
+    live = LiveSource(Stream(1), lambda: Stream(1), FrameRange())
     assert prefetch(live) is live
 
 
 def test_a_slow_reader_gets_the_newest_frame() -> None:
-    policy = Reconnect(attempts=0)
+    policy = ReconnectPolicy(attempts=0)
     stream = Stream(40, wait=0.005)
-    with LiveSource(stream, lambda: Stream(1), Cut(), policy) as live:
+    with LiveSource(stream, lambda: Stream(1), FrameRange(), policy) as live:
         indices = []
         with pytest.raises(InputError, match="ended"):
             for frame in live:
@@ -104,7 +104,7 @@ def test_a_slow_reader_gets_the_newest_frame() -> None:
 
 
 def test_a_live_source_is_ready_when_a_frame_or_its_end_is_there() -> None:
-    with LiveSource(Stream(1, hang=True), lambda: Stream(1), Cut()) as live:
+    with LiveSource(Stream(1, hang=True), lambda: Stream(1), FrameRange()) as live:
         frames = iter(live)
         assert live.live and not live.ready
         next(frames)
@@ -122,11 +122,13 @@ def test_reconnects_and_counts_on() -> None:
             raise InputError("nobody there")
         return stream
 
-    policy = Reconnect(attempts=3, first_wait=0.01)
+    policy = ReconnectPolicy(attempts=3, first_wait=0.01)
     indices, times = [], []
     with (
         pytest.raises(InputError, match="nobody there"),
-        LiveSource(Stream(3, after=InputError("cable"), hold=turn.acquire), reopen, Cut(), policy) as live,
+        LiveSource(
+            Stream(3, after=InputError("cable"), hold=turn.acquire), reopen, FrameRange(), policy
+        ) as live,
     ):
         for frame in live:
             indices.append(frame.index)
@@ -138,7 +140,7 @@ def test_reconnects_and_counts_on() -> None:
 
 
 def test_a_live_source_can_be_cut() -> None:
-    cut = Cut(TimePoint(frame=2), TimePoint(frame=7), 2)
+    cut = FrameRange(TimePoint(frame=2), TimePoint(frame=7), 2)
     turn, indices = Semaphore(3), []
     with LiveSource(Stream(20, hold=turn.acquire), lambda: Stream(1), cut) as live:
         for frame in live:
@@ -148,7 +150,7 @@ def test_a_live_source_can_be_cut() -> None:
 
 
 def test_closing_ends_a_live_source_that_hangs() -> None:
-    with LiveSource(Stream(1, hang=True), lambda: Stream(1), Cut()) as live:
+    with LiveSource(Stream(1, hang=True), lambda: Stream(1), FrameRange()) as live:
         assert next(iter(live)).index == 0
 
 

@@ -58,7 +58,7 @@ def test_the_same_frames_as_from_the_beginning(kind: str, tmp_path: Path) -> Non
     whole = read(path)
     assert (key_frame(path, TimePoint(frame=29)) is not None) == seeks
     for start in STARTS:
-        expected = [frame for frame in whole if start.reached(frame.index, frame.time)]
+        expected = [frame for frame in whole if start.is_reached(frame.index, frame.time)]
         got = read(path, start)
         assert [(frame.index, frame.time) for frame in got] == [(f.index, f.time) for f in expected]
         assert all(np.array_equal(a.image, b.image) for a, b in zip(got, expected, strict=True))
@@ -90,8 +90,8 @@ def test_packets_that_are_not_to_be_trusted(tmp_path: Path) -> None:
         for n in (12, len(whole) - 2):
             got = read(path, TimePoint(frame=n))
             assert [(f.index, f.time) for f in got] == [(f.index, f.time) for f in whole[n:]]
-    whole_file = clips.constant(tmp_path / "whole.mp4", frames=90)
-    assert key_frame(clips.damaged(whole_file, 0.5), TimePoint(frame=85)) is None
+    atomic_file = clips.constant(tmp_path / "whole.mp4", frames=90)
+    assert key_frame(clips.damaged(atomic_file, 0.5), TimePoint(frame=85)) is None
 
 
 def test_a_key_frame_that_does_not_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import expected_count, open_source
-from siamcli.times import Cut, TimePoint, parse_rate, parse_time
+from siamcli.times import FrameRange, TimePoint, parse_rate, parse_time
 
 SHARED = Path(__file__).parents[2] / "shared"
 KINDS = [
@@ -409,10 +409,10 @@ def test_an_address_of_a_file_manager(made: dict[str, str], tmp_path: Path) -> N
 
 def test_expected_count() -> None:
     info = SourceInfo("a", fps=Fraction(25), count=100)
-    assert expected_count(info, Cut()) == 100
-    assert expected_count(info, Cut(TimePoint(frame=10), TimePoint(seconds=2.0), 4)) == 10
-    assert expected_count(SourceInfo("camera"), Cut()) is None
-    assert expected_count(SourceInfo("camera"), Cut(end=TimePoint(frame=7))) == 7
+    assert expected_count(info, FrameRange()) == 100
+    assert expected_count(info, FrameRange(TimePoint(frame=10), TimePoint(seconds=2.0), 4)) == 10
+    assert expected_count(SourceInfo("camera"), FrameRange()) is None
+    assert expected_count(SourceInfo("camera"), FrameRange(end=TimePoint(frame=7))) == 7
 
 
 @pytest.mark.skipif(not (SHARED / "data/clips").exists(), reason="needs the shared data")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siamcli.errors import InputError
-from siamcli.times import Cut, Cutter, TimePoint, parse_time
+from siamcli.times import FrameFilter, FrameRange, TimePoint, parse_time
 
 
 @given(st.integers(0, 10**9))
@@ -68,7 +68,7 @@ def test_what_is_no_time(text: str) -> None:
 
 def test_a_stride_counts_from_one() -> None:
     with pytest.raises(InputError, match="stride 0"):
-        Cut(stride=0)
+        FrameRange(stride=0)
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(1, 7), st.booleans())
@@ -80,15 +80,15 @@ def test_a_cut_is_a_slice(start: int, end: int, stride: int, in_seconds: bool) -
 
     if end <= start:
         with pytest.raises(InputError, match="--end is not after --start"):
-            Cut(point(start), point(end), stride)
+            FrameRange(point(start), point(end), stride)
         return
-    cutter = Cutter(Cut(point(start), point(end), stride))
+    frame_filter = FrameFilter(FrameRange(point(start), point(end), stride))
     kept = []
     for index in range(30):
-        fate = cutter(index, index / 25)
-        if fate == "stop":
+        decision = frame_filter(index, index / 25)
+        if decision == "stop":
             break
-        if fate == "keep":
+        if decision == "keep":
             kept.append(index)
     assert kept == list(range(30))[start:end:stride]
 
@@ -99,6 +99,6 @@ def test_moments_between_strides_are_kept_too(
 ) -> None:
     """Named by frame, or by a time a little before it; those before the start count from the start."""
     named = [TimePoint(seconds=(n - 0.5) / 25) if in_seconds else TimePoint(frame=n) for n in also]
-    cutter = Cutter(Cut(TimePoint(frame=start), None, stride, tuple(named)))
-    kept = [index for index in range(40) if cutter(index, index / 25) == "keep"]
+    frame_filter = FrameFilter(FrameRange(TimePoint(frame=start), None, stride, tuple(named)))
+    kept = [index for index in range(40) if frame_filter(index, index / 25) == "keep"]
     assert kept == sorted({*range(start, 40, stride), *(max(n, start) for n in also if n < 40)} - {40})

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from siamcli.atomic import Unfinished
 from siamcli.boxes import Box
 from siamcli.drawing.draw import COLORS, draw
 from siamcli.errors import InputError, OutputError
@@ -28,7 +29,6 @@ from siamcli.media import video as video_module
 from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.media.sources import open_source
 from siamcli.media.video import VideoOptions, VideoWriter
-from siamcli.parts import Unfinished
 from siamcli.session.outputs import Outputs
 from siamcli.times import TimePoint
 from siamcli.trajectory import TrackHeader, TrackPoint

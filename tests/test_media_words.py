@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from siamcli.errors import InputError
 from siamcli.media.channels import FrameClock, read_head
-from siamcli.media.ffmpeg import DecodeLog, component_message, environment, ffmpeg_exe
+from siamcli.media.ffmpeg import DecoderLog, component_message, environment, ffmpeg_exe
 from siamcli.media.sources import open_source
 from siamcli.media.streams import list_streams
 from siamcli.media.video import VideoWriter
@@ -158,7 +158,7 @@ def test_ffmpeg_takes_the_escape_character_out_of_texts(plain: Path, tmp_path: P
 
 @given(st.text().filter(lambda text: "\x1b" not in text))
 def test_no_text_is_a_message(text: str) -> None:
-    log = DecodeLog()
+    log = DecoderLog()
     for line in (text, f"[error] {text}", f"[h264 @ 0x1] [error] {text}"):
         assert component_message(line) is None
         log.read(line)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
+from siamcli.atomic import as_output_error, incomplete_path
 from siamcli.batch.clips import Clip, Shard, output_names
 from siamcli.batch.manifest import Boxes
 from siamcli.batch.schedule import Finished
@@ -21,7 +22,6 @@ from siamcli.errors import InputError, OutputError, SiamtrackError
 from siamcli.formats.files import read_trajectory
 from siamcli.media.kinds import path_from, source_name
 from siamcli.media.suffixes import is_video
-from siamcli.parts import incomplete_path, reporting
 from siamcli.session.job import Job
 from siamcli.session.render import draw_video
 from siamcli.session.textfile import write_trajectory
@@ -206,7 +206,7 @@ def finished_entry(task: Task, end: Finished, folder: Path) -> Entry:
     beside = [str(incomplete_path(Path(file))) for file in task.job.files]
     if end.error is None:
         for file in map(Path, beside):
-            with reporting(file):
+            with as_output_error(file):
                 file.unlink(missing_ok=True)  # of an earlier try
     outputs = tuple(path_from(file, folder) for file in [*task.job.files, *beside] if Path(file).exists())
     done = Entry(

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from siamcli.atomic import as_output_error, lock, make_folder, write_text
 from siamcli.errors import InputError, OutputError
-from siamcli.parts import lock, make_folder, reporting, write_text
 from siamcli.schema import NotNegative, from_record, load_json
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class StatusFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         make_folder(path.parent)
-        with reporting(path):
+        with as_output_error(path):
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             self._lock()
@@ -104,7 +104,7 @@ class StatusFile:
         self._write(entry.line().encode())
 
     def _write(self, data: bytes) -> None:
-        with reporting(self.path):
+        with as_output_error(self.path):
             if os.write(self._file, data) < len(data):
                 raise OutputError(f"cannot write {self.path}: no space left", hint="free some space")
             os.fsync(self._file)

@@ -27,7 +27,7 @@ from siamcli.model.siamrpn import Template
 from siamcli.session.job import Job
 from siamcli.session.session import Session
 from siamcli.targets import parse_target
-from siamcli.times import Cut, TimePoint
+from siamcli.times import FrameRange, TimePoint
 from siamcli.tracker.engine import Candidate, Engine, Ranking
 from siamcli.tracker.follow import Start, follow, track_points
 from siamcli.tracker.locate import locate, search_grid
@@ -84,7 +84,9 @@ def time_pipeline(tracker: Tracker, source: str) -> PipelineTimes:
         frames.clear()  # a run does not hold them either
         end = TimePoint(frame=count)
         whole, _ = _timed(
-            lambda: _run(tracker, Job(source, (TARGET,), (str(Path(folder) / "all.mp4"),), Cut(end=end)))
+            lambda: _run(
+                tracker, Job(source, (TARGET,), (str(Path(folder) / "all.mp4"),), FrameRange(end=end))
+            )
         )
     stages = {
         "decode": decode,

@@ -14,12 +14,12 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_opener
 
+from siamcli.atomic import hold, partial_path
 from siamcli.checkpoints.catalog import Entry
 from siamcli.checkpoints.header import sha256_of
 from siamcli.checkpoints.store import cache_folder, offline
 from siamcli.checkpoints.webpage import drive_download_url, looks_like_page, page_title
 from siamcli.errors import OutputError, WeightsError
-from siamcli.parts import hold, part_path
 
 __all__ = ["Progress", "fetch", "hash_fits"]
 
@@ -69,7 +69,7 @@ def fetch(
     if offline():
         raise WeightsError(f"{entry.name} is not here, and SIAMTRACK_OFFLINE is set", hint=_by_hand(entry))
     own = not entry.sha256
-    part = part_path(target, own=own)
+    part = partial_path(target, own=own)
     held: BinaryIO | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -14,11 +14,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from siamcli.atomic import atomic_file
 from siamcli.checkpoints.header import FORMAT, KEY, Header, Precision, damaged, read_header
 from siamcli.checkpoints.state_dict import BATCH_COUNTER, fit_state_dict
 from siamcli.errors import WeightsError
 from siamcli.model.spec import ModelSpec, TrackerParams
-from siamcli.parts import whole_file
 
 __all__ = ["Checkpoint", "Precision", "read_native", "write_native"]
 
@@ -99,7 +99,7 @@ def write_native(checkpoint: Checkpoint, path: Path, precision: Precision = "flo
         raise WeightsError(f"cannot write {path}: {error}") from None
     # One metadata entry: the order of several is not fixed, and neither would the bytes be.
     data = save(tensors, {KEY: json.dumps(asdict(header), sort_keys=True)})
-    with whole_file(path, overwrite=True) as part:
+    with atomic_file(path, overwrite=True) as part:
         part.write_bytes(data)
 
 

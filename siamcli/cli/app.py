@@ -20,8 +20,8 @@ from siamcli.cli.commands.fix import fix
 from siamcli.cli.commands.help import help_
 from siamcli.cli.commands.pick import pick
 from siamcli.cli.commands.render import render
-from siamcli.cli.endings import heed, ignore
 from siamcli.cli.logs import show_logs
+from siamcli.cli.signals import ignore_signals, on_signal
 from siamcli.cli.usage import Commands, add_command, explain
 from siamcli.errors import SiamtrackError
 from siamcli.version import __version__
@@ -81,7 +81,7 @@ app.add_typer(weights.app, rich_help_panel="Track")
 
 def _end(number: int, frame: object) -> None:
     """Unwind, so that every output is finished; once, whatever else is sent meanwhile."""
-    ignore()
+    ignore_signals()
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise SystemExit(128 + number)
@@ -89,8 +89,8 @@ def _end(number: int, frame: object) -> None:
 
 def main() -> None:
     """Run the app; turn wrong usage and every SiamtrackError into two lines and an exit code."""
-    heed(_end)
-    console.guard_streams()
+    on_signal(_end)
+    console.protect_streams()
     show_logs()
     # Threads that wait by spinning starve the decoder, the encoder and each other on a busy machine (ten
     # times slower on two shared cores).  OpenMP reads this when torch is imported, which comes later.
@@ -102,7 +102,7 @@ def main() -> None:
             console.error(*explain(error))
         sys.exit(error.exit_code)
     except SiamtrackError as error:
-        if console.debugging():
+        if console.is_debugging():
             traceback.print_exc()
         console.error(str(error), error.hint)
         sys.exit(error.exit_code)

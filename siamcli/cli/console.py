@@ -1,4 +1,4 @@
-"""How siamtrack speaks: to people on stderr, colour and bars where they are welcome; results on stdout."""
+"""Output: messages, colours and bars on stderr; results on stdout."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from siamcli.errors import OutputError
 __all__ = [
     "Clock",
     "Update",
-    "ask",
-    "bars",
-    "debugging",
     "error",
-    "guard_streams",
     "hush",
-    "listing",
+    "info",
+    "is_debugging",
+    "is_verbose",
     "patience",
+    "print_json",
+    "print_rows",
+    "print_text",
     "progress",
-    "result",
-    "say",
+    "prompt",
+    "protect_streams",
     "set_level",
-    "tell",
-    "text",
+    "shows_progress",
     "verbose",
 ]
 
@@ -62,7 +62,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 _level = {"quiet": False, "verbose": False, "debug": False}
 
 
-class _Guarded:
+class _SafeStream:
     """A standard stream, None where it is closed; `refused` is told of every write that fails."""
 
     def __init__(self, stream: TextIO | None, refused: Callable[[OSError], None]) -> None:
@@ -91,7 +91,7 @@ class _Guarded:
         return getattr(self._stream, name)
 
 
-def guard_streams() -> None:
+def protect_streams() -> None:
     """Decide once, for all that writes there, what it means that a standard stream takes nothing.
 
     A message that cannot be delivered is dropped: the work goes on.  A result that cannot be is an
@@ -100,10 +100,10 @@ def guard_streams() -> None:
     """
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")
-    if not isinstance(sys.stderr, _Guarded):
-        sys.stderr = cast("TextIO", _Guarded(sys.stderr, lambda failure: None))
-    if not isinstance(sys.stdout, _Guarded):
-        sys.stdout = cast("TextIO", _Guarded(sys.stdout, _no_result))
+    if not isinstance(sys.stderr, _SafeStream):
+        sys.stderr = cast("TextIO", _SafeStream(sys.stderr, lambda failure: None))
+    if not isinstance(sys.stdout, _SafeStream):
+        sys.stdout = cast("TextIO", _SafeStream(sys.stdout, _no_result))
 
 
 def _no_result(failure: OSError) -> None:
@@ -119,12 +119,12 @@ def set_level(*, quiet: bool, verbose: bool, debug: bool) -> None:
     _level.update(quiet=quiet, verbose=verbose, debug=debug)
 
 
-def debugging() -> bool:
+def is_debugging() -> bool:
     """True when the user asked for tracebacks and timings."""
     return _level["debug"]
 
 
-def verbose() -> bool:
+def is_verbose() -> bool:
     """True when the user asked to hear more."""
     return _level["verbose"] or _level["debug"]
 
@@ -134,37 +134,37 @@ def hush() -> None:
     _level["quiet"] = True
 
 
-def say(message: str, style: str = "") -> None:
+def info(message: str, style: str = "") -> None:
     """A line for people, on stderr; nothing under --quiet."""
     if not _level["quiet"]:
         err.print(message, style=style, markup=False)
 
 
-def ask(message: str) -> None:
+def prompt(message: str) -> None:
     """What people must do before anything goes on, on stderr, also under --quiet."""
     err.print(message, markup=False)
 
 
-def tell(message: str) -> None:
+def verbose(message: str) -> None:
     """A line for people who asked for more (-v)."""
-    if verbose():
-        say(message, style="dim")
+    if is_verbose():
+        info(message, style="dim")
 
 
-def result(document: object) -> None:
+def print_json(document: object) -> None:
     """A document for programs: JSON on stdout."""
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
     sys.stdout.flush()
 
 
-def text(content: str) -> None:
+def print_text(content: str) -> None:
     """A document for programs on stdout: the bytes that a file would have, whatever the locale."""
     cast("TextIOWrapper", sys.stdout).reconfigure(encoding="utf-8", newline="\n")
     sys.stdout.write(content)
     sys.stdout.flush()
 
 
-def listing(rows: Sequence[tuple[str, str]]) -> None:
+def print_rows(rows: Sequence[tuple[str, str]]) -> None:
     """Names and what is wrong with them, on stderr, also under --quiet."""
     wide = min(max((len(name) for name, _ in rows), default=0), 60)
     for name, reason in rows:
@@ -180,8 +180,8 @@ class Clock:
     def lap(self, what: str) -> None:
         """Say how long `what` took: the time since the lap before."""
         now = time.perf_counter()
-        if debugging():
-            say(f"{now - self._last:8.3f} s  {what}", style="dim")
+        if is_debugging():
+            info(f"{now - self._last:8.3f} s  {what}", style="dim")
         self._last = now
 
 
@@ -192,7 +192,7 @@ def error(message: str, hint: str | None = None) -> None:
         err.print(f"hint:  {hint}", markup=False)
 
 
-def bars() -> bool:
+def shows_progress() -> bool:
     """True where bars are welcome: on a terminal, and not under --quiet."""
     return err.is_terminal and not _level["quiet"]
 
@@ -200,7 +200,7 @@ def bars() -> bool:
 @contextmanager
 def patience(message: str) -> Iterator[None]:
     """Say `message` once the block has taken a second: what is quicker needs no words."""
-    timer = Timer(PATIENCE, say, (message,))
+    timer = Timer(PATIENCE, info, (message,))
     timer.daemon = True
     timer.start()
     try:
@@ -224,7 +224,7 @@ def progress(what: str, total: int | None, unit: str = "frames", passing: str = 
     """
     passing = passing or unit
     pace = _Pace()
-    with Progress(*_columns(total), console=err, disable=not bars(), transient=True) as bar:
+    with Progress(*_columns(total), console=err, disable=not shows_progress(), transient=True) as bar:
         task = bar.add_task(what, total=total, note="", rate="")
         said = time.monotonic()
 
@@ -234,10 +234,10 @@ def progress(what: str, total: int | None, unit: str = "frames", passing: str = 
             count = "" if passed is None else f"{passed} {passing}, "
             bar.update(task, completed=done, note=note, rate=count + rate)
             now = time.monotonic()
-            if not bars() and now - said >= SAID_EVERY:
+            if not shows_progress() and now - said >= SAID_EVERY:
                 said = now
                 of = "" if total is None else f" of {total}"
-                say(", ".join(filter(None, [f"{what}: {done:.0f}{of} {unit}", count + rate, note])))
+                info(", ".join(filter(None, [f"{what}: {done:.0f}{of} {unit}", count + rate, note])))
 
         yield update
 

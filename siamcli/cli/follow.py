@@ -54,7 +54,7 @@ def follow_source(
             _reserve_core(tracker)
         name = engine_name(tracker.engine)
         clock.lap(f"load {tracker.model} for {name}")
-        console.tell(f"{tracker.model} on {name}")
+        console.verbose(f"{tracker.model} on {name}")
         return tracker
 
     one_way = job.direction == "forward" and not job.check
@@ -100,7 +100,7 @@ def _print_boxes(session: Session) -> None:
         if isinstance(start, Start) and start.target is not None:
             x, y, w, h = (f"{v:g}" for v in start.box)
             name = session.job.labels[start.target - 1] or f"target {start.target}"
-            console.say(f"{name}: box {x},{y},{w},{h} in a {width}x{height} frame")
+            console.info(f"{name}: box {x},{y},{w},{h} in a {width}x{height} frame")
 
 
 def _ask_for_box(job: Job, first: Frame, picker: AbstractContextManager[Picker]) -> Box:
@@ -126,21 +126,21 @@ def _report(session: Session, *, stopped: bool) -> None:
     if not frames:
         return
     rate = f"{frames} frame{'s' * (frames > 1)} in {seconds:.1f} s ({frames / max(seconds, 1e-9):.1f} fps)"
-    console.say(f"stopped: {rate}" if stopped else f"tracked {rate}")
+    console.info(f"stopped: {rate}" if stopped else f"tracked {rate}")
     if session.dropped:
-        console.say(f"{session.dropped} frames came too fast and were left out", style="yellow")
+        console.info(f"{session.dropped} frames came too fast and were left out", style="yellow")
     labels = session.header.labels
     for target, intervals in session.lost.items():
         if intervals:
             name = labels[target - 1] or f"target {target}"
             shown = ", ".join(f"{a}-{b}" for a, b in intervals[:8])
             more = f" and {len(intervals) - 8} more" if len(intervals) > 8 else ""
-            console.say(f"{name}: lost in frames {shown}{more}", style="yellow")
+            console.info(f"{name}: lost in frames {shown}{more}", style="yellow")
     if session.job.drop_lost:
-        console.say(left_out(session.points_lost, session.points, len(labels)))
+        console.info(left_out(session.points_lost, session.points, len(labels)))
     for what, incomplete in (("wrote", False), ("kept, incomplete:", True)):
         if names := [name for name in session.written if (name in session.incomplete) == incomplete]:
-            console.say(f"{what} {', '.join(names)}")
+            console.info(f"{what} {', '.join(names)}")
 
 
 def _summary(session: Session) -> dict[str, Any]:

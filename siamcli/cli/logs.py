@@ -1,4 +1,4 @@
-"""What the library logs, as lines for people."""
+"""Prints what the library logs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ __all__ = ["show_logs"]
 
 
 class _Lines(logging.Handler):
-    """Says warnings to everybody, the rest to people who asked for more (-v)."""
+    """Prints warnings; under -v also what is less."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        say = console.say if record.levelno >= logging.WARNING else console.tell
+        say = console.info if record.levelno >= logging.WARNING else console.verbose
         say(record.getMessage())
 
 
 def show_logs() -> None:
-    """From now on what siamcli's modules log is said on stderr."""
+    """Print what the modules of siamcli log on stderr from now on."""
     logger = logging.getLogger("siamcli")
     logger.setLevel(logging.INFO)
     logger.handlers = [_Lines()]

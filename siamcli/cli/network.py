@@ -46,4 +46,4 @@ def engines_of(network: Network, device: torch.device, engine: str) -> Iterator[
             try:
                 yield network.engine(device=str(device), engine=name)
             except DeviceError as error:
-                console.say(f"without {name}: {error} ({error.hint})")
+                console.info(f"without {name}: {error} ({error.hint})")

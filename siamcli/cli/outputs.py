@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from siamcli.atomic import AtomicFile, as_output_error, make_folder
 from siamcli.errors import OutputError
 from siamcli.formats.kinds import streamed_suffixes
 from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import VIDEO_SUFFIXES
-from siamcli.parts import PartFile, make_folder, reporting
 
 __all__ = [
     "DEFAULT_SUFFIXES",
     "OUTPUT_SUFFIXES",
+    "check_outputs_differ",
     "check_writable",
-    "existing",
-    "keep_apart",
+    "files_that_exist",
     "left_out",
     "output_paths",
 ]
@@ -38,7 +38,7 @@ def output_paths(
     for name in outputs:
         if not name:
             raise OutputError("an output without a name", hint="give -o a file, a folder or -")
-        with reporting(Path(name)):
+        with as_output_error(Path(name)):
             folder_named = name != "-" and (name.endswith("/") or Path(name).is_dir())
         if folder_named:
             paths += [str(Path(name) / f"{source_name(source).stem}.tracked{s}") for s in suffixes]
@@ -58,12 +58,12 @@ def output_paths(
     return paths
 
 
-def keep_apart(paths: Sequence[str], inputs: Sequence[str]) -> None:
+def check_outputs_differ(paths: Sequence[str], inputs: Sequence[str]) -> None:
     """Raises OutputError when two outputs are the same file, or one is among `inputs`."""
     seen: set[Path] = set()
     for path in paths:
         place = Path(path).absolute()
-        with reporting(place):
+        with as_output_error(place):
             place = place if path == "-" else place.parent.resolve() / place.name
             taken = place in seen
             read = path != "-" and place.exists() and [n for n in inputs if _same(place, Path(n))]
@@ -78,11 +78,11 @@ def _same(place: Path, name: Path) -> bool:
     return name.exists() and place.samefile(name)
 
 
-def existing(paths: Sequence[str]) -> list[str]:
+def files_that_exist(paths: Sequence[str]) -> list[str]:
     """Those of `paths` that are already there."""
     there = []
     for name in paths:
-        with reporting(Path(name)):
+        with as_output_error(Path(name)):
             if name != "-" and Path(name).exists():
                 there.append(name)
     return there
@@ -101,4 +101,4 @@ def check_writable(paths: Sequence[str], *, overwrite: bool) -> None:
     """Raises OutputError unless every one of `paths` can be begun; makes the folders that they need."""
     for name in paths:
         make_folder(Path(name).parent)
-        PartFile(Path(name), overwrite=overwrite).discard()
+        AtomicFile(Path(name), overwrite=overwrite).discard()

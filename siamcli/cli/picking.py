@@ -40,6 +40,6 @@ def picker(title: str, *, browser: bool) -> Iterator[Picker]:
     from siamcli.ui.browser import BrowserPicker
 
     with closing(BrowserPicker()) as page:
-        console.ask(f"open in a browser: {page.address}")
-        console.ask(f"from elsewhere, first: ssh -L {page.port}:127.0.0.1:{page.port} THIS_MACHINE")
+        console.prompt(f"open in a browser: {page.address}")
+        console.prompt(f"from elsewhere, first: ssh -L {page.port}:127.0.0.1:{page.port} THIS_MACHINE")
         yield page

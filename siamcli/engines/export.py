@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from siamcli.atomic import atomic_folder
 from siamcli.engines.fold import fold
 from siamcli.engines.graphs import SearchGraph, TemplateGraph, kernel_names
 from siamcli.errors import DeviceError, OutputError
 from siamcli.extras import install_extra
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import TrackerParams
-from siamcli.parts import whole_folder
 
 __all__ = ["GraphFormat", "write_graphs"]
 
@@ -39,7 +39,7 @@ def write_graphs(model: SiamRPN, params: TrackerParams, target: Path, form: Grap
     OutputError when the folder exists, cannot be written, or a graph computes something else;
     DeviceError when what writes ONNX is not installed.
     """
-    with whole_folder(target, overwrite=False) as part:
+    with atomic_folder(target, overwrite=False) as part:
         return _write(model, params, part, form)
 
 

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from siamcli.atomic import atomic_folder
 from siamcli.engines.cpu import limit_threads
 from siamcli.engines.eager import split_templates
 from siamcli.engines.fold import fold
@@ -24,7 +25,6 @@ from siamcli.errors import DeviceError
 from siamcli.extras import install_extra
 from siamcli.frames import Image
 from siamcli.model.siamrpn import SiamRPN, Template
-from siamcli.parts import whole_folder
 from siamcli.tracker.engine import Candidate, Ranking
 from siamcli.tracker.locate import locate, search_grid
 
@@ -158,7 +158,7 @@ def _converted(folded: SiamRPN, cache: Path) -> Path:
 
 def _save(network: Any, target: Path) -> Path:  # noqa: ANN401 - an OpenVINO model
     """Both files of a network in the folder `target`, or nothing."""
-    with whole_folder(target, overwrite=True) as part:
+    with atomic_folder(target, overwrite=True) as part:
         _import("openvino").save_model(network, part / "model.xml", compress_to_fp16=False)
     return target / "model.xml"
 

@@ -15,13 +15,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from siamcli.atomic import as_output_error
 from siamcli.errors import DatasetError, DeviceError
 from siamcli.evaluation.catalog import DatasetSpec
 from siamcli.evaluation.protocols import TrackerProtocol, read_frames, repeat_supervised, run_once
 from siamcli.evaluation.results import write_output, write_runs
 from siamcli.evaluation.sequence import Dataset, Sequence
 from siamcli.frames import Frame
-from siamcli.parts import reporting
 from siamcli.schema import from_record, load_json
 
 __all__ = ["SequenceResult", "evaluate", "finished_sequences", "worker_pool"]
@@ -72,12 +72,12 @@ def evaluate(
         for s in dataset.sequences
         if s.name not in finished
     ]
-    with reporting(folder):
+    with as_output_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
     alone = (_run(task, watch) for task in tasks)
     for result in alone if pool is None else _in_parallel(tasks, pool):
         record = {k: v for k, v in asdict(result).items() if k != "resumed"}
-        with reporting(folder / LOG), (folder / LOG).open("a", encoding="utf-8") as log:
+        with as_output_error(folder / LOG), (folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps({**record, "identity": dict(identity)}) + "\n")
         yield result
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from siamcli.atomic import atomic_file, make_folder
 from siamcli.evaluation import metrics
 from siamcli.evaluation.scoring import Scores
-from siamcli.parts import make_folder, whole_file
 
 __all__ = ["write_plots"]
 
@@ -70,6 +70,6 @@ def _write(figure: Figure, stem: Path) -> list[Path]:
     # no dates inside: equal results give equal files
     for suffix, stamp in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
         files.append(stem.with_suffix(suffix))
-        with whole_file(files[-1], overwrite=True) as part:
+        with atomic_file(files[-1], overwrite=True) as part:
             figure.savefig(part, format=suffix[1:], dpi=150, metadata=stamp)
     return files

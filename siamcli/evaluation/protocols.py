@@ -17,7 +17,7 @@ from siamcli.evaluation.vot import FAILED, RESTART_AFTER, SKIPPED, STARTED, TRAC
 from siamcli.frames import Frame
 from siamcli.media.folders import ImageSequence
 from siamcli.media.sources import open_source
-from siamcli.times import Cut, TimePoint
+from siamcli.times import FrameRange, TimePoint
 
 __all__ = ["Read", "TrackerProtocol", "read_frames", "repeat_supervised", "run_once"]
 
@@ -48,7 +48,7 @@ def read_frames(sequence: Sequence) -> Iterator[Frame]:
         end = TimePoint(frame=first + len(sequence))
         source = open_source(str(sequence.video), start=TimePoint(frame=first), end=end)
     elif sequence.frames:
-        source = ImageSequence(sequence.name, sequence.frames, Cut())
+        source = ImageSequence(sequence.name, sequence.frames, FrameRange())
     else:
         raise DatasetError(f"{sequence.name} comes without frames", hint="only its annotations were opened")
     count = 0

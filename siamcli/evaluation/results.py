@@ -22,13 +22,13 @@ from pathlib import Path
 
 import numpy as np
 
+from siamcli.atomic import atomic_file, write_text
 from siamcli.errors import DatasetError
 from siamcli.evaluation.catalog import DatasetSpec
 from siamcli.evaluation.overlap import Array, box_corners
 from siamcli.evaluation.sequence import Sequence
 from siamcli.evaluation.textfiles import read_boxes, read_flat, read_rows
 from siamcli.evaluation.vot import STARTED, TRACKED, VotRun
-from siamcli.parts import whole_file, write_text
 
 __all__ = [
     "TrackerOutput",
@@ -162,7 +162,7 @@ def pack(folder: Path, spec: DatasetSpec, names: Iterable[str], archive: Path) -
         templates.append(_TIME_FILES[spec.protocol])
     files = [template.format(name=name) for name in names for template in templates]
     contents = {file: (folder / file).read_bytes() for file in files}
-    with whole_file(archive, overwrite=True) as part, zipfile.ZipFile(part, "w") as zipped:
+    with atomic_file(archive, overwrite=True) as part, zipfile.ZipFile(part, "w") as zipped:
         for file, content in contents.items():
             zipped.writestr(zipfile.ZipInfo(file), content, zipfile.ZIP_DEFLATED)
     return archive

@@ -6,11 +6,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from siamcli.atomic import write_text
 from siamcli.errors import InputError, OutputError
 from siamcli.formats.kinds import FORMATS, FormatKind, find_format, read_suffixes, streamed_suffixes
 from siamcli.formats.names import source_stem
 from siamcli.formats.stream import TextStream, whole_text
-from siamcli.parts import write_text
 from siamcli.schema import decode
 from siamcli.trajectory import TrackHeader, Trajectory
 

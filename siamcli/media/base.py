@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
-from siamcli.times import Cut, Cutter, length_in_words
+from siamcli.times import FrameFilter, FrameRange, length_in_words
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -18,13 +18,13 @@ __all__ = ["Output", "Source"]
 
 
 class Source(ABC):
-    """A FrameSource that knows its Cut.  `close` may be called twice, and from another thread."""
+    """A FrameSource that knows its FrameRange.  `close` may be called twice, and from another thread."""
 
     info: SourceInfo
     live = False
     dropped = 0
 
-    def __init__(self, cut: Cut) -> None:
+    def __init__(self, cut: FrameRange) -> None:
         self._cut = cut
 
     @property
@@ -33,8 +33,8 @@ class Source(ABC):
         return True
 
     @abstractmethod
-    def frames(self, cutter: Cutter) -> Iterator[Frame]:
-        """The frames that `cutter` keeps."""
+    def frames(self, frame_filter: FrameFilter) -> Iterator[Frame]:
+        """The frames that `frame_filter` keeps."""
 
     @abstractmethod
     def close(self) -> None:
@@ -42,12 +42,12 @@ class Source(ABC):
 
     def __iter__(self) -> Iterator[Frame]:
         empty = True
-        cutter = Cutter(self._cut)
-        for frame in self.frames(cutter):
+        frame_filter = FrameFilter(self._cut)
+        for frame in self.frames(frame_filter):
             empty = False
             yield frame
         if empty:
-            length = length_in_words(self._cut, cutter.frames, cutter.last, self.info.fps)
+            length = length_in_words(self._cut, frame_filter.frames, frame_filter.last, self.info.fps)
             raise InputError(
                 f"{self.info.name}: no frame between start and end: {length}",
                 hint="choose an earlier --start",

@@ -15,13 +15,13 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Source
 from siamcli.media.images import quiet_opencv
-from siamcli.times import Cut, Cutter
+from siamcli.times import FrameFilter, FrameRange
 
-__all__ = ["Camera", "LiveSource", "Reconnect"]
+__all__ = ["Camera", "LiveSource", "ReconnectPolicy"]
 
 
 @dataclass(frozen=True, slots=True)
-class Reconnect:
+class ReconnectPolicy:
     """How often in a row a live source is opened again, and how long it waits before, in seconds."""
 
     attempts: int = 5
@@ -44,7 +44,7 @@ class Camera(Source):
     """
 
     def __init__(self, device: int | str, name: str) -> None:
-        super().__init__(Cut())
+        super().__init__(FrameRange())
         with quiet_opencv():  # it complains about every back end that does not know the number
             self._capture = cv2.VideoCapture(device, cv2.CAP_ANY if isinstance(device, int) else cv2.CAP_V4L2)
             ok, image = self._capture.read()
@@ -61,14 +61,14 @@ class Camera(Source):
             fps=Fraction(fps).limit_denominator(1001) if fps > 0 else None,
         )
 
-    def frames(self, cutter: Cutter) -> Iterator[Frame]:
+    def frames(self, frame_filter: FrameFilter) -> Iterator[Frame]:
         index = 0
         while True:
             with self._lock:
                 ok, image = self._capture.read()
             if not ok:
                 raise InputError(f"{self.info.name} stopped", hint="was it unplugged?")
-            if cutter(index, None) == "keep":
+            if frame_filter(index, None) == "keep":
                 yield Frame(index, None, np.asarray(image, dtype=np.uint8))
             index += 1
 
@@ -87,15 +87,19 @@ class LiveSource(Source):
     live = True
 
     def __init__(
-        self, stream: Source, reopen: Callable[[], Source], cut: Cut, policy: Reconnect | None = None
+        self,
+        stream: Source,
+        reopen: Callable[[], Source],
+        cut: FrameRange,
+        policy: ReconnectPolicy | None = None,
     ) -> None:
         super().__init__(cut)
         self.info = replace(stream.info, count=None)
         self._stream = stream
         self._reopen = reopen
-        self._policy = policy or Reconnect()
-        self._news = Condition()
-        self._newest: Frame | None = None
+        self._policy = policy or ReconnectPolicy()
+        self._condition = Condition()
+        self._latest: Frame | None = None
         self._failures = 0
         self._end: InputError | None = None
         self._stop = Event()
@@ -103,15 +107,15 @@ class LiveSource(Source):
 
     @property
     def ready(self) -> bool:
-        return self._newest is not None or self._stop.is_set()
+        return self._latest is not None or self._stop.is_set()
 
-    def frames(self, cutter: Cutter) -> Iterator[Frame]:
-        self._thread = Thread(target=self._read, args=(cutter,), daemon=True)
+    def frames(self, frame_filter: FrameFilter) -> Iterator[Frame]:
+        self._thread = Thread(target=self._read, args=(frame_filter,), daemon=True)
         self._thread.start()
         while True:
-            with self._news:
-                self._news.wait_for(lambda: self._newest or self._stop.is_set())
-                frame, self._newest = self._newest, None
+            with self._condition:
+                self._condition.wait_for(lambda: self._latest or self._stop.is_set())
+                frame, self._latest = self._latest, None
             if frame is not None:
                 yield frame
             elif self._end is not None:
@@ -119,18 +123,18 @@ class LiveSource(Source):
             else:
                 return
 
-    def _read(self, cutter: Cutter) -> None:
+    def _read(self, frame_filter: FrameFilter) -> None:
         index, began = 0, 0.0
         while not self._stop.is_set():
             arrived, problem = index, InputError(f"{self.info.name} ended")
             try:
-                for frame in self._stream.frames(Cutter(Cut())):
+                for frame in self._stream.frames(FrameFilter(FrameRange())):
                     now = time.monotonic()
                     began = began or now
-                    fate = cutter(index, now - began)
-                    if fate == "keep":
-                        self._offer(Frame(index, now - began, frame.image))
-                    if fate == "stop":
+                    decision = frame_filter(index, now - began)
+                    if decision == "keep":
+                        self._publish(Frame(index, now - began, frame.image))
+                    if decision == "stop":
                         self._finish(None)
                     if self._stop.is_set():
                         return
@@ -155,17 +159,17 @@ class LiveSource(Source):
                 else:
                     return
 
-    def _offer(self, frame: Frame) -> None:
-        with self._news:
-            self.dropped += self._newest is not None
-            self._newest = frame
-            self._news.notify()
+    def _publish(self, frame: Frame) -> None:
+        with self._condition:
+            self.dropped += self._latest is not None
+            self._latest = frame
+            self._condition.notify()
 
     def _finish(self, problem: InputError | None) -> None:
         self._end = problem
         self._stop.set()
-        with self._news:
-            self._news.notify()
+        with self._condition:
+            self._condition.notify()
 
     def close(self) -> None:
         self._finish(self._end)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from siamcli.errors import OutputError
 
-__all__ = ["LOG_OPTIONS", "DecodeLog", "Message", "component_message", "environment", "ffmpeg_exe"]
+__all__ = ["LOG_OPTIONS", "DecoderLog", "Message", "component_message", "environment", "ffmpeg_exe"]
 
 LOG_OPTIONS = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info")
 """The options under which ffmpeg's log, in `environment`, has the form that is read here."""
@@ -68,7 +68,7 @@ def component_message(line: str) -> Message | None:
     return Message(match[1], match[2].strip()) if match else None
 
 
-class DecodeLog:
+class DecoderLog:
     """Reads the log of an ffmpeg that decodes, line by line.
 
     `problem` is the first error.  `resized` are, where showinfo stands before the filters that scale, the

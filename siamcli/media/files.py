@@ -20,13 +20,13 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Source
 from siamcli.media.channels import HEAD_OPTIONS, TIME_FORMAT, FrameClock, FrameHead, read_head
-from siamcli.media.ffmpeg import LOG_OPTIONS, DecodeLog, environment, ffmpeg_exe
+from siamcli.media.ffmpeg import LOG_OPTIONS, DecoderLog, environment, ffmpeg_exe
 from siamcli.media.joined import unread_parts
 from siamcli.media.packets import KeyFrame, is_encrypted, key_frame_before
 from siamcli.media.plan import make_plan
 from siamcli.media.replay import Replay
 from siamcli.media.streams import Streams, list_streams
-from siamcli.times import Cut, Cutter
+from siamcli.times import FrameFilter, FrameRange
 
 __all__ = ["OwnTimesError", "VideoFile"]
 
@@ -58,7 +58,7 @@ class VideoFile(Source):
         self,
         address: str,
         name: str,
-        cut: Cut,
+        cut: FrameRange,
         options: Sequence[str] = (),
         streams: Streams | None = None,
         *,
@@ -95,7 +95,7 @@ class VideoFile(Source):
             mirrored=turn.mirrored,
         )
 
-    def _begin_at(self, cut: Cut) -> FrameHead:
+    def _begin_at(self, cut: FrameRange) -> FrameHead:
         """Begin to decode, at the key frame before the cut where there is one."""
         self._begin: KeyFrame | None = None
         if cut.start is not None and self._file:
@@ -131,7 +131,7 @@ class VideoFile(Source):
 
     def _start(self, size: tuple[int, int] | None) -> FrameHead:
         """Begin to decode to pictures of `size`; returns what is known of the first frame."""
-        self._log = DecodeLog()
+        self._log = DecoderLog()
         self._times: SimpleQueue[tuple[float | None] | None] = SimpleQueue()
         self._reading = Lock()
         self._child, head_lines, times = self._run(size)
@@ -218,19 +218,19 @@ class VideoFile(Source):
                 self._times.put((self._clock.read(line),))
         self._times.put(None)
 
-    def frames(self, cutter: Cutter) -> Iterator[Frame]:
+    def frames(self, frame_filter: FrameFilter) -> Iterator[Frame]:
         index, stamp, size = self._begin.index if self._begin else 0, self._first, self.info.size
         assert size is not None
         while stamp is not None:
             (time,) = stamp
-            fate = cutter(index, time)
-            if fate == "stop":
+            decision = frame_filter(index, time)
+            if decision == "stop":
                 return
             image = np.empty((size[1], size[0], 3), np.uint8)
             with self._reading:
                 if self._pixels.closed or self._pixels.readinto(image.data.cast("B")) < image.nbytes:
                     break
-            if fate == "keep":
+            if decision == "keep":
                 yield Frame(index, time, image)
             index, stamp = index + 1, self._times.get()
         code = self._child.wait()

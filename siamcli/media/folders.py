@@ -27,7 +27,7 @@ from siamcli.media.images import (
 )
 from siamcli.media.kinds import is_image
 from siamcli.media.suffixes import IMAGE_SUFFIXES
-from siamcli.times import Cut, Cutter
+from siamcli.times import FrameFilter, FrameRange
 
 __all__ = ["ImageSequence", "images_in", "matching", "natural_key"]
 
@@ -71,7 +71,9 @@ class ImageSequence(Source):
     8 bits are shown in one range for all frames, found in a few of them.  Both are logged once.
     """
 
-    def __init__(self, name: str, paths: Sequence[Path], cut: Cut, fps: Fraction | None = None) -> None:
+    def __init__(
+        self, name: str, paths: Sequence[Path], cut: FrameRange, fps: Fraction | None = None
+    ) -> None:
         super().__init__(cut)
         self._name = name
         self._pages = [(path, page) for path in paths for page in range(page_count(path))]
@@ -85,14 +87,14 @@ class ImageSequence(Source):
         files = _names(paths) if len(self._pages) == len(paths) else ()  # pages have no names
         self.info = SourceInfo(name, size, fps, len(self._pages), files=files)
 
-    def frames(self, cutter: Cutter) -> Iterator[Frame]:
+    def frames(self, frame_filter: FrameFilter) -> Iterator[Frame]:
         bad: list[Path] = []
         for index, (path, page) in enumerate(self._pages):
             time = None if self.info.fps is None else float(index / self.info.fps)
-            fate = cutter(index, time)
-            if fate == "stop":
+            decision = frame_filter(index, time)
+            if decision == "stop":
                 break
-            if fate == "skip":
+            if decision == "skip":
                 continue
             image = self._read(path, page)
             if image is None:

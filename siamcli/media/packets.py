@@ -133,11 +133,11 @@ def key_frame_before(address: str, streams: Streams, video: VideoStream, start: 
             shown.append(packet.pts)
             if packet.flags & _KEY:
                 keys.append(packet.pts)
-            if start.reached(len(shown) - _REORDERED, float(dts)):
+            if start.is_reached(len(shown) - _REORDERED, float(dts)):
                 break  # no packet is shown before it is decoded
     times = sorted(shown)
     if len(set(times)) < len(times):
         return None
-    first = next((n for n, time in enumerate(times) if start.reached(n, float(time))), len(times))
+    first = next((n for n, time in enumerate(times) if start.is_reached(n, float(time))), len(times))
     before = [n for key in keys if 0 < (n := bisect_left(times, key)) <= first]
     return KeyFrame(max(before), float(times[max(before)])) if before else None

@@ -16,7 +16,7 @@ from siamcli.media.files import OwnTimesError, VideoFile
 from siamcli.media.folders import ImageSequence, images_in, matching
 from siamcli.media.kinds import SourceName, source_name
 from siamcli.media.streams import Streams, VideoStream, list_streams
-from siamcli.times import Cut, TimePoint
+from siamcli.times import FrameRange, TimePoint
 
 __all__ = ["announced_count", "expected_count", "open_source"]
 
@@ -54,7 +54,7 @@ def open_source(
     `stream` is the number of a video stream, without it the one that players show; `deinterlace` removes the
     combs of interlaced video.  Raises InputError.
     """
-    cut = Cut(start, end, stride, tuple(also))
+    cut = FrameRange(start, end, stride, tuple(also))
     if not source:
         raise InputError("a source without a name", hint="is the shell variable set?")
     name = source_name(source)
@@ -68,7 +68,7 @@ def open_source(
 
 
 def _open(
-    name: SourceName, source: str, cut: Cut, fps: Fraction | None, video: Callable[..., VideoFile]
+    name: SourceName, source: str, cut: FrameRange, fps: Fraction | None, video: Callable[..., VideoFile]
 ) -> FrameSource:
     if name.descriptor is not None:
         return video(f"pipe:{name.descriptor}", name.stem, cut, _rate(fps))
@@ -107,7 +107,7 @@ def _rate(fps: Fraction | None) -> tuple[str, ...]:
 
 
 def _open_address(
-    address: str, cut: Cut, fps: Fraction | None, video: Callable[..., VideoFile]
+    address: str, cut: FrameRange, fps: Fraction | None, video: Callable[..., VideoFile]
 ) -> FrameSource:
     scheme = address.partition(":")[0].lower()
     name = _SECRET.sub("//", address)
@@ -122,7 +122,7 @@ def _open_address(
     if streams.duration is not None or (scheme in _FILES and streams.format not in _LIVE_FORMATS):
         return video(address, name, cut, options, streams)
     stream = video(address, name, cut, options, streams)
-    return LiveSource(stream, lambda: video(address, name, Cut(), options, streams), cut)
+    return LiveSource(stream, lambda: video(address, name, FrameRange(), options, streams), cut)
 
 
 def announced_count(source: str) -> int | None:
@@ -137,7 +137,7 @@ def announced_count(source: str) -> int | None:
         return None
 
 
-def expected_count(info: SourceInfo, cut: Cut) -> int | None:
+def expected_count(info: SourceInfo, cut: FrameRange) -> int | None:
     """How many frames `cut` leaves of a source: an estimate, None where it cannot be known."""
 
     def frame(point: TimePoint | None) -> float | None:

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from siamcli.atomic import TOO_LARGE, AtomicFile, Unfinished
 from siamcli.errors import OutputError
 from siamcli.frames import Image, SourceInfo
 from siamcli.media.base import Output
@@ -21,7 +22,6 @@ from siamcli.media.encoders import VideoOptions, encoder_named
 from siamcli.media.ffmpeg import LOG_OPTIONS, component_message, environment, ffmpeg_exe
 from siamcli.media.rawvideo import INPUT_OPTIONS, frame_header, stream_header
 from siamcli.media.sound import Sound, sounds_of
-from siamcli.parts import TOO_LARGE, PartFile, Unfinished
 
 __all__ = ["MUXERS", "VideoOptions", "VideoWriter"]
 
@@ -76,7 +76,7 @@ class VideoWriter(Output):
                 hint="write a trajectory alone: -o NAME.json",
             )
         self._muxer = MUXERS[suffix]
-        self._part = PartFile(Path(path), overwrite=overwrite, unfinished=unfinished)
+        self._part = AtomicFile(Path(path), overwrite=overwrite, unfinished=unfinished)
         self._open = True
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe would fill up unread and block ffmpeg
         self._child: subprocess.Popen[bytes] | None = None

@@ -11,7 +11,7 @@ from itertools import pairwise
 from statistics import median_low
 from typing import TYPE_CHECKING
 
-from siamcli.boxes import Box, misfit
+from siamcli.boxes import Box, box_problem
 from siamcli.errors import InputError
 from siamcli.frames import Frame
 from siamcli.media.kinds import source_name
@@ -130,7 +130,7 @@ class _Moments:
         last = self._indices[-1]
         if moment.frame is not None and moment.frame <= last:
             return moment.frame
-        reached = (index for index, time in self._times.items() if moment.reached(index, time))
+        reached = (index for index, time in self._times.items() if moment.is_reached(index, time))
         index = next(reached, None)
         what = f"{moment.frame}f" if moment.frame is not None else f"{moment.seconds:g} s"
         if index is None:
@@ -174,7 +174,7 @@ def _merge(
         if isinstance(mark, Start):
             if mark.at is None:
                 raise InputError("a correction without a time", hint="name its frame, such as 60f")
-            if wrong := misfit(mark.box, size):
+            if wrong := box_problem(mark.box, size):
                 raise InputError(f"the box {tuple(mark.box)} of target #{target} {wrong}")
             frames, box = [moments.frame(mark.at)], mark.box
         else:

@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from siamcli.atomic import Unfinished
 from siamcli.errors import InputError
 from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.sources import open_source
 from siamcli.media.suffixes import INDEXED_SUFFIXES
-from siamcli.parts import Unfinished
 from siamcli.targets import Target, TargetMark, number_marks, target_labels
-from siamcli.times import Cut, Direction, TimePoint
+from siamcli.times import Direction, FrameRange, TimePoint
 from siamcli.tracker.follow import Absence, Mark, Start
 from siamcli.trajectory import TrackHeader, TrackPoint
 from siamcli.version import __version__
@@ -53,7 +53,7 @@ class Job:
     source: str
     targets: tuple[TargetMark, ...]
     paths: tuple[str, ...]
-    cut: Cut = field(default_factory=Cut)
+    cut: FrameRange = field(default_factory=FrameRange)
     overwrite: bool = False
     encoding: VideoOptions = field(default_factory=VideoOptions)
     drop_lost: bool = False
@@ -187,7 +187,7 @@ def unused_target(
     """The error of the first target whose time never came: `marks` of the job, those `left` after the
     `last` frame of a source of that `length`."""
     for target, mark in zip(job.targets, marks, strict=False):
-        if mark in left and not any(m.reached(last.index, last.time) for m in _moments(target)[:1]):
+        if mark in left and not any(m.is_reached(last.index, last.time) for m in _moments(target)[:1]):
             return _no_frame(job, target, length)
     return None
 
@@ -212,7 +212,7 @@ def _is_beyond(at: TimePoint, source: str, info: SourceInfo) -> bool:
     return info.fps is not None and (at.seconds or 0) > (info.count * COUNT_SLACK + 2) / info.fps
 
 
-def _is_before(at: TimePoint, cut: Cut, first: Frame) -> bool:
+def _is_before(at: TimePoint, cut: FrameRange, first: Frame) -> bool:
     """True when the cut begins after that moment."""
     if cut.start is None:
         return False  # a source may begin later than at 0 s

@@ -9,6 +9,7 @@ from queue import Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
+from siamcli.atomic import Unfinished, make_folder
 from siamcli.cores import lower_priority
 from siamcli.drawing.draw import draw
 from siamcli.errors import OutputError
@@ -18,7 +19,6 @@ from siamcli.media.base import Output
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.suffixes import is_video
 from siamcli.media.video import VideoWriter
-from siamcli.parts import Unfinished, make_folder
 from siamcli.session.textfile import TextOutput, open_text
 from siamcli.trajectory import LostIntervals, TrackHeader, TrackPoint
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from siamcli.atomic import write_text
 from siamcli.errors import InputError, OutputError
 from siamcli.formats.files import convert
 from siamcli.formats.kinds import find_format
@@ -15,7 +16,6 @@ from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import open_source
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
-from siamcli.parts import write_text
 from siamcli.session.fit import MisfitError, frames_with_points
 from siamcli.session.outputs import Outputs
 from siamcli.trajectory import Trajectory

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from siamcli.atomic import AtomicFile, Unfinished, as_output_error
 from siamcli.errors import OutputError
 from siamcli.formats.files import make_stream
 from siamcli.formats.kinds import FORMATS, find_format, streamed_suffixes
 from siamcli.formats.stream import Lost, TextStream
 from siamcli.media.base import Output
 from siamcli.media.suffixes import VIDEO_SUFFIXES
-from siamcli.parts import PartFile, Unfinished, reporting
 from siamcli.trajectory import LostIntervals, TrackHeader, TrackPoint, Trajectory
 
 __all__ = ["TextOutput", "open_text", "write_trajectory"]
@@ -27,7 +27,7 @@ class TextOutput(Output):
     Raises OutputError when the system refuses to write.
     """
 
-    def __init__(self, file: TextIO, part: PartFile | None, stream: TextStream) -> None:
+    def __init__(self, file: TextIO, part: AtomicFile | None, stream: TextStream) -> None:
         self.lost: Lost = {}
         self._file = file
         self._part = part
@@ -48,13 +48,13 @@ class TextOutput(Output):
         self._emit(self._stream.tail(frames=self._frames, complete=complete, lost=self.lost))
         self._open = False
         if self._part:
-            with reporting(self._part.target):
+            with as_output_error(self._part.target):
                 self._file.close()
             self._part.commit(complete=complete)
 
     def _emit(self, text: str) -> None:
         try:
-            with reporting(self._part.target if self._part else Path("standard output")):
+            with as_output_error(self._part.target if self._part else Path("standard output")):
                 self._file.write(text)
                 self._file.flush()
         except OutputError:
@@ -100,8 +100,8 @@ def open_text(
         if sys.stdout is None:
             raise OutputError("standard output is closed", hint="name a file")
         return TextOutput(sys.stdout, None, stream)
-    part = PartFile(Path(path), overwrite=overwrite, unfinished=unfinished)
-    with reporting(part.target):
+    part = AtomicFile(Path(path), overwrite=overwrite, unfinished=unfinished)
+    with as_output_error(part.target):
         file = part.path.open("w", encoding="utf-8", newline="\n")
     return TextOutput(file, part, stream)
 

@@ -139,7 +139,7 @@ def due(frame: Frame, marks: Sequence[Mark]) -> tuple[dict[int, Box], set[int]]:
                 )
             starts[mark.target] = mark.box
     absences = [mark for mark in marks if isinstance(mark, Absence)]
-    absent = {mark.target for mark in absences if mark.first.reached(frame.index, frame.time)}
+    absent = {mark.target for mark in absences if mark.first.is_reached(frame.index, frame.time)}
     if both := absent & starts.keys():
         raise InputError(
             f"target {min(both)} has a box in frame {frame.index}, and is said to be absent there",
@@ -151,7 +151,7 @@ def due(frame: Frame, marks: Sequence[Mark]) -> tuple[dict[int, Box], set[int]]:
 def is_over(mark: Mark, frame: Frame) -> bool:
     """True when `mark` has no effect on frames after this one."""
     moment = mark.at if isinstance(mark, Start) else mark.last
-    return moment is None or moment.reached(frame.index, frame.time)
+    return moment is None or moment.is_reached(frame.index, frame.time)
 
 
 def track_points(frame: Frame, states: Sequence[TrackerState | None]) -> tuple[TrackPoint, ...]:

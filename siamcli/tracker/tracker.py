@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from siamcli.boxes import Box, misfit
+from siamcli.boxes import Box, box_problem
 from siamcli.errors import InputError
 from siamcli.frames import Frame
 from siamcli.model.siamrpn import Template
@@ -241,7 +241,7 @@ class Tracker:
 
 def _check(box: Box, frame: Frame) -> None:
     height, width = frame.image.shape[:2]
-    if wrong := misfit(box, (width, height)):
+    if wrong := box_problem(box, (width, height)):
         raise InputError(
             f"box {tuple(box)} {wrong}",
             hint="x,y is the top-left corner in pixels, counted from the top-left of the image",

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from siamcli.parts import reporting, write_text
+from siamcli.atomic import as_output_error, write_text
 from siamcli.train.resume import PHASES, TrainingState
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def begin_log(path: Path, before: TrainingState | None) -> None:
     rows: list[str] = []
     if before is not None and path.exists():
         reached = PHASES.index(before.phase), before.step
-        with reporting(path):
+        with as_output_error(path):
             text = path.read_text(encoding="utf-8", errors="replace")
         for line in text.splitlines(keepends=True):
             row = _ROW.fullmatch(line)  # no match: the header, or a line that a crash has cut short
@@ -39,5 +39,5 @@ def add_step(path: Path, step: Step) -> None:
     """Add the line of a finished step.  Raises OutputError."""
     numbers = f"{step.rate:.6g},{step.seconds:.4f},{step.data_seconds:.4f}"
     losses = " ".join(f"{name}={value:.4f}" for name, value in step.losses.items())
-    with reporting(path), path.open("a", encoding="utf-8", newline="\n") as file:
+    with as_output_error(path), path.open("a", encoding="utf-8", newline="\n") as file:
         file.write(f"{step.phase},{step.step},{step.pairs},{numbers},{losses}\n")

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
+from siamcli.atomic import atomic_file
 from siamcli.errors import InputError, OutputError
-from siamcli.parts import whole_file
 from siamcli.schema import load_toml
 
 __all__ = ["PHASES", "TrainingState", "check_compatible", "read_progress", "write_progress"]
@@ -52,7 +52,7 @@ def write_progress(progress: TrainingState, path: Path) -> None:
     """Atomic: a full disk leaves the previous checkpoint in place.  Raises OutputError."""
     plain = {name: getattr(progress, name) for name in TrainingState.__slots__}
     try:
-        with whole_file(path, overwrite=True) as part, part.open("wb") as file:
+        with atomic_file(path, overwrite=True) as part, part.open("wb") as file:
             torch.save(plain, file)
     except RuntimeError as error:  # torch reports a failed write so, in words about its own source
         kept = "; the checkpoint from before is untouched" if path.exists() else ""

@@ -13,7 +13,7 @@ from threading import Condition, Thread
 
 import cv2
 
-from siamcli.boxes import Box, clip_box, misfit
+from siamcli.boxes import Box, box_problem, clip_box
 from siamcli.frames import Image
 from siamcli.ui.pick import MIN_SIDE
 
@@ -187,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
             return number, None
         x, y, w, h = map(float, numbers)
         box = Box(x, y, w, h)
-        if problem := misfit(box, request.size):
+        if problem := box_problem(box, request.size):
             raise ValueError(f"the box {problem}")
         box = Box(*(round(v, 2) for v in clip_box(box, request.size)))
         if min(box.w, box.h) < MIN_SIDE:

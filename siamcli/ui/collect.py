@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from siamcli.atomic import as_output_error, make_folder
 from siamcli.batch.clips import Clip
 from siamcli.batch.manifest import COLUMNS, read_manifest
 from siamcli.boxes import Box
 from siamcli.errors import InputError, PickError
 from siamcli.media.kinds import source_name
 from siamcli.media.sources import open_source
-from siamcli.parts import make_folder, reporting
 from siamcli.ui.pick import Picker
 
 __all__ = ["clips_without_box", "pick_all"]
@@ -35,7 +35,7 @@ def clips_without_box(clips: Sequence[Clip], manifest: Path) -> list[Clip]:
     """The clips that have no row in `manifest` yet; a row that a crash cut short does not count."""
     if not manifest.exists():
         return list(clips)
-    with reporting(manifest), manifest.open("rb+") as file:
+    with as_output_error(manifest), manifest.open("rb+") as file:
         text = file.read()
         whole = text.rfind(b"\n") + 1
         names = text[:whole].partition(b"\n")[0].removeprefix(codecs.BOM_UTF8).strip()
@@ -81,7 +81,7 @@ def _append(manifest: Path, clip: Clip, box: Box) -> None:
         rows.writerow(COLUMNS)
     numbers = ",".join(f"{value:.1f}" for value in box)
     rows.writerow((source_name(clip.source).relative_to(manifest.parent), "", numbers, ""))
-    with reporting(manifest), manifest.open("ab") as file:
+    with as_output_error(manifest), manifest.open("ab") as file:
         file.write(text.getvalue().encode())
         file.flush()
         os.fsync(file.fileno())

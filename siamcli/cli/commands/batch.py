@@ -123,7 +123,7 @@ def batch(
     manifest = Manifest() if boxes is None else read_manifest(boxes, numbers)
     found, duplicates = find_clips(named or manifest.clips, recursive=recursive)
     for line in [*manifest.repeated, *(f"{name} is named more than once" for name in duplicates)]:
-        console.say(f"{line}: used once", style="yellow")
+        console.info(f"{line}: used once", style="yellow")
     targets = Boxes(manifest, for_all, box_format)
     _require_a_box(targets, [clip.source for clip in found], named)
     tracker.check()
@@ -159,7 +159,7 @@ def _here(tracker: TrackerOptions, jobs: str, waiting: Iterator[Job]) -> Events:
     loaded = tracker.load()
     engine = loaded.engine
     width = default_concurrency(on_gpu=engine.device.type != "cpu") if jobs == "auto" else int(jobs)
-    console.tell(f"{loaded.model} on {engine_name(engine)}, {width} clip{'s' * (width > 1)} at a time")
+    console.verbose(f"{loaded.model} on {engine_name(engine)}, {width} clip{'s' * (width > 1)} at a time")
     yield from track_jobs(loaded, chain([first], waiting), width)
 
 
@@ -192,10 +192,10 @@ def merge(
     unfinished = [(e.clip, "begun, but not finished") for e in entries if e.state == "started"]
     failed = [(e.clip, e.error or "") for e in entries if e.state == "failed"]
     done = sum(e.state == "done" for e in entries)
-    console.say(f"{done} done, {len(failed)} failed, {len(unfinished)} unfinished")
+    console.info(f"{done} done, {len(failed)} failed, {len(unfinished)} unfinished")
     if as_json:
         rows = [{"clip": name, "error": why} for name, why in failed + unfinished]
-        console.result({"done": done, "failed": len(failed), "unfinished": len(unfinished), "open": rows})
+        console.print_json({"done": done, "failed": len(failed), "unfinished": len(unfinished), "open": rows})
     _fail([*failed, *unfinished], len(entries), output)
 
 
@@ -233,19 +233,19 @@ def _report(results: Results, total: int, status: Path, *, as_json: bool) -> Non
             count[result.verdict] += 1
             if entry.state == "failed":
                 failures.append((entry.clip, entry.error or ""))
-                console.say(f"failed: {entry.clip}: {entry.error}", style="yellow")
+                console.info(f"failed: {entry.clip}: {entry.error}", style="yellow")
             else:
-                console.tell(f"{result.verdict}: {entry.clip}")
+                console.verbose(f"{result.verdict}: {entry.clip}")
                 frames += (entry.frames or 0) if result.verdict == "done" else 0
             update(number, note, frames)
     seconds = time.perf_counter() - began
     words = ", ".join(f"{n} {verdict}" for verdict, n in count.items() if n) or "no clips"
     rate = f" ({3600 * count['done'] / seconds:.0f} clips per hour)" if count["done"] else ""
-    console.say(f"{words} in {seconds:.1f} s{rate}; see {status}")
+    console.info(f"{words} in {seconds:.1f} s{rate}; see {status}")
     if as_json:
         summary: dict[str, Any] = {"clips": total, **{key.replace(" ", "_"): n for key, n in count.items()}}
         rows = [{"clip": name, "error": why} for name, why in failures]
-        console.result(
+        console.print_json(
             {
                 **summary,
                 "frames": frames,
@@ -260,7 +260,7 @@ def _report(results: Results, total: int, status: Path, *, as_json: bool) -> Non
 def _fail(failures: list[tuple[str, str]], total: int, status: Path) -> None:
     if failures:
         more = len(failures) - SHOWN
-        console.listing(
+        console.print_rows(
             [*failures[:SHOWN], *([("...", f"and {more} more: see {status}")] if more > 0 else [])]
         )
         raise PartialError(

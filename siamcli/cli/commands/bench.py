@@ -81,7 +81,7 @@ def bench(
     else:
         document |= _compare(network, device, engine, counts, rounds)
     if json:
-        console.result(document)
+        console.print_json(document)
     else:
         _show(document)
 
@@ -109,11 +109,11 @@ def _compare(network: Network, device: str, engine: str, counts: list[int], roun
     try:
         engines.append(PysotBaseline(network.model, place))
     except DeviceError as error:
-        console.say(f"without PySOT's way: {error} ({error.hint})")
+        console.info(f"without PySOT's way: {error} ({error.hint})")
     engines += engines_of(network, place, engine)
     rows = []
     for targets in counts:
-        console.tell(f"{targets} target(s), {rounds} rounds of {len(engines)} engines")
+        console.verbose(f"{targets} target(s), {rounds} rounds of {len(engines)} engines")
         rows += [asdict(row) for row in compare(engines, network.params, targets, rounds)]
     rates = {
         str(dtype).removeprefix("torch."): round(matrix_rate(place, dtype), 1)

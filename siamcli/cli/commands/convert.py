@@ -9,7 +9,7 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import TrajectoryFile
-from siamcli.cli.outputs import keep_apart, left_out
+from siamcli.cli.outputs import check_outputs_differ, left_out
 from siamcli.cli.usage import WrongUsage
 from siamcli.formats.kinds import FORMATS
 
@@ -62,12 +62,12 @@ def convert(
     is_folder = output is None or output.endswith("/") or (output != "-" and place.is_dir())
     texts = files.with_paths(written, file=None if is_folder else place, folder=place)
     if output == "-":
-        console.text(texts[place])
+        console.print_text(texts[place])
     else:
-        keep_apart([str(path) for path in texts], [str(trajectory)])
+        check_outputs_differ([str(path) for path in texts], [str(trajectory)])
         files.write_files(texts, overwrite=overwrite)
         for path in texts:
             typer.echo(path)
     if drop_lost:
         lost = sum(point.state == "lost" for point in read.points)
-        console.say(left_out(lost, len(read.points), len(read.header.labels)))
+        console.info(left_out(lost, len(read.points), len(read.header.labels)))

@@ -57,7 +57,7 @@ def doctor(
                     rows.append(["", "", check.hint])
                 typer.echo("\n".join(align(rows, left=3, widths=(6, 12))))
     if as_json:
-        console.result([asdict(check) for check in checks])
+        console.print_json([asdict(check) for check in checks])
     failed = [check.what for check in checks if check.verdict == "failed"]
     if failed:
         raise PartialError(f"not working: {', '.join(failed)}", hint="see the lines marked failed")

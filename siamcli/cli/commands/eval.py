@@ -107,7 +107,7 @@ def run_dataset(
 
     finished = finished_sequences(dataset, folder, identity, repetitions=repetitions)
     if finished:
-        console.say(
+        console.info(
             f"{len(finished)} of {len(dataset.sequences)} sequences were finished before and are kept"
         )
     frames = 0
@@ -125,7 +125,7 @@ def run_dataset(
             frames += result.frames
             update(frames, result.sequence)
             speed = result.frames / max(result.seconds, 1e-9)
-            console.tell(f"{result.sequence}: {result.frames} frames, {speed:.1f} frames/s")
+            console.verbose(f"{result.sequence}: {result.frames} frames, {speed:.1f} frames/s")
 
 
 def eval_(
@@ -158,13 +158,13 @@ def eval_(
     if name is not None and (name in ("", "..") or Path(name).name != name):
         raise typer.BadParameter(f"--name is a folder in OUTPUT/DATASET: a plain name, not {name!r}")
 
+    from siamcli.atomic import write_text
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.comparison import comparison_tables
     from siamcli.evaluation.datasets import open_dataset
     from siamcli.evaluation.evaluate import worker_pool
     from siamcli.evaluation.results import pack
     from siamcli.evaluation.scoring import score_results
-    from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, only=sequence or ())
     factory = LoadTracker(tracker, jobs)
@@ -176,7 +176,7 @@ def eval_(
     if opened.spec.server:
         names = [s.name for s in opened.sequences]
         archive = pack(folder, opened.spec, names, folder.with_name(f"{title}.zip"))
-        console.say(f"{archive} is ready for {opened.spec.server}")
+        console.info(f"{archive} is ready for {opened.spec.server}")
         return
     scores = score_results(opened, folder, title, rules)
     write_text(folder / "scores.json", scores.to_json())

@@ -61,7 +61,8 @@ def export(
         from siamcli.load import engine_cache
 
         crops = calibration_crops(read_images(calibrate or [], COUNT), network.model.spec, network.params)
-        with contextlib.redirect_stdout(sys.stderr if console.bars() else io.StringIO()):  # NNCF's own bars
+        bars = sys.stderr if console.shows_progress() else io.StringIO()
+        with contextlib.redirect_stdout(bars):  # where NNCF draws them
             path = quantize(network.model, crops, engine_cache())
         typer.echo(path)
         return
@@ -70,7 +71,7 @@ def export(
 
     target = output or Path(f"{network.model.spec.name}-{to}")
     for graph, difference in write_graphs(network.model, network.params, target, to).items():
-        console.say(f"{graph}: differs from float32 by {difference:.1e} of the largest value")
+        console.info(f"{graph}: differs from float32 by {difference:.1e} of the largest value")
     typer.echo(target)
 
 

@@ -11,7 +11,7 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import Fps, TrackerOptions
-from siamcli.cli.outputs import OUTPUT_SUFFIXES, existing, keep_apart
+from siamcli.cli.outputs import OUTPUT_SUFFIXES, check_outputs_differ, files_that_exist
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import InputError, OutputError, PartialError
 from siamcli.formats.kinds import read_suffixes
@@ -126,7 +126,7 @@ def fix(
         for done in write_again(video, right, paths, overwrite=overwrite, fps=rate):
             update(done)
     same = len(set(wrong.points) & set(right.points))
-    console.say(f"{len(right.points) - same} of {len(right.points)} boxes are given or tracked anew")
+    console.info(f"{len(right.points) - same} of {len(right.points)} boxes are given or tracked anew")
     for path in paths:
         typer.echo(path)
 
@@ -136,8 +136,8 @@ def _check_outputs(paths: Sequence[str], inputs: Sequence[str], overwrite: bool)
     for path in paths:
         if Path(path).suffix.lower() not in OUTPUT_SUFFIXES or "{target}" in path:
             raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(OUTPUT_SUFFIXES)}")
-    keep_apart(paths, inputs)
-    there = existing(paths)
+    check_outputs_differ(paths, inputs)
+    there = files_that_exist(paths)
     if there and not overwrite:
         raise OutputError(f"{there[0]} exists", hint="-y replaces it")
 
@@ -147,7 +147,7 @@ def _load(options: TrackerOptions, wrong: Trajectory) -> Tracker:
     loaded = options.load()
     before = wrong.header.weights_sha256
     if before and before != loaded.sha256:
-        console.say(f"tracked with {wrong.header.model} before, with {loaded.model} now", style="yellow")
+        console.info(f"tracked with {wrong.header.model} before, with {loaded.model} now", style="yellow")
     return loaded
 
 
@@ -182,7 +182,7 @@ def _fix_batch(folder: Path, fixes: Path, box_format: BoxFormat, options: Tracke
                 typer.echo(clip)
             else:
                 failures.append((clip, str(error)))
-                console.say(f"failed: {clip}: {error}", style="yellow")
+                console.info(f"failed: {clip}: {error}", style="yellow")
     if failures:
         raise PartialError(
             f"{len(failures)} of {len(manifest.clips)} clips are not corrected",

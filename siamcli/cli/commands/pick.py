@@ -40,7 +40,7 @@ def pick(
 
     found, _ = find_clips(clips, recursive=recursive)
     left = clips_without_box(found, output)
-    console.say(f"{len(found) - len(left)} of {len(found)} clips have a box in {output}")
+    console.info(f"{len(found) - len(left)} of {len(found)} clips have a box in {output}")
     if not left:
         return
     failures: list[tuple[str, str]] = []
@@ -60,9 +60,9 @@ def pick(
                 failures.append((picked.clip.source, str(picked.error)))
             elif picked.box is not None:
                 place = ",".join(f"{value:g}" for value in picked.box)
-                console.say(f"{number} of {len(left)}: {picked.clip.source}: {place}")
+                console.info(f"{number} of {len(left)}: {picked.clip.source}: {place}")
     if failures:
-        console.listing(failures)
+        console.print_rows(failures)
         raise PartialError(
             f"{len(failures)} of {len(left)} clips cannot be shown", hint="repair or remove them"
         )

@@ -9,7 +9,7 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import Deinterlace, Fps, Stream, TrajectoryFile
-from siamcli.cli.outputs import keep_apart
+from siamcli.cli.outputs import check_outputs_differ
 from siamcli.media.kinds import source_name
 from siamcli.times import parse_rate
 
@@ -44,7 +44,7 @@ def render(
     from siamcli.session.render import draw_video
 
     target = output or Path(f"{source_name(video).stem}.rendered.mp4")
-    keep_apart([str(target)], [video, str(trajectory)])
+    check_outputs_differ([str(target)], [video, str(trajectory)])
     rate = None if fps is None else parse_rate(fps)
     drawn = read_trajectory(trajectory)
     with console.progress(Path(video).name, drawn.header.source.count) as update:

@@ -55,4 +55,4 @@ def report(
             raise InputError("plots need matplotlib", hint=install_extra("plots")) from None
 
         for file in write_plots(scores, plots):
-            console.say(f"wrote {file}")
+            console.info(f"wrote {file}")

@@ -9,7 +9,7 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import BoxFormatName, Deinterlace, Fps, Stream, TrackerOptions
-from siamcli.cli.outputs import existing, keep_apart, output_paths
+from siamcli.cli.outputs import check_outputs_differ, files_that_exist, output_paths
 from siamcli.cli.picking import PickBrowser, picker
 from siamcli.cli.targets import given_targets, require_one_way
 from siamcli.errors import InputError, LostError, OutputError
@@ -18,7 +18,7 @@ from siamcli.formats.names import target_paths
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
 from siamcli.targets import target_labels
-from siamcli.times import Cut, Direction, parse_rate, parse_time
+from siamcli.times import Direction, FrameRange, parse_rate, parse_time
 
 __all__ = ["run"]
 
@@ -199,12 +199,13 @@ def run(
         _require_without_states(paths)
     labels = target_labels(targets) or (None,)
     files = [name for path in paths for name in target_paths(path, labels)]
-    keep_apart(files, [source, *(str(p) for p in (box_file, model, tracker.params) if isinstance(p, Path))])
+    inputs = [str(path) for path in (box_file, model, tracker.params) if isinstance(path, Path)]
+    check_outputs_differ(files, [source, *inputs])
     if as_json and "-" in paths:
         raise typer.BadParameter("--json and JSON Lines cannot both go to stdout")
-    there = existing(files)
+    there = files_that_exist(files)
     if there and skip_existing:
-        console.say(f"{there[0]} exists: nothing to do")
+        console.info(f"{there[0]} exists: nothing to do")
         return
     if there and not overwrite:
         raise OutputError(f"{there[0]} exists", hint="-y replaces it, -n skips it")
@@ -220,7 +221,7 @@ def run(
         source=source,
         targets=tuple(targets),
         paths=tuple(paths),
-        cut=Cut(first, last, stride),
+        cut=FrameRange(first, last, stride),
         overwrite=overwrite,
         encoding=VideoOptions(encoder, preset, crf),
         drop_lost=drop_lost,
@@ -233,7 +234,7 @@ def run(
     ask = picker(f"siamtrack: {source}", browser=pick_browser)
     summary = follow_source(job, tracker, picker=ask, show=show)
     if as_json:
-        console.result(summary)
+        console.print_json(summary)
     if fail_if_lost and any(summary["lost"].values()):
         raise LostError("the target was lost", hint="the outputs are complete and list the lost intervals")
 

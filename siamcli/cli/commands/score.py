@@ -33,11 +33,11 @@ def score(
     Examples:
         siamtrack score otb2015 results/SiamFC-3s --root data/OTB
     """
+    from siamcli.atomic import write_text
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.comparison import comparison_tables
     from siamcli.evaluation.datasets import open_dataset
     from siamcli.evaluation.scoring import score_results
-    from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, frames=False)
     scores = [score_results(opened, folder, folder.resolve().name, rules) for folder in results]

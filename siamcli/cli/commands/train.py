@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.endings import heed
 from siamcli.cli.options import Device, model_names
+from siamcli.cli.signals import on_signal
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -85,7 +85,7 @@ def train(
         console.hush()  # the first of the processes speaks for all
     output = Path(wanted.output)
     with _folder(output):
-        console.say("reading the training data")
+        console.info("reading the training data")
         footage = load_footage(wanted.data)
         _report(footage)
         log = output / "log.csv" if main else None
@@ -95,9 +95,9 @@ def train(
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
     if stopped:
-        console.say("stopped; --resume goes on from here")
+        console.info("stopped; --resume goes on from here")
         raise typer.Exit(128 + stopped)
-    console.say(f"weights: {output / (wanted.model + '.safetensors')}")
+    console.info(f"weights: {output / (wanted.model + '.safetensors')}")
 
 
 def _weights(name: str, config: TrainConfig) -> Checkpoint:
@@ -129,16 +129,16 @@ def _join_group(device: torch.device) -> torch.device:
 def _report(footage: TrainingImages) -> None:
     """What was read, and what could not be used."""
     size = footage.pixels.numel() / 2**30
-    console.say(f"{len(footage.start)} images, {len(footage.tracks)} objects, {size:.1f} GiB in memory")
+    console.info(f"{len(footage.start)} images, {len(footage.tracks)} objects, {size:.1f} GiB in memory")
     for reason, count in Counter(skip.reason for skip in footage.skipped).most_common():
         first = next(s.where for s in footage.skipped if s.reason == reason)
-        console.say(f"skipped {count}: {reason} (first: {first})")
+        console.info(f"skipped {count}: {reason} (first: {first})")
 
 
 @contextmanager
 def _folder(path: Path) -> Iterator[None]:
     """The output folder, there from before the data are read; a start that fails leaves none behind."""
-    from siamcli.parts import make_folder
+    from siamcli.atomic import make_folder
 
     new = [folder for folder in (path, *path.parents) if not folder.exists()]
     make_folder(path)
@@ -154,7 +154,7 @@ def _follow(steps: Generator[Step, None, None], log: Path | None) -> int:
     """Show every step, add it to the log where this process keeps it; the signal that ended it, or 0."""
     signals: list[int] = []
     # A flag instead of an exception: a step is never torn, so what follows stays exact.
-    before = heed(lambda number, _: signals.append(number))
+    before = on_signal(lambda number, _: signals.append(number))
     try:
         with closing(steps):
             for phase, some in groupby(steps, key=lambda step: step.phase):
@@ -180,7 +180,7 @@ def _follow_phase(phase: str, steps: Iterator[Step], log: Path | None, signals: 
                 add_step(log, step)
             if stopped := bool(signals):
                 break
-    console.say(f"{phase}: {recent[-1].step} of {first.steps} steps, {_note(recent)}")
+    console.info(f"{phase}: {recent[-1].step} of {first.steps} steps, {_note(recent)}")
     return stopped
 
 

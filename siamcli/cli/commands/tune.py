@@ -53,12 +53,12 @@ def tune(
     Examples:
         siamtrack tune folder --root videos --trials 20
     """
+    from siamcli.atomic import write_text
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.datasets import open_dataset
     from siamcli.evaluation.evaluate import worker_pool
     from siamcli.evaluation.scoring import score_results
     from siamcli.evaluation.search import SearchSpace, grid_points, random_points
-    from siamcli.parts import write_text
 
     opened = open_dataset(find_spec(dataset), root, partial=partial)
     loaded = load_once(tracker, jobs)
@@ -80,7 +80,7 @@ def tune(
             seconds = round(time.perf_counter() - started_at, 1)
             log.append(json.dumps({"trial": number, "params": point, metric: value, "seconds": seconds}))
             write_text(output / "trials.jsonl", "\n".join(log) + "\n")
-            console.say(f"trial {number}: {metric} {value:.4f} {point or '(the defaults)'}")
+            console.info(f"trial {number}: {metric} {value:.4f} {point or '(the defaults)'}")
             if best is None or value > best[0]:
                 best = (value, params)
                 write_text(output / "best.toml", f"# {metric} {value:.4f} on {opened.spec.title}\n{params}")

@@ -35,7 +35,7 @@ def list_weights(as_json: Json = False) -> None:
     """Show the weights that are here and those that can be fetched."""
     rows = _rows()
     if as_json:
-        console.result({"weights": rows})
+        console.print_json({"weights": rows})
         return
     cells = [
         [row["name"], "here" if row["path"] else "-", row["family"], row["license"], _remarks(row)]
@@ -43,7 +43,7 @@ def list_weights(as_json: Json = False) -> None:
     ]
     for line in align(cells, left=5, widths=(0, 4, 10, 12)):
         typer.echo(line)
-    console.say("`siamtrack weights fetch NAME` brings what is not here; scores as published.", style="dim")
+    console.info("`siamtrack weights fetch NAME` brings what is not here; scores as published.", style="dim")
 
 
 def _remarks(row: dict[str, Any]) -> str:
@@ -72,7 +72,7 @@ def info(
     else:
         document = _describe(file_or_name)
     if as_json:
-        console.result(document)
+        console.print_json(document)
         return
     for key, value in _flat(document):
         line = f"{key}: {value}"
@@ -96,7 +96,7 @@ def fetch(name: Name) -> None:
     from siamcli.checkpoints.store import available, cache_folder
 
     if available().get(name, Path()).suffix == ".safetensors":
-        console.say(f"{name} is here already")
+        console.info(f"{name} is here already")
         typer.echo(available()[name])
         return
     entry = entry_named(name)
@@ -108,14 +108,14 @@ def fetch(name: Name) -> None:
         for record in records:
             update(record.done >> 20, record.note)
             if record.note != note:
-                console.tell(record.note)
+                console.verbose(record.note)
             note = record.note
     fetched = cache_folder() / entry.file
     if not entry.sha256:
-        console.say(
+        console.info(
             f"nobody published a checksum to compare with; the file's SHA-256 is {sha256_of(fetched)}"
         )
-    console.say(f"licence: {entry.license}")
+    console.info(f"licence: {entry.license}")
     typer.echo(fetched)
 
 
@@ -139,7 +139,7 @@ def import_weights(
 
     checkpoint = read_checkpoint(find(file), model)
     write_native(checkpoint, output, precision)
-    console.say(f"{checkpoint.name}: {checkpoint.spec.name}, {output.stat().st_size / 1e6:.1f} MB")
+    console.info(f"{checkpoint.name}: {checkpoint.spec.name}, {output.stat().st_size / 1e6:.1f} MB")
     typer.echo(output)
 
 
@@ -162,7 +162,7 @@ def verify(
             failed[name] = error
             typer.echo(f"{name}: {error}" if name in here else str(error))  # which names it already
     if not wanted:
-        console.say("no weights are here; `siamtrack weights list` shows what can be fetched")
+        console.info("no weights are here; `siamtrack weights list` shows what can be fetched")
     if failed:
         kind = WeightsError if len(failed) == len(wanted) else PartialError
         # Only what lies in the cache came from elsewhere; any other file may be the only one of its kind.

@@ -6,14 +6,14 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["heed", "ignore"]
+__all__ = ["ignore_signals", "on_signal"]
 
 ENDINGS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]  # Windows has no SIGHUP
 
 
-def heed(handler: Callable[[int, object], None]) -> dict[int, Any]:
+def on_signal(handler: Callable[[int, object], None]) -> dict[int, Any]:
     """Call `handler` with the number of every such signal; returns the handlers that were there before.
 
     What is ignored stays ignored: under nohup, or in the background of a script.
@@ -24,7 +24,7 @@ def heed(handler: Callable[[int, object], None]) -> dict[int, Any]:
     return before
 
 
-def ignore() -> None:
+def ignore_signals() -> None:
     """From now on none of them does anything."""
     for number in ENDINGS:
         signal.signal(number, signal.SIG_IGN)

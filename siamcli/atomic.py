@@ -18,16 +18,16 @@ if sys.platform != "win32":
 
 __all__ = [
     "TOO_LARGE",
-    "PartFile",
+    "AtomicFile",
     "Unfinished",
+    "as_output_error",
+    "atomic_file",
+    "atomic_folder",
     "hold",
     "incomplete_path",
     "lock",
     "make_folder",
-    "part_path",
-    "reporting",
-    "whole_file",
-    "whole_folder",
+    "partial_path",
     "write_text",
 ]
 
@@ -41,7 +41,7 @@ TOO_LARGE = "it is larger than this shell (`ulimit -f`) or the disk's file syste
 
 
 @contextmanager
-def reporting(path: Path) -> Iterator[None]:
+def as_output_error(path: Path) -> Iterator[None]:
     """Turn the system's refusal to write into an OutputError that names `path`."""
     try:
         yield
@@ -64,11 +64,11 @@ def reporting(path: Path) -> Iterator[None]:
 
 def make_folder(path: Path) -> None:
     """Make the folder and those above it, if they are missing; raises OutputError."""
-    with reporting(path):
+    with as_output_error(path):
         path.mkdir(parents=True, exist_ok=True)
 
 
-def part_path(target: Path, *, own: bool = False) -> Path:
+def partial_path(target: Path, *, own: bool = False) -> Path:
     """Where `target` grows: a name that only siamtrack makes, with `own` only this process.
 
     What a killed run left there goes away; NAME.part, which browsers and others use, is not ours.
@@ -134,7 +134,7 @@ def hold(path: Path, *, fresh: bool) -> BinaryIO | None:
         held.close()
 
 
-class PartFile:
+class AtomicFile:
     """The name under which an output grows, and its two ends: `commit` and `discard`.
 
     `kept` is where the file lies after its end, None where nothing was kept.  Raises OutputError when
@@ -143,19 +143,19 @@ class PartFile:
 
     def __init__(self, target: Path, *, overwrite: bool, unfinished: Unfinished = "kept") -> None:
         self.target = target
-        self.path = part_path(target)
+        self.path = partial_path(target)
         self.kept: Path | None = None
         self._unfinished = unfinished
         if target.exists() and not target.is_file():
             what = "a folder" if target.is_dir() else "no file but a pipe or a device"
             raise OutputError(f"{target} is {what}", hint="name a file")
-        self._held: BinaryIO | None = self._hold(self.path)
+        self._locked_file: BinaryIO | None = self._acquire(self.path)
         if target.exists() and not overwrite:
             self.discard()
             raise OutputError(f"{target} exists", hint="-y replaces it")
 
-    def _hold(self, path: Path) -> BinaryIO:
-        with reporting(self.target):
+    def _acquire(self, path: Path) -> BinaryIO:
+        with as_output_error(self.target):
             held = hold(path, fresh=True)
         if held is None:
             raise OutputError(
@@ -170,19 +170,19 @@ class PartFile:
         """A second file, for what is made of the part, and what puts it in the part's place; it goes away
         unless that is called.  No other run gets either of them meanwhile."""
         path = self.path.with_name(f"{self.path.name}.second")
-        held = self._hold(path)
+        held = self._acquire(path)
 
         def take() -> None:
             nonlocal held
-            with reporting(self.target):
+            with as_output_error(self.target):
                 path.replace(self.path)
-            assert self._held is not None
-            self._held, held = held, self._held
+            assert self._locked_file is not None
+            self._locked_file, held = held, self._locked_file
 
         try:
             yield path, take
         finally:
-            with reporting(self.target):
+            with as_output_error(self.target):
                 path.unlink(missing_ok=True)
             held.close()
 
@@ -192,36 +192,36 @@ class PartFile:
         if not complete and self._unfinished == "removed":
             self.discard()
             return
-        with reporting(self.target):
+        with as_output_error(self.target):
             with self.path.open("rb+") as file:
                 os.fsync(file.fileno())
             beside = not complete and (self._unfinished == "beside" or self.target.exists())
             place = incomplete_path(self.target) if beside else self.target
             self.path.replace(place)
         self.kept = place
-        self._let_go()
+        self._release()
 
     def discard(self) -> None:
         """Leave nothing behind, unless it has its name."""
-        if self._held is not None:
+        if self._locked_file is not None:
             self.path.unlink(missing_ok=True)
-            self._let_go()
+            self._release()
 
-    def _let_go(self) -> None:
-        if self._held is not None:
-            self._held.close()
-            self._held = None
+    def _release(self) -> None:
+        if self._locked_file is not None:
+            self._locked_file.close()
+            self._locked_file = None
 
 
 @contextmanager
-def whole_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
+def atomic_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
     """An empty file to write, which becomes `target` when the block ends well, and else goes away.
 
     Raises OutputError when `target` exists and may not be replaced, or the system refuses.
     """
-    part = PartFile(target, overwrite=overwrite)
+    part = AtomicFile(target, overwrite=overwrite)
     try:
-        with reporting(target):
+        with as_output_error(target):
             yield part.path
         part.commit()
     except BaseException:
@@ -230,16 +230,16 @@ def whole_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
+def atomic_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
     """An empty folder to fill, which becomes `target` when the block ends well, and else goes away.
 
-    Two processes may fill one each: the last one stays.  Raises OutputError as `whole_file` does.
+    Two processes may fill one each: the last one stays.  Raises OutputError as `atomic_file` does.
     """
     if target.exists() and not overwrite:
         raise OutputError(f"{target} exists", hint="choose another folder with -o, or remove it")
-    part = part_path(target, own=True)
+    part = partial_path(target, own=True)
     try:
-        with reporting(target):
+        with as_output_error(target):
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir(parents=True)
             yield part
@@ -253,5 +253,5 @@ def whole_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
 def write_text(path: Path, text: str, *, overwrite: bool = True) -> None:
     """Write a whole UTF-8 file or nothing, with the folders it needs.  Raises OutputError."""
     make_folder(path.parent)
-    with whole_file(path, overwrite=overwrite) as part:
+    with atomic_file(path, overwrite=overwrite) as part:
         part.write_text(text, encoding="utf-8", newline="\n")

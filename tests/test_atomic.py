@@ -13,6 +13,7 @@ import cv2
 import pytest
 import torch
 
+from siamcli.atomic import AtomicFile, Unfinished, atomic_file, atomic_folder, partial_path, write_text
 from siamcli.batch.status import merge
 from siamcli.boxes import Box
 from siamcli.checkpoints.native import Checkpoint, write_native
@@ -21,7 +22,6 @@ from siamcli.formats.files import read_trajectory, write_files
 from siamcli.frames import Frame, SourceInfo
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS, TrackerParams
-from siamcli.parts import PartFile, Unfinished, part_path, whole_file, whole_folder, write_text
 from siamcli.session.outputs import Outputs
 from siamcli.train.resume import TrainingState, write_progress
 from siamcli.trajectory import TrackHeader, TrackPoint
@@ -47,7 +47,7 @@ def merged(path: Path) -> None:
 
 
 def folder(path: Path) -> None:
-    with whole_folder(path, overwrite=True) as part:
+    with atomic_folder(path, overwrite=True) as part:
         (part / "inner").write_text("new")
 
 
@@ -75,10 +75,10 @@ def test_a_part_of_somebody_else_is_spared(tmp_path: Path, write: Callable[[Path
 def test_what_a_killed_run_left_is_replaced(tmp_path: Path, write: Callable[[Path], None]) -> None:
     target = tmp_path / "out"
     if write is folder:
-        part_path(target, own=True).mkdir()
-        (part_path(target, own=True) / "old").write_text("half")
+        partial_path(target, own=True).mkdir()
+        (partial_path(target, own=True) / "old").write_text("half")
     else:
-        part_path(target).write_text("half")
+        partial_path(target).write_text("half")
     write(target)
     assert list(tmp_path.iterdir()) == [target]
     assert not target.is_dir() or [p.name for p in target.iterdir()] == ["inner"]
@@ -88,7 +88,7 @@ def fill(path: Path, name: str) -> None:
     (path / name if path.is_dir() else path).write_text(name)
 
 
-@pytest.mark.parametrize("whole", [whole_file, whole_folder])
+@pytest.mark.parametrize("whole", [atomic_file, atomic_folder])
 @pytest.mark.parametrize(
     ("stop", "seen"),
     [(ValueError, ValueError), (KeyboardInterrupt, KeyboardInterrupt), (OSError, OutputError)],
@@ -115,15 +115,15 @@ def test_what_fails_leaves_what_was_there(
 
 def test_one_run_at_a_time_writes_a_file(tmp_path: Path) -> None:
     target = tmp_path / "out"
-    first = PartFile(target, overwrite=False)
+    first = AtomicFile(target, overwrite=False)
     first.path.write_text("first")
     with pytest.raises(OutputError, match="another run is writing"):
-        PartFile(target, overwrite=True)
+        AtomicFile(target, overwrite=True)
     first.commit()
     assert target.read_text() == "first"
     with pytest.raises(OutputError, match="exists"):
-        PartFile(target, overwrite=False)
-    second = PartFile(target, overwrite=True)
+        AtomicFile(target, overwrite=False)
+    second = AtomicFile(target, overwrite=True)
     first.discard()  # has its name: nothing of anybody is removed
     second.path.write_text("second")
     second.commit()
@@ -132,9 +132,9 @@ def test_one_run_at_a_time_writes_a_file(tmp_path: Path) -> None:
 
 def test_a_part_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "theirs").write_text(THEIRS)
-    part_path(tmp_path / "out").symlink_to(tmp_path / "theirs")
+    partial_path(tmp_path / "out").symlink_to(tmp_path / "theirs")
     with pytest.raises(OutputError, match="cannot write"):
-        PartFile(tmp_path / "out", overwrite=True)
+        AtomicFile(tmp_path / "out", overwrite=True)
     assert (tmp_path / "theirs").read_text() == THEIRS
 
 
@@ -195,9 +195,9 @@ def test_only_what_is_whole_replaces_a_result(
 def test_what_a_killed_run_still_writes_reaches_no_other_run(tmp_path: Path) -> None:
     """Its encoder has the part open, when the run itself is gone and the same output is made again."""
     target = tmp_path / "out"
-    part_path(target).write_text("half")
-    with part_path(target).open("r+") as encoder:
-        second = PartFile(target, overwrite=False)
+    partial_path(target).write_text("half")
+    with partial_path(target).open("r+") as encoder:
+        second = AtomicFile(target, overwrite=False)
         second.path.write_text("second")
         encoder.write("much later, the killed run")
         encoder.flush()
@@ -209,15 +209,15 @@ def test_what_a_killed_run_still_writes_reaches_no_other_run(tmp_path: Path) -> 
 
 def test_a_second_pass_is_nobody_elses(tmp_path: Path) -> None:
     target = tmp_path / "out"
-    first = PartFile(target, overwrite=True)
+    first = AtomicFile(target, overwrite=True)
     first.path.write_text("frames")
     with first.second_pass() as (mixed, take):
         mixed.write_text("frames and sound")
         take()
         with pytest.raises(OutputError, match="another run is writing"):
-            PartFile(target, overwrite=True)
+            AtomicFile(target, overwrite=True)
     with pytest.raises(OutputError, match="another run is writing"):
-        PartFile(target, overwrite=True)
+        AtomicFile(target, overwrite=True)
     with first.second_pass() as (mixed, _):
         mixed.write_text("not taken")
     first.commit()
@@ -227,15 +227,15 @@ def test_a_second_pass_is_nobody_elses(tmp_path: Path) -> None:
 def test_one_of_many_that_begin_at_once_gets_the_part(tmp_path: Path) -> None:
     """Also where a killed run has left one behind, which each of them wants to remove."""
 
-    def begin(target: Path) -> PartFile | None:
+    def begin(target: Path) -> AtomicFile | None:
         with suppress(OutputError):
-            return PartFile(target, overwrite=True)
+            return AtomicFile(target, overwrite=True)
         return None
 
     with ThreadPoolExecutor(8) as pool:
         for n in range(40):
             target = tmp_path / f"out{n}"
-            part_path(target).write_text("half")
+            partial_path(target).write_text("half")
             begun = [part for part in pool.map(begin, [target] * 8) if part]
             assert len(begun) == 1
             begun[0].path.write_text("mine")
