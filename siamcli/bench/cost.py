@@ -1,4 +1,4 @@
-"""What a network costs, part by part: its weights, and its work on one search region."""
+"""Weights and work of a network, module by module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""Describes the machine that was measured on."""
 
 from __future__ import annotations
 

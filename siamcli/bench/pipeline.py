@@ -1,4 +1,4 @@
-"""Where the time of a whole run goes: each stage alone, then all of them overlapping as in `run`."""
+"""Times the stages of a whole run: each alone, then all of them overlapping as in `run`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where weights lie on this machine: bundled with the package, or in the user's cache."""
+"""Finds weights on this machine: bundled with the package, or in the user's cache."""
 
 from __future__ import annotations
 

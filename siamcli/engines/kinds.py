@@ -1,4 +1,4 @@
-"""The engines in rows: what --engine, --device and errors can name, known without torch."""
+"""Engines as rows of a table: the names of --engine, --device and errors, without torch."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PRECISIONS = tuple(dict.fromkeys(precision for kind in ENGINES.values() for prec
 
 
 def engine_name(engine: Engine) -> str:
-    """What people read: eager (cpu, float32), cpu (bfloat16).  The device is told where there is a choice."""
+    """The display name: eager (cpu, float32), cpu (bfloat16).  The device is told where there is a choice."""
     kind = ENGINES.get(engine.kind)
     place = "" if kind is not None and kind.devices == ("cpu",) else f"{engine.device}, "
     return f"{engine.kind} ({place}{engine.precision})"

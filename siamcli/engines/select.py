@@ -1,4 +1,4 @@
-"""Which engine: what the user named, or the fastest that works here and keeps the precision."""
+"""Chooses the engine: the named one, or the fastest that works here and keeps the precision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the network makes of the very box it was given, and taking it back.
+"""The bias of the network's answer in the first frame, and its correction.
 
 A box is a convention: a face may end at the chin or hold the hair.  The network answers with what such
 objects usually are.  In the first frame the truth is known, so its answer there shows its bias for this

@@ -1,4 +1,4 @@
-"""What the network should say for every anchor of a search region."""
+"""Labels of every anchor of a search region."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def fetch(name: Name) -> None:
     fetched = cache_folder() / entry.file
     if not entry.sha256:
         console.info(
-            f"nobody published a checksum to compare with; the file's SHA-256 is {sha256_of(fetched)}"
+            f"no checksum was published to compare with; the file's SHA-256 is {sha256_of(fetched)}"
         )
     console.info(f"licence: {entry.license}")
     typer.echo(fetched)
