@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 PATIENCE = 1.0
-"""Seconds after which people are told what they wait for."""
+"""Seconds after which `patience` prints its message."""
 
 SAID_EVERY = 30.0
 """Seconds between two lines where there is no terminal for a bar."""
@@ -81,23 +81,23 @@ def hush() -> None:
 
 
 def info(message: str, style: str = "") -> None:
-    """A line for people, on stderr; nothing under --quiet."""
+    """Print a line on stderr; nothing under --quiet."""
     if not _level["quiet"]:
         _print(message, style)
 
 
 def prompt(message: str) -> None:
-    """What people must do before anything goes on, on stderr, also under --quiet."""
+    """Print on stderr what the user must do before the work goes on, also under --quiet."""
     _print(message)
 
 
 def _print(message: str, style: str = "") -> None:
-    """The one way of a message to the terminal: what it quotes of files, names and addresses is harmless."""
+    """Print one line on stderr: what it quotes of files, names and addresses cannot steer the terminal."""
     err.print(harmless(message), style=style, markup=False)
 
 
 def verbose(message: str) -> None:
-    """A line for people who asked for more (-v)."""
+    """Print a line on stderr under -v."""
     if is_verbose():
         info(message, style="dim")
 
