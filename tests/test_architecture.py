@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 
 # who imports whom; every name on the right stands above on the left, so there are no cycles
 MAY_IMPORT = {
-    "errors": "",
+    "addresses": "",
+    "errors": "addresses",
     "version": "",
     "schema": "",
     "extras": "",
@@ -32,7 +33,7 @@ MAY_IMPORT = {
     "checkpoints": "errors schema atomic model",
     "load": "model tracker engines checkpoints",
     "drawing": "boxes frames trajectory",
-    "media": "errors cores atomic frames times",
+    "media": "addresses errors cores atomic frames times",
     "evaluation": "errors schema atomic boxes frames tables times media",
     "formats": "errors schema atomic boxes frames times sheets targets trajectory evaluation",
     "session": "errors version cores atomic boxes frames times targets trajectory tracker load"

@@ -35,11 +35,10 @@ def fix_batch(
     if not path.is_file():
         raise InputError(f"no batch in {folder}", hint="siamtrack batch writes batch.jsonl into its folder")
     with StatusFile(path) as status:
-        entries = {source_name(entry.id).within(folder).key: entry for entry in status.entries.values()}
         for clip in manifest.clips:
             try:
-                key = source_name(clip).key
-                status.add(_fix_clip(folder, clip, manifest, entries.get(key), load))
+                entry = status.entries.get(source_name(clip).relative_to(folder))
+                status.add(_fix_clip(folder, clip, manifest, entry, load))
             except SiamtrackError as error:
                 yield clip, error
             else:
