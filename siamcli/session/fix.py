@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from siamcli.tracker.tracker import Tracker
 
-__all__ = ["correct", "fix", "fix_in_steps"]
+__all__ = ["Moments", "Steps", "correct", "fix", "fix_in_steps"]
 
 Steps = Generator[TrackStep, None, Trajectory]
 
@@ -80,7 +80,7 @@ def fix_in_steps(
     except MisfitError as error:
         raise InputError(str(error), hint="name the video that was tracked") from None
     assert info.size is not None
-    moments = _Moments(times, trajectory)
+    moments = Moments(trajectory)
     said = _merge(trajectory, corrections, moments, info.size)
     clip = moments.frames([index for given in said.values() for index in given.new])
 
@@ -114,11 +114,11 @@ class _Said:
     new: set[int]
 
 
-class _Moments:
+class Moments:
     """Which frame a time is, as far as the trajectory knows its frames."""
 
-    def __init__(self, times: Mapping[int, float | None], trajectory: Trajectory) -> None:
-        self._times = dict(sorted(times.items()))
+    def __init__(self, trajectory: Trajectory) -> None:
+        self._times = {point.index: point.time for point in trajectory.points}
         self._indices = list(self._times)
         if not self._indices:
             raise InputError("the trajectory has no point", hint="`siamtrack run` makes one")
@@ -157,7 +157,7 @@ class _Moments:
 
 
 def _merge(
-    trajectory: Trajectory, corrections: Sequence[Mark], moments: _Moments, size: tuple[int, int]
+    trajectory: Trajectory, corrections: Sequence[Mark], moments: Moments, size: tuple[int, int]
 ) -> dict[int, _Said]:
     """What is given of the targets that are corrected, by number; raises InputError."""
     targets = {point.target for point in trajectory.points}
