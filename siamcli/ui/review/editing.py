@@ -133,7 +133,7 @@ class Editing:
         steps.close()
 
     def save(self, version: int) -> Iterator[int]:
-        """Write all outputs and the table; yields the frames of videos that are written.
+        """Write all outputs and the table, or none where `stopped` becomes True; yields the frames of videos.
 
         Raises StaleError, InputError, and OutputError, also when the trajectory on the disk is another one.
         """
@@ -148,7 +148,12 @@ class Editing:
             )
         source, labels = self.files.reading.source, saved.trajectory.header.labels
         table = table_with(self.files.fixes, source, saved.corrections, labels)
-        yield from self.files.replace(saved.trajectory, {self.files.fixes: table})
+        self.stopped = False
+        writing = self.files.replace(saved.trajectory, {self.files.fixes: table})
+        for done in writing:
+            yield done
+            if self.stopped:
+                raise InputError("stopped: nothing was saved")
         with self._lock:
             self._saved, self._on_disk = saved, self._fingerprint()
             self.version += 1

@@ -214,6 +214,7 @@ def _listen(host: str) -> socket.socket:
         family = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0][0]
         listening = socket.socket(family)
         listening.bind((host, 0))
+        listening.listen()  # who asks before the server runs waits for it
     except OSError as error:
         raise OutputError(
             f"cannot serve on {host}: {error.strerror}", hint="--host takes an address of this machine"

@@ -145,7 +145,7 @@ async function open(number) {
   if (!next) return;
   doc = null;
   [live, keyed, absentFrom, adding, target] = [new Map(), null, null, null, 1];
-  frames = new Frames(number);
+  frames = new Frames(number, next.frames);
   stage.reset(next.size);
   frame = next.doubts[0]?.first ?? 0;
   take(next);
@@ -174,7 +174,7 @@ function select(number) {
 function tell(place) {
   const { target: number, first, last, reason } = doc.doubts[place];
   const what = { lost: "lost", disagreement: "passes disagree", "low score": "low overlap expected" }[reason];
-  return `Doubt ${place + 1} of ${doc.doubts.length}: ${doc.targets[number - 1].label}, ${what}, frames ${first}–${last}`;
+  return `Doubt ${place + 1} of ${doc.doubts.length}: ${doc.targets[number - 1].label}, ${what}, frames ${first}-${last}`;
 }
 
 function jump(step) {
@@ -191,13 +191,13 @@ function jump(step) {
 
 function pause() {
   playing = false;
-  $("play").firstChild.textContent = "▶︎ ";
+  $("play").firstChild.textContent = "▶ ";
 }
 
 async function play() {
   if (playing) return pause();
   playing = true;
-  $("play").firstChild.textContent = "⏸ ";
+  $("play").firstChild.textContent = "❚❚ ";
   if (frame >= doc.frames - 1) go(0);
   const mine = frames;
   let from = frame, began = performance.now();
@@ -280,7 +280,7 @@ function absent() {
   }
   const [first, last] = [Math.min(absentFrom, frame), Math.max(absentFrom, frame)];
   absentFrom = null;
-  change({ do: "absent", target, first, last }, () => say(`${label} is absent in frames ${first}–${last}: track again (T)`));
+  change({ do: "absent", target, first, last }, () => say(`${label} is absent in frames ${first}-${last}: track again (T)`));
 }
 
 function ask(what, value) {

@@ -4,8 +4,8 @@ const KEPT = 90; // pictures; decoded ones are large
 const AHEAD = 8;
 
 export class Frames {
-  constructor(clip) {
-    this.clip = clip;
+  constructor(clip, count) {
+    Object.assign(this, { clip, count });
     this.kept = new Map();
   }
 
@@ -20,7 +20,7 @@ export class Frames {
   }
 
   prepare(index, count = AHEAD) {
-    for (let i = 1; i <= count; i++) this.get(index + i);
+    for (let i = index + 1; i <= Math.min(index + count, this.count - 1); i++) this.get(i);
   }
 
   async #fetch(index) {

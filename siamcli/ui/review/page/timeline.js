@@ -70,13 +70,14 @@ export class Timeline {
     pen.fillRect(0, top, wide, ROW);
     for (let x = 0; x < wide; x++) {
       if (low[x] > 1) continue;
-      pen.fillStyle = absent[x] ? "#4a4f57" : lost[x] ? "#b23b3b" : this.colors[number];
+      const sure = low[x] >= this.doc.doubted ? this.colors[number] : "#c9772a";
+      pen.fillStyle = absent[x] ? "#4a4f57" : lost[x] ? "#b23b3b" : sure;
       const high = absent[x] ? 4 : lost[x] ? ROW : 3 + low[x] * (ROW - 3);
-      pen.globalAlpha = absent[x] || lost[x] ? 1 : low[x] < this.doc.doubted ? 1 : 0.55;
+      pen.globalAlpha = sure === this.colors[number] ? 0.6 : 1;
       pen.fillRect(x, top + ROW - high, 1, high);
     }
     pen.globalAlpha = 1;
-    for (const [frame, , , state, source] of target.points) // a stretch that reaches from it is not told apart
+    for (const [frame, , , state, source] of target.points)
       if (source === "h" && state !== "a") this.#mark(pen, frame, top, "#ffffff");
     for (const { frame, target: of } of this.doc.pending) if (of === number + 1) this.#mark(pen, frame, top, "#ffb454");
     pen.font = "600 12px system-ui, sans-serif";
@@ -111,6 +112,7 @@ export class Timeline {
     if (!this.base) return;
     const pen = this.canvas.getContext("2d"), ratio = devicePixelRatio;
     pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, this.canvas.width, this.canvas.height);
     pen.drawImage(this.base, 0, 0);
     pen.scale(ratio, ratio);
     if (this.live) {
