@@ -11,8 +11,9 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.options import Deinterlace, Fps, Stream, TrackerOptions
 from siamcli.cli.usage import WrongUsage
-from siamcli.errors import SiamtrackError
+from siamcli.errors import OutputError, SiamtrackError
 from siamcli.formats.kinds import read_suffixes
+from siamcli.media.kinds import source_name
 from siamcli.times import parse_rate
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ def review(
             show_default="beside TRAJECTORY, or in the folder of the batch",
         ),
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write one page to look at, .html, instead of serving.", show_default=False
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace a page that exists.")] = False,
     host: Annotated[
         str,
         typer.Option(help="Address to serve on: that of this machine lets a phone of the same network in."),
@@ -58,6 +66,7 @@ def review(
     Examples:
         siamtrack review video.mp4 video.tracked.json
         siamtrack review tracked/
+        siamtrack review tracked/ -o report.html
     """
     from siamcli.session.reading import Reading
 
@@ -65,7 +74,12 @@ def review(
         raise WrongUsage(f"--fixes {fixes}: the table is a .csv", hint="--fixes corrections.csv")
     rate = None if fps is None else parse_rate(fps)
     opening = partial(Reading, fps=rate, stream=stream, deinterlace=deinterlace)
+    if output is not None:
+        _check_page(output, overwrite)
     library = _library(video, trajectory, fixes, opening)
+    if output is not None:
+        _write_report(library, output, source_name(video).stem, overwrite)
+        return
     tracker.check()
 
     from siamcli.ui.review.server import ReviewServer
@@ -100,6 +114,28 @@ def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: O
             clips.append(clip)
             update(number)
     return Library(clips)
+
+
+def _check_page(output: Path, overwrite: bool) -> None:
+    """Raises OutputError for a page that cannot or must not be written."""
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise OutputError(f"{output}: the page is a .html", hint="-o report.html")
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} exists", hint="-y replaces it")
+
+
+def _write_report(library: Library, output: Path, title: str, overwrite: bool) -> None:
+    """Write the page for those who only look."""
+    from siamcli.atomic import write_text
+    from siamcli.ui.review.report import report_entries, report_page
+
+    entries = []
+    with console.progress("pictures", len(library.clips), "clips") as update:
+        for entry in report_entries(library.clips):
+            entries.append(entry)
+            update(len(entries))
+    write_text(output, report_page(title, entries), overwrite=overwrite)
+    typer.echo(output)
 
 
 def _keep_unsaved(library: Library) -> None:

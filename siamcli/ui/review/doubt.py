@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 from siamcli.trajectory import TrackPoint, Trajectory
@@ -12,6 +13,8 @@ __all__ = ["DOUBTED_BELOW", "Doubt", "Summary", "confidence", "doubts", "summari
 
 DOUBTED_BELOW = 0.5
 """Overlap: of a believed box with its target, or of two passes, below which a point is doubted."""
+
+PAUSE = 10  # points: a stretch that is believed for so short a time is no place to go on from
 
 Reason = Literal["lost", "disagreement", "low score"]
 
@@ -69,28 +72,32 @@ def _reason(point: TrackPoint) -> Reason | None:
 def doubts(points: Iterable[TrackPoint]) -> list[Doubt]:
     """All stretches that are doubted, in the order of their first frames.
 
-    What is lost anywhere in a stretch is its reason, else a disagreement.
+    Stretches with at most PAUSE believed points between them are one.  What is lost anywhere in a stretch is
+    its reason, else a disagreement.
     """
     importance: tuple[Reason, ...] = ("lost", "disagreement", "low score")
     found: list[Doubt] = []
-    growing: dict[int, list[tuple[TrackPoint, Reason]]] = {}
-
-    def end(target: int) -> None:
-        run = growing.pop(target, [])
-        if run:
+    for target, own in groupby(sorted(points, key=_place), key=lambda point: point.target):
+        runs: list[list[tuple[TrackPoint, Reason]]] = []
+        believed = PAUSE + 1
+        for point in own:
+            reason = _reason(point)
+            if reason is None:
+                believed = PAUSE + 1 if point.source == "human" else believed + 1
+                continue
+            if believed > PAUSE:
+                runs.append([])
+            runs[-1].append((point, reason))
+            believed = 0
+        for run in runs:
             worst = min(run, key=lambda item: confidence(item[0]))[0]
-            reason = min((reason for _, reason in run), key=importance.index)
-            found.append(Doubt(target, run[0][0].index, run[-1][0].index, worst.index, reason))
-
-    for point in points:
-        reason = _reason(point)
-        if reason is None:
-            end(point.target)
-        else:
-            growing.setdefault(point.target, []).append((point, reason))
-    for target in list(growing):
-        end(target)
+            main = min((reason for _, reason in run), key=importance.index)
+            found.append(Doubt(target, run[0][0].index, run[-1][0].index, worst.index, main))
     return sorted(found, key=lambda doubt: (doubt.first, doubt.target))
+
+
+def _place(point: TrackPoint) -> tuple[int, int]:
+    return point.target, point.index
 
 
 def summarize(trajectory: Trajectory) -> Summary:

@@ -15,7 +15,7 @@ from siamcli.frames import Frame, Image
 from siamcli.session.reading import Reading
 from siamcli.times import TimePoint
 
-__all__ = ["FrameStore", "as_jpeg"]
+__all__ = ["FrameStore", "as_jpeg", "resized"]
 
 MEMORY = 128 * 2**20  # bytes of pictures that are kept
 BEFORE = 12  # frames decoded before the one that is asked for: steps back are as quick as steps forward
@@ -23,14 +23,19 @@ AHEAD = 48  # frames: a picture so near after the last one is decoded on the way
 WIDEST = (1920, 1200)  # pixels; larger pictures are made smaller
 
 
-def as_jpeg(image: Image, room: tuple[int, int] = WIDEST, quality: int = 85) -> bytes:
-    """A picture as JPEG, made smaller where it does not fit into `room` (width, height)."""
+def resized(image: Image, room: tuple[int, int]) -> Image:
+    """The picture, made smaller where it does not fit into `room` (width, height)."""
     height, width = image.shape[:2]
     scale = min(room[0] / width, room[1] / height)
-    if scale < 1:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    _, jpeg = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))
+    if scale >= 1:
+        return image
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def as_jpeg(image: Image, room: tuple[int, int] = WIDEST, quality: int = 85) -> bytes:
+    """A picture as JPEG, made smaller where it does not fit into `room` (width, height)."""
+    _, jpeg = cv2.imencode(".jpg", resized(image, room), (cv2.IMWRITE_JPEG_QUALITY, quality))
     return jpeg.tobytes()
 
 
