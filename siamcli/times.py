@@ -1,4 +1,4 @@
-"""Moments, stretches and rates of a source, as people write them: frames, seconds, timecode."""
+"""Moments, intervals and rates of a source as text: frames, seconds, timecode."""
 
 from __future__ import annotations
 

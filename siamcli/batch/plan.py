@@ -1,4 +1,4 @@
-"""What is to be done: every clip with its boxes and outputs, and what is done already."""
+"""The tasks of a batch: every clip with its boxes and outputs, and whether it is finished."""
 
 from __future__ import annotations
 

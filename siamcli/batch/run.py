@@ -1,4 +1,4 @@
-"""A batch from its tasks to its status file: what is finished is kept, the rest is tracked."""
+"""Runs a batch from its tasks to its status file: finished clips are kept, the others are tracked."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def run_batch(
 
 
 class _Batch:
-    """The tasks under way and the results that nobody has taken yet."""
+    """The tasks under way and the results not yet taken."""
 
     def __init__(self, status: StatusFile, folder: Path, policy: Policy) -> None:
         self._status, self._folder, self._policy = status, folder, policy

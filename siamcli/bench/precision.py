@@ -21,7 +21,7 @@ from siamcli.model.spec import TrackerParams
 from siamcli.tracker.engine import Engine
 from siamcli.tracker.tracker import Tracker
 
-__all__ = ["Agreement", "SequenceAgreement", "agreement", "measure", "starts"]
+__all__ = ["Agreement", "SequenceAgreement", "agreement", "measure"]
 
 DIFFERS = 0.9
 """Boxes of two engines differ when their overlap is below this."""
@@ -61,32 +61,24 @@ class Agreement:
 def measure(
     reference: Engine, engines: Items[Engine], params: TrackerParams, sequences: Iterable[Sequence]
 ) -> Iterator[SequenceAgreement]:
-    """Run every engine through every sequence from each of its `starts`.  Raises DatasetError, InputError."""
+    """Run every engine through every sequence from each of its starts.  Raises DatasetError, InputError."""
     for sequence in sequences:
         frames = list(read_frames(sequence))
-        for start in starts(sequence):
-            rest, truth, seen = frames[start:], sequence.truth[start:], sequence.visible[start:]
-            exact = run_once(Tracker(reference, params), rest, sequence.box(start)).boxes
+        for start in sequence.starts(STARTS):
+            remaining, truth, seen = frames[start:], sequence.truth[start:], sequence.visible[start:]
+            exact = run_once(Tracker(reference, params), remaining, sequence.box(start)).boxes
             reference_auc = _auc(exact[seen], truth[seen])
             for engine in engines:
-                boxes = run_once(Tracker(engine, params), rest, sequence.box(start)).boxes
+                boxes = run_once(Tracker(engine, params), remaining, sequence.box(start)).boxes
                 yield SequenceAgreement(
                     engine=engine_name(engine),
                     name=sequence.name,
                     start=start,
-                    frames=len(rest),
+                    frames=len(remaining),
                     reference_auc=reference_auc,
                     auc=_auc(boxes[seen], truth[seen]),
                     differs=float(np.mean(box_overlap(boxes, exact) < DIFFERS)),
                 )
-
-
-def starts(sequence: Sequence) -> list[int]:
-    """Frames to begin at: up to `STARTS`, evenly spread, in each of which there is a target to point at."""
-    (visible,) = (sequence.visible & (sequence.truth[:, 2:] > 0).all(axis=1)).nonzero()
-    wanted = np.arange(STARTS) * len(sequence) // STARTS
-    places = np.searchsorted(visible, wanted)
-    return sorted({int(visible[i]) for i in places[places < len(visible)]})
 
 
 def _auc(boxes: Array, truth: Array) -> float:
@@ -95,17 +87,17 @@ def _auc(boxes: Array, truth: Array) -> float:
 
 def agreement(engine: str, parts: Iterable[SequenceAgreement]) -> Agreement:
     """The verdict on `engine` over all its `parts`."""
-    own = [part for part in parts if part.engine == engine]
-    frames = sum(part.frames for part in own)
-    reference = float(np.mean([part.reference_auc for part in own]))
-    auc = float(np.mean([part.auc for part in own]))
+    results = [part for part in parts if part.engine == engine]
+    frames = sum(part.frames for part in results)
+    reference = float(np.mean([part.reference_auc for part in results]))
+    auc = float(np.mean([part.auc for part in results]))
     return Agreement(
         engine=engine,
-        sequences=len({part.name for part in own}),
-        runs=len(own),
+        sequences=len({part.name for part in results}),
+        runs=len(results),
         frames=frames,
         reference_auc=round(reference, 4),
         auc=round(auc, 4),
         auc_difference=round(auc - reference, 4),
-        differs=round(sum(part.differs * part.frames for part in own) / frames, 4),
+        differs=round(sum(part.differs * part.frames for part in results) / frames, 4),
     )

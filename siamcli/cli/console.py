@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 PATIENCE = 1.0
-"""Seconds after which people are told what they wait for."""
+"""Seconds after which `patience` prints its message."""
 
 SAID_EVERY = 30.0
 """Seconds between two lines where there is no terminal for a bar."""
@@ -135,18 +135,18 @@ def hush() -> None:
 
 
 def info(message: str, style: str = "") -> None:
-    """A line for people, on stderr; nothing under --quiet."""
+    """Print a line on stderr; nothing under --quiet."""
     if not _level["quiet"]:
         err.print(message, style=style, markup=False)
 
 
 def prompt(message: str) -> None:
-    """What people must do before anything goes on, on stderr, also under --quiet."""
+    """Print on stderr what the user must do before the work goes on, also under --quiet."""
     err.print(message, markup=False)
 
 
 def verbose(message: str) -> None:
-    """A line for people who asked for more (-v)."""
+    """Print a line on stderr under -v."""
     if is_verbose():
         info(message, style="dim")
 

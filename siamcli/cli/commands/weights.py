@@ -112,9 +112,7 @@ def fetch(name: Name) -> None:
             note = record.note
     fetched = cache_folder() / entry.file
     if not entry.sha256:
-        console.info(
-            f"nobody published a checksum to compare with; the file's SHA-256 is {sha256_of(fetched)}"
-        )
+        console.info(f"no checksum was published to compare with; the file's SHA-256 is {sha256_of(fetched)}")
     console.info(f"licence: {entry.license}")
     typer.echo(fetched)
 
