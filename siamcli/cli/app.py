@@ -20,6 +20,7 @@ from siamcli.cli.commands.fix import fix
 from siamcli.cli.commands.help import help_
 from siamcli.cli.commands.pick import pick
 from siamcli.cli.commands.render import render
+from siamcli.cli.commands.review import review
 from siamcli.cli.logs import show_logs
 from siamcli.cli.signals import ignore_signals, on_signal
 from siamcli.cli.usage import Commands, add_command, explain
@@ -60,6 +61,7 @@ _TRACK: dict[str, Callable[..., None]] = {
     "merge": batch.merge,
     "convert": convert,
     "fix": fix,
+    "review": review,
     "render": render,
     "doctor": doctor.doctor,
     "help": help_,

@@ -76,9 +76,9 @@ def _track(session: Session, window: LiveWindow | None) -> None:
     name = Path(session.job.source).name
     before = session.prepare()
     if (first := next(before, None)) is not None:
-        with console.progress(f"tracking {name}", first[1]) as update:
-            for done, _ in before:
-                update(done)
+        with console.progress(f"tracking {name}", first.total) as update:
+            for step in before:
+                update(step.done)
     with console.progress(name, session.expected) as update:
         for frame, points in session:
             update(session.frames, describe_points(points, session.header.labels))
