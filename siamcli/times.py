@@ -44,6 +44,14 @@ class TimePoint:
         if (self.frame is None) == (self.seconds is None):
             raise ValueError("a TimePoint is a frame or seconds")
 
+    def __str__(self) -> str:
+        """As `parse_time` reads it.
+
+        >>> str(parse_time("100f")), str(parse_time("00:01:12.5"))
+        ('100f', '72.5')
+        """
+        return f"{self.seconds:g}" if self.frame is None else f"{self.frame}f"
+
     def is_reached(self, index: int, time: float | None) -> bool:
         """True from this moment on.  Raises InputError for seconds in a source without timestamps."""
         if self.frame is not None:
