@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from siamcli.frames import SourceInfo
 
 __all__ = [
     *("NO_BOX", "LostIntervals", "PointSource", "TrackHeader", "TrackPoint", "TrackState", "Trajectory"),
+    "lost_intervals",
 ]
 
 TrackState = Literal["init", "tracked", "lost", "found", "absent"]
@@ -101,6 +102,14 @@ class Trajectory:
             for point in self.points
         ]
         return import_module("pandas").DataFrame(rows)
+
+
+def lost_intervals(points: Iterable[TrackPoint]) -> dict[int, tuple[tuple[int, int], ...]]:
+    """Target -> first and last frame index of every stretch in which it was lost; `points` in frame order."""
+    log = LostIntervals()
+    for point in points:
+        log.add(point)
+    return log.intervals()
 
 
 class LostIntervals:

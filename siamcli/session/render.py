@@ -9,6 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from siamcli.atomic import write_text
+from siamcli.drawing.painter import Painter
+from siamcli.drawing.style import Style
 from siamcli.errors import InputError, OutputError
 from siamcli.formats.files import convert
 from siamcli.formats.kinds import find_format
@@ -18,9 +20,9 @@ from siamcli.media.sources import open_source
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
 from siamcli.session.fit import MisfitError, frames_with_points
 from siamcli.session.outputs import Outputs
-from siamcli.trajectory import Trajectory
+from siamcli.trajectory import NO_BOX, TrackPoint, Trajectory, lost_intervals
 
-__all__ = ["draw_video", "write_again"]
+__all__ = ["draw_video", "unlocated", "write_again"]
 
 
 def draw_video(
@@ -34,8 +36,10 @@ def draw_video(
     stream: int | None = None,
     deinterlace: bool = False,
     anyway: bool = False,
+    style: Style | None = None,
 ) -> Iterator[int]:
-    """Draw every point into its frame of `source` and write `target`; yields the frames written so far.
+    """Draw every point into its frame of `source`, in a `style`, and write `target`; yields the number of
+    frames written.
 
     `fps` is the rate of a source that has no times, `fps_if_needed` as in `open_source`; images have the
     one under which they were tracked.
@@ -54,7 +58,14 @@ def draw_video(
         frames = stack.enter_context(prefetch(opened))
         header = replace(trajectory.header, source=frames.info)
         audio = name.text if name.has_sound else None
-        video = Outputs([str(target)], header, overwrite=overwrite, audio=audio, unfinished="removed")
+        video = Outputs(
+            [str(target)],
+            header,
+            overwrite=overwrite,
+            audio=audio,
+            unfinished="removed",
+            painter=Painter(style or Style(), header.labels),
+        )
         outputs = stack.enter_context(video)
         damage: InputError | None = None
         try:
@@ -68,6 +79,14 @@ def draw_video(
             damage = error
     if damage is not None:
         raise damage
+
+
+def unlocated(trajectory: Trajectory, target: int, frames: int) -> tuple[tuple[int, int], ...]:
+    """First and last of every stretch of frames in which `target` is lost or has no point; the source has
+    so many `frames`."""
+    states = {point.index: point.state for point in trajectory.points if point.target == target}
+    every = [TrackPoint(i, None, NO_BOX, 0, states.get(i, "lost"), target) for i in range(frames)]
+    return lost_intervals(every).get(target, ())
 
 
 def write_again(

@@ -9,10 +9,11 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import BoxFormatName, Deinterlace, Fps, Stream, TrackerOptions
-from siamcli.cli.outputs import check_outputs_differ, files_that_exist, output_paths
+from siamcli.cli.outputs import check_outputs_differ, files_that_exist, output_paths, require_found
 from siamcli.cli.picking import PickBrowser, picker
+from siamcli.cli.picture import PictureOptions
 from siamcli.cli.targets import given_targets, require_one_way
-from siamcli.errors import InputError, LostError, OutputError
+from siamcli.errors import InputError, OutputError
 from siamcli.formats.kinds import FORMATS, find_format
 from siamcli.formats.names import target_paths
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
@@ -175,6 +176,7 @@ def run(
         ),
     ] = ENCODING.crf,
     *,
+    picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
     """Follow one or more objects through SOURCE.
@@ -230,13 +232,14 @@ def run(
         stream=stream,
         deinterlace=deinterlace,
         check=check,
+        style=picture.style(),
     )
     ask = picker(f"siamtrack: {source}", browser=pick_browser)
     summary = follow_source(job, tracker, picker=ask, show=show)
     if as_json:
         console.print_json(summary)
-    if fail_if_lost and any(summary["lost"].values()):
-        raise LostError("the target was lost", hint="the outputs are complete and list the lost intervals")
+    if fail_if_lost:
+        require_found(labels, {int(target): found for target, found in summary["lost"].items()})
 
 
 def _require_without_states(paths: list[str]) -> None:
