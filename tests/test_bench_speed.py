@@ -14,7 +14,6 @@ import torch
 from siamcli.bench.baseline import PysotBaseline
 from siamcli.bench.cost import search_gflop
 from siamcli.bench.pipeline import time_pipeline
-from siamcli.bench.precision import starts
 from siamcli.boxes import Box
 from siamcli.checkpoints.read import read_checkpoint
 from siamcli.cli.commands.export import read_images
@@ -155,9 +154,9 @@ def test_starts_have_a_target():
     truth = np.full((40, 4), 20.0)
     truth[10:13] = np.nan
     truth[20, 2] = 0
-    assert starts(Sequence("x", truth)) == [0, 13, 21, 30]
+    assert Sequence("x", truth).starts(4) == [0, 13, 21, 30]
     truth[25:] = np.nan
-    assert starts(Sequence("x", truth)) == [0, 13, 21]
+    assert Sequence("x", truth).starts(4) == [0, 13, 21]
 
 
 @pytest.mark.parametrize(

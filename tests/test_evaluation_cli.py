@@ -53,6 +53,18 @@ def test_eval_scores_and_resumes(siamtrack, weights, data, tmp_path):
     assert [line.split(",")[1] for line in report.out.splitlines()] == ["name", "x_0", "y_0"]
 
 
+def test_eval_from_several_starts(siamtrack, weights, data, tmp_path):
+    """Every start is a run of its own, the note says so; benchmarks with restarts of their own refuse."""
+    args = ("--root", tmp_path / "plain", "--weights", weights, "--device", "cpu", "--starts", 2)
+    done = siamtrack("eval", "folder", *args)
+    assert done.code == 0 and "4 runs from up to 2 starts a sequence" in done.out, done.err
+    report = siamtrack("report", "results", "--per", "sequence", "--format", "csv")
+    names = [line.split(",")[1] for line in report.out.splitlines()[1:]]
+    assert names == ["x_0@0", "x_0@1", "y_0@0", "y_0@1"]
+    refused = siamtrack("eval", "trackingnet", "--root", data, "--starts", 2)
+    assert refused.code == 2 and "one-pass" in refused.err
+
+
 def test_eval_packs_for_the_server(siamtrack, weights, data, tmp_path):
     only = ("--sequence", "x_0", "--name", "ours", "--device", "cpu")
     done = siamtrack("eval", "trackingnet", "--root", data, "--weights", weights, *only)

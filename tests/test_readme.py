@@ -1,4 +1,4 @@
-"""The README names the commands, options, formats and exit codes that the program has."""
+"""README, FORMATS and CORRECTING name the commands, options, formats and exit codes that the program has."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from siamcli.train.config import load_config
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+FORMATS_PAGE = (ROOT / "FORMATS.md").read_text(encoding="utf-8")
+MANUAL = README + FORMATS_PAGE + (ROOT / "CORRECTING.md").read_text(encoding="utf-8")
 FOREIGN = {"--index-url", "--network"}  # options of pip and docker
 COMMANDS = typer.main.get_command(app).commands
 BY_SHELL = {0, 1, 2, 129, 130, 141, 143}  # exit codes that are no SiamtrackError's
@@ -28,8 +30,8 @@ def options(command) -> set[str]:
 
 
 def calls() -> Iterator[tuple[str, str]]:
-    """(command, rest of the call) wherever the README types one."""
-    text = README.replace("\\\n", " ")
+    """(command, rest of the call) wherever the manual types one."""
+    text = MANUAL.replace("\\\n", " ")
     for match in re.finditer(r"\bsiamtrack ([a-z]+)\b([^`|;&#\n]*)", text):
         if match[1] in COMMANDS:
             yield match[1], match[2]
@@ -41,7 +43,7 @@ def test_every_command_is_named():
 
 def test_every_option_exists():
     known = set().union(FOREIGN, *map(options, COMMANDS.values()), options(typer.main.get_command(app)))
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README)) <= known
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", MANUAL)) <= known
     for command, rest in calls():
         named = re.findall(r"(?<=\s)--?[a-z][a-z-]*", rest)
         assert set(named) <= options(COMMANDS[command]), f"siamtrack {command}{rest}"
@@ -49,7 +51,7 @@ def test_every_option_exists():
 
 def test_every_format_has_a_row():
     """No row more and none less than `convert --to` takes."""
-    table = README.partition("| `--to` |")[2].partition("\n\n")[0]
+    table = FORMATS_PAGE.partition("| `--to` |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
     assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(FORMATS)
 
@@ -68,7 +70,9 @@ def test_it_stays_a_manual():
     assert [line for line in lines if len(line) > 120 and not line.startswith("python3 -m venv")] == []
 
 
-@pytest.mark.parametrize("page", ["README.md", "BENCHMARKS.md", "CORRECTING.md", "weights/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "BENCHMARKS.md", "CORRECTING.md", "FORMATS.md", "weights/README.md"]
+)
 def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", text):

@@ -21,7 +21,7 @@ from siamcli.model.spec import TrackerParams
 from siamcli.tracker.engine import Engine
 from siamcli.tracker.tracker import Tracker
 
-__all__ = ["Agreement", "SequenceAgreement", "agreement", "measure", "starts"]
+__all__ = ["Agreement", "SequenceAgreement", "agreement", "measure"]
 
 DIFFERS = 0.9
 """Boxes of two engines differ when their overlap is below this."""
@@ -61,10 +61,10 @@ class Agreement:
 def measure(
     reference: Engine, engines: Items[Engine], params: TrackerParams, sequences: Iterable[Sequence]
 ) -> Iterator[SequenceAgreement]:
-    """Run every engine through every sequence from each of its `starts`.  Raises DatasetError, InputError."""
+    """Run every engine through every sequence from each of its starts.  Raises DatasetError, InputError."""
     for sequence in sequences:
         frames = list(read_frames(sequence))
-        for start in starts(sequence):
+        for start in sequence.starts(STARTS):
             rest, truth, seen = frames[start:], sequence.truth[start:], sequence.visible[start:]
             exact = run_once(Tracker(reference, params), rest, sequence.box(start)).boxes
             reference_auc = _auc(exact[seen], truth[seen])
@@ -79,14 +79,6 @@ def measure(
                     auc=_auc(boxes[seen], truth[seen]),
                     differs=float(np.mean(box_overlap(boxes, exact) < DIFFERS)),
                 )
-
-
-def starts(sequence: Sequence) -> list[int]:
-    """Frames to begin at: up to `STARTS`, evenly spread, in each of which there is a target to point at."""
-    (visible,) = (sequence.visible & (sequence.truth[:, 2:] > 0).all(axis=1)).nonzero()
-    wanted = np.arange(STARTS) * len(sequence) // STARTS
-    places = np.searchsorted(visible, wanted)
-    return sorted({int(visible[i]) for i in places[places < len(visible)]})
 
 
 def _auc(boxes: Array, truth: Array) -> float:

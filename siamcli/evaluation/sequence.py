@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from siamcli.boxes import Box
 from siamcli.evaluation.catalog import DatasetSpec
 from siamcli.evaluation.overlap import Array, Mask
 
-__all__ = ["Dataset", "Sequence"]
+__all__ = ["Dataset", "Sequence", "from_starts"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +51,25 @@ class Sequence:
         annotated = np.asarray(np.isfinite(self.truth).all(axis=1))
         return annotated if self.absent is None else annotated & ~self.absent
 
+    def starts(self, count: int) -> list[int]:
+        """At most `count` frames to begin at, evenly spread, in each of which there is a box."""
+        (usable,) = (self.visible & (self.truth[:, 2:] > 0).all(axis=1)).nonzero()
+        positions = np.searchsorted(usable, np.arange(count) * len(self) // count)
+        return sorted({int(usable[i]) for i in positions[positions < len(usable)]})
+
+    def since(self, start: int) -> Sequence:
+        """The sequence from frame `start` on, named NAME@START."""
+        return replace(
+            self,
+            name=f"{self.name}@{start}",
+            truth=self.truth[start:],
+            frames=self.frames[start:],
+            offset=self.offset + start,
+            polygons=None if self.polygons is None else self.polygons[start:],
+            absent=None if self.absent is None else self.absent[start:],
+            tags={tag: mask[start:] for tag, mask in self.tags.items()},
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
@@ -59,3 +78,13 @@ class Dataset:
     spec: DatasetSpec
     sequences: tuple[Sequence, ...]
     partial: str | None = None
+
+
+def from_starts(dataset: Dataset, count: int) -> Dataset:
+    """Every sequence from each of its `count` starts, as a sequence of its own; the note says so.
+
+    From one start chance decides: a target that is nearly lost moves a sequence's AUC by 0.1.
+    """
+    runs = tuple(s.since(start) for s in dataset.sequences for start in s.starts(count))
+    notes = filter(None, [dataset.partial, f"{len(runs)} runs from up to {count} starts a sequence"])
+    return replace(dataset, sequences=runs, partial=", ".join(notes))

@@ -138,7 +138,7 @@ def _pipeline(network: Network, device: str, engine: str, video: str) -> dict[st
 
 
 def _precision(network: Network, device: str, engine: str, root: Path, dataset: str) -> list[dict[str, Any]]:
-    from siamcli.bench.precision import SequenceAgreement, agreement, measure, starts
+    from siamcli.bench.precision import STARTS, SequenceAgreement, agreement, measure
     from siamcli.cli.network import engines_of
     from siamcli.engines.device import resolve_device
     from siamcli.engines.kinds import engine_name
@@ -149,7 +149,7 @@ def _precision(network: Network, device: str, engine: str, root: Path, dataset: 
     reference = network.engine(device=device, engine="eager")
     engines = [e for e in engines_of(network, resolve_device(device), engine) if e.kind != reference.kind]
     parts: list[SequenceAgreement] = []
-    runs = sum(len(starts(sequence)) for sequence in sequences)
+    runs = sum(len(sequence.starts(STARTS)) for sequence in sequences)
     with console.progress(f"{len(engines)} engines", runs * len(engines), "runs") as update:
         for part in measure(reference, engines, network.params, sequences):
             parts.append(part)

@@ -142,6 +142,10 @@ def eval_(
     ] = 15,
     sequence: Annotated[list[str] | None, typer.Option(help="Only this sequence.  Repeatable.")] = None,
     partial: Partial = False,
+    starts: Annotated[
+        int,
+        typer.Option(help="Starts per sequence, evenly spread (one-pass benchmarks only).", min=1),
+    ] = 1,
     rules: Rules = "official",
     form: Form = "text",
     *,
@@ -165,8 +169,13 @@ def eval_(
     from siamcli.evaluation.evaluate import worker_pool
     from siamcli.evaluation.results import pack
     from siamcli.evaluation.scoring import score_results
+    from siamcli.evaluation.sequence import from_starts
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, only=sequence or ())
+    if starts > 1:
+        if opened.spec.protocol != "ope":
+            raise typer.BadParameter(f"--starts is for one-pass benchmarks, {opened.spec.title} is none")
+        opened = from_starts(opened, starts)
     factory = LoadTracker(tracker, jobs)
     loaded = load_once(tracker, jobs)
     title = loaded.model if name is None else name
