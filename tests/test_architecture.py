@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "engines": "errors schema extras cores atomic boxes frames model tracker",
     "checkpoints": "errors schema atomic model",
     "load": "model tracker engines checkpoints",
-    "drawing": "boxes frames trajectory",
+    "drawing": "errors boxes frames trajectory",
     "media": "errors cores atomic frames times",
     "evaluation": "errors schema atomic boxes frames tables times media",
     "formats": "errors schema atomic boxes frames times sheets targets trajectory evaluation",
@@ -39,14 +39,14 @@ MAY_IMPORT = {
     " drawing media formats",
     "train": "errors schema cores atomic boxes frames model engines checkpoints load media evaluation",
     "batch": "errors version schema extras cores atomic frames times sheets targets trajectory"
-    " tracker load media formats session",
+    " tracker load drawing media formats session",
     "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"
     " drawing media evaluation session",
     "__init__": "errors version boxes frames times targets trajectory tracker load media formats session",
     "ui": "errors atomic boxes frames trajectory drawing media batch",
     "cli": "errors version schema extras cores atomic boxes frames tables times targets trajectory"
-    " model tracker engines checkpoints load media evaluation formats session train batch"
-    " bench ui",
+    " model tracker engines checkpoints load drawing media evaluation formats session train"
+    " batch bench ui",
     "__main__": "cli",
 }
 ONLY_IN = {

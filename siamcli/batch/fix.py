@@ -18,13 +18,14 @@ from siamcli.session.fix import correct
 from siamcli.session.render import write_again
 
 if TYPE_CHECKING:
+    from siamcli.drawing.style import Style
     from siamcli.tracker.tracker import Tracker
 
 __all__ = ["fix_batch"]
 
 
 def fix_batch(
-    folder: Path, manifest: Manifest, load: Callable[[], Tracker]
+    folder: Path, manifest: Manifest, load: Callable[[], Tracker], style: Style | None = None
 ) -> Iterator[tuple[str, SiamtrackError | None]]:
     """Correct every clip of the manifest in the outputs of the batch in `folder`; yields each clip with
     what was wrong, None when its outputs are replaced.
@@ -39,7 +40,7 @@ def fix_batch(
         for clip in manifest.clips:
             try:
                 key = source_name(clip).key
-                status.add(_fix_clip(folder, clip, manifest, entries.get(key), load))
+                status.add(_fix_clip(folder, clip, manifest, entries.get(key), load, style))
             except SiamtrackError as error:
                 yield clip, error
             else:
@@ -47,7 +48,12 @@ def fix_batch(
 
 
 def _fix_clip(
-    folder: Path, clip: str, manifest: Manifest, entry: Entry | None, load: Callable[[], Tracker]
+    folder: Path,
+    clip: str,
+    manifest: Manifest,
+    entry: Entry | None,
+    load: Callable[[], Tracker],
+    style: Style | None,
 ) -> Entry:
     """The line of a clip whose outputs are corrected."""
     if entry is None or entry.state != "done":
@@ -56,14 +62,17 @@ def _fix_clip(
     read = next((path for suffix in read_suffixes() for path in paths if path.endswith(suffix)), None)
     if read is None:
         raise InputError(f"no trajectory of {clip} in {folder}", hint=f"one of {' '.join(read_suffixes())}")
-    work = correct(read_trajectory(read), manifest.of(clip), clip, load)
+    wrong = read_trajectory(read)
+    if style is not None:
+        style.check(wrong.header.labels)
+    work = correct(wrong, manifest.of(clip), clip, load)
     while True:
         try:
             next(work)
         except StopIteration as finished:
             right = finished.value
             break
-    for _ in write_again(clip, right, paths, overwrite=True):
+    for _ in write_again(clip, right, paths, overwrite=True, style=style):
         pass
     lost = sum(point.state == "lost" for point in right.points)
     return replace(entry, at=datetime.now(timezone.utc).isoformat(timespec="milliseconds"), lost=lost)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ from siamcli.batch.clips import Clip, Shard, output_names
 from siamcli.batch.manifest import Boxes
 from siamcli.batch.schedule import Finished
 from siamcli.batch.status import Entry
+from siamcli.drawing.style import Style
 from siamcli.errors import InputError, OutputError, SiamtrackError
 from siamcli.formats.files import read_trajectory
 from siamcli.media.kinds import path_from, source_name
@@ -25,7 +26,7 @@ from siamcli.media.suffixes import is_video
 from siamcli.session.job import Job
 from siamcli.session.render import draw_video
 from siamcli.session.textfile import write_trajectory
-from siamcli.targets import TargetMark, number_marks
+from siamcli.targets import TargetMark, target_labels
 from siamcli.trajectory import Trajectory
 from siamcli.version import __version__
 
@@ -56,6 +57,7 @@ class Settings:
     params: Mapping[str, object]
     fps: Fraction | None = None
     version: str = __version__
+    style: Style = field(default_factory=Style)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def plan(
         problem: InputError | None = None
         try:
             marks = boxes.of(clip.source)
-            number_marks(marks)
+            settings.style.check(target_labels(marks) or (None,))
             key = _key(source_name(clip.source).fingerprint(), marks, settings)
             targets = marks
         except InputError as error:
@@ -103,6 +105,7 @@ def plan(
             fps=settings.fps,
             fps_if_needed=True,
             unfinished="beside",
+            style=Style() if problem else settings.style,
         )
         yield Task(id, key, job, problem)
 
@@ -115,7 +118,8 @@ def _key(content: object, targets: Sequence[TargetMark], settings: Settings) -> 
     """One hash of everything that the trajectory depends on; of what never comes twice, such as a camera's
     pictures (`content` None), a new one every time."""
     content = uuid4().hex if content is None else content
-    tracking = {name: value for name, value in asdict(settings).items() if name != "suffixes"}
+    left_out = {"suffixes"} | ({"style"} if settings.style == Style() else set())
+    tracking = {name: value for name, value in asdict(settings).items() if name not in left_out}
     everything: list[Any] = [content, [asdict(target) for target in targets], tracking]
     return hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
@@ -182,6 +186,7 @@ def complete(task: Task, entry: Entry, folder: Path) -> None:
                 overwrite=True,
                 fps=task.job.fps,
                 fps_if_needed=True,
+                style=task.job.style,
             )
             for _ in drawn:
                 pass

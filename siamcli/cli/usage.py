@@ -64,8 +64,9 @@ def add_empty_values(words: Sequence[str]) -> list[str]:
     ['--blur', '', '--pixelate', 'bug', '--spotlight', '']
     """
     full: list[str] = []
-    for word, after in zip(words, [*words[1:], "-"], strict=True):
-        full += [word, ""] if word in _OPTIONAL and after.startswith("-") else [word]
+    for place, word in enumerate(words, start=1):
+        alone = place == len(words) or words[place].startswith("-")
+        full += [word, ""] if word in _OPTIONAL and alone else [word]
     return full
 
 

@@ -90,7 +90,13 @@ def unlocated(trajectory: Trajectory, target: int, frames: int) -> tuple[tuple[i
 
 
 def write_again(
-    source: str, trajectory: Trajectory, paths: Sequence[str], *, overwrite: bool, fps: Fraction | None = None
+    source: str,
+    trajectory: Trajectory,
+    paths: Sequence[str],
+    *,
+    overwrite: bool,
+    fps: Fraction | None = None,
+    style: Style | None = None,
 ) -> Iterator[int]:
     """Write a trajectory of `source` to every path by its suffix, videos first; yields as `draw_video`.
 
@@ -99,7 +105,7 @@ def write_again(
     for path in sorted(paths, key=lambda path: not is_video(path)):
         kind = find_format(path)
         if is_video(path):
-            yield from draw_video(source, trajectory, Path(path), overwrite=overwrite, fps=fps)
+            yield from draw_video(source, trajectory, Path(path), overwrite=overwrite, fps=fps, style=style)
         elif kind is None:
             raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(VIDEO_SUFFIXES)}")
         else:

@@ -17,6 +17,7 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.options import BoxFormatName, Fps, TrackerOptions, check_box_format
 from siamcli.cli.outputs import DEFAULT_SUFFIXES, OUTPUT_SUFFIXES
+from siamcli.cli.picture import PictureOptions
 from siamcli.cli.usage import WrongUsage
 from siamcli.engines.kinds import engine_name
 from siamcli.errors import InputError, PartialError
@@ -91,6 +92,7 @@ def batch(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
     *,
+    picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
     """Track every clip, finished ones excepted; OUTPUT_DIR/batch.jsonl says what became of each.
@@ -130,7 +132,9 @@ def batch(
     ids = [source_name(clip.source).relative_to(output_dir) for clip in found]
     # torch and the weights are loaded when there is something to track
     track = partial(_here, tracker, jobs) if ray is None else _on_ray(ray, jobs, tracker)
-    settings = Settings(suffixes, sha256_of(tracker.file()), tracker.overrides(), fps=rate)
+    settings = Settings(
+        suffixes, sha256_of(tracker.file()), tracker.overrides(), fps=rate, style=picture.style()
+    )
     policy = Policy(retry_failed, stop_on_error, overwrite)
     with StatusFile(output_dir / part.status_name) as status:
         tasks = plan(found, ids, targets, settings, output_dir, status.entries, part)

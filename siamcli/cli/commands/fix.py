@@ -12,6 +12,7 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.options import Fps, TrackerOptions
 from siamcli.cli.outputs import OUTPUT_SUFFIXES, check_outputs_differ, files_that_exist
+from siamcli.cli.picture import PictureOptions
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import InputError, OutputError, PartialError
 from siamcli.formats.kinds import read_suffixes
@@ -20,6 +21,7 @@ from siamcli.targets import BoxFormat, TargetMark, parse_absent, parse_timed_tar
 from siamcli.times import parse_rate
 
 if TYPE_CHECKING:
+    from siamcli.drawing.style import Style
     from siamcli.tracker.tracker import Tracker
     from siamcli.trajectory import Trajectory
 
@@ -78,6 +80,7 @@ def fix(
         ),
     ] = False,
     *,
+    picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
     """Correct TRAJECTORY: boxes and absences that are named stay, the frames between boxes are tracked again.
@@ -97,7 +100,7 @@ def fix(
             raise WrongUsage(
                 "which trajectory?", hint="siamtrack fix VIDEO TRAJECTORY, or BATCH_FOLDER --fixes FILE"
             )
-        _fix_batch(Path(video), fixes, box_format, tracker)
+        _fix_batch(Path(video), fixes, box_format, tracker, picture.style())
         return
     if not marks and fixes is None:
         raise WrongUsage("what is wrong?", hint="give --box-at TIME=x,y,w,h, --absent or --fixes FILE")
@@ -119,11 +122,13 @@ def fix(
                 f"{fixes} has no row for {video}", hint="a clip is named from the table's folder"
             )
     wrong = read_trajectory(trajectory)
+    style = picture.style()
+    style.check(wrong.header.labels)
     tracker.check()
     name = Path(video).name
     right = _shown(correct(wrong, marks, video, partial(_load, tracker, wrong), fps=rate), name)
     with console.progress(name, right.header.source.count) as update:
-        for done in write_again(video, right, paths, overwrite=overwrite, fps=rate):
+        for done in write_again(video, right, paths, overwrite=overwrite, fps=rate, style=style):
             update(done)
     same = len(set(wrong.points) & set(right.points))
     console.info(f"{len(right.points) - same} of {len(right.points)} boxes are given or tracked anew")
@@ -166,7 +171,9 @@ def _shown(work: Generator[tuple[int, int], None, Trajectory], name: str) -> Tra
     return fixed[0]
 
 
-def _fix_batch(folder: Path, fixes: Path, box_format: BoxFormat, options: TrackerOptions) -> None:
+def _fix_batch(
+    folder: Path, fixes: Path, box_format: BoxFormat, options: TrackerOptions, style: Style
+) -> None:
     """Correct every clip of a batch that is named in `fixes`.  Raises PartialError when clips failed."""
     from siamcli.batch.fix import fix_batch
     from siamcli.batch.manifest import read_manifest
@@ -176,7 +183,7 @@ def _fix_batch(folder: Path, fixes: Path, box_format: BoxFormat, options: Tracke
     loaded = cache(options.load)
     failures: list[tuple[str, str]] = []
     with console.progress("fix", len(manifest.clips), "clips") as update:
-        for number, (clip, error) in enumerate(fix_batch(folder, manifest, loaded), 1):
+        for number, (clip, error) in enumerate(fix_batch(folder, manifest, loaded, style), 1):
             update(number, clip)
             if error is None:
                 typer.echo(clip)

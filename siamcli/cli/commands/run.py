@@ -197,8 +197,7 @@ def run(
     first, last = (None if text is None else parse_time(text) for text in (start, end))
     model = tracker.wanted()
     paths = output_paths(source, output or [], folder=output_dir, jsonl=jsonl, video=video)
-    if drop_lost:
-        _require_without_states(paths)
+    _check_drop_lost(paths, drop_lost=drop_lost)
     labels = target_labels(targets) or (None,)
     files = [name for path in paths for name in target_paths(path, labels)]
     inputs = [str(path) for path in (box_file, model, tracker.params) if isinstance(path, Path)]
@@ -242,9 +241,9 @@ def run(
         require_found(labels, {int(target): found for target, found in summary["lost"].items()})
 
 
-def _require_without_states(paths: list[str]) -> None:
-    """Raises typer.BadParameter where every output says the state of every frame."""
-    if not any(find_format(path) in WITHOUT_STATES for path in paths):
+def _check_drop_lost(paths: list[str], *, drop_lost: bool) -> None:
+    """Raises typer.BadParameter for --drop-lost where every output says the state of every frame."""
+    if drop_lost and not any(find_format(path) in WITHOUT_STATES for path in paths):
         raise typer.BadParameter(
             f"--drop-lost is for {DROPS_LOST}; the other outputs say the state of every frame"
         )
