@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "sheets": "",
     "targets": "errors schema boxes times",
     "trajectory": "boxes frames",
+    "analysis": "errors targets trajectory",
     "model": "schema",
     "tracker": "errors cores boxes frames times trajectory model",
     "engines": "errors schema extras cores atomic boxes frames model tracker",
@@ -45,8 +46,8 @@ MAY_IMPORT = {
     "__init__": "errors version boxes frames times targets trajectory tracker load media formats session",
     "ui": "errors atomic boxes frames trajectory drawing media batch",
     "cli": "errors version schema extras cores atomic boxes frames tables times targets trajectory"
-    " model tracker engines checkpoints load drawing media evaluation formats session train"
-    " batch bench ui",
+    " analysis model tracker engines checkpoints load drawing media evaluation formats"
+    " session train batch bench ui",
     "__main__": "cli",
 }
 ONLY_IN = {

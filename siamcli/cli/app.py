@@ -18,6 +18,7 @@ from siamcli.cli.commands.eval import eval_
 from siamcli.cli.commands.export import export
 from siamcli.cli.commands.fix import fix
 from siamcli.cli.commands.help import help_
+from siamcli.cli.commands.measure import measure
 from siamcli.cli.commands.pick import pick
 from siamcli.cli.commands.render import render
 from siamcli.cli.logs import show_logs
@@ -61,6 +62,7 @@ _TRACK: dict[str, Callable[..., None]] = {
     "convert": convert,
     "fix": fix,
     "render": render,
+    "measure": measure,
     "doctor": doctor.doctor,
     "help": help_,
 }
