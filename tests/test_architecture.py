@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "sheets": "",
     "targets": "errors schema boxes times",
     "trajectory": "boxes frames",
-    "analysis": "errors targets trajectory",
+    "analysis": "errors boxes targets trajectory",
     "model": "schema",
     "tracker": "errors cores boxes frames times trajectory model",
     "engines": "errors schema extras cores atomic boxes frames model tracker",
@@ -36,8 +36,8 @@ MAY_IMPORT = {
     "media": "errors cores atomic frames times",
     "evaluation": "errors schema atomic boxes frames tables times media",
     "formats": "errors schema atomic boxes frames times sheets targets trajectory evaluation",
-    "session": "errors version cores atomic boxes frames times targets trajectory tracker load"
-    " drawing media formats",
+    "session": "errors version cores atomic boxes frames times targets trajectory analysis tracker"
+    " load drawing media formats",
     "train": "errors schema cores atomic boxes frames model engines checkpoints load media evaluation",
     "batch": "errors version schema extras cores atomic frames times sheets targets trajectory"
     " tracker load drawing media formats session",

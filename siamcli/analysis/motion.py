@@ -14,7 +14,7 @@ from siamcli.analysis.smooth import local_lines
 from siamcli.errors import InputError
 from siamcli.trajectory import TrackPoint, Trajectory
 
-__all__ = ["Motion", "measure_motion"]
+__all__ = ["Motion", "measure_motion", "moments"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -66,7 +66,7 @@ def measure_motion(
     """
     points = sorted((p for p in trajectory.points if p.target == target), key=lambda point: point.index)
     frames = np.array([point.index for point in points])
-    times = _times(trajectory, points)
+    times = moments(trajectory, points)
     located = np.array([p.state not in ("lost", "absent") and p.box.valid for p in points], bool)
     center = np.array(
         [p.box.center if ok else (np.nan, np.nan) for p, ok in zip(points, located, strict=True)]
@@ -109,8 +109,8 @@ def measure_motion(
     )
 
 
-def _times(trajectory: Trajectory, points: Sequence[TrackPoint]) -> Array:
-    """(N,) seconds, which rise."""
+def moments(trajectory: Trajectory, points: Sequence[TrackPoint]) -> Array:
+    """(N,) seconds of points in frame order.  Raises InputError where they are not known, or do not rise."""
     fps = trajectory.header.source.fps
     if any(point.time is None for point in points) and fps is None:
         raise InputError(

@@ -17,7 +17,7 @@ from siamcli.cli.options import with_options
 
 __all__ = ["Commands", "WrongUsage", "add_command", "add_empty_values", "explain", "join_boxes"]
 
-_OPTIONAL = ("--blur", "--pixelate", "--spotlight")  # options whose value may be left out
+_OPTIONAL = ("--blur", "--pixelate", "--spotlight", "--crop")  # options whose value may be left out
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)%?,?")
 
 

@@ -11,6 +11,7 @@ from siamcli.drawing.draw import draw
 from siamcli.drawing.kinds import EFFECTS
 from siamcli.drawing.regions import Region
 from siamcli.drawing.style import Color, Effect, Style
+from siamcli.drawing.view import View, cut, seen_through
 from siamcli.frames import Frame, Image
 from siamcli.trajectory import TrackPoint
 
@@ -18,23 +19,30 @@ __all__ = ["Painter"]
 
 
 class Painter:
-    """Applies the effects of a style, then draws boxes and labels.
+    """Applies the effects of a style, takes what a `view` shows, then draws boxes and labels.
 
     It knows where targets were in the frames before, so that it paints all frames of a video, in order.
     `labels` names targets in order.  Raises InputError for a target that is not among them.
     """
 
-    def __init__(self, style: Style, labels: Sequence[str | None]) -> None:
+    def __init__(self, style: Style, labels: Sequence[str | None], view: View | None = None) -> None:
         self._style = style
         self._labels = labels
         self._effects = style.by_target(labels)
         self._covers = {target: Cover(style.extent) for target in self._effects}
-        self._marked = not style.effects if style.marked is None else style.marked
+        self._view = view
+        self._marked = not (style.effects or view) if style.marked is None else style.marked
 
     def paint(self, frame: Frame, points: Sequence[TrackPoint]) -> Image:
         """The picture of the next frame with `points` in it; `frame` stays as it is."""
-        canvas: Image = frame.image.copy()
-        self._apply_effects(canvas, frame, points)
+        canvas = frame.image
+        if self._effects:
+            canvas = canvas.copy()
+            self._apply_effects(canvas, frame, points)
+        if self._view is not None:
+            window = self._view.window(frame.index)
+            canvas = cut(canvas, window, self._view.size)
+            points = seen_through(window, self._view.size, points)
         return draw(canvas, points, self._labels) if self._marked else canvas
 
     def _apply_effects(self, canvas: Image, frame: Frame, points: Sequence[TrackPoint]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import cv2
+import numpy as np
 
 from siamcli.drawing.regions import Region
 from siamcli.drawing.style import Color
@@ -29,4 +30,5 @@ def replace(canvas: Image, regions: Sequence[Region], interpolation: int) -> Non
             side = max(height, width) / BLOCKS
             size = (max(1, round(width / side)), max(1, round(height / side)))
             blocks = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-            region.put(canvas, cv2.resize(blocks, (width, height), interpolation=interpolation))  # type: ignore[arg-type]
+            enlarged = cv2.resize(blocks, (width, height), interpolation=interpolation)
+            region.put(canvas, np.asarray(enlarged, np.uint8))

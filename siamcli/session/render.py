@@ -8,12 +8,15 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from siamcli.analysis.framing import Crop, follow_target
 from siamcli.atomic import write_text
 from siamcli.drawing.painter import Painter
 from siamcli.drawing.style import Style
+from siamcli.drawing.view import View
 from siamcli.errors import InputError, OutputError
 from siamcli.formats.files import convert
 from siamcli.formats.kinds import find_format
+from siamcli.frames import SourceInfo
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import open_source
@@ -37,12 +40,13 @@ def draw_video(
     deinterlace: bool = False,
     anyway: bool = False,
     style: Style | None = None,
+    crop: Crop | None = None,
 ) -> Iterator[int]:
     """Draw every point into its frame of `source`, in a `style`, and write `target`; yields the number of
     frames written.
 
-    `fps` is the rate of a source that has no times, `fps_if_needed` as in `open_source`; images have the
-    one under which they were tracked.
+    With a `crop` the video shows what follows a target.  `fps` is the rate of a source that has no times,
+    `fps_if_needed` as in `open_source`; images have the one under which they were tracked.
     What fails or is stopped can be drawn again, so it leaves nothing, and an earlier `target` stays.
     Raises MisfitError, unless `anyway`, when the trajectory is not one of this source; InputError for a
     damaged source once all that decodes is drawn, which stays.
@@ -58,13 +62,14 @@ def draw_video(
         frames = stack.enter_context(prefetch(opened))
         header = replace(trajectory.header, source=frames.info)
         audio = name.text if name.has_sound else None
+        view = None if crop is None else _view(trajectory, crop, frames.info)
         video = Outputs(
             [str(target)],
             header,
             overwrite=overwrite,
             audio=audio,
             unfinished="removed",
-            painter=Painter(style or Style(), header.labels),
+            painter=Painter(style or Style(), header.labels, view),
         )
         outputs = stack.enter_context(video)
         damage: InputError | None = None
@@ -79,6 +84,17 @@ def draw_video(
             damage = error
     if damage is not None:
         raise damage
+
+
+def _view(trajectory: Trajectory, crop: Crop, info: SourceInfo) -> View:
+    """What is shown of each frame of a source.  Raises InputError."""
+    source = trajectory.header.source
+    size = info.size or source.size
+    if size is None:
+        raise InputError(f"{info.name} does not say how large its frames are", hint="render the whole frame")
+    if source.fps is None:
+        trajectory = replace(trajectory, header=replace(trajectory.header, source=info))
+    return follow_target(trajectory, crop, size, info.pixel_aspect)
 
 
 def unlocated(trajectory: Trajectory, target: int, frames: int) -> tuple[tuple[int, int], ...]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
+from siamcli.cli.crop import CropOptions
 from siamcli.cli.options import Deinterlace, Fps, Stream, TrajectoryFile
 from siamcli.cli.outputs import check_outputs_differ, frames_in_words, require_found, target_name
 from siamcli.cli.picture import PictureOptions
@@ -39,15 +40,17 @@ def render(
     ] = False,
     *,
     picture: PictureOptions,
+    crop: CropOptions,
 ) -> None:
-    """Draw TRAJECTORY into VIDEO, all of it, or hide targets there.
+    """Draw TRAJECTORY into VIDEO, all of it, or hide targets there, or follow one.
 
-    Size, number of frames and their times must be those of the video that was tracked.  With an effect no
-    boxes are drawn.
+    Size, number of frames and their times must be those of the video that was tracked.  With an effect or a
+    crop no boxes are drawn.
 
     Examples:
         siamtrack render video.mp4 video.tracked.json
         siamtrack render video.mp4 video.tracked.json --pixelate plate
+        siamtrack render video.mp4 video.tracked.json --crop player --aspect 9:16
     """
     from siamcli.formats.files import read_trajectory
     from siamcli.session.render import draw_video, unlocated
@@ -59,6 +62,7 @@ def render(
     drawn = read_trajectory(trajectory)
     style = picture.style()
     style.check(drawn.header.labels)
+    window = crop.wanted(drawn.header.labels)
     written = 0
     with console.progress(Path(video).name, drawn.header.source.count) as update:
         steps = draw_video(
@@ -71,6 +75,7 @@ def render(
             deinterlace=deinterlace,
             anyway=anyway,
             style=style,
+            crop=window,
         )
         for written in steps:
             update(written, "")
