@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
 
 from siamcli.boxes import Box
-from siamcli.frames import SourceInfo
+from siamcli.frames import Image, SourceInfo
 
 __all__ = [
     *("NO_BOX", "LostIntervals", "PointSource", "TrackHeader", "TrackPoint", "TrackState", "Trajectory"),
@@ -102,6 +102,14 @@ class Trajectory:
             for point in self.points
         ]
         return import_module("pandas").DataFrame(rows)
+
+    def plot(self, panels: Sequence[str] = (), *, image: Image | None = None) -> Any:  # noqa: ANN401
+        """A matplotlib Figure of the `panels` path, heat, speed and score, by default all of them.
+
+        `image` is a frame to draw the path on.  Needs matplotlib, the extra `plots`; raises ValueError for an
+        unknown panel.
+        """
+        return import_module("siamcli.analysis.plots").plot(self, panels, image=image)
 
 
 def lost_intervals(points: Iterable[TrackPoint]) -> dict[int, tuple[tuple[int, int], ...]]:

@@ -26,18 +26,19 @@ MAY_IMPORT = {
     "sheets": "",
     "targets": "errors schema boxes times",
     "trajectory": "boxes frames",
-    "analysis": "errors boxes targets trajectory",
+    "figures": "atomic",
     "model": "schema",
     "tracker": "errors cores boxes frames times trajectory model",
     "engines": "errors schema extras cores atomic boxes frames model tracker",
     "checkpoints": "errors schema atomic model",
     "load": "model tracker engines checkpoints",
     "drawing": "errors boxes frames trajectory",
+    "analysis": "errors boxes frames targets trajectory drawing",
     "media": "errors cores atomic frames times",
-    "evaluation": "errors schema atomic boxes frames tables times media",
+    "evaluation": "errors schema atomic boxes frames tables times figures media",
     "formats": "errors schema atomic boxes frames times sheets targets trajectory evaluation",
-    "session": "errors version cores atomic boxes frames times targets trajectory analysis tracker"
-    " load drawing media formats",
+    "session": "errors version cores atomic boxes frames times targets trajectory tracker load"
+    " drawing analysis media formats",
     "train": "errors schema cores atomic boxes frames model engines checkpoints load media evaluation",
     "batch": "errors version schema extras cores atomic frames times sheets targets trajectory"
     " tracker load drawing media formats session",
@@ -46,8 +47,8 @@ MAY_IMPORT = {
     "__init__": "errors version boxes frames times targets trajectory tracker load media formats session",
     "ui": "errors atomic boxes frames trajectory drawing media batch",
     "cli": "errors version schema extras cores atomic boxes frames tables times targets trajectory"
-    " analysis model tracker engines checkpoints load drawing media evaluation formats"
-    " session train batch bench ui",
+    " figures model tracker engines checkpoints load drawing analysis media evaluation"
+    " formats session train batch bench ui",
     "__main__": "cli",
 }
 ONLY_IN = {

@@ -20,6 +20,7 @@ from siamcli.cli.commands.fix import fix
 from siamcli.cli.commands.help import help_
 from siamcli.cli.commands.measure import measure
 from siamcli.cli.commands.pick import pick
+from siamcli.cli.commands.plot import plot
 from siamcli.cli.commands.render import render
 from siamcli.cli.logs import show_logs
 from siamcli.cli.signals import ignore_signals, on_signal
@@ -63,6 +64,7 @@ _TRACK: dict[str, Callable[..., None]] = {
     "fix": fix,
     "render": render,
     "measure": measure,
+    "plot": plot,
     "doctor": doctor.doctor,
     "help": help_,
 }

@@ -6,7 +6,20 @@ import re
 
 from siamcli.drawing.style import Color
 
-__all__ = ["COLOR_NAMES", "parse_color"]
+__all__ = ["COLORS", "COLOR_NAMES", "parse_color"]
+
+COLORS: tuple[Color, ...] = (
+    (233, 180, 86),
+    (0, 159, 230),
+    (115, 158, 0),
+    (167, 121, 204),
+    (66, 228, 240),
+    (0, 94, 213),
+    (178, 114, 0),
+    (190, 190, 190),
+)
+"""BGR, one per target; they repeat after the last.  People with any colour blindness can tell them apart:
+Okabe and Ito, Color Universal Design (2008), with grey in place of black."""
 
 COLOR_NAMES: dict[str, Color] = {
     "black": (0, 0, 0),
