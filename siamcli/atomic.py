@@ -68,15 +68,15 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
-def partial_path(target: Path, *, own: bool = False) -> Path:
-    """Where `target` grows: a name that only siamtrack makes, with `own` only this process.
+def partial_path(target: Path, *, per_process: bool = False) -> Path:
+    """Where `target` grows: a name that only siamtrack makes, with `per_process` only this process.
 
     What a killed run left there goes away; NAME.part, which browsers and others use, is not ours.
 
-    >>> part_path(Path("a.csv")).name
+    >>> partial_path(Path("a.csv")).name
     'a.csv.siamtrack.part'
     """
-    process = f".{os.getpid()}" if own else ""
+    process = f".{os.getpid()}" if per_process else ""
     return target.with_name(f"{target.name}{process}.siamtrack.part")
 
 
@@ -237,7 +237,7 @@ def atomic_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
     """
     if target.exists() and not overwrite:
         raise OutputError(f"{target} exists", hint="choose another folder with -o, or remove it")
-    part = partial_path(target, own=True)
+    part = partial_path(target, per_process=True)
     try:
         with as_output_error(target):
             shutil.rmtree(part, ignore_errors=True)

@@ -70,7 +70,7 @@ def iou(a: Box, b: Box) -> float:
 def box_problem(box: Box, size: tuple[int, int]) -> str | None:
     """What keeps `box` from being a target in a frame of `size` (width, height), None if nothing does.
 
-    >>> misfit(Box(10, 10, 0, 5), (100, 50)), misfit(Box(100, 10, 5, 5), (100, 50))
+    >>> box_problem(Box(10, 10, 0, 5), (100, 50)), box_problem(Box(100, 10, 5, 5), (100, 50))
     ('has no area', 'lies outside the 100x50 frame')
     """
     width, height = size

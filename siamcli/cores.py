@@ -1,4 +1,4 @@
-"""What this process may use of the machine: cores and memory, and who goes first on the cores."""
+"""Cores and memory that this process may use, and its scheduling priority."""
 
 from __future__ import annotations
 

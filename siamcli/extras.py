@@ -1,4 +1,4 @@
-"""What can be installed beside siamtrack, and the commands that do so."""
+"""Optional packages, and the commands that install them."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Frame:
     """One picture and its place in time.
 
     `index` is 0-based in the whole source; `time` is in seconds from the container's own
-    timestamps, or None.  Nobody writes into `image`.
+    timestamps, or None.  `image` is never written to.
     """
 
     index: int

@@ -1,4 +1,4 @@
-"""Tables of other programs: CSV as spreadsheets and people write it."""
+"""Reads tables that other programs or spreadsheets wrote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moments, stretches and rates of a source, as people write them: frames, seconds, timecode."""
+"""Moments, intervals and rates of a source as text: frames, seconds, timecode."""
 
 from __future__ import annotations
 
@@ -44,6 +44,14 @@ class TimePoint:
     def __post_init__(self) -> None:
         if (self.frame is None) == (self.seconds is None):
             raise ValueError("a TimePoint is a frame or seconds")
+
+    def __str__(self) -> str:
+        """As `parse_time` reads it.
+
+        >>> str(parse_time("100f")), str(parse_time("00:01:12.5"))
+        ('100f', '72.5')
+        """
+        return f"{self.seconds:g}" if self.frame is None else f"{self.frame}f"
 
     def is_reached(self, index: int, time: float | None) -> bool:
         """True from this moment on.  Raises InputError for seconds in a source without timestamps."""

@@ -1,4 +1,4 @@
-"""Trajectory out: what a tracker says, whoever reads it."""
+"""The points of a trajectory."""
 
 from __future__ import annotations
 

@@ -45,7 +45,8 @@ MAY_IMPORT = {
     "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"
     " drawing media evaluation session",
     "__init__": "errors version boxes frames times targets trajectory tracker load media formats session",
-    "ui": "errors atomic boxes frames trajectory drawing media batch",
+    "ui": "errors atomic boxes frames times sheets targets trajectory tracker load drawing media"
+    " formats session batch",
     "cli": "errors version schema extras cores atomic boxes frames tables times targets trajectory"
     " figures model tracker engines checkpoints load drawing analysis media evaluation"
     " formats session train batch bench ui",
@@ -59,6 +60,8 @@ ONLY_IN = {
     "pydantic": {"schema"},
     "pydantic_core": {"schema"},
     "tomli_w": {"schema"},
+    "starlette": {"ui"},
+    "uvicorn": {"ui"},
 }
 MODULES = sorted((ROOT / "siamcli").rglob("*.py"))
 

@@ -196,7 +196,7 @@ def test_a_planted_link_is_replaced(
     cache.mkdir()
     notes = tmp_path / "notes.txt"
     notes.write_text("precious")
-    partial_path(cache / wanted.file, own=not sha256).symlink_to(notes)
+    partial_path(cache / wanted.file, per_process=not sha256).symlink_to(notes)
     list(fetch(wanted))
     assert only_file(cache) == BODY
     assert not (cache / wanted.file).is_symlink()

@@ -1,4 +1,4 @@
-"""Which clips: folders, patterns and lists become names, each with a place for its outputs."""
+"""Clips of a batch: folders, patterns and lists become names, each with a place for its outputs."""
 
 from __future__ import annotations
 

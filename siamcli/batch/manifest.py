@@ -1,4 +1,4 @@
-"""Which boxes: a manifest in CSV or JSON, a file beside each clip, or the same for all."""
+"""Boxes of clips: a manifest in CSV or JSON, a file beside each clip, or the same for all."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Manifest:
 
 
 class NoBoxError(InputError):
-    """A clip that nobody has pointed at anything in."""
+    """A clip without a box."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What is to be done: every clip with its boxes and outputs, and what is done already."""
+"""The tasks of a batch: every clip with its boxes and outputs, and whether it is finished."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from siamcli.version import __version__
 __all__ = [
     "Settings",
     "Task",
+    "Verdict",
     "complete",
     "decide",
     "extended",
@@ -42,6 +43,12 @@ __all__ = [
     "refused_entry",
     "started_entry",
 ]
+
+
+Verdict = Literal["track", "complete", "skip", "failed"] | SiamtrackError
+"""What to do with a clip.  skip: it is finished with the same key and all outputs are there; complete: it
+lacks only outputs that its trajectory gives; failed: it has failed with the same key and is not tried again
+unasked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,8 @@ class Settings:
     weights_sha256: str
     params: Mapping[str, object]
     fps: Fraction | None = None
+    stream: int | None = None
+    deinterlace: bool = False
     version: str = __version__
     style: Style = field(default_factory=Style)
 
@@ -104,6 +113,8 @@ def plan(
             overwrite=True,
             fps=settings.fps,
             fps_if_needed=True,
+            stream=settings.stream,
+            deinterlace=settings.deinterlace,
             unfinished="beside",
             style=Style() if problem else settings.style,
         )
@@ -118,8 +129,11 @@ def _key(content: object, targets: Sequence[TargetMark], settings: Settings) -> 
     """One hash of everything that the trajectory depends on; of what never comes twice, such as a camera's
     pictures (`content` None), a new one every time."""
     content = uuid4().hex if content is None else content
-    left_out = {"suffixes"} | ({"style"} if settings.style == Style() else set())
-    tracking = {name: value for name, value in asdict(settings).items() if name not in left_out}
+    tracking = {name: value for name, value in asdict(settings).items() if name != "suffixes"}
+    if settings.stream is None and not settings.deinterlace:  # the key of batches that could not say so
+        del tracking["stream"], tracking["deinterlace"]
+    if settings.style == Style():
+        del tracking["style"]
     everything: list[Any] = [content, [asdict(target) for target in targets], tracking]
     return hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
@@ -132,12 +146,10 @@ def decide(
     *,
     retry_failed: bool,
     overwrite: bool,
-) -> Literal["track", "complete", "skip", "failed"] | SiamtrackError:
+) -> Verdict:
     """What to do with a clip of which `entry` is the last that is known, and `ours` all files ever written.
 
-    "skip" is finished with the same key and all outputs there, "complete" lacks only outputs that its
-    trajectory gives, "failed" has failed with the same key and is not tried again unasked.  An error says
-    what forbids it: outputs that are not ours.
+    An error says what forbids it, such as outputs that are not ours.
     """
     if task.problem is not None:
         return task.problem
@@ -186,6 +198,8 @@ def complete(task: Task, entry: Entry, folder: Path) -> None:
                 overwrite=True,
                 fps=task.job.fps,
                 fps_if_needed=True,
+                stream=task.job.stream,
+                deinterlace=task.job.deinterlace,
                 style=task.job.style,
             )
             for _ in drawn:
@@ -224,6 +238,7 @@ def finished_entry(task: Task, end: Finished, folder: Path) -> Entry:
         frames=end.frames,
         seconds=end.seconds,
         lost=end.lost,
+        targets=end.targets,
     )
     return done if end.error is None else _failed(done, end.error)
 

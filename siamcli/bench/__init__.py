@@ -1,1 +1,1 @@
-"""How fast, how exact: measurements of the engines, and the network for other programs."""
+"""Measures speed and precision of engines."""

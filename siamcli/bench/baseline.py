@@ -97,5 +97,5 @@ def best_candidate(
     influence = ranking.window_influence
     best = int((penalty * score * (1 - influence) + window * influence).argmax())
     logit = cls[1][best] - cls[0][best]
-    chosen = center[0][best], center[1][best], w[best], h[best], score[best], penalty[best], logit
-    return Candidate(*(float(value) for value in chosen))
+    values = center[0][best], center[1][best], w[best], h[best], score[best], penalty[best], logit
+    return Candidate(*(float(value) for value in values))

@@ -1,4 +1,4 @@
-"""What a network costs, part by part: its weights, and its work on one search region."""
+"""Weights and work of a network, module by module."""
 
 from __future__ import annotations
 
@@ -86,10 +86,10 @@ def _gflop(work: Callable[[], object]) -> float:
 def _milliseconds(work: Callable[[], object], device: torch.device, rounds: int) -> float:
     seconds = []
     for _ in range(rounds + 1):  # the first warms up
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         with exact_convolutions(device):
             work()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.perf_counter() - started_at)
     return 1000 * min(seconds[1:])

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""Describes the machine that was measured on."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
     a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     seconds = []
     for _ in range(8):
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         a @ b
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.perf_counter() - started_at)
     return 2 * side**3 / min(seconds) / 1e9
 
 
@@ -78,4 +78,4 @@ def _instructions() -> tuple[str, ...]:
         "AVX512-BF16": torch.cpu._is_avx512_bf16_supported(),
         "AMX": torch.cpu._is_amx_tile_supported(),
     }
-    return tuple(name for name, there in supported.items() if there)
+    return tuple(name for name, is_supported in supported.items() if is_supported)

@@ -1,4 +1,4 @@
-"""Where the time of a whole run goes: each stage alone, then all of them overlapping as in `run`."""
+"""Times the stages of a whole run: each alone, then all of them overlapping as in `run`."""
 
 from __future__ import annotations
 
@@ -159,13 +159,13 @@ def _draw_and_encode(
 ) -> tuple[float, float]:
     """The seconds of each; one picture at a time, as in `run`."""
     drawing = 0.0
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     with VideoWriter(str(path), info, overwrite=True) as video:
         for frame, found in zip(frames, points, strict=True):
             seconds, picture = _timed(partial(draw, frame.image, found))
             drawing += seconds
             video.write(picture, frame.time)
-    return drawing, time.perf_counter() - begun - drawing
+    return drawing, time.perf_counter() - started_at - drawing
 
 
 def _run(tracker: Tracker, job: Job) -> None:
@@ -180,6 +180,6 @@ def _milliseconds(seconds: float) -> float:
 
 
 def _timed(work: Callable[[], T]) -> tuple[float, T]:
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     done = work()
-    return time.perf_counter() - begun, done
+    return time.perf_counter() - started_at, done

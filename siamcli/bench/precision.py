@@ -65,16 +65,16 @@ def measure(
     for sequence in sequences:
         frames = list(read_frames(sequence))
         for start in sequence.starts(STARTS):
-            rest, truth, seen = frames[start:], sequence.truth[start:], sequence.visible[start:]
-            exact = run_once(Tracker(reference, params), rest, sequence.box(start)).boxes
+            remaining, truth, seen = frames[start:], sequence.truth[start:], sequence.visible[start:]
+            exact = run_once(Tracker(reference, params), remaining, sequence.box(start)).boxes
             reference_auc = _auc(exact[seen], truth[seen])
             for engine in engines:
-                boxes = run_once(Tracker(engine, params), rest, sequence.box(start)).boxes
+                boxes = run_once(Tracker(engine, params), remaining, sequence.box(start)).boxes
                 yield SequenceAgreement(
                     engine=engine_name(engine),
                     name=sequence.name,
                     start=start,
-                    frames=len(rest),
+                    frames=len(remaining),
                     reference_auc=reference_auc,
                     auc=_auc(boxes[seen], truth[seen]),
                     differs=float(np.mean(box_overlap(boxes, exact) < DIFFERS)),
@@ -87,17 +87,17 @@ def _auc(boxes: Array, truth: Array) -> float:
 
 def agreement(engine: str, parts: Iterable[SequenceAgreement]) -> Agreement:
     """The verdict on `engine` over all its `parts`."""
-    own = [part for part in parts if part.engine == engine]
-    frames = sum(part.frames for part in own)
-    reference = float(np.mean([part.reference_auc for part in own]))
-    auc = float(np.mean([part.auc for part in own]))
+    results = [part for part in parts if part.engine == engine]
+    frames = sum(part.frames for part in results)
+    reference = float(np.mean([part.reference_auc for part in results]))
+    auc = float(np.mean([part.auc for part in results]))
     return Agreement(
         engine=engine,
-        sequences=len({part.name for part in own}),
-        runs=len(own),
+        sequences=len({part.name for part in results}),
+        runs=len(results),
         frames=frames,
         reference_auc=round(reference, 4),
         auc=round(auc, 4),
         auc_difference=round(auc - reference, 4),
-        differs=round(sum(part.differs * part.frames for part in own) / frames, 4),
+        differs=round(sum(part.differs * part.frames for part in results) / frames, 4),
     )

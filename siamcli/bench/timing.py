@@ -91,9 +91,9 @@ class _EngineTimer:
     def measure(self) -> tuple[float, float, float, float]:
         """Seconds of the whole step, of its crops, of its locate; processor seconds of the step."""
         frames = [self._frame] * len(self._states)
-        begun = time.process_time()
+        started_at = time.process_time()
         step = _seconds(lambda: self._tracker.step_all(self._states, frames))
-        cpu = time.process_time() - begun
+        cpu = time.process_time() - started_at
         return (
             step,
             _seconds(lambda: [self._regions(state) for state in self._states]),
@@ -106,9 +106,9 @@ class _EngineTimer:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     work()
-    return time.perf_counter() - begun
+    return time.perf_counter() - started_at
 
 
 def _frame() -> Frame:

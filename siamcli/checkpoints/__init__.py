@@ -1,1 +1,1 @@
-"""Weights on disk: our own format, other people's files, and where to get them."""
+"""Weights on disk: the native format, files of other programs, and downloads."""

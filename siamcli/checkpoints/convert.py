@@ -41,13 +41,13 @@ def convert(
     spec = _guess_spec(state, models, rename, str(path)) if model is None else SPECS[model]
     entry = _guess_entry([entry for entry in entries if entry.model == spec.name], path.stem)
     sha256 = sha256_of(path)
-    known = path.stem in (entry.name, Path(entry.file).stem)
+    is_listed = path.stem in (entry.name, Path(entry.file).stem)
     return Checkpoint(
         spec=spec,
         params=entry.params,
         weights=fit_state_dict(state, spec, str(path), lambda name: rename(name, spec)),
-        name=entry.name if known else path.stem,
-        license=entry.license if known else "unknown",
+        name=entry.name if is_listed else path.stem,
+        license=entry.license if is_listed else "unknown",
         provenance={"family": family, "file": path.name, "sha256": sha256},
         sha256=sha256,
     )
@@ -57,11 +57,11 @@ def _guess_spec(
     state: Mapping[str, Tensor], models: tuple[str, ...], rename: Rename, where: str
 ) -> ModelSpec:
     """The architecture that fits best: all of it, if the file is whole."""
-    found = {(name, tuple(tensor.shape)) for name, tensor in state.items()}
+    shapes = {(name, tuple(tensor.shape)) for name, tensor in state.items()}
 
     def misfit(spec: ModelSpec) -> int:
         return len(
-            found ^ {(rename(name, spec), shape) for name, shape in expected_shapes(spec, where).items()}
+            shapes ^ {(rename(name, spec), shape) for name, shape in expected_shapes(spec, where).items()}
         )
 
     return min((SPECS[model] for model in models), key=misfit)

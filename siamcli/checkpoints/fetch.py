@@ -68,14 +68,14 @@ def fetch(
         return
     if offline():
         raise WeightsError(f"{entry.name} is not here, and SIAMTRACK_OFFLINE is set", hint=_by_hand(entry))
-    own = not entry.sha256
-    part = partial_path(target, own=own)
+    per_process = not entry.sha256
+    part = partial_path(target, per_process=per_process)
     held: BinaryIO | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if part.is_symlink():  # a link of another user: its target is not ours to write
             part.unlink()
-        while (held := hold(part, fresh=own)) is None:
+        while (held := hold(part, fresh=per_process)) is None:
             yield Progress(_size(part), entry.size, "another fetch brings it")
             sleep(WAIT)
         if target.is_file() and entry.sha256 and hash_fits(entry, sha256_of(target)):
@@ -90,7 +90,7 @@ def fetch(
         ) from error
     finally:
         if held is not None:
-            if part.is_file() and (own or not _size(part)):
+            if part.is_file() and (per_process or not _size(part)):
                 part.unlink()
             held.close()
 

@@ -1,4 +1,4 @@
-"""What a native weights file says about itself, checked and not trusted; readable without torch."""
+"""The header of a native weights file, checked and not trusted; readable without torch."""
 
 from __future__ import annotations
 

@@ -55,8 +55,8 @@ def read_native(path: Path) -> Checkpoint:
     except (SafetensorError, OSError, RuntimeError) as error:
         raise damaged(path, error) from error
     weights = fit_state_dict(_restored(stored, path), header.spec, str(path))
-    whole, data = _hashes(path)
-    if data != header.data_sha256:
+    file_sha256, data_sha256 = _hashes(path)
+    if data_sha256 != header.data_sha256:
         raise damaged(path, "its data do not have the hash in its header")
     return Checkpoint(
         spec=header.spec,
@@ -66,7 +66,7 @@ def read_native(path: Path) -> Checkpoint:
         version=header.version,
         license=header.license,
         provenance=header.provenance,
-        sha256=whole,
+        sha256=file_sha256,
     )
 
 
@@ -105,15 +105,15 @@ def write_native(checkpoint: Checkpoint, path: Path, precision: Precision = "flo
 
 def _hashes(path: Path) -> tuple[str, str]:
     """SHA-256 of the whole file, and of the data after its header."""
-    whole, data = hashlib.sha256(), hashlib.sha256()
+    of_file, of_data = hashlib.sha256(), hashlib.sha256()
     with path.open("rb") as file:
         length = file.read(8)
         header = file.read(int.from_bytes(length, "little"))
-        whole.update(length + header)
+        of_file.update(length + header)
         while block := file.read(1 << 20):
-            whole.update(block)
-            data.update(block)
-    return whole.hexdigest(), data.hexdigest()
+            of_file.update(block)
+            of_data.update(block)
+    return of_file.hexdigest(), of_data.hexdigest()
 
 
 def _data(file: bytes) -> memoryview:

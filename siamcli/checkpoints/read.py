@@ -63,5 +63,5 @@ def _what_it_is(start: bytes) -> str:
     if start[0] == 8 and start[2:3] in (b"\x12", b"\x1a", b"\x3a", b"\x42"):  # ir_version, then another field
         return "an ONNX model, not weights"
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    known = (what for magic, what in _OTHERS.items() if text.startswith(magic))
-    return next(known, "no weights file that siamtrack knows")
+    matches = (what for magic, what in _OTHERS.items() if text.startswith(magic))
+    return next(matches, "no weights file that siamtrack knows")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -24,10 +25,7 @@ def expected_shapes(spec: ModelSpec, where: str) -> dict[str, tuple[int, ...]]:
     Raises WeightsError, about `where` it came from, when `spec` describes no network.
     """
     try:
-        with torch.device("meta"):
-            model = SiamRPN(spec)
-            known = replace(spec, name="x") in (replace(other, name="x") for other in SPECS.values())
-            side = spec.score_size() if known else _score_side(model)
+        shapes, side = _shapes_and_side(spec)
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(
             f"{where}: its architecture {spec.name!r} makes no network ({error})",
@@ -39,7 +37,17 @@ def expected_shapes(spec: ModelSpec, where: str) -> dict[str, tuple[int, ...]]:
             f"and makes one of {side}",
             hint="search_size, exemplar_size, stride and base_size must fit the backbone",
         )
-    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    return shapes
+
+
+@lru_cache(maxsize=8)
+def _shapes_and_side(spec: ModelSpec) -> tuple[dict[str, tuple[int, ...]], int]:
+    """The shapes, and the side of the score map that the network really makes."""
+    with torch.device("meta"):
+        model = SiamRPN(spec)
+        is_known = replace(spec, name="x") in (replace(other, name="x") for other in SPECS.values())
+        side = spec.score_size() if is_known else _score_side(model)
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}, side
 
 
 def _score_side(model: SiamRPN) -> int:
@@ -49,30 +57,30 @@ def _score_side(model: SiamRPN) -> int:
 
 
 def fit_state_dict(
-    found: Mapping[str, Tensor], spec: ModelSpec, where: str, rename: Callable[[str], str] = str
+    tensors: Mapping[str, Tensor], spec: ModelSpec, where: str, rename: Callable[[str], str] = str
 ) -> dict[str, Tensor]:
-    """The state dict of SiamRPN(spec), float32, out of `found`.
+    """The state dict of SiamRPN(spec), float32, out of `tensors`.
 
-    `rename` turns a name of the state dict into the one that `found` uses.  Raises WeightsError
+    `rename` turns a name of the state dict into the one that `tensors` use.  Raises WeightsError
     that names what is missing, left over, of a wrong shape or not finite.
     """
     shapes = expected_shapes(spec, where)
     names = {name: rename(name) for name in shapes}
-    wanted = {names[name]: shape for name, shape in shapes.items()}
-    missing = [n for n in wanted if n not in found and not n.endswith(BATCH_COUNTER)]
-    leftover = [n for n in found if n not in wanted]
-    present = {n: shape for n, shape in wanted.items() if n in found}
-    misshapen = {n for n, shape in present.items() if tuple(found[n].shape) != shape}
+    required = {names[name]: shape for name, shape in shapes.items()}
+    missing = [n for n in required if n not in tensors and not n.endswith(BATCH_COUNTER)]
+    leftover = [n for n in tensors if n not in required]
+    present = {n: shape for n, shape in required.items() if n in tensors}
+    misshapen = {n for n, shape in present.items() if tuple(tensors[n].shape) != shape}
     checked = [n for n in present if n not in misshapen and not n.endswith(BATCH_COUNTER)]
     problems = [
         _count(missing, "missing"),
         _count(leftover, "left over"),
         _count(
-            [f"{n} {tuple(found[n].shape)} instead of {present[n]}" for n in present if n in misshapen],
+            [f"{n} {tuple(tensors[n].shape)} instead of {present[n]}" for n in present if n in misshapen],
             "of another shape",
         ),
-        _count([f"{n} {_odd(found[n])}" for n in checked if _odd(found[n])], "that hold no real numbers"),
-        _count([n for n in checked if not _odd(found[n]) and not _finite(found[n])], "not finite"),
+        _count([f"{n} {_odd(tensors[n])}" for n in checked if _odd(tensors[n])], "that hold no real numbers"),
+        _count([n for n in checked if not _odd(tensors[n]) and not _finite(tensors[n])], "not finite"),
     ]
     if any(problems):
         raise WeightsError(
@@ -82,7 +90,7 @@ def fit_state_dict(
     return {
         name: torch.zeros((), dtype=torch.int64)
         if name.endswith(BATCH_COUNTER)
-        else found[names[name]].float()
+        else tensors[names[name]].float()
         for name in shapes
     }
 

@@ -1,4 +1,4 @@
-"""Where weights lie on this machine: bundled with the package, or in the user's cache."""
+"""Finds weights on this machine: bundled with the package, or in the user's cache."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def bundled_folder() -> Path:
 
 def cache_folder() -> Path:
     """Where fetched weights go: $SIAMTRACK_CACHE, else siamtrack in the user's XDG cache."""
-    if own := os.environ.get("SIAMTRACK_CACHE"):
-        return Path(own)
+    if folder := os.environ.get("SIAMTRACK_CACHE"):
+        return Path(folder)
     # The XDG specification says to ignore a relative path.
     xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (xdg if xdg.is_absolute() else Path.home() / ".cache") / "siamtrack"

@@ -71,8 +71,8 @@ def _load(path: Path) -> object:
             return content
     except pickle.UnpicklingError as error:
         what = "it is damaged or holds more than tensors and plain values"
-        if found := re.search(r"GLOBAL ([\w.]+)", str(error)):
-            what = f"it holds {found[1]}: a whole pickled model, or other objects, would be run to be read"
+        if match := re.search(r"GLOBAL ([\w.]+)", str(error)):
+            what = f"it holds {match[1]}: a whole pickled model, or other objects, would be run to be read"
         raise WeightsError(
             f"{path}: refused: {what}",
             hint="save its state dict, with the program that it is from: torch.save(model.state_dict(), ...)",

@@ -1,4 +1,4 @@
-"""What to make of a web page that came instead of a file: Google Drive asks before large files."""
+"""Recognises a web page that came instead of a file: Google Drive asks before large files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Track one source and tell people about it: boxes, progress, what was lost, what was written."""
+"""Tracks one source and reports on it: boxes, progress, lost intervals, files written."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["follow_source"]
 def follow_source(
     job: Job, options: TrackerOptions, *, picker: AbstractContextManager[Picker], show: bool
 ) -> dict[str, Any]:
-    """Track, write every output, report to people; returns the summary document.
+    """Track, write every output, report; returns the summary document.
 
     `picker` is opened for a job without targets; the tracker is loaded meanwhile.  Whatever stops it (a
     damaged source, Ctrl-C, a full disk), outputs that were begun are finished and say that they are
@@ -76,9 +76,9 @@ def _track(session: Session, window: LiveWindow | None) -> None:
     name = Path(session.job.source).name
     before = session.prepare()
     if (first := next(before, None)) is not None:
-        with console.progress(f"tracking {name}", first[1]) as update:
-            for done, _ in before:
-                update(done)
+        with console.progress(f"tracking {name}", first.total) as update:
+            for step in before:
+                update(step.done)
     with console.progress(name, session.expected) as update:
         for frame, points in session:
             update(session.frames, describe_points(points, session.header.labels))
@@ -121,7 +121,7 @@ def _live_window(title: str, show: bool) -> AbstractContextManager[LiveWindow | 
 
 
 def _report(session: Session, *, stopped: bool) -> None:
-    """Tell people how it went, also when it was stopped."""
+    """Print how it went, also when it was stopped."""
     seconds, frames = session.seconds, session.frames
     if not frames:
         return

@@ -1,4 +1,4 @@
-"""Which network the measuring and exporting commands mean, and its engines."""
+"""Network and engines of the commands that measure or export."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def chosen_network(model: str | None, weights: Path | None, architecture: str | 
 
 
 def engines_of(network: Network, device: torch.device, engine: str) -> Iterator[Engine]:
-    """Every engine that runs on `device` (or the one named); people hear why others do not."""
+    """Every engine that runs on `device` (or the one named); prints why others do not."""
     if engine != "auto":
         yield network.engine(device=str(device), engine=engine)
         return

@@ -1,4 +1,4 @@
-"""Where results go: the files that a run writes, by default or by name."""
+"""The files that a run writes, by default or by name."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def output_paths(
 ) -> list[str]:
     """The files to write: what was named, else NAME.tracked.mp4, .json and .csv; `-` is stdout.
 
-    A named folder takes the default names.  Raises OutputError for a suffix that nobody knows.
+    A named folder takes the default names.  Raises OutputError for an unknown suffix.
     """
     suffixes = [s for s in DEFAULT_SUFFIXES if video or s not in VIDEO_SUFFIXES]
     base = folder or Path()

@@ -1,4 +1,4 @@
-"""How the user points: the one place that chooses between a window and a browser."""
+"""Chooses between a window and a browser for pointing at targets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PickBrowser = Annotated[
 def picker(title: str, *, browser: bool) -> Iterator[Picker]:
     """Gives what asks the user for boxes; opens when it is entered.
 
-    Raises PickError without a display, unless it is for a `browser`, whose address people are told.
+    Raises PickError without a display, unless it is for a `browser`, whose address is printed.
     """
     if not browser:
         from siamcli.ui.pick import window_picker

@@ -1,4 +1,4 @@
-"""What the options of `run` say of its targets."""
+"""Targets from the options of `run`."""
 
 from __future__ import annotations
 

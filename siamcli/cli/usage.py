@@ -1,4 +1,4 @@
-"""How commands are declared, and how wrong usage is answered."""
+"""Declares commands, and answers wrong usage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the names of targets stand in a picture: beside their boxes, over no other box and no other name."""
+"""Places labels beside their boxes, over no other box and no other label."""
 
 from __future__ import annotations
 

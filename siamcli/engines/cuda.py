@@ -92,17 +92,17 @@ class CudaEngine:
     def locate(
         self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32], ranking: Ranking
     ) -> list[Candidate]:
-        found: list[Candidate] = []
+        candidates: list[Candidate] = []
         for start in range(0, len(templates), MAX_BATCH):
             some = slice(start, start + MAX_BATCH)
             try:
                 with self._current():
-                    found += self._locate(templates[some], searches[some], sizes[some], ranking)
+                    candidates += self._locate(templates[some], searches[some], sizes[some], ranking)
             except RuntimeError as error:
                 if not _for_lack_of_memory(error):
                     raise
                 raise self._out_of_memory(len(templates)) from error
-        return found
+        return candidates
 
     def _locate(
         self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32], ranking: Ranking
@@ -113,8 +113,8 @@ class CudaEngine:
         step.host_sizes[:n] = torch.from_numpy(sizes)
         moved = [(i, template) for i, template in enumerate(templates) if template is not step.held[i]]
         if moved:
-            there = [kernel for i, _ in moved for levels in step.slots[i] for kernel in levels]
-            torch._foreach_copy_(there, [kernel for _, t in moved for levels in t for kernel in levels])
+            slots = [kernel for i, _ in moved for levels in step.slots[i] for kernel in levels]
+            torch._foreach_copy_(slots, [kernel for _, t in moved for levels in t for kernel in levels])
             for i, template in moved:
                 step.held[i] = template
         if step.graph is None:
@@ -129,8 +129,8 @@ class CudaEngine:
         step.search.copy_(step.host_search, non_blocking=True)
         step.sizes.copy_(step.host_sizes, non_blocking=True)
         maps = self._net(step.kernels, step.search.permute(0, 3, 1, 2).to(self._dtype))
-        found = locate(maps, step.grid, step.sizes, step.ranking)
-        step.host_found.copy_(found, non_blocking=True)
+        candidates = locate(maps, step.grid, step.sizes, step.ranking)
+        step.host_found.copy_(candidates, non_blocking=True)
 
     def _step(self, n: int, side: int, ranking: Ranking, like: Template) -> _Step:
         key = n, side, ranking
@@ -144,15 +144,15 @@ class CudaEngine:
         def kernels(levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
             return tuple(k.new_zeros(n, *k.shape[1:]) for k in levels)
 
-        whole = Template(kernels(like.cls), kernels(like.loc))
+        buffers = Template(kernels(like.cls), kernels(like.loc))
         return _Step(
             host_search=torch.zeros(n, side, side, 3, dtype=torch.uint8, pin_memory=pinned),
             host_sizes=torch.ones(n, 2, pin_memory=pinned),
             host_found=torch.zeros(n, len(Candidate._fields), pin_memory=pinned),
             search=torch.zeros(n, side, side, 3, dtype=torch.uint8, device=self.device),
             sizes=torch.ones(n, 2, device=self.device),
-            kernels=whole,
-            slots=split_templates(whole),
+            kernels=buffers,
+            slots=split_templates(buffers),
             held=[None] * n,
             grid=search_grid(self.spec, side, self.device),
             ranking=ranking,

@@ -1,4 +1,4 @@
-"""Which device: what the user named, or the best that is there."""
+"""Chooses the device: the named one, or the best that is there."""
 
 from __future__ import annotations
 

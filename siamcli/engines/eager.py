@@ -59,14 +59,14 @@ class EagerEngine:
         self, templates: Sequence[Template], searches: Image, sizes: NDArray[np.float32], ranking: Ranking
     ) -> list[Candidate]:
         grid = search_grid(self.spec, searches.shape[1], self.device)
-        found: list[Candidate] = []
+        candidates: list[Candidate] = []
         for some in self._batches(len(templates)):
             with exact_convolutions(self.device):
                 maps = self._model(stack_templates(templates[some]), self._upload(searches[some]))
             size = torch.from_numpy(sizes[some]).to(self.device)
             best = locate(maps, grid, size, ranking)
-            found += [Candidate(*row) for row in best.tolist()]
-        return found
+            candidates += [Candidate(*row) for row in best.tolist()]
+        return candidates
 
 
 def split_templates(template: Template) -> list[Template]:

@@ -93,8 +93,8 @@ def _to_onnx(
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
     def run(values: Sequence[Array]) -> list[Array]:
-        found: list[Array] = session.run(None, dict(zip(given, values, strict=True)))
-        return found
+        outputs: list[Array] = session.run(None, dict(zip(given, values, strict=True)))
+        return outputs
 
     return run
 
@@ -115,5 +115,5 @@ def _to_torch(
 @torch.inference_mode()
 def _difference(reference: nn.Module, run: Run, inputs: Sequence[Tensor]) -> float:
     expected = [tensor.numpy() for tensor in reference(*inputs)]
-    found = run([tensor.numpy() for tensor in inputs])
-    return max(float(np.abs(a - b).max() / np.abs(a).max()) for a, b in zip(expected, found, strict=True))
+    outputs = run([tensor.numpy() for tensor in inputs])
+    return max(float(np.abs(a - b).max() / np.abs(a).max()) for a, b in zip(expected, outputs, strict=True))

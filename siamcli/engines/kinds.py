@@ -1,4 +1,4 @@
-"""The engines in rows: what --engine, --device and errors can name, known without torch."""
+"""Engines as rows of a table: the names of --engine, --device and errors, without torch."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ PRECISIONS = tuple(dict.fromkeys(precision for kind in ENGINES.values() for prec
 
 
 def engine_name(engine: Engine) -> str:
-    """What people read: eager (cpu, float32), cpu (bfloat16).  The device is told where there is a choice."""
+    """The display name: eager (cpu, float32), cpu (bfloat16).  The device is told where there is a choice."""
     kind = ENGINES.get(engine.kind)
-    place = "" if kind is not None and kind.devices == ("cpu",) else f"{engine.device}, "
-    return f"{engine.kind} ({place}{engine.precision})"
+    device = "" if kind is not None and kind.devices == ("cpu",) else f"{engine.device}, "
+    return f"{engine.kind} ({device}{engine.precision})"
 
 
-def check_name(what: str, value: str, known: Iterable[str]) -> None:
+def check_name(what: str, value: str, names: Iterable[str]) -> None:
     """Raises DeviceError unless the `value` of an option is auto or one that is known."""
-    if value != "auto" and value not in known:
-        raise DeviceError(f"unknown {what} {value!r}", hint=f"choose auto, {', '.join(known)}")
+    if value != "auto" and value not in names:
+        raise DeviceError(f"unknown {what} {value!r}", hint=f"choose auto, {', '.join(names)}")
 
 
 def check_device(name: str) -> None:

@@ -78,14 +78,14 @@ class OpenVinoEngine:
         side = searches.shape[1]
         network, grid = self._network(side), search_grid(self.spec, side, self.device)
         regions = np.ascontiguousarray(searches.transpose(0, 3, 1, 2), dtype=np.float32)
-        found: list[Candidate] = []
+        candidates: list[Candidate] = []
         for i, template in enumerate(templates):  # as in the other engines of the CPU: one at a time
             kernels = [kernel.numpy() for kernel in template.cls + template.loc]
             answer = network([regions[i : i + 1], *kernels])
             maps = [torch.from_numpy(answer[output]) for output in network.outputs]
             best = locate(maps, grid, torch.from_numpy(sizes[i : i + 1]), ranking)
-            found.append(Candidate(*best[0].tolist()))
-        return found
+            candidates.append(Candidate(*best[0].tolist()))
+        return candidates
 
     def _network(self, side: int) -> openvino.CompiledModel:
         """The network for regions of `side` pixels."""

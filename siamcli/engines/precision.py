@@ -1,4 +1,4 @@
-"""What is known about the precision of engines: the record that `siamtrack bench --precision` fills."""
+"""The measured precision of engines: the record that `siamtrack bench --precision` fills."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which engine: what the user named, or the fastest that works here and keeps the precision."""
+"""Chooses the engine: the named one, or the fastest that works here and keeps the precision."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def make_engine(
         return _fastest(model, weights, device, cache)
     if device == "auto" and engine not in ("auto", "eager"):
         device = ENGINES[engine].devices[0]
-    place = resolve_device(device)
+    target = resolve_device(device)
     if engine == "auto":
-        engine = place.type if place.type in ENGINES else "eager"
+        engine = target.type if target.type in ENGINES else "eager"
     devices = ENGINES[engine].devices
-    if place.type not in devices:
+    if target.type not in devices:
         raise DeviceError(
-            f"engine {engine!r} does not run on {place}", hint=f"it runs on {', '.join(devices)}"
+            f"engine {engine!r} does not run on {target}", hint=f"it runs on {', '.join(devices)}"
         )
-    return _build(model, engine, place, precision, cache)
+    return _build(model, engine, target, precision, cache)
 
 
 PREFERENCE = {
@@ -63,23 +63,23 @@ PREFERENCE = {
 
 
 def _fastest(model: SiamRPN, weights: str, device: str, cache: Path) -> Engine:
-    place = resolve_device(device)
-    if device == "auto" and place.type == "cpu" and torch.backends.mps.is_available():
+    target = resolve_device(device)
+    if device == "auto" and target.type == "cpu" and torch.backends.mps.is_available():
         _LOG.info("the CPU, though an Apple GPU is here: --device mps takes it")
     reasons = []
-    for engine, precision in PREFERENCE[place.type]:
+    for engine, precision in PREFERENCE[target.type]:
         try:
-            built = _build(model, engine, place, precision, cache)
+            built = _build(model, engine, target, precision, cache)
             _smoke_test(built)
         except (DeviceError, RuntimeError) as error:  # CUDA's own errors are RuntimeErrors
             reasons.append(str(error))
-            _LOG.warning("engine %s (%s, %s) does not work: %s", engine, place, precision, error)
+            _LOG.warning("engine %s (%s, %s) does not work: %s", engine, target, precision, error)
             continue
         if not loses_precision(weights, built.kind, built.precision):
             return built
-    if device == "auto" and place.type != "cpu":
+    if device == "auto" and target.type != "cpu":
         return _fastest(model, weights, "cpu", cache)
-    raise DeviceError(f"{place} does not work: {reasons[-1]}", hint="choose --device cpu, or auto")
+    raise DeviceError(f"{target} does not work: {reasons[-1]}", hint="choose --device cpu, or auto")
 
 
 def _smoke_test(engine: Engine) -> None:

@@ -72,8 +72,8 @@ def specs() -> dict[str, DatasetSpec]:
     """All benchmarks by key, in the order of the data file."""
     raw = load_toml((DATA / "datasets.toml").read_bytes())
     return {
-        key: from_plain(DatasetSpec, {"key": key, **raw.get(own.pop("like", ""), {}), **own})
-        for key, own in raw.items()
+        key: from_plain(DatasetSpec, {"key": key, **raw.get(fields.pop("like", ""), {}), **fields})
+        for key, fields in raw.items()
     }
 
 

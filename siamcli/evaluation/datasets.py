@@ -38,7 +38,7 @@ def open_dataset(
     names = frozenset(only)
     if root.suffix == ".json" and root.is_file():
         sequences = [s for s in _from_json(root) if not names or s.name in names]
-        return _checked(spec, sequences, [], chosen=bool(names), partial=partial)
+        return _checked(spec, sequences, [], by_name=bool(names), partial=partial)
     if not root.is_dir():
         raise DatasetError(f"no such folder: {root}", hint=_layout(spec))
     table = sequence_entries(spec) or tuple(SequenceEntry(name, name) for name in _names(spec, root))
@@ -54,13 +54,13 @@ def open_dataset(
             missing.append(f"{what} of {entry.name} ({_fill(templates[0], entry)})")
         else:
             sequences.append(_sequence(spec, entry, truth, source, partial))
-    return _checked(spec, sequences, missing, chosen=bool(names), partial=partial)
+    return _checked(spec, sequences, missing, by_name=bool(names), partial=partial)
 
 
 def _checked(
-    spec: DatasetSpec, sequences: list[Sequence], missing: list[str], *, chosen: bool, partial: bool
+    spec: DatasetSpec, sequences: list[Sequence], missing: list[str], *, by_name: bool, partial: bool
 ) -> Dataset:
-    """The data set if it is complete or may be partial; `chosen` where the user named its sequences."""
+    """The data set if it is complete or may be partial; `by_name` where the user named its sequences."""
     if not sequences:
         first = f": no {missing[0]}" if missing else ""
         raise DatasetError(f"this folder is not {spec.title}{first}", hint=_layout(spec))
@@ -71,7 +71,7 @@ def _checked(
             hint=f"--partial uses the {len(sequences)} that are there; the figure is then not {spec.title}'s",
         )
     note = f"{len(sequences)} of {len(sequences) + len(missing)} sequences" if missing else None
-    if chosen:
+    if by_name:
         note = f"{len(sequences)} chosen sequences"
     elif partial and note is None and spec.table:
         note = "possibly cut sequences"

@@ -1,4 +1,4 @@
-"""How outputs are named after sources and targets."""
+"""Names outputs after sources and targets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where targets begin, from box files: siamtrack's own and those of other programs."""
+"""Reads first boxes of targets from box files: siamtrack's own and those of other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sources have in common, and what outputs have."""
+"""Base classes of sources and of video outputs."""
 
 from __future__ import annotations
 

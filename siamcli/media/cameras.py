@@ -31,7 +31,7 @@ class ReconnectPolicy:
     def wait(self, attempt: int) -> float:
         """Seconds before the attempt (1, 2, ...): twice as long each time.
 
-        >>> [Reconnect().wait(n) for n in (1, 2, 3, 6)]
+        >>> [ReconnectPolicy().wait(n) for n in (1, 2, 3, 6)]
         [0.5, 1.0, 2.0, 8.0]
         """
         return min(self.first_wait * 2.0 ** (attempt - 1), self.longest_wait)

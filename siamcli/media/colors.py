@@ -40,7 +40,7 @@ class StreamColors:
 
     @property
     def note(self) -> str | None:
-        """What the filters do, for people; None where the picture is as it is stored."""
+        """A description of the filters; None where the picture is as it is stored."""
         if self._hdr:
             return f"HDR ({self._hdr}), tone-mapped to BT.709"
         return f"colours of {self.primaries}, converted to BT.709" if self._wide else None

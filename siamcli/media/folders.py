@@ -1,4 +1,4 @@
-"""Image folders and patterns, in the order in which people number files."""
+"""Image folders and patterns, in natural order of their numbers."""
 
 from __future__ import annotations
 

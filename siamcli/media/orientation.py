@@ -1,4 +1,4 @@
-"""How the pictures of a video are turned before they are shown.
+"""Turns and mirrors of a video's pictures.
 
 ffmpeg's log says an angle only, which is the same for a mirrored picture as for a turned one.  The header
 of a MOV that it makes of one packet has the whole matrix (ISO/IEC 14496-12, 8.3.2).

@@ -1,4 +1,4 @@
-"""How a video is decoded: which of its streams, and the filters that bring its frames to BGR pictures."""
+"""Chooses a video's streams and the filters that turn its frames into BGR pictures."""
 
 from __future__ import annotations
 

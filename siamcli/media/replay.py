@@ -68,7 +68,7 @@ class Replay:
                 pipe.write(chunk)
 
     def _next(self, reader: subprocess.Popen[bytes] | None = None) -> bytes:
-        """The next bytes, none at the end, or where nobody reads them any more."""
+        """The next bytes; none at the end, or after the reader has gone."""
         while not self._closed.is_set() and (reader is None or reader.poll() is None):
             if select.select([self._descriptor], [], [], _POLL)[0]:
                 return os.read(self._descriptor, _CHUNK)

@@ -137,12 +137,12 @@ def _stage(
         if plain and c_in == c_out
         else _shortcut(c_in, c_out, kernel=1 if plain else kernel, stride=stride, dilation=first)
     )
-    rest = [
+    blocks = [
         block(c_out, c_mid, stride=1, dilation=dilation, after=dilation, shortcut=None)
         for _ in range(count - 1)
     ]
     head = block(c_in, c_mid, stride=stride, dilation=first, after=dilation, shortcut=shortcut)
-    return nn.Sequential(head, *rest)
+    return nn.Sequential(head, *blocks)
 
 
 def resnet50(levels: Sequence[int], downsample: int) -> ResNet:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from siamcli.analysis.framing import Crop, follow_target
-from siamcli.atomic import write_text
+from siamcli.atomic import AtomicFile, as_output_error
 from siamcli.drawing.painter import Painter
 from siamcli.drawing.style import Style
 from siamcli.drawing.view import View
@@ -23,6 +23,7 @@ from siamcli.media.sources import open_source
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
 from siamcli.session.fit import MisfitError, frames_with_points
 from siamcli.session.outputs import Outputs
+from siamcli.session.reading import Reading
 from siamcli.trajectory import NO_BOX, TrackPoint, Trajectory, lost_intervals
 
 __all__ = ["draw_video", "unlocated", "write_again"]
@@ -106,24 +107,41 @@ def unlocated(trajectory: Trajectory, target: int, frames: int) -> tuple[tuple[i
 
 
 def write_again(
-    source: str,
+    reading: Reading,
     trajectory: Trajectory,
     paths: Sequence[str],
     *,
     overwrite: bool,
-    fps: Fraction | None = None,
-    style: Style | None = None,
+    also: Mapping[Path, str] | None = None,
 ) -> Iterator[int]:
-    """Write a trajectory of `source` to every path by its suffix, videos first; yields as `draw_video`.
+    """Write a trajectory to every path by its suffix, and the texts `also`; yields as `draw_video`.
 
-    Each file is replaced by a whole one or not at all.  Raises OutputError, and what `draw_video` raises.
+    The texts get their names when all of them and the videos are written.  Raises OutputError, and what
+    `draw_video` raises.
     """
-    for path in sorted(paths, key=lambda path: not is_video(path)):
+    texts = dict(also or {})
+    for path in filter(lambda path: not is_video(path), paths):
         kind = find_format(path)
-        if is_video(path):
-            yield from draw_video(source, trajectory, Path(path), overwrite=overwrite, fps=fps, style=style)
-        elif kind is None:
+        if kind is None:
             raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(VIDEO_SUFFIXES)}")
-        else:
-            (text,) = convert(trajectory, kind.name).values()
-            write_text(Path(path), text, overwrite=overwrite)
+        (texts[Path(path)],) = convert(trajectory, kind.name).values()
+    with ExitStack() as stack:
+        parts = []
+        for target, text in texts.items():
+            parts.append(AtomicFile(target, overwrite=overwrite))
+            stack.callback(parts[-1].discard)
+            with as_output_error(target):
+                parts[-1].path.write_text(text, encoding="utf-8", newline="\n")
+        for path in filter(is_video, paths):
+            yield from draw_video(
+                reading.source,
+                trajectory,
+                Path(path),
+                overwrite=overwrite,
+                fps=reading.fps,
+                stream=reading.stream,
+                deinterlace=reading.deinterlace,
+                style=reading.style,
+            )
+        for part in parts:
+            part.commit()

@@ -23,7 +23,7 @@ __all__ = ["TextOutput", "open_text", "write_trajectory"]
 class TextOutput(Output):
     """Takes the points of one frame after the other; `close` ends the file and gives it its name.
 
-    `lost` is what the end of the file says of lost intervals: whoever counts them sets it before.
+    `lost` is what the end of the file says of lost intervals: the caller counts them and sets it before.
     Raises OutputError when the system refuses to write.
     """
 

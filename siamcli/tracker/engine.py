@@ -1,4 +1,4 @@
-"""How the network runs: the one seam that carries every speed-up."""
+"""The Engine protocol: runs the network on batches of crops."""
 
 from __future__ import annotations
 

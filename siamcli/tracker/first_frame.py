@@ -1,4 +1,4 @@
-"""What the network makes of the very box it was given, and taking it back.
+"""The bias of the network's answer in the first frame, and its correction.
 
 A box is a convention: a face may end at the chin or hold the hair.  The network answers with what such
 objects usually are.  In the first frame the truth is known, so its answer there shows its bias for this
@@ -68,8 +68,8 @@ def first_frame_biases(
             center, size = (cx + dx * unit, cy + dy * unit), (box.w * scale, box.h * scale)
             # cut for a target of another size, searched with the true one
             regions.append(cut(engine.spec, params, frame, fill, center, size)._replace(size=(box.w, box.h)))
-    found = locate_in(engine, params, [template for template in templates for _ in LOOKS], regions)
-    answers = list(zip(found, regions, strict=True))
+    candidates = locate_in(engine, params, [template for template in templates for _ in LOOKS], regions)
+    answers = list(zip(candidates, regions, strict=True))
     count = len(LOOKS)
     return [_bias(answers[i * count : (i + 1) * count], box) for i, box in enumerate(boxes)]
 

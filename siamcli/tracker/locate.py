@@ -57,8 +57,8 @@ def locate(maps: Sequence[Tensor], grid: SearchGrid, sizes: Tensor, ranking: Ran
     ranked = rank(maps, grid, sizes, ranking)
     best = ranked.ranking.argmax(1)
     numbers = torch.stack([ranked.score, ranked.penalty, ranked.logit], dim=1)
-    found = torch.cat([ranked.boxes, numbers], dim=1)
-    return found.gather(2, best[:, None, None].expand(-1, found.shape[1], 1))[..., 0]
+    rows = torch.cat([ranked.boxes, numbers], dim=1)
+    return rows.gather(2, best[:, None, None].expand(-1, rows.shape[1], 1))[..., 0]
 
 
 def rank(maps: Sequence[Tensor], grid: SearchGrid, sizes: Tensor, ranking: Ranking) -> Ranked:

@@ -1,4 +1,4 @@
-"""What a score is worth, and when a target counts as lost."""
+"""Expected overlap from scores, and the decision that a target is lost."""
 
 from __future__ import annotations
 

@@ -131,9 +131,9 @@ def load_config(name: str) -> TrainConfig:
     try:
         config = from_toml(TrainConfig, path.read_bytes())
     except OSError as error:
-        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
+        names = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
         raise InputError(
-            f"cannot read {path}: {error.strerror}", hint=f"name a config file, or one of: {known}"
+            f"cannot read {path}: {error.strerror}", hint=f"name a config file, or one of: {names}"
         ) from error
     except ValueError as error:
         raise InputError(f"{path}: {error}", hint="see siamtrack train --print-config") from None

@@ -27,8 +27,8 @@ def draw_changes(n: int, share: float, draws: RandomSource) -> Tensor:
     log = torch.cat([size + shape, size - shape], 1)
     room = ((1 - log.exp()) / 2).clamp(min=0) + 0.06  # a part stays inside the object, or nearly
     shift = draws.symmetric(1.0, n, 2) * room
-    chosen = draws.uniform(n, 1) < share
-    return torch.cat([shift, log], 1) * chosen
+    changed = draws.uniform(n, 1) < share
+    return torch.cat([shift, log], 1) * changed
 
 
 def change_boxes(boxes: Tensor, changes: Tensor) -> Tensor:

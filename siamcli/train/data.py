@@ -36,8 +36,8 @@ def _read(data: DataConfig) -> Iterator[AnnotatedImage | SkippedItem]:
     if not path.exists():
         raise DatasetError(f"{path} does not exist", hint="check the path of this data set in the config")
     if path.is_file() != (data.format in _FILES) and data.format != "videos":
-        wanted = "the annotation file" if data.format in _FILES else "a folder"
-        raise DatasetError(f"{path}: format {data.format!r} needs {wanted}", hint="correct path or format")
+        kind = "the annotation file" if data.format in _FILES else "a folder"
+        raise DatasetError(f"{path}: format {data.format!r} needs {kind}", hint="correct path or format")
     limits = Limits(data.min_side, data.max_area)
     if data.format == "videos":
         return read_videos(path, data.include, data.stride, limits, data.exclude)

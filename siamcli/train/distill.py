@@ -115,9 +115,9 @@ class Distiller(nn.Module):
         if forced:
             for (name, ours), (_, theirs) in zip(_blocks(self.student), _blocks(self.teacher), strict=True):
                 with torch.no_grad():
-                    wanted = theirs(crops)
-                losses[name] = unexplained(ours(crops), wanted)
-                crops = wanted
+                    goal = theirs(crops)
+                losses[name] = unexplained(ours(crops), goal)
+                crops = goal
         else:
             with torch.no_grad():
                 targets = self.teacher(crops)

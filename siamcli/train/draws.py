@@ -1,4 +1,4 @@
-"""Where everything random in a batch comes from."""
+"""The source of everything random in a batch."""
 
 from __future__ import annotations
 

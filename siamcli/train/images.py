@@ -37,9 +37,9 @@ def read_coco(path: Path) -> Iterator[Entry | SkippedItem]:
     """COCO's instances JSON.  Images are looked for beside the file, in images/ and in the folder that
     the file is named after (instances_train2017.json: train2017/).  Crowds are left out."""
     try:
-        whole = load_json(path.read_bytes())
-        images = {image["id"]: str(image["file_name"]) for image in whole["images"]}
-        annotations = list(whole["annotations"])
+        document = load_json(path.read_bytes())
+        images = {image["id"]: str(image["file_name"]) for image in document["images"]}
+        annotations = list(document["annotations"])
     except _BROKEN as error:
         raise DatasetError(
             f"{path} is no COCO annotation file", hint="it needs images and annotations"
@@ -55,9 +55,9 @@ def read_coco(path: Path) -> Iterator[Entry | SkippedItem]:
             yield SkippedItem(f"{path}: annotation {number}", "unreadable annotation")
     split = path.stem.rpartition("_")[2]
     folders = [path.parent, path.parent / "images", path.parent / split, path.parent.parent / split]
-    for name, found in objects.items():
+    for name, objects_there in objects.items():
         files = [f / str(name) for f in folders]
-        yield Entry(next((f for f in files if f.is_file()), files[0]), found)
+        yield Entry(next((f for f in files if f.is_file()), files[0]), objects_there)
 
 
 def read_voc(path: Path) -> Iterator[Entry | SkippedItem]:

@@ -53,12 +53,12 @@ class Imitator(nn.Module):
         assert isinstance(net, ResNet)
         with torch.no_grad():
             x = net.maxpool(net.relu(net.bn1(net.conv1(crops))))
-            wanted = net.get_submodule(STAGE)(x)
-        ours = self.stage(x)[:, : wanted.shape[1]]
-        losses = {"stage1": unexplained(ours, wanted)}
+            goal = net.get_submodule(STAGE)(x)
+        ours = self.stage(x)[:, : goal.shape[1]]
+        losses = {"stage1": unexplained(ours, goal)}
         if not near:
             with torch.no_grad():
-                targets = self._behind(net, wanted)
+                targets = self._behind(net, goal)
             for i, (y, t) in enumerate(zip(self._behind(net, ours), targets, strict=True)):
                 losses[f"neck{i}"] = unexplained(y, t)
         return {"total": torch.stack(list(losses.values())).mean(), **losses}

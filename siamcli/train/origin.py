@@ -1,4 +1,4 @@
-"""What trained weights take over from the weights that they began with."""
+"""Carries name, version and calibration of the first weights over to the trained ones."""
 
 from __future__ import annotations
 

@@ -178,8 +178,8 @@ def _donors(
         target = moments.search_box[rows]
         beside = sampler.beside(moments.second[rows], draws)
         apart = overlap_share(sampler.boxes[beside], target) < 0.3  # else it shows the target, or is it
-        chosen = apart & (draws.uniform(len(rows)) < config.lookalike)
-        donor = torch.where(chosen, beside, donor)
+        replaced = apart & (draws.uniform(len(rows)) < config.lookalike)
+        donor = torch.where(replaced, beside, donor)
     return donor
 
 

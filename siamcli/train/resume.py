@@ -1,4 +1,4 @@
-"""Checkpoints of a running training: everything that makes the next step what it would have been."""
+"""Checkpoints of a running training: all that the next step depends on."""
 
 from __future__ import annotations
 

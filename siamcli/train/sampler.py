@@ -1,4 +1,4 @@
-"""Which moments of which objects make a pair, drawn by the share of their data set."""
+"""Draws the moments of objects that make a pair, by the share of their data set."""
 
 from __future__ import annotations
 

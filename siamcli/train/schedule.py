@@ -1,4 +1,4 @@
-"""How the learning rate and the trained part change over a phase."""
+"""Learning rate and trained layers over a phase."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ class _Pixels:
     def joined(self) -> Tensor:
         """All of them, (P, 3); nothing is left here."""
         count = len(self._blocks) * _BLOCK - self._free
-        whole = torch.empty((count, 3), dtype=torch.uint8)
-        for part in torch.split(whole, _BLOCK):
+        numbers = torch.empty((count, 3), dtype=torch.uint8)
+        for part in torch.split(numbers, _BLOCK):
             part.copy_(self._blocks.pop(0)[: len(part)])
-        return whole
+        return numbers

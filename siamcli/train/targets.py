@@ -1,4 +1,4 @@
-"""What the network should say for every anchor of a search region."""
+"""Labels of every anchor of a search region."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def make_targets(boxes: Tensor, anchors: Tensor, config: TargetConfig, draws: Ra
     """Boxes (N, 4) as cx, cy, w, h from the region's middle; anchors (4, M)."""
     overlap = anchor_iou(boxes, anchors)
     positive = _choose(overlap > config.positive, config.positives, draws)
-    rest = config.total - positive.sum(1, keepdim=True)
-    negative = _choose(overlap < config.negative, rest, draws)
+    remaining = config.total - positive.sum(1, keepdim=True)
+    negative = _choose(overlap < config.negative, remaining, draws)
     delta = encode(boxes[:, :, None].expand(-1, -1, anchors.shape[1]), anchors)
     return Targets(_normalise_rows(positive), _normalise_rows(negative), delta)
 
@@ -61,6 +61,6 @@ def _choose(candidates: Tensor, limit: int | Tensor, draws: RandomSource) -> Ten
     return candidates & (rank < limit)
 
 
-def _normalise_rows(chosen: Tensor) -> Tensor:
-    weight = chosen.float()
+def _normalise_rows(mask: Tensor) -> Tensor:
+    weight = mask.float()
     return weight / weight.sum(1, keepdim=True).clamp(min=1)

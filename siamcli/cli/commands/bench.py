@@ -164,7 +164,7 @@ def _precision(network: Network, device: str, engine: str, root: Path, dataset: 
 
 
 def _show(document: dict[str, Any]) -> None:
-    """The document as tables for people."""
+    """The document as tables."""
     machine = document["machine"]
     lines = [
         f"{machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads,"

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from siamcli.cli import console
 from siamcli.cli.commands.eval import DatasetName, Form, Partial, Root, Rules
 from siamcli.cli.commands.report import Per
 from siamcli.tables import render
@@ -44,4 +45,4 @@ def score(
     if output is not None:
         for one in scores:
             write_text(output / one.dataset / one.tracker / "scores.json", one.to_json())
-    typer.echo(render(comparison_tables(scores, per=per), form), nl=False)
+    console.print_table(render(comparison_tables(scores, per=per), form))
