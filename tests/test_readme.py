@@ -19,7 +19,8 @@ from siamcli.train.config import load_config
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FORMATS_PAGE = (ROOT / "FORMATS.md").read_text(encoding="utf-8")
-MANUAL = README + FORMATS_PAGE + (ROOT / "CORRECTING.md").read_text(encoding="utf-8")
+PAGES = ("CORRECTING.md", "RESULTS.md")
+MANUAL = "\n".join([README, FORMATS_PAGE, *((ROOT / page).read_text(encoding="utf-8") for page in PAGES)])
 FOREIGN = {"--index-url", "--network"}  # options of pip and docker
 COMMANDS = typer.main.get_command(app).commands
 BY_SHELL = {0, 1, 2, 129, 130, 141, 143}  # exit codes that are no SiamtrackError's
@@ -73,7 +74,7 @@ def test_it_stays_a_manual():
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "BENCHMARKS.md", "CORRECTING.md", "FORMATS.md", "weights/README.md"]
+    "page", ["README.md", "BENCHMARKS.md", "CORRECTING.md", "FORMATS.md", "RESULTS.md", "weights/README.md"]
 )
 def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")

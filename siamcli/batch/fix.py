@@ -75,6 +75,7 @@ def fix_batch(
                         f"{clip} is not tracked in {folder}", hint="track it with siamtrack batch first"
                     )
                 wrong = read_trajectory(trajectory_file(folder, entry))
+                reading(clip).style.check(wrong.header.labels)
                 marks = manifest.of(clip)
                 work = correct(wrong, marks, reading(clip), load, new_targets=new_targets)
                 right = _finished(work)

@@ -18,8 +18,10 @@ from siamcli.cli.commands.eval import eval_
 from siamcli.cli.commands.export import export
 from siamcli.cli.commands.fix import fix
 from siamcli.cli.commands.help import help_
+from siamcli.cli.commands.measure import measure
 from siamcli.cli.commands.merge import merge
 from siamcli.cli.commands.pick import pick
+from siamcli.cli.commands.plot import plot
 from siamcli.cli.commands.render import render
 from siamcli.cli.commands.review import review
 from siamcli.cli.logs import show_logs
@@ -65,6 +67,8 @@ _TRACK: dict[str, Callable[..., None]] = {
     "fix": fix,
     "review": review,
     "render": render,
+    "measure": measure,
+    "plot": plot,
     "doctor": doctor.doctor,
     "help": help_,
 }
