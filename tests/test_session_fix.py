@@ -209,3 +209,27 @@ def test_a_clip_of_one_frame_needs_no_tracking(tracked, correct, tmp_path):
     assert correct(clip, "--box-at", f"0f={B}", "-o", "b.json").code == 0
     (point,) = read_trajectory(tmp_path / "b.json").points
     assert tuple(point.box) == (10, 10, 20, 20) and point.source == "human"
+
+
+def test_a_new_target_is_asked_for_and_tracked_to_the_end(tracked, correct, tmp_path):
+    clip = tracked("a.mkv", "--box", f"a={A}")
+    marks = ("--box-at", f"20f=new={B}", "--box-at", f"24f=new={C}", "--absent", "new=27f")
+    refused = correct(clip, *marks, "-o", "b.json")
+    assert refused.code == 3 and "--new-targets adds it" in refused.err
+    assert correct(clip, *marks, "--new-targets", "-o", "b.json").code == 0
+    before, after = read_trajectory(tmp_path / "a.json"), read_trajectory(tmp_path / "b.json")
+    assert after.header.labels == ("a", "new")
+    assert [p for p in after.points if p.target == 1] == list(before.points)
+    new = {p.index: p.source for p in after.points if p.target == 2}
+    assert list(new) == list(range(20, 30))
+    assert [frame for frame, source in new.items() if source == "human"] == [20, 24, 27]
+
+
+def test_the_stream_that_was_tracked_is_corrected(tracked, correct, siamtrack, weights, tmp_path):
+    clips.constant(tmp_path / "one.mkv")
+    clips.constant(tmp_path / "two.mkv", size=(128, 96))
+    both = ("-i", str(tmp_path / "one.mkv"), "-i", str(tmp_path / "two.mkv"), "-map", "0", "-map", "1")
+    clips.ffmpeg(*both, "-c", "copy", str(tmp_path / "a.mkv"))
+    clip = tracked("a.mkv", "--box", A, "--stream", "0")
+    assert correct(clip, "--box-at", f"9f={B}", "--stream", "1", "-o", "b.json").code == 3
+    assert correct(clip, "--box-at", f"9f={B}", "--stream", "0", "-o", "b.json", "-o", "b.mp4").code == 0

@@ -2,67 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from siamcli.batch.manifest import Manifest
-from siamcli.batch.status import Entry, StatusFile
+from siamcli.batch.status import Entry, StatusFile, latest_entries, read_status
 from siamcli.errors import InputError, SiamtrackError
 from siamcli.formats.files import read_trajectory
 from siamcli.formats.kinds import read_suffixes
 from siamcli.media.kinds import source_name
 from siamcli.session.fix import correct
+from siamcli.session.reading import Reading
 from siamcli.session.render import write_again
+from siamcli.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from siamcli.tracker.tracker import Tracker
 
-__all__ = ["fix_batch"]
+__all__ = ["batch_entries", "fix_batch", "replace_outputs", "trajectory_file"]
+
+
+def batch_entries(folder: Path) -> dict[str, Entry]:
+    """The latest entry of every clip of the batch in `folder`, by id.  Raises InputError."""
+    return latest_entries(read_status(_status_path(folder)))
+
+
+def _status_path(folder: Path) -> Path:
+    path = folder / "batch.jsonl"
+    if not path.is_file():
+        raise InputError(f"no batch in {folder}", hint="siamtrack batch writes batch.jsonl into its folder")
+    return path
+
+
+def trajectory_file(folder: Path, entry: Entry) -> Path:
+    """The output of a clip that can be read again.  Raises InputError."""
+    paths = _outputs(folder, entry)
+    for suffix in read_suffixes():
+        for path in paths:
+            if path.suffix == suffix:
+                return path
+    raise InputError(f"no trajectory of {entry.clip} in {folder}", hint=f"one of {' '.join(read_suffixes())}")
+
+
+def _outputs(folder: Path, entry: Entry) -> list[Path]:
+    return [path for output in entry.outputs if (path := folder / output).exists()]
 
 
 def fix_batch(
-    folder: Path, manifest: Manifest, load: Callable[[], Tracker]
+    folder: Path,
+    manifest: Manifest,
+    load: Callable[[], Tracker],
+    reading: Callable[[str], Reading] = Reading,
+    *,
+    new_targets: bool = False,
 ) -> Iterator[tuple[str, SiamtrackError | None]]:
     """Correct every clip of the manifest in the outputs of the batch in `folder`; yields each clip with
     what was wrong, None when its outputs are replaced.
 
+    `reading` says how a clip is read, `new_targets` is that of `correct`.
     Raises InputError when there is no batch, OutputError when another one is writing.
     """
-    path = folder / "batch.jsonl"
-    if not path.is_file():
-        raise InputError(f"no batch in {folder}", hint="siamtrack batch writes batch.jsonl into its folder")
-    with StatusFile(path) as status:
+    with StatusFile(_status_path(folder)) as status:
         for clip in manifest.clips:
             try:
                 entry = status.entries.get(source_name(clip).relative_to(folder))
-                status.add(_fix_clip(folder, clip, manifest, entry, load))
+                if entry is None or entry.state != "done":
+                    raise InputError(
+                        f"{clip} is not tracked in {folder}", hint="track it with siamtrack batch first"
+                    )
+                wrong = read_trajectory(trajectory_file(folder, entry))
+                reading(clip).style.check(wrong.header.labels)
+                marks = manifest.of(clip)
+                work = correct(wrong, marks, reading(clip), load, new_targets=new_targets)
+                right = _finished(work)
+                for _ in _replace(status, entry, reading(clip), right):
+                    pass
             except SiamtrackError as error:
                 yield clip, error
             else:
                 yield clip, None
 
 
-def _fix_clip(
-    folder: Path, clip: str, manifest: Manifest, entry: Entry | None, load: Callable[[], Tracker]
-) -> Entry:
-    """The line of a clip whose outputs are corrected."""
-    if entry is None or entry.state != "done":
-        raise InputError(f"{clip} is not tracked in {folder}", hint="track it with siamtrack batch first")
-    paths = [str(folder / output) for output in entry.outputs if (folder / output).exists()]
-    read = next((path for suffix in read_suffixes() for path in paths if path.endswith(suffix)), None)
-    if read is None:
-        raise InputError(f"no trajectory of {clip} in {folder}", hint=f"one of {' '.join(read_suffixes())}")
-    work = correct(read_trajectory(read), manifest.of(clip), clip, load)
+def _finished(work: Iterator[object]) -> Trajectory:
     while True:
         try:
             next(work)
         except StopIteration as finished:
-            right = finished.value
-            break
-    for _ in write_again(clip, right, paths, overwrite=True):
-        pass
-    lost = sum(point.state == "lost" for point in right.points)
-    return replace(entry, at=datetime.now(timezone.utc).isoformat(timespec="milliseconds"), lost=lost)
+            right: Trajectory = finished.value
+            return right
+
+
+def replace_outputs(
+    folder: Path, clip: str, reading: Reading, trajectory: Trajectory, also: Mapping[Path, str]
+) -> Iterator[int]:
+    """Write all outputs of the clip with that id again, and the texts `also`, as `write_again` does.
+
+    Raises OutputError, also when a batch is writing, and InputError.
+    """
+    with StatusFile(_status_path(folder)) as status:
+        yield from _replace(status, status.entries[clip], reading, trajectory, also)
+
+
+def _replace(
+    status: StatusFile,
+    entry: Entry,
+    reading: Reading,
+    trajectory: Trajectory,
+    also: Mapping[Path, str] | None = None,
+) -> Iterator[int]:
+    paths = [str(path) for path in _outputs(status.path.parent, entry)]
+    yield from write_again(reading, trajectory, paths, overwrite=True, also=also)
+    lost = sum(point.state == "lost" for point in trajectory.points)
+    at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    status.add(replace(entry, at=at, lost=lost))

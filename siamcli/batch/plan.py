@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ from siamcli.batch.clips import Clip, Shard, output_names
 from siamcli.batch.manifest import Boxes
 from siamcli.batch.schedule import Finished
 from siamcli.batch.status import Entry
+from siamcli.drawing.style import Style
 from siamcli.errors import InputError, OutputError, SiamtrackError
 from siamcli.formats.files import read_trajectory
 from siamcli.media.kinds import path_from, source_name
@@ -25,7 +26,7 @@ from siamcli.media.suffixes import is_video
 from siamcli.session.job import Job
 from siamcli.session.render import draw_video
 from siamcli.session.textfile import write_trajectory
-from siamcli.targets import TargetMark, number_marks
+from siamcli.targets import TargetMark, target_labels
 from siamcli.trajectory import Trajectory
 from siamcli.version import __version__
 
@@ -66,6 +67,7 @@ class Settings:
     stream: int | None = None
     deinterlace: bool = False
     version: str = __version__
+    style: Style = field(default_factory=Style)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def plan(
         problem: InputError | None = None
         try:
             marks = boxes.of(clip.source)
-            number_marks(marks)
+            settings.style.check(target_labels(marks) or (None,))
             key = _key(source_name(clip.source).fingerprint(), marks, settings)
             targets = marks
         except InputError as error:
@@ -115,6 +117,7 @@ def plan(
             stream=settings.stream,
             deinterlace=settings.deinterlace,
             unfinished="beside",
+            style=Style() if problem else settings.style,
         )
         yield Task(id, key, job, problem)
 
@@ -130,6 +133,8 @@ def _key(content: object, targets: Sequence[TargetMark], settings: Settings) -> 
     tracking = {name: value for name, value in asdict(settings).items() if name != "suffixes"}
     if settings.stream is None and not settings.deinterlace:  # the key of batches that could not say so
         del tracking["stream"], tracking["deinterlace"]
+    if settings.style == Style():
+        del tracking["style"]
     everything: list[Any] = [content, [asdict(target) for target in targets], tracking]
     return hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
@@ -196,6 +201,7 @@ def complete(task: Task, entry: Entry, folder: Path) -> None:
                 fps_if_needed=True,
                 stream=task.job.stream,
                 deinterlace=task.job.deinterlace,
+                style=task.job.style,
             )
             for _ in drawn:
                 pass

@@ -18,9 +18,12 @@ from siamcli.cli.commands.eval import eval_
 from siamcli.cli.commands.export import export
 from siamcli.cli.commands.fix import fix
 from siamcli.cli.commands.help import help_
+from siamcli.cli.commands.measure import measure
 from siamcli.cli.commands.merge import merge
 from siamcli.cli.commands.pick import pick
+from siamcli.cli.commands.plot import plot
 from siamcli.cli.commands.render import render
+from siamcli.cli.commands.review import review
 from siamcli.cli.logs import show_logs
 from siamcli.cli.signals import ignore_signals, on_signal
 from siamcli.cli.streams import protect_streams
@@ -62,7 +65,10 @@ _TRACK: dict[str, Callable[..., None]] = {
     "merge": merge,
     "convert": convert,
     "fix": fix,
+    "review": review,
     "render": render,
+    "measure": measure,
+    "plot": plot,
     "doctor": doctor.doctor,
     "help": help_,
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from siamcli.boxes import Box
 from siamcli.cli import console
-from siamcli.cli.outputs import check_writable, left_out
+from siamcli.cli.outputs import check_writable, frames_in_words, left_out, target_name
 from siamcli.engines.kinds import engine_name
 from siamcli.errors import PickError
 from siamcli.frames import Frame
@@ -77,9 +77,9 @@ def _track(session: Session, window: LiveWindow | None) -> None:
     name = Path(source_name(session.job.source).shown).name
     before = session.prepare()
     if (first := next(before, None)) is not None:
-        with console.progress(f"tracking {name}", first[1]) as update:
-            for done, _ in before:
-                update(done)
+        with console.progress(f"tracking {name}", first.total) as update:
+            for step in before:
+                update(step.done)
     with console.progress(name, session.expected) as update:
         for frame, points in session:
             update(session.frames, describe_points(points, session.header.labels))
@@ -133,10 +133,8 @@ def _report(session: Session, *, stopped: bool) -> None:
     labels = session.header.labels
     for target, intervals in session.lost.items():
         if intervals:
-            name = labels[target - 1] or f"target {target}"
-            shown = ", ".join(f"{a}-{b}" for a, b in intervals[:8])
-            more = f" and {len(intervals) - 8} more" if len(intervals) > 8 else ""
-            console.info(f"{name}: lost in frames {shown}{more}", style="yellow")
+            name = target_name(labels, target)
+            console.info(f"{name}: lost in frames {frames_in_words(intervals)}", style="yellow")
     if session.job.drop_lost:
         console.info(left_out(session.points_lost, session.points, len(labels)))
     for what, incomplete in (("wrote", False), ("kept, incomplete:", True)):

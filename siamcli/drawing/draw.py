@@ -9,26 +9,15 @@ from typing import NamedTuple
 import cv2
 
 from siamcli.boxes import Box, iou
+from siamcli.drawing.colors import COLORS
 from siamcli.drawing.labels import place_labels
+from siamcli.drawing.style import Color
 from siamcli.frames import Image
 from siamcli.trajectory import TrackPoint
 
-__all__ = ["COLORS", "draw", "outline", "write_text"]
+__all__ = ["draw", "outline", "write_text"]
 
-Color = tuple[int, int, int]
 Point = tuple[int, int]
-
-COLORS: tuple[Color, ...] = (
-    (60, 220, 80),
-    (30, 160, 255),
-    (255, 190, 40),
-    (220, 90, 255),
-    (40, 235, 250),
-    (90, 110, 255),
-    (255, 120, 130),
-    (190, 230, 190),
-)
-"""BGR, one per target, easy to tell apart on dark and light backgrounds; they repeat after the last."""
 
 _SMALL = 20  # sides in thin lines of a target that gets thinner lines
 _SHORTEST = 8  # letters of a name that are always shown

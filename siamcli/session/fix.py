@@ -6,7 +6,6 @@ from bisect import bisect_left
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
 from itertools import pairwise
 from statistics import median_low
 from typing import TYPE_CHECKING
@@ -14,13 +13,12 @@ from typing import TYPE_CHECKING
 from siamcli.boxes import Box, box_problem
 from siamcli.errors import InputError
 from siamcli.frames import Frame
-from siamcli.media.kinds import source_name
-from siamcli.media.sources import open_source
 from siamcli.session.fit import MisfitError, check_source, check_time
 from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order, join
-from siamcli.session.passes import Footage, track_gaps
+from siamcli.session.passes import Footage, TrackStep, track_gaps
+from siamcli.session.reading import Reading
 from siamcli.session.twoway import check_rereadable
-from siamcli.targets import Target, TargetMark, number_marks
+from siamcli.targets import AbsentTarget, Target, TargetMark, number_marks
 from siamcli.times import TimePoint
 from siamcli.tracker.follow import Absence, Mark, Start
 from siamcli.trajectory import TrackPoint, Trajectory
@@ -30,9 +28,9 @@ if TYPE_CHECKING:
 
     from siamcli.tracker.tracker import Tracker
 
-__all__ = ["correct", "fix", "fix_in_steps"]
+__all__ = ["Moments", "Steps", "correct", "fix", "fix_in_steps"]
 
-Steps = Generator[tuple[int, int], None, Trajectory]
+Steps = Generator[TrackStep, None, Trajectory]
 
 
 def fix(
@@ -42,16 +40,21 @@ def fix(
     tracker: Tracker,
     *,
     fps: Fraction | None = None,
+    stream: int | None = None,
+    deinterlace: bool = False,
 ) -> Trajectory:
     """The trajectory of `source` with boxes (`Start` with a time and a target) and absences put right.
 
     Between two boxes of a target the forward pass from the first goes up to the frame in which it agrees best
     with the backward pass from the second.  Before the first and after the last box frames are tracked as far
-    as they were before.  Gaps that no correction touches keep their points.  `fps` is the rate of images.
+    as they were before.  Gaps that no correction touches keep their points.  A target that the header names
+    and that has no point begins in its first box and is tracked to the end.  `fps`, `stream` and
+    `deinterlace` are those of `open_source`.
     Raises InputError for a correction outside the frame or the clip, for a target that is not there, two
     for one frame, and a source that is not the one of the trajectory.
     """
-    steps = fix_in_steps(trajectory, corrections, source, lambda: tracker, fps=fps)
+    reading = Reading(source, fps, stream, deinterlace)
+    steps = fix_in_steps(trajectory, corrections, reading, lambda: tracker)
     while True:
         try:
             next(steps)
@@ -63,23 +66,21 @@ def fix(
 def fix_in_steps(
     trajectory: Trajectory,
     corrections: Sequence[Mark],
-    source: str,
+    reading: Reading,
     load: Callable[[], Tracker],
-    *,
-    fps: Fraction | None = None,
 ) -> Steps:
-    """`fix` that yields how many frames of how many are tracked; `load` is called once all is checked."""
-    check_rereadable(source)
-    rate = fps or (trajectory.header.source.fps if source_name(source).is_images else None)
+    """`fix` that yields every point as it is tracked; `load` is called once all is checked."""
+    check_rereadable(reading.source)
+    reading = reading.of(trajectory)
     times = {point.index: point.time for point in trajectory.points}
-    with open_source(source, fps=rate) as frames:
+    with reading.open() as frames:
         info = frames.info
     try:
         check_source(info, trajectory.header.source, sorted(times))
     except MisfitError as error:
         raise InputError(str(error), hint="name the video that was tracked") from None
     assert info.size is not None
-    moments = _Moments(times, trajectory)
+    moments = Moments(trajectory)
     said = _merge(trajectory, corrections, moments, info.size)
     clip = moments.frames([index for given in said.values() for index in given.new])
 
@@ -89,7 +90,7 @@ def fix_in_steps(
         times[frame.index] = frame.time if times.get(frame.index) is None else times[frame.index]
 
     changed = [gap for target, given in said.items() for gap in _changed(target, given, clip, trajectory)]
-    footage = Footage(source, partial(open_source, source, fps=rate), info.size, clip, check)
+    footage = Footage(reading.source, reading.open, info.size, clip, check)
     given = {target: Given(one.boxes, one.absent) for target, one in said.items()}
     passes = yield from track_gaps(load(), footage, changed, given)
     points = [point for point in trajectory.points if not _is_replaced(point, said, changed)]
@@ -113,11 +114,11 @@ class _Said:
     new: set[int]
 
 
-class _Moments:
+class Moments:
     """Which frame a time is, as far as the trajectory knows its frames."""
 
-    def __init__(self, times: Mapping[int, float | None], trajectory: Trajectory) -> None:
-        self._times = dict(sorted(times.items()))
+    def __init__(self, trajectory: Trajectory) -> None:
+        self._times = {point.index: point.time for point in trajectory.points}
         self._indices = list(self._times)
         if not self._indices:
             raise InputError("the trajectory has no point", hint="`siamtrack run` makes one")
@@ -156,10 +157,11 @@ class _Moments:
 
 
 def _merge(
-    trajectory: Trajectory, corrections: Sequence[Mark], moments: _Moments, size: tuple[int, int]
+    trajectory: Trajectory, corrections: Sequence[Mark], moments: Moments, size: tuple[int, int]
 ) -> dict[int, _Said]:
     """What is given of the targets that are corrected, by number; raises InputError."""
     targets = {point.target for point in trajectory.points}
+    targets.update(range(1, len(trajectory.header.labels) + 1))
     said: dict[int, _Said] = {}
     for mark in corrections:
         target = mark.target
@@ -200,6 +202,8 @@ def _merge(
 def _changed(target: int, said: _Said, clip: Sequence[int], trajectory: Trajectory) -> list[Gap]:
     """The gaps of a target that its corrections touch, those at the ends as far as they were tracked."""
     tracked = {point.index for point in trajectory.points if point.target == target}
+    if not tracked:  # a new target
+        tracked = {index for index in clip if index > min(said.boxes)}
     gaps = []
     for gap in gaps_of(target, clip, Given(said.boxes, said.absent)):
         if gap.left is None or gap.right is None:
@@ -228,30 +232,42 @@ def _is_replaced(point: TrackPoint, said: Mapping[int, _Said], changed: Sequence
 def correct(
     trajectory: Trajectory,
     marks: Sequence[TargetMark],
-    source: str,
+    reading: Reading,
     load: Callable[[], Tracker],
     *,
-    fps: Fraction | None = None,
+    new_targets: bool = False,
 ) -> Steps:
     """`fix_in_steps` with corrections as a user writes them.
 
-    The same label is the same target, `#2` target 2; a box without a label is of the only target.
+    The same label is the same target, `#2` target 2; a box without a label is of the only target.  With
+    `new_targets` a label that the trajectory does not have is a new target.
     """
-    check_rereadable(source)
-    with open_source(source, fps=fps) as frames:
+    check_rereadable(reading.source)
+    with reading.of(trajectory).open() as frames:
         size = frames.info.size
     assert size is not None
-    labels = trajectory.header.labels
+    labels = list(trajectory.header.labels)
     corrections: list[Mark] = []
-    for mark in marks:
+    for mark in sorted(marks, key=lambda mark: isinstance(mark, AbsentTarget)):
         alone = mark.label is None and len(labels) == 1
         number = 1 if alone else number_marks([mark], labels)[0]
         if number > len(labels):
-            known = ", ".join(label or f"#{n}" for n, label in enumerate(labels, start=1))
-            what = f"no target {mark.label!r} in the trajectory" if mark.label else "which target?"
-            raise InputError(f"{mark.text!r}: {what}", hint=f"there are: {known}")
+            if not (new_targets and mark.label):
+                raise _unknown(mark, labels)
+            labels.append(mark.label)
         if isinstance(mark, Target):
             corrections.append(Start(mark.box(size), mark.at, number))
         else:
             corrections.append(Absence(number, mark.first, mark.last))
-    return (yield from fix_in_steps(trajectory, corrections, source, load, fps=fps))
+    wider = replace(trajectory, header=replace(trajectory.header, labels=tuple(labels)))
+    return (yield from fix_in_steps(wider, corrections, reading, load))
+
+
+def _unknown(mark: TargetMark, labels: Sequence[str | None]) -> InputError:
+    known = ", ".join(label or f"#{number}" for number, label in enumerate(labels, start=1))
+    if mark.label is None:
+        return InputError(f"{mark.text!r}: which target?", hint=f"there are: {known}")
+    return InputError(
+        f"{mark.text!r}: no target {mark.label!r} in the trajectory",
+        hint=f"there are: {known}; --new-targets adds it",
+    )

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from siamcli.atomic import Unfinished
+from siamcli.drawing.style import Style
 from siamcli.errors import InputError
 from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, FrameSource, SourceInfo
@@ -49,6 +50,7 @@ class Job:
     `fps_if_needed`.  `stream` is the number of one of its video streams.  `drop_lost` leaves lost frames out
     of MOT lines.  `unfinished` says where outputs go that an exception ends.  `direction` is the one in
     which targets are tracked from their boxes, `check` adds the agreement with a pass in the other one.
+    `style` is that of the annotated video.
     """
 
     source: str
@@ -65,8 +67,10 @@ class Job:
     unfinished: Unfinished = "kept"
     direction: Direction = "forward"
     check: bool = False
+    style: Style = field(default_factory=Style)
 
     def __post_init__(self) -> None:
+        self.style.check(self.labels)
         end = self.cut.end
         for target in self.targets:
             if end is not None and any(moment.is_from(end) for moment in _moments(target)[:1]):

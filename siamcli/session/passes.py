@@ -18,7 +18,7 @@ from siamcli.trajectory import PointSource, TrackPoint
 if TYPE_CHECKING:
     from siamcli.tracker.tracker import Tracker, TrackerState
 
-__all__ = ["Footage", "Passes", "frames_to_track", "track_gaps"]
+__all__ = ["Footage", "Passes", "TrackStep", "frames_to_track", "track_gaps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,14 @@ class Passes(NamedTuple):
     backward: tuple[TrackPoint, ...]
 
 
+class TrackStep(NamedTuple):
+    """One more frame of a gap is tracked: how many of how many, and its point in this direction."""
+
+    done: int
+    total: int
+    point: TrackPoint
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     """One gap in one direction: it begins with the box in the frame `start` and ends with the frame `end`."""
@@ -61,11 +69,11 @@ def frames_to_track(gaps: Iterable[Gap]) -> int:
 
 def track_gaps(
     tracker: Tracker, footage: Footage, gaps: Sequence[Gap], given: Mapping[int, Given]
-) -> Generator[tuple[int, int], None, list[Passes]]:
+) -> Generator[TrackStep, None, list[Passes]]:
     """Track every gap from the box at its left, and from the one at its right; returns the passes
     of each.
 
-    Yields how many frames are tracked, of `frames_to_track`; a gap without a box gives nothing.  All
+    Yields every point, counted up to `frames_to_track`; a gap without a box gives nothing.  All
     targets of a frame go through the network in one batch.  Only the frames of the gaps and of their boxes
     are tracked.  Raises InputError for a box outside its frame, and what `footage.check` raises.
     """
@@ -78,9 +86,10 @@ def track_gaps(
         runs = _runs(gaps, given, direction)
         frames = _read(footage, runs, direction)
         for place, point in _track(tracker, frames, runs):
-            points[place].append(point if point.source == "human" else replace(point, source=direction))
+            tracked = point if point.source == "human" else replace(point, source=direction)
+            points[place].append(tracked)
             done += 1
-            yield done, total
+            yield TrackStep(done, total, tracked)
         for run in runs:
             if len(points[run.place]) < len(run.gap.frames):
                 raise InputError(f"{footage.source}: a frame between {run.start} and {run.end} is not there")

@@ -10,12 +10,14 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from siamcli.boxes import Box
+from siamcli.drawing.painter import Painter
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import expected_count
 from siamcli.session.job import Job, make_header, open_job, resolve_targets, unused_target
 from siamcli.session.outputs import Outputs
+from siamcli.session.passes import TrackStep
 from siamcli.times import length_in_words
 from siamcli.tracker import follow
 from siamcli.tracker.follow import Mark, Start, begin, track_points
@@ -87,12 +89,13 @@ class Session:
             options=job.encoding,
             unfinished=job.unfinished,
             drop_lost=job.drop_lost,
+            painter=Painter(job.style, self.header.labels),
         )
 
     def __exit__(self, *stopped: object) -> None:
         self._stack.__exit__(*stopped)  # type: ignore[arg-type]
 
-    def prepare(self) -> Iterator[tuple[int, int]]:
+    def prepare(self) -> Iterator[TrackStep]:
         """What must be done before the first frame is read: nothing.  Yields how much of how much is done."""
         yield from ()
 

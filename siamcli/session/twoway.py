@@ -16,7 +16,7 @@ from siamcli.media.prefetch import prefetch
 from siamcli.session.check import return_gap, with_agreement
 from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order, join
 from siamcli.session.job import open_job, reopen_job, unused_target
-from siamcli.session.passes import Footage, Passes, track_gaps
+from siamcli.session.passes import Footage, Passes, TrackStep, track_gaps
 from siamcli.session.session import Session
 from siamcli.tracker.follow import begin, due, is_over
 from siamcli.trajectory import TrackPoint
@@ -48,8 +48,8 @@ class TwoWaySession(Session):
         self._found: dict[int, tuple[TrackPoint, ...]] = {}
         return super().__enter__()
 
-    def prepare(self) -> Generator[tuple[int, int], None, None]:
-        """Track everything; yields how many frames of how many are done, both directions counted.
+    def prepare(self) -> Generator[TrackStep, None, None]:
+        """Track everything; yields every point with how many of how many are done, both directions counted.
 
         A source that is damaged is tracked as far as it decodes; the iteration raises the error at its end.
         Raises InputError, also for a time that never came.
@@ -87,7 +87,7 @@ class TwoWaySession(Session):
         given: Mapping[int, Given],
         passes: Sequence[Passes],
         found: Sequence[list[TrackPoint]],
-    ) -> Generator[tuple[int, int], None, list[list[TrackPoint]]]:
+    ) -> Generator[TrackStep, None, list[list[TrackPoint]]]:
         """The points of all gaps with their agreement: with the other pass, or with a way back."""
         ways = [
             None if forward and backward else return_gap(gap, points)

@@ -17,6 +17,7 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.options import BoxFormatName, Deinterlace, Fps, Stream, TrackerOptions, check_box_format
 from siamcli.cli.outputs import DEFAULT_SUFFIXES, OUTPUT_SUFFIXES
+from siamcli.cli.picture import PictureOptions
 from siamcli.cli.signals import told_at_once
 from siamcli.cli.tally import Tally, say_plan
 from siamcli.cli.usage import WrongUsage
@@ -98,6 +99,7 @@ def batch(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
     *,
+    picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
     """Track every clip, finished ones excepted; OUTPUT_DIR/batch.jsonl says what became of each.
@@ -144,6 +146,7 @@ def batch(
         fps=rate,
         stream=stream,
         deinterlace=deinterlace,
+        style=picture.style(),
     )
     policy = Policy(retry_failed, stop_on_error, overwrite)
     path = output_dir / part.status_name

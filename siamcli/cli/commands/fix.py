@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Fps, TrackerOptions
+from siamcli.cli.options import Deinterlace, Fps, Stream, TrackerOptions
 from siamcli.cli.outputs import OUTPUT_SUFFIXES, check_outputs_differ, files_that_exist
+from siamcli.cli.picture import PictureOptions
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import InputError, OutputError, PartialError
 from siamcli.formats.kinds import read_suffixes
@@ -20,10 +21,11 @@ from siamcli.targets import BoxFormat, TargetMark, parse_absent, parse_timed_tar
 from siamcli.times import parse_rate
 
 if TYPE_CHECKING:
-    from siamcli.tracker.tracker import Tracker
+    from siamcli.load import LoadedTracker
+    from siamcli.session.passes import TrackStep
     from siamcli.trajectory import Trajectory
 
-__all__ = ["fix"]
+__all__ = ["fix", "load_again"]
 
 
 def fix(
@@ -60,7 +62,17 @@ def fix(
     box_format: Annotated[
         BoxFormat, typer.Option(help="What the four numbers of a box are.", rich_help_panel="Corrections")
     ] = "xywh",
+    new_targets: Annotated[
+        bool,
+        typer.Option(
+            "--new-targets",
+            help="A label that the trajectory does not have is a new target.",
+            rich_help_panel="Corrections",
+        ),
+    ] = False,
     fps: Fps = None,
+    stream: Stream = None,
+    deinterlace: Deinterlace = False,
     output: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,6 +90,7 @@ def fix(
         ),
     ] = False,
     *,
+    picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
     """Correct TRAJECTORY: boxes and absences that are named stay, the frames between boxes are tracked again.
@@ -92,12 +105,14 @@ def fix(
     """
     marks: list[TargetMark] = [parse_timed_target(text, box_format) for text in box_at or []]
     marks += [parse_absent(text) for text in absent or []]
+    rate = None if fps is None else parse_rate(fps)
     if trajectory is None:
         if marks or output or fixes is None:
             raise WrongUsage(
                 "which trajectory?", hint="siamtrack fix VIDEO TRAJECTORY, or BATCH_FOLDER --fixes FILE"
             )
-        _fix_batch(Path(video), fixes, box_format, tracker)
+        opening = {"fps": rate, "stream": stream, "deinterlace": deinterlace, "style": picture.style()}
+        _fix_batch(Path(video), fixes, box_format, tracker, opening, new_targets)
         return
     if not marks and fixes is None:
         raise WrongUsage("what is wrong?", hint="give --box-at TIME=x,y,w,h, --absent or --fixes FILE")
@@ -105,11 +120,11 @@ def fix(
     _check_outputs(
         paths, [video, *map(str, filter(None, (fixes, tracker.weights, tracker.params)))], overwrite
     )
-    rate = None if fps is None else parse_rate(fps)
 
     from siamcli.batch.manifest import read_manifest
     from siamcli.formats.files import read_trajectory
     from siamcli.session.fix import correct
+    from siamcli.session.reading import Reading
     from siamcli.session.render import write_again
 
     if fixes is not None:
@@ -121,9 +136,13 @@ def fix(
     wrong = read_trajectory(trajectory)
     tracker.check()
     name = Path(video).name
-    right = _shown(correct(wrong, marks, video, partial(_load, tracker, wrong), fps=rate), name)
+    reading = Reading(video, rate, stream, deinterlace, picture.style())
+    reading.style.check(wrong.header.labels)
+    right = _shown(
+        correct(wrong, marks, reading, partial(load_again, tracker, wrong), new_targets=new_targets), name
+    )
     with console.progress(name, right.header.source.count) as update:
-        for done in write_again(video, right, paths, overwrite=overwrite, fps=rate):
+        for done in write_again(reading, right, paths, overwrite=overwrite):
             update(done)
     same = len(set(wrong.points) & set(right.points))
     console.info(f"{len(right.points) - same} of {len(right.points)} boxes are given or tracked anew")
@@ -142,7 +161,7 @@ def _check_outputs(paths: Sequence[str], inputs: Sequence[str], overwrite: bool)
         raise OutputError(f"{there[0]} exists", hint="-y replaces it")
 
 
-def _load(options: TrackerOptions, wrong: Trajectory) -> Tracker:
+def load_again(options: TrackerOptions, wrong: Trajectory) -> LoadedTracker:
     """The tracker; says so when it is not the one of the trajectory."""
     loaded = options.load()
     before = wrong.header.weights_sha256
@@ -151,32 +170,41 @@ def _load(options: TrackerOptions, wrong: Trajectory) -> Tracker:
     return loaded
 
 
-def _shown(work: Generator[tuple[int, int], None, Trajectory], name: str) -> Trajectory:
+def _shown(work: Generator[TrackStep, None, Trajectory], name: str) -> Trajectory:
     """What comes of `work`, with a bar where something is tracked."""
     fixed: list[Trajectory] = []
 
-    def steps() -> Iterator[tuple[int, int]]:
+    def steps() -> Iterator[TrackStep]:
         fixed.append((yield from work))
 
     left = steps()
     if (first := next(left, None)) is not None:
-        with console.progress(f"tracking {name}", first[1]) as update:
-            for done, _ in left:
-                update(done)
+        with console.progress(f"tracking {name}", first.total) as update:
+            for step in left:
+                update(step.done)
     return fixed[0]
 
 
-def _fix_batch(folder: Path, fixes: Path, box_format: BoxFormat, options: TrackerOptions) -> None:
+def _fix_batch(
+    folder: Path,
+    fixes: Path,
+    box_format: BoxFormat,
+    options: TrackerOptions,
+    opening: dict[str, Any],
+    new_targets: bool,
+) -> None:
     """Correct every clip of a batch that is named in `fixes`.  Raises PartialError when clips failed."""
     from siamcli.batch.fix import fix_batch
     from siamcli.batch.manifest import read_manifest
+    from siamcli.session.reading import Reading
 
     options.check()
     manifest = read_manifest(fixes, box_format)
     loaded = cache(options.load)
     failures: list[tuple[str, str]] = []
     with console.progress("fix", len(manifest.clips), "clips") as update:
-        for number, (clip, error) in enumerate(fix_batch(folder, manifest, loaded), 1):
+        work = fix_batch(folder, manifest, loaded, partial(Reading, **opening), new_targets=new_targets)
+        for number, (clip, error) in enumerate(work, 1):
             update(number, clip)
             if error is None:
                 typer.echo(clip)

@@ -1,0 +1,152 @@
+"""siamtrack review: a web page on which trajectories are looked at and corrected, or a page to look at."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from siamcli.cli import console
+from siamcli.cli.options import Deinterlace, Fps, Stream, TrackerOptions
+from siamcli.cli.picture import PictureOptions
+from siamcli.cli.usage import WrongUsage
+from siamcli.errors import OutputError, SiamtrackError
+from siamcli.formats.kinds import read_suffixes
+from siamcli.media.kinds import source_name
+from siamcli.times import parse_rate
+
+if TYPE_CHECKING:
+    from siamcli.ui.review.library import Clip, Library, Opening
+
+__all__ = ["review"]
+
+LOCAL = "127.0.0.1"
+
+
+def review(
+    video: Annotated[
+        str, typer.Argument(help="The video or image folder that was tracked, or the folder of a batch.")
+    ],
+    trajectory: Annotated[
+        Path | None,
+        typer.Argument(
+            help=f"Its trajectory: {' '.join(read_suffixes())}; none for a batch.", show_default=False
+        ),
+    ] = None,
+    fixes: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of corrections that is added to, as `siamtrack fix --fixes` reads it.",
+            show_default="beside TRAJECTORY, or in the folder of the batch",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write one page to look at, .html, instead of serving.", show_default=False
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace a page that exists.")] = False,
+    host: Annotated[
+        str,
+        typer.Option(help="Address to serve on: that of this machine lets a phone of the same network in."),
+    ] = LOCAL,
+    fps: Fps = None,
+    stream: Stream = None,
+    deinterlace: Deinterlace = False,
+    *,
+    picture: PictureOptions,
+    tracker: TrackerOptions,
+) -> None:
+    """Look at trajectories on a web page, the worst first, and correct them there.
+
+    The page shows every frame with its boxes.  What is corrected is tracked again, and saved into TRAJECTORY
+    (in a batch: all outputs of the clip) and into a table of corrections.
+
+    Examples:
+        siamtrack review video.mp4 video.tracked.json
+        siamtrack review tracked/
+        siamtrack review tracked/ -o report.html
+    """
+    from siamcli.session.reading import Reading
+
+    if fixes is not None and fixes.suffix.lower() != ".csv":
+        raise WrongUsage(f"--fixes {fixes}: the table is a .csv", hint="--fixes corrections.csv")
+    rate = None if fps is None else parse_rate(fps)
+    opening = partial(Reading, fps=rate, stream=stream, deinterlace=deinterlace, style=picture.style())
+    if output is not None:
+        _check_page(output, overwrite)
+    library = _library(video, trajectory, fixes, opening)
+    if output is not None:
+        _write_report(library, output, source_name(video).stem, overwrite)
+        return
+    if trajectory is not None:
+        library.editing(0)  # a video that was not tracked is refused before anything is served
+    tracker.check()
+
+    from siamcli.ui.review.server import ReviewServer
+
+    server = ReviewServer(library, tracker.load, host)
+    console.prompt(f"open in a browser: {server.address}")
+    if host == LOCAL:
+        console.prompt(f"from elsewhere, first: ssh -L {server.port}:{LOCAL}:{server.port} THIS_MACHINE")
+    console.info("Ctrl-C ends it")
+    try:
+        server.wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.close()
+        _keep_unsaved(library)
+
+
+def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: Opening) -> Library:
+    """The clips.  Raises InputError, WrongUsage."""
+    from siamcli.ui.review.library import Library, batch_clips, one_clip
+
+    if trajectory is not None:
+        return Library([one_clip(video, trajectory, fixes, opening)])
+    if not Path(video).is_dir():
+        raise WrongUsage("which trajectory?", hint="siamtrack review VIDEO TRAJECTORY, or BATCH_FOLDER")
+    clips: list[Clip] = []
+    with console.progress("reading", None, "clips") as update:
+        for number, _, clip in batch_clips(Path(video), fixes, opening):
+            clips.append(clip)
+            update(number)
+    return Library(clips)
+
+
+def _check_page(output: Path, overwrite: bool) -> None:
+    """Raises OutputError for a page that cannot or must not be written."""
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise OutputError(f"{output}: the page is a .html", hint="-o report.html")
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} exists", hint="-y replaces it")
+
+
+def _write_report(library: Library, output: Path, title: str, overwrite: bool) -> None:
+    """Write the page for those who only look."""
+    from siamcli.atomic import write_text
+    from siamcli.ui.review.report import report_entries, report_page
+
+    entries = []
+    with console.progress("pictures", len(library.clips), "clips") as update:
+        for entry in report_entries(library.clips):
+            entries.append(entry)
+            update(len(entries))
+    write_text(output, report_page(title, entries), overwrite=overwrite)
+    typer.echo(output)
+
+
+def _keep_unsaved(library: Library) -> None:
+    """Write what was not saved into tables of their own, and say so."""
+    for editing in library.opened():
+        try:
+            path = editing.keep()
+        except SiamtrackError as error:
+            console.info(f"not saved: {error}", style="yellow")
+        else:
+            if path is not None:
+                console.info(f"not saved: the corrections of {editing.files.trajectory} are in {path}")

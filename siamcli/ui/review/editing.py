@@ -1,0 +1,251 @@
+"""One clip under correction: what a human said, what was tracked again, and what is on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from siamcli.atomic import write_text
+from siamcli.boxes import Box, box_problem, clip_box
+from siamcli.errors import InputError, OutputError
+from siamcli.formats.files import read_trajectory
+from siamcli.frames import SourceInfo
+from siamcli.media.kinds import source_name
+from siamcli.session.fit import check_source
+from siamcli.session.fix import Moments, fix_in_steps
+from siamcli.session.reading import Reading
+from siamcli.targets import check_label
+from siamcli.times import TimePoint
+from siamcli.tracker.follow import Absence, Mark, Start
+from siamcli.trajectory import TrackPoint, Trajectory
+from siamcli.ui.review.fixes import corrections_in, table_with
+
+if TYPE_CHECKING:
+    from siamcli.load import LoadedTracker
+
+__all__ = ["ClipFiles", "Editing", "Edits", "StaleError"]
+
+Replace = Callable[[Trajectory, Mapping[Path, str]], Iterator[int]]
+"""Writes a trajectory to all outputs of a clip, and texts to their files: all or none of them."""
+
+
+class StaleError(InputError):
+    """A change that was made to what another tab has changed in the meantime."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFiles:
+    """A clip: how it is read, its trajectory, its table of corrections, and what writes its outputs."""
+
+    reading: Reading
+    trajectory: Path
+    fixes: Path
+    replace: Replace
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """A trajectory, the corrections that it does not contain yet, and all that the table has to say."""
+
+    trajectory: Trajectory
+    pending: Mapping[tuple[int, int], Box | None] = field(default_factory=dict)
+    corrections: Mapping[tuple[int, int], Box | None] = field(default_factory=dict)
+
+    def marks(self) -> list[Mark]:
+        """What is pending, as `fix_in_steps` takes it."""
+        return [
+            Absence(target, TimePoint(frame=frame), TimePoint(frame=frame))
+            if box is None
+            else Start(box, TimePoint(frame=frame), target)
+            for (target, frame), box in self.pending.items()
+        ]
+
+
+class Editing:
+    """The state of one clip.  Every change has the `version` that it was made to, and makes the next.
+
+    `size` is (width, height) of the frames of the video that `info` describes.  Raises InputError for files
+    that cannot be read, and for a video that was not tracked.
+    """
+
+    def __init__(self, files: ClipFiles, info: SourceInfo) -> None:
+        self.files = files
+        self.version = 1
+        if info.size is None:
+            raise InputError(f"{info.name} does not say how large its frames are")
+        self.size = size = info.size
+        trajectory = read_trajectory(files.trajectory)
+        check_source(info, trajectory.header.source, sorted({point.index for point in trajectory.points}))
+        corrections = corrections_in(files.fixes, files.reading.source, trajectory, size)
+        self.edits = Edits(trajectory, {}, corrections)
+        self.stopped = self.working = False
+        self._saved = self.edits
+        self._before: list[Edits] = []
+        self._on_disk = self._fingerprint()
+        self._lock = Lock()
+
+    @property
+    def unsaved(self) -> bool:
+        """True when something is not on the disk."""
+        return self.edits is not self._saved
+
+    @property
+    def can_undo(self) -> bool:
+        """True when there is a step to take back."""
+        return bool(self._before)
+
+    def change(self, version: int, change: Mapping[str, Any]) -> None:
+        """Make a change; raises StaleError, and InputError for one that does not fit."""
+        with self._lock:
+            self._check(version)
+            what = str(change.get("do"))
+            if what == "undo":
+                if self._before:
+                    self.edits = self._before.pop()
+            elif what in _CHANGES:
+                self._put(_CHANGES[what](self, change))
+            else:
+                raise InputError(f"no such change: {what}")
+            self.version += 1
+
+    def track(self, version: int, load: Callable[[], LoadedTracker]) -> Iterator[tuple[int, int, TrackPoint]]:
+        """Track the gaps that pending corrections touch again, up to the end or until `stopped` is True.
+
+        Yields how many points of how many are tracked, and the last one.  Raises StaleError, InputError.
+        """
+        self._check(version)
+        before = self.edits
+        self.stopped = False
+        steps = fix_in_steps(before.trajectory, before.marks(), self.files.reading, load)
+        while not self.stopped:
+            try:
+                yield next(steps)
+            except StopIteration as finished:
+                with self._lock:
+                    self._check(version)
+                    self._put(Edits(finished.value, {}, {**before.corrections, **before.pending}))
+                    self.version += 1
+                return
+        steps.close()
+
+    def save(self, version: int) -> Iterator[int]:
+        """Write all outputs and the table, or none where `stopped` becomes True; yields the frames of videos.
+
+        Raises StaleError, InputError, and OutputError, also when the trajectory on the disk is another one.
+        """
+        self._check(version)
+        saved = self.edits
+        if saved.pending:
+            raise InputError("some corrections are not tracked yet", hint="track again first (T)")
+        if self._fingerprint() != self._on_disk:
+            raise OutputError(
+                f"{self.files.trajectory} was changed by another program since it was opened",
+                hint="start siamtrack review again",
+            )
+        source, labels = self.files.reading.source, saved.trajectory.header.labels
+        table = table_with(self.files.fixes, source, saved.corrections, labels)
+        self.stopped = False
+        writing = self.files.replace(saved.trajectory, {self.files.fixes: table})
+        for done in writing:
+            yield done
+            if self.stopped:
+                raise InputError("stopped: nothing was saved")
+        with self._lock:
+            self._saved, self._on_disk = saved, self._fingerprint()
+            self.version += 1
+
+    def keep(self) -> Path | None:
+        """Write all corrections that are not saved into a table of their own, NAME.unsaved.csv; None where
+        there is none.  Raises OutputError, InputError."""
+        edits = self.edits
+        if not self.unsaved or not (said := {**edits.corrections, **edits.pending}):
+            return None
+        path = self.files.fixes.with_suffix(".unsaved.csv")
+        write_text(path, table_with(path, self.files.reading.source, said, edits.trajectory.header.labels))
+        return path
+
+    def _check(self, version: int) -> None:
+        if version != self.version:
+            raise StaleError("another tab has changed this clip", hint="this is how it is now")
+
+    def _put(self, edits: Edits) -> None:
+        self._before.append(self.edits)
+        self.edits = edits
+
+    def _fingerprint(self) -> object:
+        with suppress(OSError):
+            return source_name(str(self.files.trajectory)).fingerprint()
+        return None
+
+    def _corrected(self, said: Mapping[tuple[int, int], Box | None]) -> Edits:
+        return replace(self.edits, pending={**self.edits.pending, **said})
+
+    def _box(self, change: Mapping[str, Any]) -> Edits:
+        place = self._target(change), self._frame(change, "frame")
+        return self._corrected({place: self._rectangle(change)})
+
+    def _absent(self, change: Mapping[str, Any]) -> Edits:
+        first, last = self._frame(change, "first"), self._frame(change, "last")
+        frames = Moments(self.edits.trajectory).between(min(first, last), max(first, last))
+        return self._corrected({(self._target(change), frame): None for frame in frames})
+
+    def _name(self, change: Mapping[str, Any]) -> Edits:
+        labels = list(self.edits.trajectory.header.labels)
+        labels[self._target(change) - 1] = self._label(change)
+        return replace(self.edits, trajectory=_with_labels(self.edits.trajectory, labels))
+
+    def _add(self, change: Mapping[str, Any]) -> Edits:
+        labels = [*self.edits.trajectory.header.labels, self._label(change)]
+        wider = replace(self.edits, trajectory=_with_labels(self.edits.trajectory, labels))
+        begin = {(len(labels), self._frame(change, "frame")): self._rectangle(change)}
+        return replace(wider, pending={**wider.pending, **begin})
+
+    def _target(self, change: Mapping[str, Any]) -> int:
+        target = change.get("target")
+        if not isinstance(target, int) or not 1 <= target <= len(self.edits.trajectory.header.labels):
+            raise InputError(f"no target {target}")
+        return target
+
+    def _frame(self, change: Mapping[str, Any], name: str) -> int:
+        frame = change.get(name)
+        if not isinstance(frame, int) or frame < 0:
+            raise InputError(f"no frame {frame}")
+        return Moments(self.edits.trajectory).frame(TimePoint(frame=frame))
+
+    def _rectangle(self, change: Mapping[str, Any]) -> Box:
+        try:
+            x, y, w, h = map(float, change["box"])
+        except (KeyError, TypeError, ValueError):
+            raise InputError("no box") from None
+        box = Box(x, y, w, h)
+        if wrong := box_problem(box, self.size):
+            raise InputError(f"the box {wrong}")
+        box = Box(*(round(value, 2) for value in clip_box(box, self.size)))
+        if wrong := box_problem(box, self.size):
+            raise InputError(f"the box {wrong}")
+        return box
+
+    def _label(self, change: Mapping[str, Any]) -> str:
+        label = str(change.get("label") or "").strip()
+        check_label(label)
+        if not label or "=" in label or label.startswith("#"):
+            raise InputError(f"not a name: {label!r}", hint="it is not empty, has no = and no # in front")
+        if label in self.edits.trajectory.header.labels:
+            raise InputError(f"another target is called {label!r}", hint="choose another name")
+        return label
+
+
+def _with_labels(trajectory: Trajectory, labels: list[str | None]) -> Trajectory:
+    return replace(trajectory, header=replace(trajectory.header, labels=tuple(labels)))
+
+
+_CHANGES: Mapping[str, Callable[[Editing, Mapping[str, Any]], Edits]] = {
+    "box": Editing._box,
+    "absent": Editing._absent,
+    "name": Editing._name,
+    "add": Editing._add,
+}

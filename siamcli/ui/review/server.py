@@ -1,0 +1,248 @@
+"""Serves the review page: what it shows, what it changes, and what it is told meanwhile."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+from json import JSONDecodeError
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+
+from siamcli.errors import InputError, OutputError, SiamtrackError
+from siamcli.ui.review.documents import clip_document, list_document, point_row
+from siamcli.ui.review.editing import Editing, StaleError
+from siamcli.ui.review.events import Events
+from siamcli.ui.review.library import Library
+
+if TYPE_CHECKING:
+    from siamcli.load import LoadedTracker
+
+__all__ = ["ReviewServer"]
+
+TOLD_EVERY = 0.2  # seconds between two events about work under way
+LARGEST = 10_000  # bytes of a change
+_TYPES = {"html": "text/html; charset=utf-8", "css": "text/css", "js": "text/javascript"}
+# the page loads nothing from other hosts and sends them nothing, not even its address, which has the token
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; img-src 'self' blob: data:; connect-src 'self';"
+    " style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class ReviewServer:
+    """A review on `host`, below a random token, from now on until `close`; `load` gives the tracker when one
+    is first needed.  Raises OutputError for an address that this machine does not have.
+    """
+
+    def __init__(self, library: Library, load: Callable[[], LoadedTracker], host: str = "127.0.0.1") -> None:
+        self.library = library
+        self._load = cache(load)
+        self._events = Events()
+        self._work = Lock()  # one thing is tracked or written at a time
+        self._socket = _listen(host)
+        self.port = int(self._socket.getsockname()[1])
+        self._token = secrets.token_urlsafe(16)
+        shown = f"[{host}]" if ":" in host else host
+        self.address = f"http://{shown}:{self.port}/{self._token}/"
+        config = uvicorn.Config(
+            self._application(), log_config=None, access_log=False, timeout_graceful_shutdown=2
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = Thread(target=self._server.run, args=([self._socket],), name="review", daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until the server ends; an interrupt comes through."""
+        while self._thread.is_alive():
+            self._thread.join(0.5)
+
+    def close(self) -> None:
+        """Stop what is tracked, tell the pages, and let go of everything."""
+        for editing in self.library.opened():
+            editing.stopped = True
+        with self._work:  # what is being written is written to its end
+            self._events.send({"ended": True})
+            self._events.close()
+            self._server.should_exit = True
+            self._thread.join(5)
+            self._socket.close()
+            self.library.close()
+
+    def _application(self) -> Starlette:
+        routes = [
+            Route("/", _asset),
+            Route("/events", self._stream),
+            Route("/clips", self._list),
+            Route("/clips/{clip:int}", self._clip),
+            Route("/clips/{clip:int}", self._change, methods=["POST"]),
+            Route("/clips/{clip:int}/frames/{frame:int}", self._frame),
+            Route("/{name}", _asset),
+        ]
+        return Starlette(
+            routes=[Mount("/{token}", routes=routes)],
+            middleware=[Middleware(BaseHTTPMiddleware, dispatch=self._guard)],
+            exception_handlers={SiamtrackError: _refusal},
+        )
+
+    async def _guard(self, request: Request, go_on: RequestResponseEndpoint) -> Response:
+        token = request.url.path.split("/")[1]
+        if not _is_own_name(request.url.hostname or ""):
+            # DNS rebinding: a page of another host whose name was made to point to this machine
+            reply: Response = JSONResponse({"error": "only from this machine"}, 403)
+        elif not secrets.compare_digest(token.encode(), self._token.encode()):
+            reply = JSONResponse({"error": "the address is not complete"}, 404)
+        else:
+            reply = await go_on(request)
+        for name, value in _HEADERS.items():
+            reply.headers.setdefault(name, value)
+        return reply
+
+    async def _stream(self, request: Request) -> Response:
+        return StreamingResponse(self._events.stream(), media_type="text/event-stream")
+
+    def _list(self, request: Request) -> Response:
+        return JSONResponse(list_document(self.library.clips))
+
+    def _clip(self, request: Request) -> Response:
+        return JSONResponse(self._document(request.path_params["clip"]))
+
+    def _document(self, number: int) -> dict[str, Any]:
+        editing = self.library.editing(number)
+        return clip_document(number, self.library.clips[number], editing, self.library.frames(number))
+
+    def _frame(self, request: Request) -> Response:
+        number, index = request.path_params["clip"], request.path_params["frame"]
+        picture = self.library.frames(number).jpeg(index)
+        if picture is None:
+            return JSONResponse({"error": f"there is no frame {index}"}, 404)
+        return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+    async def _change(self, request: Request) -> Response:
+        if not request.headers.get("content-type", "").startswith(
+            "application/json"
+        ):  # a form cannot send it
+            return JSONResponse({"error": "no such address"}, 404)
+        body = await request.body()
+        try:
+            change = await request.json() if len(body) <= LARGEST else None
+        except (JSONDecodeError, UnicodeDecodeError):
+            change = None
+        if not isinstance(change, dict) or not isinstance(change.get("version"), int):
+            return JSONResponse({"error": "not a change"}, 400)
+        return await run_in_threadpool(self._act, request.path_params["clip"], change)
+
+    def _act(self, number: int, change: dict[str, Any]) -> Response:
+        editing = self.library.editing(number)
+        what, version = change.get("do"), change["version"]
+        if what == "stop":
+            editing.stopped = True
+        elif what in ("track", "save"):
+            self._begin(number, editing, what, version)
+        elif editing.working:
+            raise InputError("it is being tracked or written", hint="wait for it, or stop it")
+        else:
+            editing.change(version, change)
+            self._events.send({"clip": number, "version": editing.version})
+        return JSONResponse(self._document(number))
+
+    def _begin(self, number: int, editing: Editing, what: str, version: int) -> None:
+        """Track or save in a thread of its own; raises InputError while something else is under way."""
+        if not self._work.acquire(blocking=False):
+            raise InputError("another clip is being tracked or written", hint="wait for it, or stop it")
+        editing.working = True
+        work = self._track if what == "track" else self._save
+
+        def do() -> None:
+            end: dict[str, Any] = {"clip": number, "done": what}
+            try:
+                work(number, editing, version)
+            except SiamtrackError as error:
+                end["error"], end["hint"] = str(error), error.hint
+            finally:
+                editing.working = False
+                self._work.release()
+                self._events.send({**end, "version": editing.version})
+
+        Thread(target=do, name=what).start()
+
+    def _track(self, number: int, editing: Editing, version: int) -> None:
+        told, rows = 0.0, []
+        self._events.send({"clip": number, "work": "track", "step": 0, "of": 0})
+        for step, total, point in editing.track(version, self._load):
+            rows.append([point.target, *point_row(point)])
+            if time.monotonic() - told >= TOLD_EVERY:
+                told = time.monotonic()
+                self._events.send(
+                    {"clip": number, "work": "track", "step": step, "of": total, "points": rows}
+                )
+                rows = []
+        sha256 = editing.edits.trajectory.header.weights_sha256
+        if sha256 and sha256 != self._load().sha256:
+            said = (
+                f"tracked with {editing.edits.trajectory.header.model} before, with {self._load().model} now"
+            )
+            self._events.send({"clip": number, "said": said})
+
+    def _save(self, number: int, editing: Editing, version: int) -> None:
+        told = 0.0
+        frames = editing.edits.trajectory.header.source.count or 0
+        for done in editing.save(version):
+            if time.monotonic() - told >= TOLD_EVERY:
+                told = time.monotonic()
+                self._events.send({"clip": number, "work": "save", "step": done, "of": frames})
+
+
+def _listen(host: str) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0][0]
+        listening = socket.socket(family)
+        listening.bind((host, 0))
+        listening.listen()  # who asks before the server runs waits for it
+    except OSError as error:
+        raise OutputError(
+            f"cannot serve on {host}: {error.strerror}", hint="--host takes an address of this machine"
+        ) from None
+    return listening
+
+
+def _is_own_name(host: str) -> bool:
+    """True for numbers and for names that only this machine has; a name of the network may lie."""
+    if host in ("localhost", socket.gethostname(), f"{socket.gethostname()}.local"):
+        return True
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _asset(request: Request) -> Response:
+    """A file of the page."""
+    name = request.path_params.get("name", "review.html")
+    file = resources.files("siamcli.ui.review") / "page" / name
+    kind = _TYPES.get(name.rpartition(".")[2])
+    if kind is None or not file.is_file():
+        return JSONResponse({"error": f"no {name}"}, 404)
+    return Response(file.read_bytes(), media_type=kind)
+
+
+def _refusal(request: Request, error: Exception) -> Response:
+    status = 409 if isinstance(error, StaleError) else 422
+    return JSONResponse({"error": str(error), "hint": getattr(error, "hint", None)}, status)

@@ -1,0 +1,323 @@
+"""The review without its page: frames, doubts, corrections, files, and who may ask."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import re
+import threading
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import clips
+import cv2
+import numpy as np
+import pytest
+from asking import fetch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from siamcli.batch.manifest import read_manifest
+from siamcli.boxes import Box
+from siamcli.errors import InputError, OutputError
+from siamcli.formats.files import read_trajectory, write_trajectory
+from siamcli.frames import SourceInfo
+from siamcli.load import load_tracker
+from siamcli.media.sources import open_source
+from siamcli.session.reading import Reading
+from siamcli.trajectory import NO_BOX, TrackHeader, TrackPoint, Trajectory
+from siamcli.ui.review import report
+from siamcli.ui.review.doubt import Doubt, doubts, summarize
+from siamcli.ui.review.editing import StaleError
+from siamcli.ui.review.fixes import corrections_in, table_with
+from siamcli.ui.review.frames import FrameStore
+from siamcli.ui.review.library import Library, batch_clips, one_clip
+from siamcli.ui.review.report import PICTURES
+from siamcli.ui.review.server import ReviewServer
+
+FRAMES = 20
+
+
+def trajectory_of(states, *, checked=False, labels=("bug",), size=clips.SIZE):
+    """A trajectory with a letter per frame and target: i init, t tracked, l lost, a absent, . none."""
+    names = {"i": "init", "t": "tracked", "l": "lost", "a": "absent"}
+    points = [
+        TrackPoint(
+            index,
+            index * 1001 / 30000,
+            NO_BOX if letter == "a" else Box(10 + target, 10, 20, 20),
+            {"i": 1.0, "t": 0.9, "l": 0.1, "a": 0.0}[letter],
+            names[letter],
+            target,
+            source="human" if letter in "ia" else "forward",
+            agreement=0.8 if checked and letter == "t" else None,
+        )
+        for target, line in enumerate(states, start=1)
+        for index, letter in enumerate(line)
+        if letter != "."
+    ]
+    source = SourceInfo("a.mkv", size, None, len(states[0]))
+    header = TrackHeader(source, "untrained", "", "0", labels=tuple(labels), checked=checked)
+    return Trajectory(header, tuple(sorted(points, key=lambda p: (p.index, p.target))), complete=True)
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """A video of FRAMES frames and its trajectory a.json, lost in the frames 8 to 11."""
+    video = clips.constant(tmp_path / "a.mkv", frames=FRAMES)
+    write_trajectory(trajectory_of(["i" + 7 * "t" + 4 * "l" + 8 * "t"]), tmp_path / "a.json")
+    return video
+
+
+@pytest.fixture
+def library(clip, tmp_path):
+    with closing(Library([one_clip(str(clip), tmp_path / "a.json", None, Reading)])) as opened:
+        yield opened
+
+
+def test_frames_are_exact_in_any_order(clip, tmp_path):
+    with closing(FrameStore(Reading(str(clip)), memory=20_000)) as store:
+        for index in (0, 1, 2, 19, 18, 3, 17, 4, 5, 12, 0):
+            picture = cv2.imdecode(np.frombuffer(store.jpeg(index), np.uint8), cv2.IMREAD_COLOR)
+            assert clips.number(picture) == index
+        assert store.jpeg(FRAMES) is None and store.jpeg(-1) is None and store.end == FRAMES
+        assert store.jpeg(19) is not None
+
+
+def test_doubts_and_summary():
+    trajectory = trajectory_of(["itttlltaat", ".ittttttll"], labels=("a", "b"))
+    assert doubts(trajectory.points) == [Doubt(1, 4, 5, 4, "lost"), Doubt(2, 8, 9, 8, "lost")]
+    summary = summarize(trajectory)
+    assert summary.lost == 4 / 19 and summary.lowest == 0.1 and summary.disagreeing is None
+    better = summarize(trajectory_of(["itttttttttt"], checked=True))
+    assert better.disagreeing == 0 and summary.order < better.order
+
+
+boxes = st.builds(Box, *(st.integers(0, 60).map(float) for _ in range(2)), st.just(8.0), st.just(7.5))
+
+
+@given(st.dictionaries(st.tuples(st.integers(1, 2), st.integers(0, 29)), boxes | st.none(), min_size=1))
+def test_the_table_says_what_was_corrected(tmp_path_factory, corrections):
+    folder = tmp_path_factory.mktemp("table")
+    path, video = folder / "fixes.csv", str(folder / "a.mkv")
+    path.write_text('clip,time,target,box\nother.mkv,3f,x,"1,2,3,4"\na.mkv,5f,#1,absent\n')
+    trajectory = trajectory_of(["i" + 29 * "t"] * 2, labels=("bug, red", None))
+    text = table_with(path, video, corrections, trajectory.header.labels)
+    path.write_text(text)
+    assert corrections_in(path, video, trajectory, clips.SIZE) == corrections
+    assert len(read_manifest(path, "xywh").of(str(folder / "other.mkv"))) == 1
+    assert table_with(path, video, corrections, trajectory.header.labels) == text
+
+
+def test_corrections_are_tracked_undone_and_saved(library, clip, weights, tmp_path):
+    editing, before = library.editing(0), (tmp_path / "a.json").read_bytes()
+    editing.change(1, {"do": "box", "target": 1, "frame": 9, "box": [30, 20, 20, 20]})
+    editing.change(2, {"do": "absent", "target": 1, "first": 11, "last": 10})
+    editing.change(3, {"do": "add", "label": "new", "frame": 15, "box": [-5, 20, 30, 20]})
+    editing.change(4, {"do": "name", "target": 1, "label": "beetle"})
+    editing.change(5, {"do": "undo"})
+    assert editing.edits.trajectory.header.labels == ("bug", "new") and editing.edits.pending == {
+        **{(1, 9): Box(30, 20, 20, 20), (1, 10): None, (1, 11): None},
+        (2, 15): Box(0, 20, 25, 20),
+    }
+    with pytest.raises(InputError, match="not tracked yet"):
+        list(editing.save(6))
+    assert (tmp_path / "a.json").read_bytes() == before and not (tmp_path / "a.fixes.csv").exists()
+    steps = list(editing.track(6, lambda: load_tracker(weights)))
+    assert steps[-1][:2] == (len(steps), len(steps)) and not editing.edits.pending
+    list(editing.save(7))
+    assert not editing.unsaved and editing.keep() is None
+    human = [(p.index, p.target) for p in read_trajectory(tmp_path / "a.json").points if p.source == "human"]
+    assert human == [(0, 1), (9, 1), (10, 1), (11, 1), (15, 2)]
+    assert (tmp_path / "a.fixes.csv").read_text() == (
+        'clip,time,target,box\na.mkv,10f-11f,bug,absent\na.mkv,9f,bug,"30,20,20,20"\na.mkv,15f,new,"0,20,25,20"\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"do": "box", "target": 1, "frame": 9, "box": [200, 20, 20, 20]}, "lies outside"),
+        ({"do": "box", "target": 1, "frame": 9, "box": [1, 2, 3]}, "no box"),
+        ({"do": "box", "target": 1, "frame": 99, "box": [1, 2, 30, 30]}, "after frame 19"),
+        ({"do": "box", "target": 2, "frame": 9, "box": [1, 2, 30, 30]}, "no target 2"),
+        ({"do": "absent", "target": 1, "first": 3}, "no frame None"),
+        ({"do": "name", "target": 1, "label": "#2"}, "not a name"),
+        ({"do": "add", "label": "bug", "frame": 3, "box": [1, 2, 30, 30]}, "another target is called"),
+        ({"do": "dance"}, "no such change"),
+    ],
+)
+def test_what_does_not_fit_changes_nothing(library, change, says):
+    editing = library.editing(0)
+    with pytest.raises(InputError, match=says):
+        editing.change(1, change)
+    assert editing.version == 1 and not editing.unsaved
+
+
+def test_neither_tab_nor_program_is_overwritten(library, tmp_path):
+    editing = library.editing(0)
+    editing.change(1, {"do": "name", "target": 1, "label": "first tab"})
+    with pytest.raises(StaleError):
+        editing.change(1, {"do": "name", "target": 1, "label": "second tab"})
+    write_trajectory(trajectory_of(["i" + 19 * "t"]), tmp_path / "a.json", overwrite=True)
+    theirs = (tmp_path / "a.json").read_bytes()
+    with pytest.raises(OutputError, match="changed by another program"):
+        list(editing.save(2))
+    assert (tmp_path / "a.json").read_bytes() == theirs
+    assert editing.edits.trajectory.header.labels == ("first tab",)
+
+
+def test_a_table_that_cannot_be_added_to(clip, tmp_path):
+    (tmp_path / "a.fixes.csv").write_text("name,age\nAda,36\n")
+    with pytest.raises(InputError, match="its first line is not clip,time,target,box"):
+        Library([one_clip(str(clip), tmp_path / "a.json", None, Reading)]).editing(0)
+
+
+def test_all_outputs_of_a_batch_are_replaced_the_worst_first(siamtrack, weights, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a.mkv", "b.mkv"):
+        clips.constant(tmp_path / "in" / name, frames=8)
+    (tmp_path / "in" / "c.mkv").write_text("no video")
+    batch = ("batch", "in", "--box", "bug=40,20,20,20", "--weights", weights, "-f", "json", "-f", "csv")
+    assert siamtrack(*batch).code == 7
+    out = tmp_path / "tracked"
+    found = [clip for _, _, clip in batch_clips(out, None, Reading)]
+    with closing(Library(found)) as library:
+        assert [clip.name for clip in library.clips][2] == "c.mkv" and "c.mkv" in library.clips[2].error
+        number = [clip.name for clip in library.clips].index("a.mkv")
+        editing = library.editing(number)
+        editing.change(1, {"do": "name", "target": 1, "label": "beetle"})
+        before = (out / "b.tracked.json").read_bytes()
+        list(editing.save(2))
+    assert (out / "b.tracked.json").read_bytes() == before
+    for file in ("a.tracked.json", "a.tracked.csv"):
+        assert read_trajectory(out / file).header.labels == ("beetle",)
+    lines = [json.loads(line) for line in (out / "batch.jsonl").read_text().splitlines()]
+    assert lines[-1]["clip"].endswith("a.mkv") and lines[-1]["state"] == "done"
+
+
+@pytest.fixture
+def server(library, weights):
+    with closing(ReviewServer(library, lambda: load_tracker(weights))) as serving:
+        yield serving
+
+
+def test_what_the_server_gives_and_refuses(server):
+    for name, status in (("", 200), ("app.js", 200), ("clips", 200), ("../server.py", 404), ("clips/7", 422)):
+        assert fetch(server.address, name)[0] == status, name
+    status, picture = fetch(server.address, "clips/0/frames/7")
+    assert status == 200
+    assert clips.number(cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)) == 7
+    assert fetch(server.address, f"clips/0/frames/{FRAMES}")[0] == 404
+    change = {"version": 1, "do": "name", "target": 1, "label": "beetle"}
+    assert fetch(server.address, "clips/0", change)[1]["version"] == 2
+    status, reply = fetch(server.address, "clips/0", change)
+    assert status == 409 and "another tab" in reply["error"]
+    for body in ("[]", "{", '{"version": true, "do": null}', "x" * 20_000):
+        assert fetch(server.address, "clips/0", body)[0] in (400, 409, 422)
+    assert fetch(server.address, "clips/0", change, {"Content-Type": "text/plain"})[0] == 404
+
+
+def test_strangers_are_refused(server):
+    parts = urlsplit(server.address)
+    asked = (
+        ("/wrong/clips", "127.0.0.1", 404),
+        (f"{parts.path}clips", "evil.example", 403),
+        ("/", "[::1]", 404),
+    )
+    for path, host, status in asked:
+        link = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
+        link.request("GET", path, headers={"Host": host})
+        assert link.getresponse().status == status, path
+        link.close()
+
+
+def test_every_page_hears_of_changes_and_of_tracking(server):
+    parts = urlsplit(server.address)
+    link = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+    link.request("GET", f"{parts.path}events")
+    stream = link.getresponse()
+    assert stream.headers["Content-Type"].startswith("text/event-stream") and b"retry" in stream.readline()
+    box = {"version": 1, "do": "box", "target": 1, "frame": 9, "box": [30, 20, 20, 20]}
+    assert fetch(server.address, "clips/0", box)[0] == 200
+    assert fetch(server.address, "clips/0", {"version": 2, "do": "track"})[0] == 200
+    heard = []
+    while not heard or "done" not in heard[-1]:
+        line = stream.readline()
+        if line.startswith(b"data: "):
+            heard.append(json.loads(line[6:]))
+    assert heard[0] == {"clip": 0, "version": 2} and heard[-1] == {"clip": 0, "done": "track", "version": 3}
+    assert any(event.get("points") for event in heard)
+    link.close()
+
+
+def test_the_command_says_where_and_refuses_what_does_not_fit(siamtrack, clip, tmp_path, monkeypatch):
+    other = clips.constant(tmp_path / "large.mkv", size=(128, 96))
+    for arguments, code, says in (
+        ((other, "a.json"), 3, "the frames of large are 128x96"),
+        ((clip, "none.json"), 3, "cannot read none.json"),
+        ((clip,), 2, "which trajectory?"),
+        ((tmp_path,), 3, "no batch in"),
+        ((clip, "a.json", "--host", "192.0.2.1"), 8, "cannot serve on 192.0.2.1"),
+        ((clip, "a.json", "--fixes", "a.txt"), 2, "the table is a .csv"),
+    ):
+        done = siamtrack("review", *arguments)
+        assert done.code == code and says in done.err, done.err
+
+
+def test_what_is_not_saved_is_kept_at_the_end(siamtrack, clip, tmp_path, monkeypatch):
+    def someone(server):
+        box = {"version": 1, "do": "box", "target": 1, "frame": 9, "box": [30, 20, 20, 20]}
+        assert fetch(server.address, "clips/0", box)[0] == 200
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ReviewServer, "wait", someone)
+    done = siamtrack("review", clip, "a.json")
+    assert done.code == 0 and "http://127.0.0.1:" in done.err and "a.fixes.unsaved.csv" in done.err
+    assert '9f,bug,"30,20,20,20"' in (tmp_path / "a.fixes.unsaved.csv").read_text()
+    assert not [thread for thread in threading.enumerate() if thread.name == "review"]
+
+
+def test_a_video_whose_frames_are_not_all_there_is_shown_as_far_as_it_goes(tmp_path):
+    video = clips.damaged(clips.constant(tmp_path / "a.mkv"), 0.7)
+    with open_source(str(video)) as source:
+        seen = []
+        with pytest.raises(InputError):
+            for frame in source:
+                seen.append(frame.index)
+    with closing(FrameStore(Reading(str(video)))) as store:
+        assert store.jpeg(seen[-1]) is not None and store.jpeg(seen[-1] + 1) is None
+
+
+def test_the_page_to_look_at_stands_by_itself(siamtrack, clip, tmp_path):
+    done = siamtrack("review", clip, "a.json", "-o", "report.html")
+    assert done.code == 0 and done.out == "report.html\n"
+    page = (tmp_path / "report.html").read_text()
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page)
+    data = json.loads(
+        re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1]
+    )
+    (entry,) = data["clips"]
+    assert (entry["lost"], entry["lowest"], entry["frames"]) == (0.2, 0.1, [0, 19])
+    (target,) = entry["targets"]
+    assert target["strip"] == "9" * 8 + "llll" + "9" * 8 and target["lost"] == [[8, 11]]
+    frames = [picture["frame"] for picture in entry["pictures"]]
+    assert len(frames) == PICTURES and frames == sorted(frames) and {8, 10} & set(frames)
+    for picture in entry["pictures"]:
+        image = cv2.imdecode(np.frombuffer(base64.b64decode(picture["jpeg"]), np.uint8), cv2.IMREAD_COLOR)
+        assert image.shape[1] <= 240
+    assert siamtrack("review", clip, "a.json", "-o", "report.html").code == 8
+    assert siamtrack("review", clip, "a.json", "-o", "report.txt", "-y").code == 8
+    clip.unlink()  # without its video a clip is still described
+    assert siamtrack("review", clip, "a.json", "-o", "report.html", "-y").code == 0
+    assert "no such file" in (tmp_path / "report.html").read_text()
+
+
+def test_pictures_of_a_page_are_bounded(clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "PICTURE_BYTES", 10_000)
+    one = one_clip(str(clip), tmp_path / "a.json", None, Reading)
+    entries = list(report.report_entries([one] * 5))
+    assert entries[0]["pictures"] and not entries[-1]["pictures"]
+    name = "</script><script>alert(1)</script>"
+    assert name not in report.report_page("all", [{**entries[0], "name": name}])

@@ -1,0 +1,277 @@
+"""Reviewing in a real browser: with a mouse, by keys alone, with a finger, and in two tabs."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from contextlib import closing
+
+import clips
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.actions.action_builder import ActionBuilder
+from selenium.webdriver.common.actions.pointer_input import PointerInput
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+from test_ui_review import trajectory_of
+
+from siamcli.formats.files import read_trajectory, write_trajectory
+from siamcli.load import load_tracker
+from siamcli.session.reading import Reading
+from siamcli.ui.review.library import Library, one_clip
+from siamcli.ui.review.report import report_page
+from siamcli.ui.review.server import ReviewServer
+
+missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+pytestmark = pytest.mark.skipif(bool(missing), reason=f"not installed: {' '.join(missing)}")
+
+SIZE = (320, 180)
+LAPTOP, PHONE = (1366, 768, 1), (390, 844, 2)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    # the sandbox wants rights that containers do not have; the only page shown is our own
+    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(word)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return clips.constant(tmp_path_factory.mktemp("video") / "a.mkv", frames=20, size=SIZE)
+
+
+@pytest.fixture
+def review(video, weights, tmp_path):
+    """Two targets; the first is lost in the frames 8 to 11, the second in 15 and 16."""
+    states = ["i" + 7 * "t" + 4 * "l" + 8 * "t", "i" + 14 * "t" + 2 * "l" + 3 * "t"]
+    write_trajectory(trajectory_of(states, labels=("bug", "leaf"), size=SIZE), tmp_path / "a.json")
+    library = Library([one_clip(str(video), tmp_path / "a.json", None, Reading)])
+    with closing(ReviewServer(library, lambda: load_tracker(weights))) as server:
+        yield server
+
+
+class Person:
+    """Hands and eyes before the page."""
+
+    def __init__(self, driver, review, view=LAPTOP, touch=False):
+        self.driver, self.review, self._touch = driver, review, touch
+        width, height, ratio = view
+        metrics = {"width": width, "height": height, "deviceScaleFactor": ratio, "mobile": touch}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": touch})
+        driver.get(review.address)
+        self.wait(lambda _: self.frame == 8)
+
+    def wait(self, condition):
+        return WebDriverWait(self.driver, 30, poll_frequency=0.03).until(condition)
+
+    def find(self, name):
+        return self.driver.find_element("id", name)
+
+    @property
+    def frame(self):
+        """The frame whose picture is shown, None before the first."""
+        shown = self.find("picture").get_attribute("data-frame")
+        return None if shown is None else int(shown)
+
+    @property
+    def said(self):
+        return self.find("said").text
+
+    def hears(self, words):
+        self.wait(lambda _: words in self.said)
+
+    def keys(self, *keys):
+        for key in keys:
+            held = key.rpartition("+")[0] if len(key) > 1 else ""
+            actions = ActionChains(self.driver)
+            for name in filter(None, held.split("+")):
+                actions.key_down(getattr(Keys, name))
+            name = key.rpartition("+")[2] if len(key) > 1 else key
+            actions.send_keys(getattr(Keys, name, name))
+            for name in filter(None, held.split("+")):
+                actions.key_up(getattr(Keys, name))
+            actions.perform()
+
+    def drag(self, *points):
+        """Press at the first point, move over the others, release; returns where that really was."""
+        left, top, width, height = self.driver.execute_script(
+            "const r = document.getElementById('picture').getBoundingClientRect();"
+            "return [r.left, r.top, r.width, r.height]"
+        )
+        scale = min(width / SIZE[0], height / SIZE[1])
+        x0, y0 = left + (width - scale * SIZE[0]) / 2, top + (height - scale * SIZE[1]) / 2
+        kind = "touch" if self._touch else "mouse"
+        actions = ActionBuilder(self.driver, mouse=PointerInput(kind, kind), duration=0)
+        hand = actions.pointer_action
+        places = [(round(x0 + x * scale), round(y0 + y * scale)) for x, y in points]
+        hand.move_to_location(*places[0]).pointer_down()
+        for place in places[1:]:
+            hand.move_to_location(*place)
+        hand.pointer_up()
+        actions.perform()
+        return [((x - x0) / scale, (y - y0) / scale) for x, y in places]
+
+    @property
+    def pending(self):
+        return self.review.library.editing(0).edits.pending
+
+    def complaints(self):
+        return [line["message"] for line in self.driver.get_log("browser")]
+
+
+def human(path):
+    points = read_trajectory(path).points
+    return {(p.target, p.index): p.box for p in points if p.source == "human" and p.index}
+
+
+def test_a_mouse_corrects_tracks_again_and_saves(chromium, review, tmp_path):
+    person = Person(chromium, review)
+    person.hears("Doubt 1 of 2: bug, lost, frames 8-11")
+    (x0, y0), _, (x1, y1) = person.drag((100, 60), (130, 90), (160, 110))
+    person.wait(lambda _: (1, 8) in person.pending)
+    box = (x0, y0, x1 - x0, y1 - y0)
+    assert person.pending[1, 8] == pytest.approx(box, abs=0.02)
+    (a, b), (c, d) = person.drag((130, 85), (150, 95))  # its middle moves it
+    person.wait(lambda _: person.pending[1, 8].x > x0 + 1)
+    person.find("track").click()
+    person.hears("Tracked again")
+    assert person.pending == {} and not human(tmp_path / "a.json")
+    person.wait(lambda _: person.find("save").is_enabled())
+    person.find("save").click()
+    person.hears("Saved")
+    moved = (box[0] + c - a, box[1] + d - b, box[2], box[3])
+    assert human(tmp_path / "a.json")[1, 8] == pytest.approx(moved, abs=0.05)
+    assert "8f,bug," in (tmp_path / "a.fixes.csv").read_text()
+    assert not person.complaints()
+
+
+def test_keys_alone_do_everything(chromium, review, tmp_path):
+    person = Person(chromium, review)
+    person.keys("d")
+    person.hears("Doubt 2 of 2: leaf, lost, frames 15-16")
+    person.wait(lambda _: person.frame == 15)
+    person.keys("ARROW_RIGHT", "ARROW_RIGHT", "ARROW_LEFT")
+    person.wait(lambda _: person.frame == 16)
+    person.keys("b", "ARROW_RIGHT", "ARROW_RIGHT", "CONTROL+ARROW_DOWN", "SHIFT+ARROW_RIGHT", "ENTER")
+    person.wait(lambda _: (2, 16) in person.pending)
+    assert person.pending[2, 16] == (14, 20, 21, 20)
+    person.keys("1", "HOME", "SHIFT+ARROW_RIGHT", "a")
+    person.hears("bug is absent from frame 10")
+    person.keys("ARROW_RIGHT", "a")
+    person.wait(lambda _: (1, 11) in person.pending)
+    assert person.pending[1, 10] is None
+    person.keys("z")
+    person.wait(lambda _: (1, 11) not in person.pending)
+    person.keys("r")
+    person.wait(lambda _: person.find("naming").is_displayed())
+    person.keys("beetle", "ENTER")
+    person.wait(lambda _: review.library.editing(0).edits.trajectory.header.labels == ("beetle", "leaf"))
+    person.wait(lambda _: not person.find("naming").is_displayed())
+    person.keys("n")
+    person.wait(lambda _: person.find("naming").is_displayed())
+    person.keys("ENTER")
+    person.hears("Drag a box around target 3")
+    person.keys("b", "ENTER")
+    person.wait(lambda _: (3, 11) in person.pending)
+    person.keys("t")
+    person.hears("Tracked again")
+    person.keys("s")
+    person.hears("Saved")
+    assert set(human(tmp_path / "a.json")) == {(2, 16), (3, 11)}
+    assert read_trajectory(tmp_path / "a.json").header.labels == ("beetle", "leaf", "target 3")
+    person.keys("END", " ")  # plays from the start
+    person.wait(lambda _: person.frame not in (19, None))
+    person.keys(" ")
+    assert not person.complaints()
+
+
+def test_a_finger_on_a_phone(chromium, review):
+    person = Person(chromium, review, PHONE, touch=True)
+    wide = chromium.execute_script("return document.documentElement.scrollWidth")
+    assert wide <= 390
+    for button in chromium.find_elements("css selector", "header button, #controls button"):
+        if button.is_displayed():
+            area = button.rect
+            assert area["height"] >= 44 and area["x"] >= 0 and area["x"] + area["width"] <= 390
+            assert area["y"] + area["height"] <= 844
+    (x0, y0), _, (x1, y1) = person.drag((200, 60), (220, 80), (260, 120))
+    person.wait(lambda _: (1, 8) in person.pending)
+    assert person.pending[1, 8] == pytest.approx((x0, y0, x1 - x0, y1 - y0), abs=0.02)
+    person.find("undo").click()
+    person.wait(lambda _: not person.pending)
+    person.find("doubt-next").click()
+    person.wait(lambda _: person.frame == 15)
+    assert not person.complaints()
+
+
+def test_two_tabs_hear_of_each_other(chromium, review):
+    person = Person(chromium, review)
+    first = chromium.current_window_handle
+    chromium.switch_to.new_window("tab")
+    try:
+        other = Person(chromium, review)
+        other.drag((100, 60), (130, 90), (160, 110))
+        other.wait(lambda _: other.pending)
+        chromium.switch_to.window(first)
+        person.hears("Another tab has changed this clip")
+        # a change that was made before that was heard is refused, and nothing is lost
+        reply = chromium.execute_async_script(
+            "const done = arguments[0];"
+            "fetch('clips/0', {method: 'POST', headers: {'Content-Type': 'application/json'},"
+            " body: JSON.stringify({version: 1, do: 'undo'})})"
+            ".then(async (reply) => done([reply.status, await reply.text()]))"
+        )
+        assert reply[0] == 409 and "another tab" in json.loads(reply[1])["error"]
+        assert (1, 8) in person.pending
+    finally:
+        for handle in chromium.window_handles:
+            if handle != first:
+                chromium.switch_to.window(handle)
+                chromium.close()
+        chromium.switch_to.window(first)
+    chromium.get_log("browser")
+
+
+def test_the_page_says_when_the_program_ends(chromium, review):
+    person = Person(chromium, review)
+    review.close()
+    person.wait(lambda _: re.search("has ended|does not answer", person.said))
+    chromium.get_log("browser")
+
+
+def test_ten_thousand_clips_are_listed_and_filled_as_they_are_seen(chromium, tmp_path):
+    one = {"name": "a.mkv", "error": None, "lost": 0.2, "disagreeing": None, "lowest": 0.1, "frames": [0, 19]}
+    target = {
+        "label": "bug",
+        "strip": "9" * 16 + "llll",
+        "path": [[1, 2], [300, 400]],
+        "lost": [[16, 19]],
+        "more": 0,
+    }
+    one |= {"size": [320, 180], "targets": [target], "pictures": []}
+    clips = [one | {"name": f"clip{number}.mkv", "lost": number / 1e5} for number in range(9999)]
+    page = tmp_path / "report.html"
+    page.write_text(report_page("all", [*clips, {"name": "broken.mkv", "error": "cannot read it"}]))
+    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    chromium.get(page.as_uri())
+    chromium.get_log("browser")  # of the page before
+    count = "return document.querySelectorAll('%s').length"
+    assert chromium.execute_script(count % "article") == 10_000
+    wait = WebDriverWait(chromium, 30, poll_frequency=0.03).until
+    wait(lambda _: 0 < chromium.execute_script(count % "article h2") < 100)
+    chromium.find_element("id", "order").send_keys("most lost")
+    wait(lambda _: chromium.find_element("css selector", "article h2").text == "clip9998.mkv")
+    chromium.find_element("id", "filter").send_keys("broken")
+    wait(lambda _: "1 of 10000 clips" in chromium.find_element("id", "counts").text)
+    wait(lambda _: "cannot read it" in chromium.find_element("css selector", "article").text)
+    assert not [line for line in chromium.get_log("browser") if "/events" not in line["message"]]
