@@ -81,7 +81,7 @@ def review(
         _write_report(library, output, source_name(video).stem, overwrite)
         return
     if trajectory is not None:
-        library.editing(0)  # a video that was not tracked is refused before anything is served
+        library.state(0)  # a video that was not tracked is refused before anything is served
     tracker.check()
 
     from siamcli.ui.review.server import ReviewServer
@@ -102,7 +102,7 @@ def review(
 
 def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: Opening) -> Library:
     """The clips.  Raises InputError, WrongUsage."""
-    from siamcli.ui.review.library import Library, batch_clips, one_clip
+    from siamcli.ui.review.library import Library, batch_clips, one_clip, worst_first
 
     if trajectory is not None:
         return Library([one_clip(video, trajectory, fixes, opening)])
@@ -113,7 +113,7 @@ def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: O
         for number, _, clip in batch_clips(Path(video), fixes, opening):
             clips.append(clip)
             update(number)
-    return Library(clips)
+    return Library(sorted(clips, key=worst_first))
 
 
 def _check_page(output: Path, overwrite: bool) -> None:
@@ -140,11 +140,11 @@ def _write_report(library: Library, output: Path, title: str, overwrite: bool) -
 
 def _keep_unsaved(library: Library) -> None:
     """Write what was not saved into tables of their own, and say so."""
-    for editing in library.opened():
+    for state in library.opened():
         try:
-            path = editing.keep()
+            path = state.keep()
         except SiamtrackError as error:
             console.info(f"not saved: {error}", style="yellow")
         else:
             if path is not None:
-                console.info(f"not saved: the corrections of {editing.files.trajectory} are in {path}")
+                console.info(f"not saved: these corrections are in {path}", style="yellow")

@@ -132,6 +132,10 @@ function fill() {
 function take(next) {
   if (doc && next.clip !== doc.clip) return;
   doc = next;
+  doc.targets.forEach((one, i) => {
+    one.named = one.label !== null;
+    one.label ??= `target ${i + 1}`;
+  });
   points = doc.targets.map((one) => new Map(one.points.map((row) => [row[0], row])));
   target = Math.min(target, doc.targets.length);
   fill();
