@@ -10,6 +10,7 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import Deinterlace, Fps, Stream, TrackerOptions
+from siamcli.cli.picking import announce
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import OutputError, SiamtrackError
 from siamcli.formats.kinds import read_suffixes
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from siamcli.ui.review.library import Clip, Library, Opening
 
 __all__ = ["review"]
-
-LOCAL = "127.0.0.1"
 
 
 def review(
@@ -51,7 +50,7 @@ def review(
     host: Annotated[
         str,
         typer.Option(help="Address to serve on: that of this machine lets a phone of the same network in."),
-    ] = LOCAL,
+    ] = "127.0.0.1",
     fps: Fps = None,
     stream: Stream = None,
     deinterlace: Deinterlace = False,
@@ -87,9 +86,7 @@ def review(
     from siamcli.ui.review.server import ReviewServer
 
     server = ReviewServer(library, tracker.load, host)
-    console.prompt(f"open in a browser: {server.address}")
-    if host == LOCAL:
-        console.prompt(f"from elsewhere, first: ssh -L {server.port}:{LOCAL}:{server.port} THIS_MACHINE")
+    announce(server.address, server.port)
     console.info("Ctrl-C ends it")
     try:
         server.wait()

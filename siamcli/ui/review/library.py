@@ -23,8 +23,9 @@ from siamcli.ui.review.changes import State
 from siamcli.ui.review.doubt import Summary, summarize
 from siamcli.ui.review.editing import ClipFiles, Editing
 from siamcli.ui.review.frames import FrameStore
+from siamcli.ui.review.picking import Picking
 
-__all__ = ["Clip", "Library", "batch_clips", "one_clip", "worst_first"]
+__all__ = ["Clip", "Library", "batch_clips", "clip_to_pick", "one_clip", "worst_first"]
 
 OPEN_VIDEOS = 3  # each has a decoder and its pictures
 
@@ -68,6 +69,11 @@ def batch_clips(folder: Path, fixes: Path | None, opening: Opening) -> Iterator[
     table = fixes or folder / "fixes.csv"
     for number, entry in enumerate(entries.values(), start=1):
         yield number, len(entries), _batch_clip(folder, entry, table, opening)
+
+
+def clip_to_pick(source: str, manifest: Path) -> Clip:
+    """A clip in which targets are pointed at for `manifest`; nothing of it is read before it is shown."""
+    return Clip(source, Reading(source), partial(Picking, source, manifest))
 
 
 def _batch_clip(folder: Path, entry: Entry, fixes: Path, opening: Opening) -> Clip:

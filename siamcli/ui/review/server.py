@@ -45,11 +45,13 @@ _HEADERS = {
 
 
 class ReviewServer:
-    """A review on `host`, below a random token, from now on until `close`; `load` gives the tracker when one
-    is first needed.  Raises OutputError for an address that this machine does not have.
+    """A page on `host`, below a random token, from now on until `close`; `load` gives the tracker when one is
+    first needed, None where nothing is tracked.  Raises OutputError for an address that this machine does not have.
     """
 
-    def __init__(self, library: Library, load: Callable[[], LoadedTracker], host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, library: Library, load: Callable[[], LoadedTracker] | None, host: str = "127.0.0.1"
+    ) -> None:
         self.library = library
         self._events = Events()
         self._work = Work(load, self._events)

@@ -23,17 +23,17 @@ TOLD_EVERY = 0.2  # seconds between two events about work under way
 
 
 class Work:
-    """Tracks and saves; `load` gives the tracker when it is first needed."""
+    """Tracks and saves; `load` gives the tracker when it is first needed, None where nothing is tracked."""
 
-    def __init__(self, load: Callable[[], LoadedTracker], events: Events) -> None:
-        self._load = cache(load)
+    def __init__(self, load: Callable[[], LoadedTracker] | None, events: Events) -> None:
+        self._load = None if load is None else cache(load)
         self._events = events
         self._busy = Lock()
         self._finished = False
 
     def begin(self, number: int, state: State, what: str, version: int) -> None:
         """Begin to `track` or `save` a clip; raises InputError while something else is under way."""
-        if what == "track" and not isinstance(state, Editing):
+        if what == "track" and (self._load is None or not isinstance(state, Editing)):
             raise InputError("nothing is tracked here")
         if not self._busy.acquire(blocking=False):
             raise InputError("a clip is being tracked or written", hint="wait for it, or stop it")
@@ -49,8 +49,8 @@ class Work:
     def _do(self, number: int, state: State, what: str, version: int) -> None:
         end: dict[str, Any] = {"clip": number, "done": what}
         try:
-            if isinstance(state, Editing) and what == "track":
-                self._track(number, state, version)
+            if isinstance(state, Editing) and self._load is not None and what == "track":
+                self._track(number, state, version, self._load)
             else:
                 self._save(number, state, version)
         except SiamtrackError as error:
@@ -60,17 +60,17 @@ class Work:
             self._busy.release()
             self._events.send({**end, "version": state.version})
 
-    def _track(self, number: int, editing: Editing, version: int) -> None:
+    def _track(self, number: int, editing: Editing, version: int, load: Callable[[], LoadedTracker]) -> None:
         told, rows = 0.0, []
         self._events.send({"clip": number, "work": "track", "step": 0, "of": 0})
-        for step, total, point in editing.track(version, self._load):
+        for step, total, point in editing.track(version, load):
             rows.append([point.target, *point_row(point)])
             if time.monotonic() - told >= TOLD_EVERY:
                 told = time.monotonic()
                 event = {"clip": number, "work": "track", "step": step, "of": total, "points": rows}
                 self._events.send(event)
                 rows = []
-        before, now = editing.edits.trajectory.header, self._load()
+        before, now = editing.edits.trajectory.header, load()
         if before.weights_sha256 and before.weights_sha256 != now.sha256:
             said = f"tracked with {before.model} before, with {now.model} now"
             self._events.send({"clip": number, "said": said})
