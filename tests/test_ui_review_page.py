@@ -123,7 +123,7 @@ class Person:
 
     @property
     def pending(self):
-        return self.review.library.editing(0).edits.pending
+        return self.review.library.state(0).edits.pending
 
     def complaints(self):
         return [line["message"] for line in self.driver.get_log("browser")]
@@ -175,7 +175,7 @@ def test_keys_alone_do_everything(chromium, review, tmp_path):
     person.keys("r")
     person.wait(lambda _: person.find("naming").is_displayed())
     person.keys("beetle", "ENTER")
-    person.wait(lambda _: review.library.editing(0).edits.trajectory.header.labels == ("beetle", "leaf"))
+    person.wait(lambda _: review.library.state(0).edits.trajectory.header.labels == ("beetle", "leaf"))
     person.wait(lambda _: not person.find("naming").is_displayed())
     person.keys("n")
     person.wait(lambda _: person.find("naming").is_displayed())
