@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 
 # who imports whom; every name on the right stands above on the left, so there are no cycles
 MAY_IMPORT = {
-    "errors": "",
+    "addresses": "",
+    "errors": "addresses",
     "version": "",
     "schema": "",
     "extras": "",
@@ -34,7 +35,7 @@ MAY_IMPORT = {
     "load": "model tracker engines checkpoints",
     "drawing": "errors boxes frames trajectory",
     "analysis": "errors boxes frames targets trajectory drawing",
-    "media": "errors cores atomic frames times",
+    "media": "addresses errors cores atomic frames times",
     "evaluation": "errors schema atomic boxes frames tables times figures media",
     "formats": "errors schema atomic boxes frames times sheets targets trajectory evaluation",
     "session": "errors version cores atomic boxes frames times targets trajectory tracker load"

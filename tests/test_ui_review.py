@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
+import re
 import threading
 from contextlib import closing
 from urllib.parse import urlsplit
@@ -25,11 +27,13 @@ from siamcli.load import load_tracker
 from siamcli.media.sources import open_source
 from siamcli.session.reading import Reading
 from siamcli.trajectory import NO_BOX, TrackHeader, TrackPoint, Trajectory
+from siamcli.ui.review import report
 from siamcli.ui.review.doubt import Doubt, doubts, summarize
 from siamcli.ui.review.editing import StaleError
 from siamcli.ui.review.fixes import corrections_in, table_with
 from siamcli.ui.review.frames import FrameStore
 from siamcli.ui.review.library import Library, batch_clips, one_clip
+from siamcli.ui.review.report import PICTURES
 from siamcli.ui.review.server import ReviewServer
 
 FRAMES = 20
@@ -284,3 +288,36 @@ def test_a_video_whose_frames_are_not_all_there_is_shown_as_far_as_it_goes(tmp_p
                 seen.append(frame.index)
     with closing(FrameStore(Reading(str(video)))) as store:
         assert store.jpeg(seen[-1]) is not None and store.jpeg(seen[-1] + 1) is None
+
+
+def test_the_page_to_look_at_stands_by_itself(siamtrack, clip, tmp_path):
+    done = siamtrack("review", clip, "a.json", "-o", "report.html")
+    assert done.code == 0 and done.out == "report.html\n"
+    page = (tmp_path / "report.html").read_text()
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page)
+    data = json.loads(
+        re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1]
+    )
+    (entry,) = data["clips"]
+    assert (entry["lost"], entry["lowest"], entry["frames"]) == (0.2, 0.1, [0, 19])
+    (target,) = entry["targets"]
+    assert target["strip"] == "9" * 8 + "llll" + "9" * 8 and target["lost"] == [[8, 11]]
+    frames = [picture["frame"] for picture in entry["pictures"]]
+    assert len(frames) == PICTURES and frames == sorted(frames) and {8, 10} & set(frames)
+    for picture in entry["pictures"]:
+        image = cv2.imdecode(np.frombuffer(base64.b64decode(picture["jpeg"]), np.uint8), cv2.IMREAD_COLOR)
+        assert image.shape[1] <= 240
+    assert siamtrack("review", clip, "a.json", "-o", "report.html").code == 8
+    assert siamtrack("review", clip, "a.json", "-o", "report.txt", "-y").code == 8
+    clip.unlink()  # without its video a clip is still described
+    assert siamtrack("review", clip, "a.json", "-o", "report.html", "-y").code == 0
+    assert "no such file" in (tmp_path / "report.html").read_text()
+
+
+def test_pictures_of_a_page_are_bounded(clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "PICTURE_BYTES", 10_000)
+    one = one_clip(str(clip), tmp_path / "a.json", None, Reading)
+    entries = list(report.report_entries([one] * 5))
+    assert entries[0]["pictures"] and not entries[-1]["pictures"]
+    name = "</script><script>alert(1)</script>"
+    assert name not in report.report_page("all", [{**entries[0], "name": name}])

@@ -21,6 +21,7 @@ from siamcli.formats.files import read_trajectory, write_trajectory
 from siamcli.load import load_tracker
 from siamcli.session.reading import Reading
 from siamcli.ui.review.library import Library, one_clip
+from siamcli.ui.review.report import report_page
 from siamcli.ui.review.server import ReviewServer
 
 missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
@@ -246,3 +247,31 @@ def test_the_page_says_when_the_program_ends(chromium, review):
     review.close()
     person.wait(lambda _: re.search("has ended|does not answer", person.said))
     chromium.get_log("browser")
+
+
+def test_ten_thousand_clips_are_listed_and_filled_as_they_are_seen(chromium, tmp_path):
+    one = {"name": "a.mkv", "error": None, "lost": 0.2, "disagreeing": None, "lowest": 0.1, "frames": [0, 19]}
+    target = {
+        "label": "bug",
+        "strip": "9" * 16 + "llll",
+        "path": [[1, 2], [300, 400]],
+        "lost": [[16, 19]],
+        "more": 0,
+    }
+    one |= {"size": [320, 180], "targets": [target], "pictures": []}
+    clips = [one | {"name": f"clip{number}.mkv", "lost": number / 1e5} for number in range(9999)]
+    page = tmp_path / "report.html"
+    page.write_text(report_page("all", [*clips, {"name": "broken.mkv", "error": "cannot read it"}]))
+    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    chromium.get(page.as_uri())
+    chromium.get_log("browser")  # of the page before
+    count = "return document.querySelectorAll('%s').length"
+    assert chromium.execute_script(count % "article") == 10_000
+    wait = WebDriverWait(chromium, 30, poll_frequency=0.03).until
+    wait(lambda _: 0 < chromium.execute_script(count % "article h2") < 100)
+    chromium.find_element("id", "order").send_keys("most lost")
+    wait(lambda _: chromium.find_element("css selector", "article h2").text == "clip9998.mkv")
+    chromium.find_element("id", "filter").send_keys("broken")
+    wait(lambda _: "1 of 10000 clips" in chromium.find_element("id", "counts").text)
+    wait(lambda _: "cannot read it" in chromium.find_element("css selector", "article").text)
+    assert not [line for line in chromium.get_log("browser") if "/events" not in line["message"]]

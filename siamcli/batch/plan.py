@@ -37,6 +37,7 @@ __all__ = [
     "complete",
     "decide",
     "extended",
+    "failed_entry",
     "finished_entry",
     "missing",
     "plan",
@@ -217,7 +218,7 @@ def extended(entry: Entry, files: Sequence[str], folder: Path) -> Entry:
 def started_entry(task: Task, folder: Path) -> Entry:
     """The line before the outputs are touched: from here on they are this batch's."""
     outputs = tuple(path_from(file, folder) for file in task.job.files)
-    return Entry(task.id, task.job.source, task.key, "started", _now(), outputs)
+    return Entry(task.id, _clip(task), task.key, "started", _now(), outputs)
 
 
 def finished_entry(task: Task, end: Finished, folder: Path) -> Entry:
@@ -230,7 +231,7 @@ def finished_entry(task: Task, end: Finished, folder: Path) -> Entry:
     outputs = tuple(path_from(file, folder) for file in [*task.job.files, *beside] if Path(file).exists())
     done = Entry(
         id=task.id,
-        clip=task.job.source,
+        clip=_clip(task),
         key=task.key,
         state="done",
         at=_now(),
@@ -240,17 +241,22 @@ def finished_entry(task: Task, end: Finished, folder: Path) -> Entry:
         lost=end.lost,
         targets=end.targets,
     )
-    return done if end.error is None else _failed(done, end.error)
+    return done if end.error is None else failed_entry(done, end.error)
 
 
 def refused_entry(task: Task, error: SiamtrackError, before: Entry | None) -> Entry:
     """The line of a clip that was not tracked: without a key, so that it is looked at again next time."""
     outputs = before.outputs if before else ()
-    return _failed(Entry(task.id, task.job.source, "", "failed", _now(), outputs), error)
+    return failed_entry(Entry(task.id, _clip(task), "", "failed", _now(), outputs), error)
 
 
-def _failed(entry: Entry, error: SiamtrackError) -> Entry:
+def failed_entry(entry: Entry, error: SiamtrackError) -> Entry:
+    """The line of a clip that ended with an error."""
     return replace(entry, state="failed", error=str(error), hint=error.hint, code=error.exit_code)
+
+
+def _clip(task: Task) -> str:
+    return source_name(task.job.source).shown
 
 
 def _now() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ from siamcli.batch.plan import (
     complete,
     decide,
     extended,
+    failed_entry,
     finished_entry,
     missing,
     refused_entry,
@@ -133,8 +134,7 @@ class _Batch:
             complete(task, entry, self._folder)
             self._status.add(extended(entry, lacking, self._folder))
         except SiamtrackError as error:
-            failed = replace(entry, state="failed", error=str(error), hint=error.hint, code=error.exit_code)
-            self._results.append(Result("failed", failed))
+            self._results.append(Result("failed", failed_entry(entry, error)))
             self._stopped = self._stopped or self._policy.stop_on_error
         else:
             self._results.append(Result("completed", extended(entry, lacking, self._folder)))

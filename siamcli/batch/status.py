@@ -155,11 +155,12 @@ def merge(paths: Iterable[Path], target: Path, *, overwrite: bool) -> dict[str, 
     """
     paths = list(paths)
     entries = sorted((entry for path in paths for entry in read_status(path)), key=lambda entry: entry.at)
-    if len({path.resolve().parent for path in paths}) > 1:
+    folders = {Path(os.path.realpath(path)).parent for path in paths}
+    if len(folders) > 1:
         raise InputError(
             "status files of different folders", hint="shards of one batch share their --output-dir"
         )
-    if paths and target.resolve().parent != paths[0].resolve().parent:
+    if paths and Path(os.path.realpath(target)).parent not in folders:
         raise InputError(
             f"{target} must lie beside {paths[0]}: the lines name their outputs from there",
             hint=f"-o {paths[0].with_name(target.name)}",

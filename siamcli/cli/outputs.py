@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def check_outputs_differ(paths: Sequence[str], inputs: Sequence[str]) -> None:
     for path in paths:
         place = Path(path).absolute()
         with as_output_error(place):
-            place = place if path == "-" else place.parent.resolve() / place.name
+            place = place if path == "-" else Path(os.path.realpath(place.parent)) / place.name
             taken = place in seen
             read = path != "-" and place.exists() and [n for n in inputs if _same(place, Path(n))]
         if taken:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from siamcli.cli import console
 from siamcli.cli.harmless import harmless
 from siamcli.errors import PartialError
+from siamcli.media.kinds import source_name
 from siamcli.targets import AbsentTarget, TargetMark
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Tally:
 
     def begin(self, job: Job) -> None:
         """A clip is about to be tracked."""
-        self._begun.add(job.source)
+        self._begun.add(source_name(job.source).shown)
 
     def add(self, result: Result) -> None:
         """A clip is dealt with."""
@@ -132,10 +133,11 @@ def say_plan(verdicts: Iterable[tuple[Task, Verdict]], *, as_json: bool) -> None
     """Print what would become of every clip, on stdout.  Raises PartialError when some would not be done."""
     rows: list[dict[str, Any]] = []
     for task, verdict in verdicts:
+        clip = source_name(task.job.source).shown
         action, error = (verdict, None) if isinstance(verdict, str) else ("refuse", str(verdict))
         rows.append(
             {
-                "clip": task.job.source,
+                "clip": clip,
                 "action": action,
                 "targets": [_in_words(mark) for mark in task.job.targets],
                 "outputs": task.job.files,
@@ -144,7 +146,7 @@ def say_plan(verdicts: Iterable[tuple[Task, Verdict]], *, as_json: bool) -> None
         )
         if not as_json:
             does = f"{'; '.join(rows[-1]['targets'])} -> {' '.join(task.job.files)}"
-            words = f"{task.job.source}: {does}" if error is None else about(task.job.source, error)
+            words = f"{clip}: {does}" if error is None else about(clip, error)
             console.print_table(f"{action:<8}  {harmless(words)}\n")
     if as_json:
         console.print_json({"clips": rows})
@@ -159,9 +161,10 @@ def say_plan(verdicts: Iterable[tuple[Task, Verdict]], *, as_json: bool) -> None
 def _in_words(mark: TargetMark) -> str:
     """A target as it was named, with its label and its time.
 
-    >>> from siamcli.targets import parse_target, parse_timed_target
-    >>> _in_words(parse_target("ball=1,2,30%,40")), _in_words(parse_timed_target("1.5=1,2,3,4"))
-    ('ball 1,2,30%,40 xywh', '1,2,3,4 xywh at 1.5')
+        >>> from siamcli.media.kinds import source_name
+    from siamcli.targets import parse_target, parse_timed_target
+        >>> _in_words(parse_target("ball=1,2,30%,40")), _in_words(parse_timed_target("1.5=1,2,3,4"))
+        ('ball 1,2,30%,40 xywh', '1,2,3,4 xywh at 1.5')
     """
     label = f"{mark.label} " if mark.label else ""
     if isinstance(mark, AbsentTarget):

@@ -14,6 +14,7 @@ from siamcli.errors import InputError
 from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.encoders import VideoOptions
+from siamcli.media.kinds import source_name
 from siamcli.media.sources import open_source
 from siamcli.media.suffixes import INDEXED_SUFFIXES
 from siamcli.targets import Target, TargetMark, number_marks, target_labels
@@ -154,7 +155,7 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
             )
         marks.append(Start(target.box((width, height)), target.at, number))
         if odd := target.oddity((width, height)):
-            _logger.warning("%s: box %s %s", job.source, target.text, odd)
+            _logger.warning("%s: box %s %s", source_name(job.source).shown, target.text, odd)
     _check_absences(job, marks)
     return marks
 

@@ -82,6 +82,8 @@ def review(
     if output is not None:
         _write_report(library, output, source_name(video).stem, overwrite)
         return
+    if trajectory is not None:
+        library.editing(0)  # a video that was not tracked is refused before anything is served
     tracker.check()
 
     from siamcli.ui.review.server import ReviewServer
@@ -101,13 +103,11 @@ def review(
 
 
 def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: Opening) -> Library:
-    """The clips; raises InputError, for one clip also when its video is not the one that was tracked."""
+    """The clips.  Raises InputError, WrongUsage."""
     from siamcli.ui.review.library import Library, batch_clips, one_clip
 
     if trajectory is not None:
-        library = Library([one_clip(video, trajectory, fixes, opening)])
-        library.editing(0)
-        return library
+        return Library([one_clip(video, trajectory, fixes, opening)])
     if not Path(video).is_dir():
         raise WrongUsage("which trajectory?", hint="siamtrack review VIDEO TRAJECTORY, or BATCH_FOLDER")
     clips: list[Clip] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +42,7 @@ def score(
     from siamcli.evaluation.scoring import score_results
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, frames=False)
-    scores = [score_results(opened, folder, folder.resolve().name, rules) for folder in results]
+    scores = [score_results(opened, folder, Path(os.path.realpath(folder)).name, rules) for folder in results]
     if output is not None:
         for one in scores:
             write_text(output / one.dataset / one.tracker / "scores.json", one.to_json())

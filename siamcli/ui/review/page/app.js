@@ -224,9 +224,16 @@ function change(what, after = () => {}) {
     take(next);
     after();
   }).catch(async (error) => {
-    if (error.stale) await reload();
+    await reload().catch(() => {});
     say(error.message, true);
   });
+}
+
+// shown at once, before siamtrack has answered
+function expect(frameAt, box) {
+  const others = doc.pending.filter((mark) => mark.target !== target || mark.frame !== frameAt);
+  doc.pending = [...others, { target, frame: frameAt, box }];
+  paint();
 }
 
 async function reload() {
@@ -243,7 +250,10 @@ function commit(box) {
       select(doc.targets.length);
       say(`${label} begins in frame ${frame}: track again (T) follows it`);
     });
-  } else change({ do: "box", target, ...said }, () => say(`Box of ${doc.targets[target - 1].label} in frame ${said.frame}: track again (T)`));
+    return;
+  }
+  expect(said.frame, said.box);
+  change({ do: "box", target, ...said }, () => say(`Box of ${doc.targets[target - 1].label} in frame ${said.frame}: track again (T)`));
 }
 
 function choose(point) {
