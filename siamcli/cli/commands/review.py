@@ -10,8 +10,8 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import Deinterlace, Fps, Stream, TrackerOptions
-from siamcli.cli.picture import PictureOptions
 from siamcli.cli.picking import announce
+from siamcli.cli.picture import PictureOptions
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import OutputError, SiamtrackError
 from siamcli.formats.kinds import read_suffixes
