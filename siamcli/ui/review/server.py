@@ -46,7 +46,7 @@ _HEADERS = {
 
 class ReviewServer:
     """A page on `host`, below a random token, from now on until `close`; `load` gives the tracker when one is
-    first needed, None where nothing is tracked.  Raises OutputError for an address that this machine does not have.
+    first needed, None where nothing is tracked.  Raises OutputError for an address of another machine.
     """
 
     def __init__(

@@ -332,7 +332,7 @@ function ask(what, value) {
 async function rename() {
   if (!doc.targets.length) return;
   const number = target, label = await ask("Name of the target", doc.targets[number - 1].label);
-  if (label) change({ do: "name", target: number, label });
+  if (label) change({ do: "name", target: number, label }, () => say(`Target ${number} is called ${label}`));
 }
 
 async function add() {
