@@ -16,6 +16,8 @@ Exit codes 0 (done), 1 (a bug in siamtrack), 2 (wrong usage), 129, 130, 141 and 
 
 from __future__ import annotations
 
+from siamcli.addresses import without_secrets
+
 __all__ = [
     "DatasetError",
     "DeviceError",
@@ -40,9 +42,12 @@ class SiamtrackError(Exception):
 
 
 class InputError(SiamtrackError):
-    """The video, the folder, the camera or the box."""
+    """The video, the folder, the camera or the box; of addresses the message says no password."""
 
     exit_code = 3
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(without_secrets(message), hint=hint)
 
 
 class WeightsError(SiamtrackError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -162,14 +163,17 @@ def parse_target(text: str, format: BoxFormat = "xywh") -> Target:
 
 
 def check_label(label: str) -> None:
-    """Raises InputError for a label that is no text: bytes that are not UTF-8, on a command line.
+    """Raises InputError for a label that is no line of text: bytes that are not UTF-8, on a command line, or
+    a control character.
 
-    JSON, video and file names could not hold it.
+    JSON, XML, lists of classes and file names could not hold it.
     """
     try:
         label.encode()
     except UnicodeEncodeError:
         raise InputError(f"not a label: {label!r} is not UTF-8", hint="write it in UTF-8") from None
+    if any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in label.strip()):
+        raise InputError(f"not a label: {label!r} has a control character", hint="write it in one line")
 
 
 def parse_timed_target(text: str, format: BoxFormat = "xywh") -> Target:

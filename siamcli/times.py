@@ -16,6 +16,7 @@ __all__ = [
     "TimePoint",
     "length_in_words",
     "parse_rate",
+    "parse_seconds",
     "parse_span",
     "parse_time",
 ]
@@ -43,6 +44,14 @@ class TimePoint:
     def __post_init__(self) -> None:
         if (self.frame is None) == (self.seconds is None):
             raise ValueError("a TimePoint is a frame or seconds")
+
+    def __str__(self) -> str:
+        """As `parse_time` reads it.
+
+        >>> str(parse_time("100f")), str(parse_time("00:01:12.5"))
+        ('100f', '72.5')
+        """
+        return f"{self.seconds:g}" if self.frame is None else f"{self.frame}f"
 
     def is_reached(self, index: int, time: float | None) -> bool:
         """True from this moment on.  Raises InputError for seconds in a source without timestamps."""
@@ -85,6 +94,18 @@ def parse_time(text: str) -> TimePoint:
     raise InputError(
         f"not a time: {text!r}", hint="write a frame (100f), seconds (12.5, 1m30s) or 00:00:12.5"
     )
+
+
+def parse_seconds(text: str) -> float:
+    """Read a length of time as `parse_time` does; raises InputError, also for a frame.
+
+    >>> parse_seconds("1s"), parse_seconds("0.5"), parse_seconds("200ms")
+    (1.0, 0.5, 0.2)
+    """
+    moment = parse_time(text)
+    if moment.seconds is None:
+        raise InputError(f"not a length of time: {text!r}", hint="write seconds: 0.5, 1s, 200ms")
+    return moment.seconds
 
 
 def parse_span(text: str) -> tuple[TimePoint, TimePoint]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
 
 from siamcli.boxes import Box
-from siamcli.frames import SourceInfo
+from siamcli.frames import Image, SourceInfo
 
 __all__ = [
     *("NO_BOX", "LostIntervals", "PointSource", "TrackHeader", "TrackPoint", "TrackState", "Trajectory"),
+    "lost_intervals",
 ]
 
 TrackState = Literal["init", "tracked", "lost", "found", "absent"]
@@ -101,6 +102,22 @@ class Trajectory:
             for point in self.points
         ]
         return import_module("pandas").DataFrame(rows)
+
+    def plot(self, panels: Sequence[str] = (), *, image: Image | None = None) -> Any:  # noqa: ANN401
+        """A matplotlib Figure of the `panels` path, heat, speed and score, by default all of them.
+
+        `image` is a frame to draw the path on.  Needs matplotlib, the extra `plots`; raises ValueError for an
+        unknown panel.
+        """
+        return import_module("siamcli.analysis.plots").plot(self, panels, image=image)
+
+
+def lost_intervals(points: Iterable[TrackPoint]) -> dict[int, tuple[tuple[int, int], ...]]:
+    """Target -> first and last frame index of every stretch in which it was lost; `points` in frame order."""
+    log = LostIntervals()
+    for point in points:
+        log.add(point)
+    return log.intervals()
 
 
 class LostIntervals:

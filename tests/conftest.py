@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -40,9 +40,9 @@ class Done:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory) -> Path:
-    """A native file of untrained ResNet-18 weights: enough to run everything, not to track."""
+    """A native file of an untrained small network: enough to run everything, not to track."""
     torch.manual_seed(0)
-    spec = SPECS["siamrpnpp-r18"]
+    spec = replace(SPECS["siamrpnpp-r18"], name="untrained", levels=(2,), channels=(32,))
     path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
     checkpoint = Checkpoint(
         spec=spec,

@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 
 # who imports whom; every name on the right stands above on the left, so there are no cycles
 MAY_IMPORT = {
-    "errors": "",
+    "addresses": "",
+    "errors": "addresses",
     "version": "",
     "schema": "",
     "extras": "",
@@ -26,28 +27,30 @@ MAY_IMPORT = {
     "sheets": "",
     "targets": "errors schema boxes times",
     "trajectory": "boxes frames",
+    "figures": "atomic",
     "model": "schema",
     "tracker": "errors cores boxes frames times trajectory model",
     "engines": "errors schema extras cores atomic boxes frames model tracker",
     "checkpoints": "errors schema atomic model",
     "load": "model tracker engines checkpoints",
-    "drawing": "boxes frames trajectory",
-    "media": "errors cores atomic frames times",
-    "evaluation": "errors schema atomic boxes frames tables times media",
+    "drawing": "errors boxes frames trajectory",
+    "analysis": "errors boxes frames targets trajectory drawing",
+    "media": "addresses errors cores atomic frames times",
+    "evaluation": "errors schema atomic boxes frames tables times figures media",
     "formats": "errors schema atomic boxes frames times sheets targets trajectory evaluation",
     "session": "errors version cores atomic boxes frames times targets trajectory tracker load"
-    " drawing media formats",
+    " drawing analysis media formats",
     "train": "errors schema cores atomic boxes frames model engines checkpoints load media evaluation",
     "batch": "errors version schema extras cores atomic frames times sheets targets trajectory"
-    " tracker load media formats session",
+    " tracker load drawing media formats session",
     "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"
     " drawing media evaluation session",
     "__init__": "errors version boxes frames times targets trajectory tracker load media formats session",
     "ui": "errors atomic boxes frames times sheets targets trajectory tracker load drawing media"
     " formats session batch",
     "cli": "errors version schema extras cores atomic boxes frames tables times targets trajectory"
-    " model tracker engines checkpoints load media evaluation formats session train batch"
-    " bench ui",
+    " figures model tracker engines checkpoints load drawing analysis media evaluation"
+    " formats session train batch bench ui",
     "__main__": "cli",
 }
 ONLY_IN = {

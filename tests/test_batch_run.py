@@ -216,6 +216,7 @@ def test_stop_on_error_begins_no_more(batch, clips):
     (folder / "a.mp4").write_text("no video")
     done = batch(folder, "--stop-on-error", "-j", 1)
     assert done.code == 7 and states() == {"a": "failed"}
+    assert "4 of 4 clips are not done: 1 failed, 3 not begun" in done.err
     assert batch(folder).code == 7 and set(states().values()) == {"failed", "done"} and len(states()) == 4
 
 
@@ -312,17 +313,25 @@ def test_a_killed_batch_goes_on_where_it_was(start_siamtrack, batch, clips, weig
     assert not list((tmp_path / "tracked").glob("*.part"))
 
 
-def test_an_interrupted_batch_ends_in_order(start_siamtrack, batch, clips, weights, tmp_path):
-    folder = clips("a.mp4")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_an_interrupted_batch_ends_in_order(start_siamtrack, clips, weights, tmp_path, number):
+    folder = clips("a.mp4", "z.mp4")
     shutil.copy(DEMO, folder / "long.mp4")
-    process = start_siamtrack("batch", folder, "--weights", weights, "-f", "json", "--box", BOX, "-j", 2)
+    process = start_siamtrack(
+        *("batch", folder, "--weights", weights, "-f", "json", "--box", BOX, "-j", 1, "--json")
+    )
     wait_for_states(tmp_path, 1, process)
     growing = tmp_path / "tracked/long.tracked.json.siamtrack.part"
     wait_until(lambda: growing.exists() and '"frame"' in growing.read_text(), process)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate()
-    assert process.returncode == 130 and b"Traceback" not in err, err
-    assert states() == {"a": "done", "long": "started"}
+    process.send_signal(number)
+    out, err = process.communicate()
+    assert process.returncode == 128 + number and b"Traceback" not in err, err
+    said = err.decode()
+    assert "stopping" in said and "1 done, 1 not finished, 1 not begun" in said
+    assert "the same command goes on" in said
+    counts = json.loads(out)
+    assert (counts["done"], counts["not_finished"], counts["not_begun"]) == (1, 1, 1)
+    assert states(tmp_path / "tracked") == {"a": "done", "long": "started"}
     assert not (tmp_path / "tracked/long.tracked.json").exists()
     assert read_trajectory(tmp_path / "tracked/long.tracked.incomplete.json").complete is False
     assert not list((tmp_path / "tracked").glob("*.part"))

@@ -232,7 +232,6 @@ def test_messages_that_nobody_can_take_are_dropped(start_siamtrack, weights, tmp
         ("--version",),
         ("run", "--help"),
         ("weights", "list"),
-        ("train", "siamrpnpp-r18", "--print-config"),
     ],
 )
 def test_text_that_nobody_can_take(start_siamtrack, arguments):

@@ -14,6 +14,7 @@ import cv2
 import pytest
 from conftest import DEMO
 
+from siamcli.atomic import atomic_file
 from siamcli.boxes import Box
 from siamcli.formats.kinds import FORMATS
 from siamcli.frames import SourceInfo
@@ -73,26 +74,26 @@ def test_convert_refusals(siamtrack, tracked, tmp_path):
     assert done.code == 2 and all(name in done.err for name in FORMATS)
     done = siamtrack("convert", tracked, "--to", "csv", "--drop-lost")
     assert done.code == 3 and "csv keeps lost frames" in done.err
-    (tmp_path / "demo.vtt").write_text("mine")
+    (tmp_path / "a.vtt").write_text("mine")
     done = siamtrack("convert", tracked, "--to", "webvtt")
-    assert done.code == 8 and "demo.vtt exists" in done.err
+    assert done.code == 8 and "a.vtt exists" in done.err
     assert siamtrack("convert", tracked, "--to", "webvtt", "-y").code == 0
 
 
 @pytest.mark.parametrize(
     ("name", "more", "output"),
     [
-        ("j.json", ("-o", "j.json"), "j.json"),
-        ("j.json", ("-o", "link.json"), "link.json"),
-        ("demo.coco.json", (), "demo.coco.json"),
-        ("demo.coco.json", ("-o", "./"), "demo.coco.json"),
+        ("j.json", ("coco", "-o", "j.json"), "j.json"),
+        ("j.json", ("coco", "-o", "link.json"), "link.json"),
+        ("j.json", ("json",), "j.json"),
+        ("j.json", ("json", "-o", "./"), "j.json"),
     ],
 )
 def test_convert_spares_its_trajectory(siamtrack, tmp_path, name, more, output):
     path = trajectory(tmp_path / name)
     (tmp_path / "link.json").symlink_to(name)
     before = path.read_bytes()
-    done = siamtrack("convert", name, "--to", "coco", "-y", *more)
+    done = siamtrack("convert", name, "-y", "--to", *more)
     assert done.code == 8 and f"{output} is read in this run" in done.err
     assert path.read_bytes() == before
 
@@ -151,7 +152,7 @@ def test_a_label_that_is_no_text(siamtrack, tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text here")
 def test_a_file_name_that_is_no_text(start_siamtrack, tmp_path):
-    path = trajectory(tmp_path / "j.json", name="a\udcff")
+    path = trajectory(tmp_path / "a\udcff.json", name="a\udcff")
     strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}  # as in every locale but C
     process = start_siamtrack("convert", path, "--to", "cvat", env=strict)
     assert process.communicate() == (b"a\xff.cvat.xml\n", b"")
@@ -229,3 +230,48 @@ def test_render_refuses_another_video(siamtrack, tracked, tmp_path):
     done = siamtrack("render", DEMO, "small.json", "-o", "b.mp4", "--anyway")
     assert (done.code, done.out, done.err) == (0, "b.mp4\n", "")
     assert siamtrack("render", DEMO, tracked, "-o", "b.gif").code == 8
+
+
+def test_two_clips_of_one_name_have_files_of_their_own(siamtrack, tmp_path):
+    for name in ("x.tracked.json", "y.json"):
+        done = siamtrack("convert", trajectory(tmp_path / name, name="c"), "--to", "mot", "-y", "-o", "mot/")
+        assert (done.code, done.out) == (0, f"mot/{name[0]}.mot.txt\n")
+
+
+def into_set(siamtrack, path: Path, *more: str):
+    return siamtrack("convert", path, "--to", "yolo", "-o", "set/", *more)
+
+
+def test_yolo_sets_keep_their_class_numbers(siamtrack, tmp_path):
+    for name, label in (("a", "ball"), ("b", "player"), ("c", "ball")):
+        done = into_set(siamtrack, trajectory(tmp_path / f"{name}.json", name=name, label=label))
+        assert done.code == 0, done.err
+    assert (tmp_path / "set/classes.txt").read_text() == "ball\nplayer\n"
+    kinds = [(tmp_path / f"set/labels/{name}_000000.txt").read_text().split()[0] for name in "abc"]
+    assert kinds == ["0", "1", "0"]
+    assert len(list((tmp_path / "set/labels").iterdir())) == 12
+
+
+@pytest.mark.parametrize(("frames", "lost"), [(2, ()), (6, ()), (4, (0, 1, 2))])
+def test_yolo_labels_of_one_clip_are_replaced_together(siamtrack, tmp_path, frames, lost):
+    others = [trajectory(tmp_path / f"{name}.json", name=name) for name in ("clip_2", "clip.b")]
+    ours = trajectory(tmp_path / "clip.json", name="clip")
+    assert [into_set(siamtrack, path).code for path in (*others, ours)] == [0, 0, 0]
+    before = {path: path.read_bytes() for path in (tmp_path / "set").rglob("*") if path.is_file()}
+    ours = trajectory(ours, frames=frames, name="clip", label="other", lost=lost)
+    done = into_set(siamtrack, ours, "--drop-lost")
+    assert done.code == 8 and "exists" in done.err  # and nothing has changed
+    assert {path: path.read_bytes() for path in (tmp_path / "set").rglob("*") if path.is_file()} == before
+    assert into_set(siamtrack, ours, "--drop-lost", "-y").code == 0
+    left = {path.name for path in (tmp_path / "set/labels").glob("clip_0*.txt")}
+    assert left == {f"clip_{n:06d}.txt" for n in range(frames) if n not in lost}
+    assert len(list((tmp_path / "set/labels").iterdir())) == len(left) + 8
+    assert (tmp_path / "set/classes.txt").read_text() == "bug\nother\n"
+
+
+def test_a_yolo_set_that_another_process_writes_is_left_alone(siamtrack, tmp_path):
+    path = trajectory(tmp_path / "a.json", name="a")
+    (tmp_path / "set").mkdir()
+    with atomic_file(tmp_path / "set/classes.txt", overwrite=True):
+        done = into_set(siamtrack, path)
+    assert done.code == 8 and "another run is writing" in done.err

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from siamcli.atomic import Unfinished
 from siamcli.boxes import Box
-from siamcli.drawing.draw import COLORS, draw
+from siamcli.drawing.colors import COLORS
+from siamcli.drawing.draw import draw
 from siamcli.errors import InputError, OutputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media import encoders

@@ -194,15 +194,20 @@ def command(config: Path, *more: str) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_stop_keeps_a_checkpoint(tmp_path: Path, number: int) -> None:
+def test_a_stop_keeps_a_checkpoint(siamtrack, tmp_path: Path, monkeypatch, number: int) -> None:
+    """The signal comes while the second step is logged."""
     config = make_config(tmp_path, steps=1000)
-    process = subprocess.Popen(command(config), stderr=subprocess.PIPE, text=True)
     log = tmp_path / "out" / "log.csv"
-    wait_until(lambda: log.exists() and log.read_text().count("\n") >= 2, process)
-    process.send_signal(number)
-    _, said = process.communicate()
-    assert process.returncode == 128 + number, said
-    assert "--resume" in said
+
+    def add_and_stop(path: Path, step: Step) -> None:
+        add_step(path, step)
+        if step.step == 2:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr("siamcli.train.log.add_step", add_and_stop)
+    stopped = siamtrack("train", config, "--device", "cpu")
+    assert stopped.code == 128 + number, stopped.err
+    assert "--resume" in stopped.err
     done = read_progress(tmp_path / "out" / CHECKPOINT)
     lines = log.read_text().splitlines()
     assert lines[0] == "phase,step,pairs,rate,seconds,data_seconds,losses"
@@ -258,7 +263,6 @@ def test_the_log_is_cut_in_its_phase(tmp_path: Path, phase: str, step: int, left
     assert log.read_text() == "".join(before.splitlines(keepends=True)[: 1 + left])
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no limits on file sizes on Windows")
 def test_a_full_disk_keeps_the_log(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     log = tmp_path / "log.csv"
@@ -275,16 +279,26 @@ def test_a_full_disk_keeps_the_log(tmp_path: Path) -> None:
     assert [p.read_text() for p in tmp_path.iterdir()] == [kept]
 
 
-def said_on_a_full_disk(config: Path, *more: str) -> str:
+@pytest.fixture
+def said_on_a_full_disk(siamtrack):
     """A file size limit stands in for the full disk: the write fails in the same place."""
-    limited = ["bash", "-c", 'ulimit -f 2000; exec "$@"', "-", *command(config, *more)]
-    done = subprocess.run(limited, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
-    assert done.returncode == 8, done.stderr
-    assert "enforce" not in done.stderr
-    return done.stderr
+    resource = pytest.importorskip("resource")  # Windows has no limits on file sizes
+
+    def run_limited(config: Path, *more: str) -> str:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, hard))
+        try:
+            done = siamtrack("train", config, "--device", "cpu", *more)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert done.code == 8, done.err
+        assert "enforce" not in done.err
+        return done.err
+
+    return run_limited
 
 
-def test_full_disk_keeps_the_previous_checkpoint(tmp_path: Path) -> None:
+def test_full_disk_keeps_the_previous_checkpoint(said_on_a_full_disk, tmp_path: Path) -> None:
     config = make_config(tmp_path, steps=2, save_every=1)
     run(config, stop_after=1)
     before = (tmp_path / "out" / CHECKPOINT).read_bytes()
@@ -402,7 +416,7 @@ def test_failed_starts_say_so_first_and_leave_no_folder(siamtrack, tmp_path: Pat
     assert not (tmp_path / "a").exists()
 
 
-def test_a_full_disk_at_first_promises_no_checkpoint(tmp_path: Path) -> None:
+def test_a_full_disk_at_first_promises_no_checkpoint(said_on_a_full_disk, tmp_path: Path) -> None:
     config = make_config(tmp_path, steps=1)
     said = said_on_a_full_disk(config)
     assert "untouched" not in said

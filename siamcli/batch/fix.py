@@ -66,15 +66,15 @@ def fix_batch(
     Raises InputError when there is no batch, OutputError when another one is writing.
     """
     with StatusFile(_status_path(folder)) as status:
-        entries = {source_name(entry.id).within(folder).key: entry for entry in status.entries.values()}
         for clip in manifest.clips:
             try:
-                entry = entries.get(source_name(clip).key)
+                entry = status.entries.get(source_name(clip).relative_to(folder))
                 if entry is None or entry.state != "done":
                     raise InputError(
                         f"{clip} is not tracked in {folder}", hint="track it with siamtrack batch first"
                     )
                 wrong = read_trajectory(trajectory_file(folder, entry))
+                reading(clip).style.check(wrong.header.labels)
                 marks = manifest.of(clip)
                 work = correct(wrong, marks, reading(clip), load, new_targets=new_targets)
                 right = _finished(work)

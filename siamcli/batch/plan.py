@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ from siamcli.batch.clips import Clip, Shard, output_names
 from siamcli.batch.manifest import Boxes
 from siamcli.batch.schedule import Finished
 from siamcli.batch.status import Entry
+from siamcli.drawing.style import Style
 from siamcli.errors import InputError, OutputError, SiamtrackError
 from siamcli.formats.files import read_trajectory
 from siamcli.media.kinds import path_from, source_name
@@ -25,22 +26,30 @@ from siamcli.media.suffixes import is_video
 from siamcli.session.job import Job
 from siamcli.session.render import draw_video
 from siamcli.session.textfile import write_trajectory
-from siamcli.targets import TargetMark, number_marks
+from siamcli.targets import TargetMark, target_labels
 from siamcli.trajectory import Trajectory
 from siamcli.version import __version__
 
 __all__ = [
     "Settings",
     "Task",
+    "Verdict",
     "complete",
     "decide",
     "extended",
+    "failed_entry",
     "finished_entry",
     "missing",
     "plan",
     "refused_entry",
     "started_entry",
 ]
+
+
+Verdict = Literal["track", "complete", "skip", "failed"] | SiamtrackError
+"""What to do with a clip.  skip: it is finished with the same key and all outputs are there; complete: it
+lacks only outputs that its trajectory gives; failed: it has failed with the same key and is not tried again
+unasked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,10 @@ class Settings:
     weights_sha256: str
     params: Mapping[str, object]
     fps: Fraction | None = None
+    stream: int | None = None
+    deinterlace: bool = False
     version: str = __version__
+    style: Style = field(default_factory=Style)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +99,7 @@ def plan(
         problem: InputError | None = None
         try:
             marks = boxes.of(clip.source)
-            number_marks(marks)
+            settings.style.check(target_labels(marks) or (None,))
             key = _key(source_name(clip.source).fingerprint(), marks, settings)
             targets = marks
         except InputError as error:
@@ -102,7 +114,10 @@ def plan(
             overwrite=True,
             fps=settings.fps,
             fps_if_needed=True,
+            stream=settings.stream,
+            deinterlace=settings.deinterlace,
             unfinished="beside",
+            style=Style() if problem else settings.style,
         )
         yield Task(id, key, job, problem)
 
@@ -116,6 +131,10 @@ def _key(content: object, targets: Sequence[TargetMark], settings: Settings) -> 
     pictures (`content` None), a new one every time."""
     content = uuid4().hex if content is None else content
     tracking = {name: value for name, value in asdict(settings).items() if name != "suffixes"}
+    if settings.stream is None and not settings.deinterlace:  # the key of batches that could not say so
+        del tracking["stream"], tracking["deinterlace"]
+    if settings.style == Style():
+        del tracking["style"]
     everything: list[Any] = [content, [asdict(target) for target in targets], tracking]
     return hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
@@ -128,12 +147,10 @@ def decide(
     *,
     retry_failed: bool,
     overwrite: bool,
-) -> Literal["track", "complete", "skip", "failed"] | SiamtrackError:
+) -> Verdict:
     """What to do with a clip of which `entry` is the last that is known, and `ours` all files ever written.
 
-    "skip" is finished with the same key and all outputs there, "complete" lacks only outputs that its
-    trajectory gives, "failed" has failed with the same key and is not tried again unasked.  An error says
-    what forbids it: outputs that are not ours.
+    An error says what forbids it, such as outputs that are not ours.
     """
     if task.problem is not None:
         return task.problem
@@ -182,6 +199,9 @@ def complete(task: Task, entry: Entry, folder: Path) -> None:
                 overwrite=True,
                 fps=task.job.fps,
                 fps_if_needed=True,
+                stream=task.job.stream,
+                deinterlace=task.job.deinterlace,
+                style=task.job.style,
             )
             for _ in drawn:
                 pass
@@ -198,7 +218,7 @@ def extended(entry: Entry, files: Sequence[str], folder: Path) -> Entry:
 def started_entry(task: Task, folder: Path) -> Entry:
     """The line before the outputs are touched: from here on they are this batch's."""
     outputs = tuple(path_from(file, folder) for file in task.job.files)
-    return Entry(task.id, task.job.source, task.key, "started", _now(), outputs)
+    return Entry(task.id, _clip(task), task.key, "started", _now(), outputs)
 
 
 def finished_entry(task: Task, end: Finished, folder: Path) -> Entry:
@@ -211,7 +231,7 @@ def finished_entry(task: Task, end: Finished, folder: Path) -> Entry:
     outputs = tuple(path_from(file, folder) for file in [*task.job.files, *beside] if Path(file).exists())
     done = Entry(
         id=task.id,
-        clip=task.job.source,
+        clip=_clip(task),
         key=task.key,
         state="done",
         at=_now(),
@@ -219,18 +239,24 @@ def finished_entry(task: Task, end: Finished, folder: Path) -> Entry:
         frames=end.frames,
         seconds=end.seconds,
         lost=end.lost,
+        targets=end.targets,
     )
-    return done if end.error is None else _failed(done, end.error)
+    return done if end.error is None else failed_entry(done, end.error)
 
 
 def refused_entry(task: Task, error: SiamtrackError, before: Entry | None) -> Entry:
     """The line of a clip that was not tracked: without a key, so that it is looked at again next time."""
     outputs = before.outputs if before else ()
-    return _failed(Entry(task.id, task.job.source, "", "failed", _now(), outputs), error)
+    return failed_entry(Entry(task.id, _clip(task), "", "failed", _now(), outputs), error)
 
 
-def _failed(entry: Entry, error: SiamtrackError) -> Entry:
+def failed_entry(entry: Entry, error: SiamtrackError) -> Entry:
+    """The line of a clip that ended with an error."""
     return replace(entry, state="failed", error=str(error), hint=error.hint, code=error.exit_code)
+
+
+def _clip(task: Task) -> str:
+    return source_name(task.job.source).shown
 
 
 def _now() -> str:

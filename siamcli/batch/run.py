@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from siamcli.batch.plan import (
     Task,
+    Verdict,
     complete,
     decide,
     extended,
+    failed_entry,
     finished_entry,
     missing,
     refused_entry,
     started_entry,
 )
 from siamcli.batch.schedule import Events, Finished, Moved, Started
-from siamcli.batch.status import Entry, StatusFile
+from siamcli.batch.status import Entry, History, StatusFile
 from siamcli.errors import SiamtrackError
 from siamcli.session.job import Job
 
-__all__ = ["Policy", "Result", "Results", "TrackAll", "run_batch"]
+__all__ = ["Policy", "Result", "Results", "TrackAll", "foresee", "run_batch"]
 
 TrackAll = Callable[[Iterator[Job]], Events]
 """Where clips are tracked: in this process, or on a cluster."""
@@ -47,14 +49,22 @@ class Result:
     entry: Entry
 
 
-Results = Generator[Result | Moved, None, None]
+Results = Generator[Result | Started | Moved, None, None]
+
+
+def foresee(
+    tasks: Iterable[Task], history: History, folder: Path, policy: Policy
+) -> Iterator[tuple[Task, Verdict]]:
+    """What `run_batch` would do with every clip; nothing is opened or written."""
+    for task in tasks:
+        yield task, _decide(task, history, folder, policy)
 
 
 def run_batch(
     tasks: Iterable[Task], track: TrackAll, status: StatusFile, folder: Path, policy: Policy
 ) -> Results:
-    """Track what is not finished; yields every clip once, when its line in the status file is written, and
-    between them how far those under way are.
+    """Track what is not finished; yields every clip when it begins to be tracked, and when its line in the
+    status file says what became of it; between them how far those under way are.
     """
     batch = _Batch(status, folder, policy)
     with closing(track(batch.jobs(tasks))) as events:
@@ -64,9 +74,20 @@ def run_batch(
             elif isinstance(event, Finished):
                 batch.end(event)
             yield from batch.results()
-            if isinstance(event, Moved):
+            if not isinstance(event, Finished):
                 yield event
     yield from batch.results()
+
+
+def _decide(task: Task, history: History, folder: Path, policy: Policy) -> Verdict:
+    return decide(
+        task,
+        history.entries.get(task.id),
+        history.written.get(task.id, ()),
+        folder,
+        retry_failed=policy.retry_failed,
+        overwrite=policy.overwrite,
+    )
 
 
 class _Batch:
@@ -80,19 +101,11 @@ class _Batch:
 
     def jobs(self, tasks: Iterable[Task]) -> Iterator[Job]:
         """The jobs that are to be tracked, as long as nothing forbids to go on."""
-        policy = self._policy
         for task in tasks:
             if self._stopped:
                 return
             entry = self._status.entries.get(task.id)
-            verdict = decide(
-                task,
-                entry,
-                self._status.written.get(task.id, ()),
-                self._folder,
-                retry_failed=policy.retry_failed,
-                overwrite=policy.overwrite,
-            )
+            verdict = _decide(task, self._status, self._folder, self._policy)
             if verdict == "track":
                 self._running[task.job] = task
                 yield task.job
@@ -121,8 +134,7 @@ class _Batch:
             complete(task, entry, self._folder)
             self._status.add(extended(entry, lacking, self._folder))
         except SiamtrackError as error:
-            failed = replace(entry, state="failed", error=str(error), hint=error.hint, code=error.exit_code)
-            self._results.append(Result("failed", failed))
+            self._results.append(Result("failed", failed_entry(entry, error)))
             self._stopped = self._stopped or self._policy.stop_on_error
         else:
             self._results.append(Result("completed", extended(entry, lacking, self._folder)))

@@ -32,12 +32,14 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A job is finished; `error` is None when it is complete, `lost` counts the frames without a target."""
+    """A job is finished; `error` is None when it is complete, `lost` counts the frames in which one of the
+    `targets` was lost, for each of them."""
 
     job: Job
     frames: int = 0
     seconds: float = 0.0
     lost: int = 0
+    targets: int = 1
     error: SiamtrackError | None = None
 
 
@@ -187,7 +189,8 @@ class _Scheduler:
 def _finished(session: Session, error: BaseException | None) -> Finished:
     lost = _frames(session.lost)
     seconds = round(session.seconds, 3)
-    return Finished(session.job, session.frames, seconds, lost, _named(error) if error else None)
+    targets = len(session.job.labels)
+    return Finished(session.job, session.frames, seconds, lost, targets, _named(error) if error else None)
 
 
 def _frames(lost: Mapping[int, Sequence[tuple[int, int]]]) -> int:

@@ -16,7 +16,7 @@ from siamcli.schema import NotNegative, from_record, load_json
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Entry", "StatusFile", "latest_entries", "merge", "read_status"]
+__all__ = ["Entry", "History", "StatusFile", "latest_entries", "merge", "read_status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Entry:
     """A line: clip `id` (its path from the status file's folder) reached `state` at `at` (UTC).
 
     `clip` is the name that the user gave, `key` the hash of input, boxes, weights and settings;
-    `outputs` are paths from the status file's folder.  `code` is the exit code that the error has.
+    `outputs` are paths from the status file's folder.  `lost` counts the frames of all `targets` together.
+    `code` is the exit code that the error has.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Entry:
     frames: int | None = None
     seconds: NotNegative | None = None
     lost: int | None = None
+    targets: int | None = None
     error: str | None = None
     hint: str | None = None
     code: int | None = None
@@ -45,6 +47,13 @@ class Entry:
         """The entry as JSON, without what is not known."""
         known = {name: value for name, value in asdict(self).items() if value is not None}
         return json.dumps({"schema": self.schema, **known}) + "\n"
+
+    @property
+    def lost_share(self) -> float:
+        """The part of a finished clip in which its targets were lost, from 0 to 1."""
+        if self.state != "done" or not self.lost:
+            return 0
+        return min(1, self.lost / max(1, (self.frames or self.lost) * (self.targets or 1)))
 
 
 def read_status(path: Path) -> list[Entry]:
@@ -74,9 +83,20 @@ def latest_entries(entries: Iterable[Entry]) -> dict[str, Entry]:
     return {entry.id: entry for entry in entries}
 
 
-class StatusFile:
-    """A status file that one batch adds to; `entries` is what it held before, `written` every output of a
-    clip that any of its lines names.
+class History:
+    """What a status file holds: `entries`, the latest of every clip, and `written`, every output of a clip
+    that any of its lines names."""
+
+    def __init__(self, lines: Iterable[Entry] = ()) -> None:
+        lines = list(lines)
+        self.entries = latest_entries(lines)
+        self.written: dict[str, set[str]] = {}
+        for entry in lines:
+            self.written.setdefault(entry.id, set()).update(entry.outputs)
+
+
+class StatusFile(History):
+    """A status file that one batch adds to; what it held before is its history.
 
     Raises OutputError when another batch is writing it, or the system refuses.
     """
@@ -88,11 +108,7 @@ class StatusFile:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             self._lock()
-            before = read_status(path)
-            self.entries = latest_entries(before)
-            self.written: dict[str, set[str]] = {}
-            for entry in before:
-                self.written.setdefault(entry.id, set()).update(entry.outputs)
+            super().__init__(read_status(path))
             if _ends_mid_line(path):
                 self._write(b"\n")  # what follows must stand alone
         except BaseException:
@@ -139,11 +155,12 @@ def merge(paths: Iterable[Path], target: Path, *, overwrite: bool) -> dict[str, 
     """
     paths = list(paths)
     entries = sorted((entry for path in paths for entry in read_status(path)), key=lambda entry: entry.at)
-    if len({path.resolve().parent for path in paths}) > 1:
+    folders = {Path(os.path.realpath(path)).parent for path in paths}
+    if len(folders) > 1:
         raise InputError(
             "status files of different folders", hint="shards of one batch share their --output-dir"
         )
-    if paths and target.resolve().parent != paths[0].resolve().parent:
+    if paths and Path(os.path.realpath(target)).parent not in folders:
         raise InputError(
             f"{target} must lie beside {paths[0]}: the lines name their outputs from there",
             hint=f"-o {paths[0].with_name(target.name)}",

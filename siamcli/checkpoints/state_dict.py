@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -24,10 +25,7 @@ def expected_shapes(spec: ModelSpec, where: str) -> dict[str, tuple[int, ...]]:
     Raises WeightsError, about `where` it came from, when `spec` describes no network.
     """
     try:
-        with torch.device("meta"):
-            model = SiamRPN(spec)
-            is_known = replace(spec, name="x") in (replace(other, name="x") for other in SPECS.values())
-            side = spec.score_size() if is_known else _score_side(model)
+        shapes, side = _shapes_and_side(spec)
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(
             f"{where}: its architecture {spec.name!r} makes no network ({error})",
@@ -39,7 +37,17 @@ def expected_shapes(spec: ModelSpec, where: str) -> dict[str, tuple[int, ...]]:
             f"and makes one of {side}",
             hint="search_size, exemplar_size, stride and base_size must fit the backbone",
         )
-    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    return shapes
+
+
+@lru_cache(maxsize=8)
+def _shapes_and_side(spec: ModelSpec) -> tuple[dict[str, tuple[int, ...]], int]:
+    """The shapes, and the side of the score map that the network really makes."""
+    with torch.device("meta"):
+        model = SiamRPN(spec)
+        is_known = replace(spec, name="x") in (replace(other, name="x") for other in SPECS.values())
+        side = spec.score_size() if is_known else _score_side(model)
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}, side
 
 
 def _score_side(model: SiamRPN) -> int:

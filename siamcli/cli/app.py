@@ -18,11 +18,15 @@ from siamcli.cli.commands.eval import eval_
 from siamcli.cli.commands.export import export
 from siamcli.cli.commands.fix import fix
 from siamcli.cli.commands.help import help_
+from siamcli.cli.commands.measure import measure
+from siamcli.cli.commands.merge import merge
 from siamcli.cli.commands.pick import pick
+from siamcli.cli.commands.plot import plot
 from siamcli.cli.commands.render import render
 from siamcli.cli.commands.review import review
 from siamcli.cli.logs import show_logs
 from siamcli.cli.signals import ignore_signals, on_signal
+from siamcli.cli.streams import protect_streams
 from siamcli.cli.usage import Commands, add_command, explain
 from siamcli.errors import SiamtrackError
 from siamcli.version import __version__
@@ -58,11 +62,13 @@ _TRACK: dict[str, Callable[..., None]] = {
     "run": run.run,
     "pick": pick,
     "batch": batch.batch,
-    "merge": batch.merge,
+    "merge": merge,
     "convert": convert,
     "fix": fix,
     "review": review,
     "render": render,
+    "measure": measure,
+    "plot": plot,
     "doctor": doctor.doctor,
     "help": help_,
 }
@@ -92,7 +98,7 @@ def _end(number: int, frame: object) -> None:
 def main() -> None:
     """Run the app; turn wrong usage and every SiamtrackError into two lines and an exit code."""
     on_signal(_end)
-    console.protect_streams()
+    protect_streams()
     show_logs()
     # Threads that wait by spinning starve the decoder, the encoder and each other on a busy machine (ten
     # times slower on two shared cores).  OpenMP reads this when torch is imported, which comes later.

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from io import TextIOWrapper
-from threading import Timer
-from typing import Any, Protocol, TextIO, cast
+from threading import Event, Lock, Thread, Timer
+from typing import Protocol, cast
 
 from rich.console import Console
 from rich.progress import (
@@ -27,7 +25,7 @@ from rich.progress import (
 )
 from rich.table import Column
 
-from siamcli.errors import OutputError
+from siamcli.cli.harmless import harmless, without_commands
 
 __all__ = [
     "Clock",
@@ -40,10 +38,10 @@ __all__ = [
     "patience",
     "print_json",
     "print_rows",
+    "print_table",
     "print_text",
     "progress",
     "prompt",
-    "protect_streams",
     "set_level",
     "shows_progress",
     "verbose",
@@ -60,58 +58,6 @@ PACE_OVER = 10.0
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 _level = {"quiet": False, "verbose": False, "debug": False}
-
-
-class _SafeStream:
-    """A standard stream, None where it is closed; `refused` is told of every write that fails."""
-
-    def __init__(self, stream: TextIO | None, refused: Callable[[OSError], None]) -> None:
-        self._closed = stream is None
-        self._stream = stream or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - to the end
-        self._refused = refused
-
-    def write(self, text: str) -> int:
-        if text == "":  # typer probes a stream with it, and hides what that raises
-            return 0
-        if self._closed:
-            self._refused(OSError(errno.EBADF, "it is closed"))
-        self._try(lambda: self._stream.write(text))
-        return len(text)
-
-    def flush(self) -> None:
-        self._try(self._stream.flush)
-
-    def _try(self, act: Callable[[], object]) -> None:
-        try:
-            act()
-        except OSError as failure:
-            self._refused(failure)
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the stream has
-        return getattr(self._stream, name)
-
-
-def protect_streams() -> None:
-    """Decide once, for all that writes there, what it means that a standard stream takes nothing.
-
-    A message that cannot be delivered is dropped: the work goes on.  A result that cannot be is an
-    OutputError, and a reader who left ends the command quietly.  The name of a file goes out as the
-    bytes that it has, also where they are no text.
-    """
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")
-    if not isinstance(sys.stderr, _SafeStream):
-        sys.stderr = cast("TextIO", _SafeStream(sys.stderr, lambda failure: None))
-    if not isinstance(sys.stdout, _SafeStream):
-        sys.stdout = cast("TextIO", _SafeStream(sys.stdout, _no_result))
-
-
-def _no_result(failure: OSError) -> None:
-    # What Python still holds for it goes nowhere, so that the end of the program does not fail again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    if failure.errno == errno.EPIPE:
-        raise SystemExit(141) from None  # 128 + SIGPIPE
-    raise OutputError(f"cannot write standard output: {failure.strerror}", hint="send it elsewhere") from None
 
 
 def set_level(*, quiet: bool, verbose: bool, debug: bool) -> None:
@@ -137,12 +83,17 @@ def hush() -> None:
 def info(message: str, style: str = "") -> None:
     """Print a line on stderr; nothing under --quiet."""
     if not _level["quiet"]:
-        err.print(message, style=style, markup=False)
+        _print(message, style)
 
 
 def prompt(message: str) -> None:
     """Print on stderr what the user must do before the work goes on, also under --quiet."""
-    err.print(message, markup=False)
+    _print(message)
+
+
+def _print(message: str, style: str = "") -> None:
+    """Print one line on stderr: what it quotes of files, names and addresses cannot steer the terminal."""
+    err.print(harmless(message), style=style, markup=False)
 
 
 def verbose(message: str) -> None:
@@ -164,11 +115,19 @@ def print_text(content: str) -> None:
     sys.stdout.flush()
 
 
-def print_rows(rows: Sequence[tuple[str, str]]) -> None:
-    """Names and what is wrong with them, on stderr, also under --quiet."""
+def print_table(lines: str) -> None:
+    """Whole lines for people on stdout, whatever they quote."""
+    sys.stdout.write(without_commands(lines))
+    sys.stdout.flush()
+
+
+def print_rows(rows: Sequence[tuple[str, str]], *, always: bool = True) -> None:
+    """Names and what is to be said of them, on stderr; also under --quiet, unless not `always`."""
+    if _level["quiet"] and not always:
+        return
     wide = min(max((len(name) for name, _ in rows), default=0), 60)
     for name, reason in rows:
-        err.print(f"  {name:<{wide}}  {reason}", markup=False)
+        _print(f"  {name:<{wide}}  {reason}")
 
 
 class Clock:
@@ -187,9 +146,9 @@ class Clock:
 
 def error(message: str, hint: str | None = None) -> None:
     """What went wrong and what to do, on stderr, also under --quiet."""
-    err.print(f"error: {message}", style="red", markup=False)
+    _print(f"error: {message}", "red")
     if hint:
-        err.print(f"hint:  {hint}", markup=False)
+        _print(f"hint:  {hint}")
 
 
 def shows_progress() -> bool:
@@ -222,24 +181,62 @@ def progress(what: str, total: int | None, unit: str = "frames", passing: str = 
     `total` counts `unit`; None means that the end is not known.  The rate is that of `passing`, which is
     `unit` unless something else is worth counting beside it.
     """
-    passing = passing or unit
-    pace = _Pace()
-    with Progress(*_columns(total), console=err, disable=not shows_progress(), transient=True) as bar:
-        task = bar.add_task(what, total=total, note="", rate="")
-        said = time.monotonic()
+    bar = Progress(*_columns(total), console=err, disable=not shows_progress(), transient=True)
+    lines = _Lines(harmless(what), total, unit, passing or unit)
+    with bar, nullcontext() if shows_progress() else lines:
+        task = bar.add_task(harmless(what), total=total, note="", rate="")
 
         def update(done: float, note: str = "", passed: int | None = None) -> None:
-            nonlocal said
-            rate = f"{pace.after(done if passed is None else passed):.1f} {passing}/s"
-            count = "" if passed is None else f"{passed} {passing}, "
-            bar.update(task, completed=done, note=note, rate=count + rate)
-            now = time.monotonic()
-            if not shows_progress() and now - said >= SAID_EVERY:
-                said = now
-                of = "" if total is None else f" of {total}"
-                info(", ".join(filter(None, [f"{what}: {done:.0f}{of} {unit}", count + rate, note])))
+            lines.update(done, harmless(note), passed)
+            bar.update(task, completed=done, note=harmless(note), rate=lines.rate())
 
         yield update
+
+
+class _Lines:
+    """The words of a bar; as a context manager it says them every SAID_EVERY seconds, also while nothing
+    moves."""
+
+    def __init__(self, what: str, total: int | None, unit: str, passing: str) -> None:
+        self._what, self._unit, self._passing = what, unit, passing
+        self._of = "" if total is None else f" of {total}"
+        self._done, self._note = 0.0, ""
+        self._passed: int | None = None
+        self._pace = _Pace()
+        self._speaks = False
+        self._said = time.monotonic()
+        self._turn = Lock()
+        self._ended = Event()
+
+    def update(self, done: float, note: str, passed: int | None) -> None:
+        """How far it is; says so when the time has come."""
+        self._done, self._note, self._passed = done, note, passed
+        if self._speaks:
+            self._say()
+
+    def rate(self) -> str:
+        """What has passed, where that is not what is done, and how fast."""
+        count = "" if self._passed is None else f"{self._passed} {self._passing}, "
+        passed = self._done if self._passed is None else self._passed
+        return f"{count}{self._pace.after(passed):.1f} {self._passing}/s"
+
+    def _say(self) -> None:
+        with self._turn:
+            if time.monotonic() - self._said >= SAID_EVERY:
+                self._said = time.monotonic()
+                done = f"{self._what}: {self._done:.0f}{self._of} {self._unit}"
+                info(", ".join(filter(None, [done, self.rate(), self._note])))
+
+    def _watch(self) -> None:
+        while not self._ended.wait(max(SAID_EVERY / 4, 1)):
+            self._say()
+
+    def __enter__(self) -> None:
+        self._speaks = True
+        Thread(target=self._watch, daemon=True).start()
+
+    def __exit__(self, *stopped: object) -> None:
+        self._ended.set()
 
 
 class _Pace:
@@ -259,12 +256,15 @@ class _Pace:
 
 
 def _columns(total: int | None) -> list[ProgressColumn]:
-    columns: list[ProgressColumn] = [TextColumn("{task.description}", table_column=_narrow())]
+    columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False, table_column=_narrow())]
     if total is None:
         columns += [SpinnerColumn(), TextColumn("{task.completed:.0f}"), TimeElapsedColumn()]
     else:
         columns += [BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn()]
-    rest = [TextColumn("{task.fields[" + name + "]}", table_column=_narrow()) for name in ("rate", "note")]
+    rest = [
+        TextColumn("{task.fields[" + name + "]}", markup=False, table_column=_narrow())
+        for name in ("rate", "note")
+    ]
     return [*columns, *rest]
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from siamcli.boxes import Box
 from siamcli.cli import console
-from siamcli.cli.outputs import check_writable, left_out
+from siamcli.cli.outputs import check_writable, frames_in_words, left_out, target_name
 from siamcli.engines.kinds import engine_name
 from siamcli.errors import PickError
 from siamcli.frames import Frame
+from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import is_video
 from siamcli.session.job import Job, describe_points
 from siamcli.session.session import Session
@@ -60,7 +61,7 @@ def follow_source(
     one_way = job.direction == "forward" and not job.check
     session = (Session if one_way else TwoWaySession)(job, loaded, ask=ask)
     try:
-        with session, _live_window(job.source, show) as window:
+        with session, _live_window(source_name(job.source).shown, show) as window:
             clock.lap("open the outputs")
             _track(session, window)
     except BaseException:
@@ -73,7 +74,7 @@ def follow_source(
 
 def _track(session: Session, window: LiveWindow | None) -> None:
     """Track to the end, with a bar, and a window where one is wanted."""
-    name = Path(session.job.source).name
+    name = Path(source_name(session.job.source).shown).name
     before = session.prepare()
     if (first := next(before, None)) is not None:
         with console.progress(f"tracking {name}", first.total) as update:
@@ -106,7 +107,7 @@ def _print_boxes(session: Session) -> None:
 def _ask_for_box(job: Job, first: Frame, picker: AbstractContextManager[Picker]) -> Box:
     """The box that the user draws in the first frame.  Raises PickError."""
     with picker as ask:
-        box = ask(first.image, f"siamtrack: {job.source}")
+        box = ask(first.image, f"siamtrack: {source_name(job.source).shown}")
     if box is None:
         raise PickError("no box was picked", hint="drag a box and confirm it, or give it with --box x,y,w,h")
     return box
@@ -132,10 +133,8 @@ def _report(session: Session, *, stopped: bool) -> None:
     labels = session.header.labels
     for target, intervals in session.lost.items():
         if intervals:
-            name = labels[target - 1] or f"target {target}"
-            shown = ", ".join(f"{a}-{b}" for a, b in intervals[:8])
-            more = f" and {len(intervals) - 8} more" if len(intervals) > 8 else ""
-            console.info(f"{name}: lost in frames {shown}{more}", style="yellow")
+            name = target_name(labels, target)
+            console.info(f"{name}: lost in frames {frames_in_words(intervals)}", style="yellow")
     if session.job.drop_lost:
         console.info(left_out(session.points_lost, session.points, len(labels)))
     for what, incomplete in (("wrote", False), ("kept, incomplete:", True)):
@@ -147,7 +146,7 @@ def _summary(session: Session) -> dict[str, Any]:
     """The document that --json prints."""
     header = session.header
     return {
-        "source": session.job.source,
+        "source": source_name(session.job.source).shown,
         "model": header.model,
         "weights_sha256": header.weights_sha256,
         "frames": session.frames,

@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -259,25 +259,29 @@ class MessageOptions:
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """`command` as Typer reads it: its TrackerOptions as options, and the MessageOptions after its own.
+    """`command` as Typer reads it: its dataclasses of options as options, the MessageOptions after them.
 
     Typer itself has no way to name several options at once.
     """
     own = inspect.signature(command, eval_str=True)
-    tracker = inspect.signature(TrackerOptions, eval_str=True).parameters
     messages = inspect.signature(MessageOptions, eval_str=True).parameters
-    bundles = [p.name for p in own.parameters.values() if p.annotation is TrackerOptions]
+    kinds = {
+        p.name: p.annotation
+        for p in own.parameters.values()
+        if inspect.isclass(p.annotation) and is_dataclass(p.annotation)
+    }
+    bundles = {name: inspect.signature(kind, eval_str=True).parameters for name, kind in kinds.items()}
 
     @functools.wraps(command)
     def wrapper(**given: Any) -> None:  # noqa: ANN401 - whatever the command takes
         console.set_level(**{name: given.pop(name) for name in messages})
-        for bundle in bundles:
-            given[bundle] = TrackerOptions(**{name: given.pop(name) for name in tracker})
+        for bundle, members in bundles.items():
+            given[bundle] = kinds[bundle](**{name: given.pop(name) for name in members})
         command(**given)
 
     parameters: list[inspect.Parameter] = []
     for parameter in own.parameters.values():
-        parameters += tracker.values() if parameter.name in bundles else [parameter]
+        parameters += bundles[parameter.name].values() if parameter.name in bundles else [parameter]
     keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*parameters, *messages.values()]]
     wrapper.__signature__ = own.replace(parameters=keyword)  # type: ignore[attr-defined]
     return wrapper

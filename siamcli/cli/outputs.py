@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from siamcli.atomic import AtomicFile, as_output_error, make_folder
-from siamcli.errors import OutputError
+from siamcli.errors import LostError, OutputError
 from siamcli.formats.kinds import streamed_suffixes
 from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import VIDEO_SUFFIXES
@@ -17,8 +18,11 @@ __all__ = [
     "check_outputs_differ",
     "check_writable",
     "files_that_exist",
+    "frames_in_words",
     "left_out",
     "output_paths",
+    "require_found",
+    "target_name",
 ]
 
 DEFAULT_SUFFIXES = (".mp4", ".json", ".csv")
@@ -64,7 +68,7 @@ def check_outputs_differ(paths: Sequence[str], inputs: Sequence[str]) -> None:
     for path in paths:
         place = Path(path).absolute()
         with as_output_error(place):
-            place = place if path == "-" else place.parent.resolve() / place.name
+            place = place if path == "-" else Path(os.path.realpath(place.parent)) / place.name
             taken = place in seen
             read = path != "-" and place.exists() and [n for n in inputs if _same(place, Path(n))]
         if taken:
@@ -95,6 +99,32 @@ def left_out(lost: int, total: int, targets: int) -> str:
     ('64 of 113 frames left out as lost', '3 of 20 boxes left out as lost')
     """
     return f"{lost} of {total} {'frames' if targets == 1 else 'boxes'} left out as lost"
+
+
+def frames_in_words(intervals: Sequence[tuple[int, int]]) -> str:
+    """Stretches of frames, the first eight of them.
+
+    >>> frames_in_words([(59, 60), (70, 70)]), frames_in_words([(n, n) for n in range(0, 20, 2)])
+    ('59-60, 70', '0, 2, 4, 6, 8, 10, 12, 14 and 2 more')
+    """
+    shown = ", ".join(f"{a}-{b}" if b > a else f"{a}" for a, b in intervals[:8])
+    return f"{shown} and {len(intervals) - 8} more" if len(intervals) > 8 else shown
+
+
+def target_name(labels: Sequence[str | None], target: int) -> str:
+    """The label of a target, else `target N`."""
+    return (labels[target - 1] if target <= len(labels) else None) or f"target {target}"
+
+
+def require_found(labels: Sequence[str | None], lost: Mapping[int, Sequence[tuple[int, int]]]) -> None:
+    """Raises LostError that names target and frames where one of them was `lost`, by its number."""
+    words = [
+        f"{target_name(labels, target)} in frames {frames_in_words(found)}"
+        for target, found in lost.items()
+        if found
+    ]
+    if words:
+        raise LostError(f"lost: {'; '.join(words)}", hint="the outputs are whole; look at these frames")
 
 
 def check_writable(paths: Sequence[str], *, overwrite: bool) -> None:

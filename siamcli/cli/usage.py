@@ -15,8 +15,9 @@ from typer.core import TyperCommand, TyperGroup
 
 from siamcli.cli.options import with_options
 
-__all__ = ["Commands", "WrongUsage", "add_command", "explain", "join_boxes"]
+__all__ = ["Commands", "WrongUsage", "add_command", "add_empty_values", "explain", "join_boxes"]
 
+_OPTIONAL = ("--blur", "--pixelate", "--spotlight", "--crop")  # options whose value may be left out
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)%?,?")
 
 
@@ -39,7 +40,8 @@ class _Command(TyperCommand):
 
 
 class Commands(TyperGroup):
-    """The commands by name; reads a box of four words, and answers a source without a command."""
+    """The commands by name; reads a box of four words, an option without its value, and answers a source
+    without a command."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401
         if ctx.resilient_parsing:  # the shell asks how a line may go on
@@ -47,12 +49,25 @@ class Commands(TyperGroup):
         if args[0] not in self.commands and _is_source(args[0]):
             raise WrongUsage(f"no such command {args[0]!r}", hint=f"siamtrack run {shlex.join(args)}")
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command, join_boxes(rest)
+        return name, command, join_boxes(add_empty_values(rest))
 
 
 def _is_source(text: str) -> bool:
     """True for what can only be a source to track, such as clip.mp4, 0 or rtsp://host/stream."""
     return text.isdecimal() or "/" in text or bool(Path(text).suffix) or Path(text).exists()
+
+
+def add_empty_values(words: Sequence[str]) -> list[str]:
+    """The words of a command line, with an empty value after an option that may be without one.
+
+    >>> add_empty_values(["--blur", "--pixelate", "bug", "--spotlight"])
+    ['--blur', '', '--pixelate', 'bug', '--spotlight', '']
+    """
+    full: list[str] = []
+    for place, word in enumerate(words, start=1):
+        alone = place == len(words) or words[place].startswith("-")
+        full += [word, ""] if word in _OPTIONAL and alone else [word]
+    return full
 
 
 def join_boxes(words: Sequence[str]) -> list[str]:

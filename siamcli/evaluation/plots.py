@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from siamcli.atomic import atomic_file, make_folder
 from siamcli.evaluation import metrics
 from siamcli.evaluation.scoring import Scores
+from siamcli.figures import save_figure
 
 __all__ = ["write_plots"]
 
@@ -65,11 +65,7 @@ def _plot(group: list[Scores], name: str) -> Figure:
 
 
 def _write(figure: Figure, stem: Path) -> list[Path]:
-    files = []
-    make_folder(stem.parent)
-    # no dates inside: equal results give equal files
-    for suffix, stamp in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
-        files.append(stem.with_suffix(suffix))
-        with atomic_file(files[-1], overwrite=True) as part:
-            figure.savefig(part, format=suffix[1:], dpi=150, metadata=stamp)
+    files = [stem.with_suffix(".png"), stem.with_suffix(".pdf")]
+    for file in files:
+        save_figure(figure, file, overwrite=True)
     return files

@@ -14,7 +14,15 @@ from siamcli.formats.stream import TextStream, whole_text
 from siamcli.schema import decode
 from siamcli.trajectory import TrackHeader, Trajectory
 
-__all__ = ["convert", "make_stream", "read_trajectory", "with_paths", "write_files", "write_trajectory"]
+__all__ = [
+    "convert",
+    "make_stream",
+    "read_trajectory",
+    "with_paths",
+    "write_converted",
+    "write_files",
+    "write_trajectory",
+]
 
 
 def _module(kind: FormatKind) -> Any:  # noqa: ANN401 - what it holds is said in FormatKind
@@ -59,10 +67,13 @@ def write_trajectory(trajectory: Trajectory, path: str | Path, *, overwrite: boo
     write_files({path: text}, overwrite=overwrite)
 
 
-def convert(trajectory: Trajectory, name: str, *, drop_lost: bool = False) -> dict[str, str]:
+def convert(
+    trajectory: Trajectory, name: str, *, drop_lost: bool = False, stem: str | None = None
+) -> dict[str, str]:
     """The files of the format `name`: file name (with / for folders) -> text.
 
-    With `drop_lost` the boxes of lost frames are left out.  Raises InputError for what it cannot say.
+    With `drop_lost` the boxes of lost frames are left out.  A single file is called `stem`, by default as
+    its source.  Raises InputError for what it cannot say.
     """
     kind = FORMATS[name]
     if drop_lost and kind.keeps_lost:
@@ -77,7 +88,7 @@ def convert(trajectory: Trajectory, name: str, *, drop_lost: bool = False) -> di
         text = whole_text(make_stream(kind, trajectory.header, drop_lost=drop_lost), trajectory)
     else:
         text = _module(kind).text(trajectory, drop_lost=drop_lost)
-    return {f"{source_stem(trajectory.header.source.name)}{kind.ending}": text}
+    return {f"{stem or source_stem(trajectory.header.source.name)}{kind.ending}": text}
 
 
 def with_paths(files: dict[str, str], *, file: Path | None, folder: Path) -> dict[Path, str]:
@@ -85,6 +96,17 @@ def with_paths(files: dict[str, str], *, file: Path | None, folder: Path) -> dic
     if file is not None and len(files) > 1:
         raise InputError(f"{len(files)} files do not fit into {file}", hint="name a folder: -o FOLDER/")
     return {folder / name if file is None else file: content for name, content in files.items()}
+
+
+def write_converted(
+    trajectory: Trajectory, name: str, files: dict[str, str], folder: Path, *, overwrite: bool
+) -> None:
+    """Write what `convert` gave into `folder`; raises OutputError before the first file when one exists."""
+    kind = FORMATS[name]
+    if kind.join:
+        _module(kind).write_into(folder, trajectory, files, overwrite=overwrite)
+    else:
+        write_files(with_paths(files, file=None, folder=folder), overwrite=overwrite)
 
 
 def write_files(texts: dict[Path, str], *, overwrite: bool) -> None:

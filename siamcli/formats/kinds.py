@@ -19,10 +19,11 @@ class FormatKind:
     What is `streamed` can be written while tracking, what is `read` can be read again, both by the last
     suffix of `ending`.  `keeps_lost` says why lost frames cannot be left out, and is empty where they can.
     `benchmark` is the data set whose result files it writes.  What says where targets begin (`starts`) is
-    read as a box file.
+    read as a box file.  Several clips `join` in one data set.
 
     A module has a class `Stream` (a TextStream) when it is streamed, else `text(trajectory, drop_lost=...)`
-    for one file, else `files(trajectory, ...)` for several; `read(path, text)` when it is read;
+    for one file, else `files(trajectory, ...)` for several, with `write_into(folder, ...)` where they join
+    others; `read(path, text)` when it is read;
     `starts(path, text)`, the targets at their first boxes, when it has `starts`, which may raise ValueError.
     """
 
@@ -35,6 +36,7 @@ class FormatKind:
     module: str = ""
     benchmark: str = ""
     starts: bool = False
+    join: bool = False
 
     @property
     def suffix(self) -> str:
@@ -60,7 +62,7 @@ FORMATS = {
         FormatKind("coco", ".coco.json", starts=True),
         FormatKind("cvat", ".cvat.xml", starts=True),
         FormatKind("labelstudio", ".labelstudio.json"),
-        FormatKind("yolo", starts=True),
+        FormatKind("yolo", starts=True, join=True),
         FormatKind("otb", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="otb2015"),
         FormatKind("got10k", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="got10k-test"),
         FormatKind("vot", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="vot2018", starts=True),

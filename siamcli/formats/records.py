@@ -30,6 +30,7 @@ __all__ = [
 
 SCHEMA = "siamtrack-trajectory/2"
 BOXES = "x, y, w, h in pixels after rotation, 0-based and continuous: (x, y) is the top-left corner"
+LONGEST_NAME = 1000  # characters: longer than any file system takes
 COLUMNS_1 = ("frame", "time", "target", "x", "y", "w", "h", "score", "state")
 COLUMNS = (*COLUMNS_1, "label", "raw_score", "source")
 
@@ -168,6 +169,12 @@ def _is_text(value: str) -> bool:
     return not any("\ud800" <= c <= "\udfff" for c in value)
 
 
+def _is_name(value: str) -> bool:
+    """False for what no file can be called; names that are not UTF-8 are kept in low half characters."""
+    odd = any(c == "\0" or "\ud800" <= c <= "\udc7f" or "\udd00" <= c <= "\udfff" for c in value)
+    return not odd and len(value) <= LONGEST_NAME
+
+
 def _leads_below(value: str) -> bool:
     """Whether the name of an image stays below its folder: outputs are named after it."""
     path = PurePosixPath(value)
@@ -175,6 +182,7 @@ def _leads_below(value: str) -> bool:
 
 
 Rate = Annotated[str | float, Rule("frames per second, such as 30000/1001", _is_rate)]
+Name = Annotated[str, Rule(f"a name of at most {LONGEST_NAME} characters that a file can have", _is_name)]
 Label = Annotated[str, Rule("valid UTF-8", _is_text)]
 FileBelow = Annotated[str, Rule("the name of a file in a folder", _leads_below)]
 Natural = Annotated[int, Range(0, 2**31 - 1)]
@@ -202,7 +210,7 @@ class _Point:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    name: str
+    name: Name
     width: Side | None
     height: Side | None
     fps: Rate | None

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from siamcli.formats.records import header_record, point_record
-from siamcli.trajectory import LostIntervals, TrackHeader, TrackPoint, Trajectory
+from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory, lost_intervals
 
 __all__ = ["Lost", "TextStream", "whole_text"]
 
@@ -52,11 +52,8 @@ class TextStream(ABC):
 
 def whole_text(stream: TextStream, trajectory: Trajectory) -> str:
     """All of `trajectory`; raises InputError for what the format cannot hold."""
-    lost = LostIntervals()
-    for point in trajectory.points:
-        lost.add(point)
     frames = trajectory.frames
     if frames is None:
         frames = len({point.index for point in trajectory.points})
-    tail = stream.tail(frames=frames, complete=trajectory.complete, lost=lost.intervals())
+    tail = stream.tail(frames=frames, complete=trajectory.complete, lost=lost_intervals(trajectory.points))
     return stream.head() + stream.points(trajectory.points) + tail

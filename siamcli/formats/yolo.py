@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from siamcli.atomic import AtomicFile, as_output_error, make_folder, write_text
 from siamcli.boxes import Box, clip_box
-from siamcli.errors import InputError
+from siamcli.errors import InputError, OutputError
 from siamcli.formats.names import file_stem
 from siamcli.formats.select import (
     class_names,
@@ -20,7 +22,9 @@ from siamcli.formats.starts import start_target
 from siamcli.targets import Target, read_lines
 from siamcli.trajectory import Trajectory
 
-__all__ = ["files", "starts"]
+__all__ = ["files", "starts", "write_into"]
+
+CLASSES = "classes.txt"
 
 
 def files(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
@@ -48,7 +52,52 @@ def files(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
             values = (cx / width, cy / height, box.w / width, box.h / height)
             row = " ".join([str(classes.index(label)), *(f"{v:.6f}" for v in values)])
             texts[paths[point.index]] += f"{row}\n"
-    return {**texts, "classes.txt": "".join(f"{label}\n" for label in classes)}
+    return {**texts, CLASSES: _lines(classes)}
+
+
+def write_into(folder: Path, trajectory: Trajectory, texts: Mapping[str, str], *, overwrite: bool) -> None:
+    """Add the files of a trajectory to the data set in `folder`, or begin one there.
+
+    Its classes keep their numbers, new ones come after them.  Labels of the same clip are replaced only
+    with `overwrite`, and then all of them.  Raises OutputError, also while another process adds to it.
+    """
+    labels = {folder / name: text for name, text in texts.items() if name != CLASSES}
+    make_folder(folder)
+    place = folder / CLASSES
+    classes = AtomicFile(place, overwrite=True)
+    try:
+        there = [path for path in (*labels, *_labels_there(folder, trajectory)) if path.exists()]
+        if there and not overwrite:
+            raise OutputError(f"{there[0]} exists", hint="-y replaces it")
+        known = read_lines(place) if place.exists() else []
+        ours = texts[CLASSES].splitlines()
+        known += [label for label in ours if label not in known]
+        with as_output_error(place):
+            classes.path.write_text(_lines(known), encoding="utf-8", newline="\n")
+        classes.commit()  # before the labels, whose classes must be known
+    finally:
+        classes.discard()
+    for path, text in labels.items():
+        rows = (row.split(" ", 1) for row in text.splitlines())
+        write_text(path, "".join(f"{known.index(ours[int(kind)])} {rest}\n" for kind, rest in rows))
+    for path in there:
+        if path not in labels:
+            with as_output_error(path):
+                path.unlink(missing_ok=True)
+
+
+def _lines(labels: list[str]) -> str:
+    return "".join(f"{label}\n" for label in labels)
+
+
+def _labels_there(folder: Path, trajectory: Trajectory) -> Iterator[Path]:
+    """The label files in `folder` of any frame of the trajectory's clip."""
+    source = trajectory.header.source
+    if source.files:
+        yield from (folder / _label_path(trajectory, index) for index in range(len(source.files)))
+        return
+    frame = re.compile(rf"{re.escape(file_stem(source.name))}_\d{{6,}}\.txt")
+    yield from (path for path in folder.glob("labels/*.txt") if frame.fullmatch(path.name))
 
 
 def _label_path(trajectory: Trajectory, index: int) -> str:
@@ -67,7 +116,7 @@ def starts(path: Path, text: str) -> list[Target]:
     """
     match = _NUMBERED.fullmatch(path.stem)
     frame = int(match[1]) if match else 0
-    classes = [folder / "classes.txt" for folder in (path.parent, path.parent.parent)]
+    classes = [folder / CLASSES for folder in (path.parent, path.parent.parent)]
     names = next((read_lines(file) for file in classes if file.is_file()), [])
     targets = []
     for number, line in enumerate(text.splitlines(), start=1):

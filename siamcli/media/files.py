@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ from siamcli.media.ffmpeg import LOG_OPTIONS, DecoderLog, environment, ffmpeg_ex
 from siamcli.media.joined import unread_parts
 from siamcli.media.packets import KeyFrame, is_encrypted, key_frame_before
 from siamcli.media.plan import make_plan
+from siamcli.media.playlists import NOT_OPENED
 from siamcli.media.replay import Replay
 from siamcli.media.streams import Streams, list_streams
 from siamcli.times import FrameFilter, FrameRange
@@ -42,6 +44,9 @@ class OwnTimesError(InputError):
 
 _logger = logging.getLogger(__name__)
 _LATER = 0.0005  # seconds; what is rounded down would lead to the key frame before
+_PLAYLIST = re.compile(
+    "not on whitelist|unsafe file name|Impossible to open|Not detecting m3u8", re.IGNORECASE
+)
 _KEEP_TIMES = ("-noaccurate_seek", "-copyts", "-start_at_zero")
 
 
@@ -115,6 +120,8 @@ class VideoFile(Source):
     def _unreadable(self, problem: str) -> InputError:
         if "Option framerate not found" in problem:
             return OwnTimesError(self._name)
+        if _PLAYLIST.search(problem):
+            return InputError(f"{self._name} is a playlist: {NOT_OPENED}", hint="name the video itself")
         pipe = self._replay is not None
         hint = "the container must be readable from its start" if pipe else None
         return InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+from siamcli.addresses import without_secrets
 from siamcli.media.suffixes import IMAGE_SUFFIXES
 
 __all__ = ["SourceKind", "SourceName", "is_animated", "is_image", "path_from", "source_name"]
@@ -35,6 +37,11 @@ class SourceName:
     def path(self) -> Path:
         """The text as a path; of the kinds that have none it makes no sense."""
         return Path(self.text)
+
+    @property
+    def shown(self) -> str:
+        """The text as it may be shown and kept: of an address without passwords and signatures."""
+        return without_secrets(self.text) if self.kind == "address" else self.text
 
     @property
     def is_path(self) -> bool:
@@ -73,7 +80,7 @@ class SourceName:
         if self.kind == "camera":
             return f"camera{self.text}" if self.text.isdecimal() else self.path.stem
         if self.kind == "address":
-            last = self.text.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
+            last = self.shown.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
             return Path(last).stem.replace(":", "_") or "stream"
         if self.kind == "pattern":
             return self.path.parent.resolve().name
@@ -89,11 +96,16 @@ class SourceName:
         return SourceName(os.path.abspath(self.text), self.kind) if self.is_path else self  # noqa: PTH100
 
     def relative_to(self, folder: Path) -> str:
-        """The source as seen from `folder`."""
-        return path_from(self.text, folder) if self.is_path else self.text
+        """The source as seen from `folder`; addresses that differ in what is not shown differ in a hash."""
+        if self.is_path:
+            return path_from(self.text, folder)
+        told_apart = hashlib.sha256(self.text.encode(errors="surrogatepass")).hexdigest()[:12]
+        return self.text if self.shown == self.text else f"{self.shown}#{told_apart}"
 
     def within(self, folder: Path) -> SourceName:
         """The source that the text means in a list that lies in `folder`."""
+        if self.kind in ("address", "stdin"):
+            return self
         inside = source_name(str(folder / self.text))
         return inside if self.is_path or inside.kind != "missing" else self
 

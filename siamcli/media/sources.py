@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial
 
+from siamcli.addresses import without_secrets
 from siamcli.errors import InputError
 from siamcli.frames import FrameSource, SourceInfo
 from siamcli.media.cameras import Camera, LiveSource
 from siamcli.media.files import OwnTimesError, VideoFile
 from siamcli.media.folders import ImageSequence, images_in, matching
 from siamcli.media.kinds import SourceName, source_name
+from siamcli.media.playlists import check_playlist, protocol_options
 from siamcli.media.streams import Streams, VideoStream, list_streams
 from siamcli.times import FrameRange, TimePoint
 
 __all__ = ["announced_count", "expected_count", "open_source"]
 
-_SECRET = re.compile(r"//[^/@]*@")  # user:password@ is not for logs and trajectories
 _PAGES = re.compile(r"https?://((www|m)\.)?(youtube\.com/(watch|shorts/|live/)|youtu\.be/)", re.IGNORECASE)
 _SILENCE = "10000000"  # microseconds without a byte after which an address counts as gone
 _OPTIONS = {
@@ -71,7 +71,7 @@ def _open(
     name: SourceName, source: str, cut: FrameRange, fps: Fraction | None, video: Callable[..., VideoFile]
 ) -> FrameSource:
     if name.descriptor is not None:
-        return video(f"pipe:{name.descriptor}", name.stem, cut, _rate(fps))
+        return video(f"pipe:{name.descriptor}", name.stem, cut, (*protocol_options(None), *_rate(fps)))
     if name.kind == "address":
         return _open_address(source, cut, fps, video)
     if name.kind == "folder":
@@ -80,7 +80,9 @@ def _open(
         return ImageSequence(name.stem, [name.path], cut, fps)
     if name.kind == "file":
         way = "fifo" if _is_pipe(name) else "file"
-        return video(f"{way}:{name.text}", name.text, cut, _rate(fps))
+        if way == "file":
+            check_playlist(name.path)
+        return video(f"{way}:{name.text}", name.text, cut, (*protocol_options(None), *_rate(fps)))
     if name.kind == "pattern":
         return ImageSequence(name.stem, matching(name.text), cut, fps)
     if name.kind == "camera":
@@ -110,13 +112,13 @@ def _open_address(
     address: str, cut: FrameRange, fps: Fraction | None, video: Callable[..., VideoFile]
 ) -> FrameSource:
     scheme = address.partition(":")[0].lower()
-    name = _SECRET.sub("//", address)
+    name = without_secrets(address)
     if _PAGES.match(address):
         raise InputError(
             f"{name} is a page, not a video",
-            hint=f"yt-dlp -o - {shlex.quote(name)} | siamtrack run - --box x,y,w,h",
+            hint="yt-dlp -o - URL | siamtrack run - --box x,y,w,h",
         )
-    options = (*_OPTIONS.get(scheme, ()), *_rate(fps))
+    options = (*_OPTIONS.get(scheme, ()), *protocol_options(scheme), *_rate(fps))
     streams = _ANY if scheme in _ONCE else list_streams(address, options)
     # what announces its length, and what a web server gives that is no camera, is a file that lies elsewhere
     if streams.duration is not None or (scheme in _FILES and streams.format not in _LIVE_FORMATS):

@@ -9,10 +9,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from siamcli.atomic import Unfinished
+from siamcli.drawing.style import Style
 from siamcli.errors import InputError
 from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.encoders import VideoOptions
+from siamcli.media.kinds import source_name
 from siamcli.media.sources import open_source
 from siamcli.media.suffixes import INDEXED_SUFFIXES
 from siamcli.targets import Target, TargetMark, number_marks, target_labels
@@ -48,6 +50,7 @@ class Job:
     `fps_if_needed`.  `stream` is the number of one of its video streams.  `drop_lost` leaves lost frames out
     of MOT lines.  `unfinished` says where outputs go that an exception ends.  `direction` is the one in
     which targets are tracked from their boxes, `check` adds the agreement with a pass in the other one.
+    `style` is that of the annotated video.
     """
 
     source: str
@@ -64,8 +67,10 @@ class Job:
     unfinished: Unfinished = "kept"
     direction: Direction = "forward"
     check: bool = False
+    style: Style = field(default_factory=Style)
 
     def __post_init__(self) -> None:
+        self.style.check(self.labels)
         end = self.cut.end
         for target in self.targets:
             if end is not None and any(moment.is_from(end) for moment in _moments(target)[:1]):
@@ -150,7 +155,7 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
             )
         marks.append(Start(target.box((width, height)), target.at, number))
         if odd := target.oddity((width, height)):
-            _logger.warning("%s: box %s %s", job.source, target.text, odd)
+            _logger.warning("%s: box %s %s", source_name(job.source).shown, target.text, odd)
     _check_absences(job, marks)
     return marks
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from siamcli.atomic import Unfinished, make_folder
 from siamcli.cores import lower_priority
-from siamcli.drawing.draw import draw
+from siamcli.drawing.painter import Painter
+from siamcli.drawing.style import Style
 from siamcli.errors import OutputError
 from siamcli.formats.names import target_paths
 from siamcli.frames import Frame
@@ -34,7 +35,7 @@ class Outputs:
     """Opens every path by its suffix; `write` adds one frame to each, in a thread of its own.
 
     `{target}` in the path of a trajectory stands for each target's label or number in turn.
-    `drop_lost` leaves lost frames out of formats without states.
+    `drop_lost` leaves lost frames out of formats without states.  `painter` makes the pictures of videos.
 
     Once it has ended, `written` names the files that are there, `incomplete` those of them that miss
     something.
@@ -54,11 +55,12 @@ class Outputs:
         options: VideoOptions | None = None,
         unfinished: Unfinished = "kept",
         drop_lost: bool = False,
+        painter: Painter | None = None,
     ) -> None:
         self.written: list[str] = []
         self.incomplete: list[str] = []
         self._unfinished = unfinished
-        self._labels = header.labels
+        self._painter = painter or Painter(Style(), header.labels)
         self._lost = LostIntervals()
         self._drop_lost = drop_lost
         self._outputs: list[Output] = []
@@ -160,7 +162,7 @@ class Outputs:
         for text, target in self._texts:
             text.write(points if target is None else [p for p in points if p.target == target])
         if self._videos:
-            image = draw(frame.image, points, self._labels)
+            image = self._painter.paint(frame, points)
             for video in self._videos:
                 video.write(image, frame.time)
 

@@ -1,10 +1,11 @@
-"""How a source that was tracked is read again."""
+"""How a source that was tracked is read again, and shown."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from siamcli.drawing.style import Style
 from siamcli.frames import FrameSource
 from siamcli.media.kinds import source_name
 from siamcli.media.sources import open_source
@@ -16,18 +17,20 @@ __all__ = ["Reading"]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A source and the options under which it is opened, as `open_source` takes them."""
+    """A source, the options under which it is opened, as `open_source` takes them, and the style of its
+    videos."""
 
     source: str
     fps: Fraction | None = None
     stream: int | None = None
     deinterlace: bool = False
+    style: Style = field(default_factory=Style)
 
     def of(self, trajectory: Trajectory) -> Reading:
         """The same; images without a rate have the one under which they were tracked."""
         if self.fps or not source_name(self.source).is_images:
             return self
-        return Reading(self.source, trajectory.header.source.fps, self.stream, self.deinterlace)
+        return replace(self, fps=trajectory.header.source.fps)
 
     def open(self, *, start: TimePoint | None = None, end: TimePoint | None = None) -> FrameSource:
         """The frames from `start` up to, not including, `end`.  Raises InputError."""

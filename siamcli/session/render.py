@@ -8,10 +8,15 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from siamcli.analysis.framing import Crop, follow_target
 from siamcli.atomic import AtomicFile, as_output_error
+from siamcli.drawing.painter import Painter
+from siamcli.drawing.style import Style
+from siamcli.drawing.view import View
 from siamcli.errors import InputError, OutputError
 from siamcli.formats.files import convert
 from siamcli.formats.kinds import find_format
+from siamcli.frames import SourceInfo
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import open_source
@@ -19,9 +24,9 @@ from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
 from siamcli.session.fit import MisfitError, frames_with_points
 from siamcli.session.outputs import Outputs
 from siamcli.session.reading import Reading
-from siamcli.trajectory import Trajectory
+from siamcli.trajectory import NO_BOX, TrackPoint, Trajectory, lost_intervals
 
-__all__ = ["draw_video", "write_again"]
+__all__ = ["draw_video", "unlocated", "write_again"]
 
 
 def draw_video(
@@ -35,11 +40,14 @@ def draw_video(
     stream: int | None = None,
     deinterlace: bool = False,
     anyway: bool = False,
+    style: Style | None = None,
+    crop: Crop | None = None,
 ) -> Iterator[int]:
-    """Draw every point into its frame of `source` and write `target`; yields the frames written so far.
+    """Draw every point into its frame of `source`, in a `style`, and write `target`; yields the number of
+    frames written.
 
-    `fps` is the rate of a source that has no times, `fps_if_needed` as in `open_source`; images have the
-    one under which they were tracked.
+    With a `crop` the video shows what follows a target.  `fps` is the rate of a source that has no times,
+    `fps_if_needed` as in `open_source`; images have the one under which they were tracked.
     What fails or is stopped can be drawn again, so it leaves nothing, and an earlier `target` stays.
     Raises MisfitError, unless `anyway`, when the trajectory is not one of this source; InputError for a
     damaged source once all that decodes is drawn, which stays.
@@ -55,7 +63,15 @@ def draw_video(
         frames = stack.enter_context(prefetch(opened))
         header = replace(trajectory.header, source=frames.info)
         audio = name.text if name.has_sound else None
-        video = Outputs([str(target)], header, overwrite=overwrite, audio=audio, unfinished="removed")
+        view = None if crop is None else _view(trajectory, crop, frames.info)
+        video = Outputs(
+            [str(target)],
+            header,
+            overwrite=overwrite,
+            audio=audio,
+            unfinished="removed",
+            painter=Painter(style or Style(), header.labels, view),
+        )
         outputs = stack.enter_context(video)
         damage: InputError | None = None
         try:
@@ -69,6 +85,25 @@ def draw_video(
             damage = error
     if damage is not None:
         raise damage
+
+
+def _view(trajectory: Trajectory, crop: Crop, info: SourceInfo) -> View:
+    """What is shown of each frame of a source.  Raises InputError."""
+    source = trajectory.header.source
+    size = info.size or source.size
+    if size is None:
+        raise InputError(f"{info.name} does not say how large its frames are", hint="render the whole frame")
+    if source.fps is None:
+        trajectory = replace(trajectory, header=replace(trajectory.header, source=info))
+    return follow_target(trajectory, crop, size, info.pixel_aspect)
+
+
+def unlocated(trajectory: Trajectory, target: int, frames: int) -> tuple[tuple[int, int], ...]:
+    """First and last of every stretch of frames in which `target` is lost or has no point; the source has
+    so many `frames`."""
+    states = {point.index: point.state for point in trajectory.points if point.target == target}
+    every = [TrackPoint(i, None, NO_BOX, 0, states.get(i, "lost"), target) for i in range(frames)]
+    return lost_intervals(every).get(target, ())
 
 
 def write_again(
@@ -106,6 +141,7 @@ def write_again(
                 fps=reading.fps,
                 stream=reading.stream,
                 deinterlace=reading.deinterlace,
+                style=reading.style,
             )
         for part in parts:
             part.commit()

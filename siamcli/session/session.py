@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from siamcli.boxes import Box
+from siamcli.drawing.painter import Painter
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
@@ -88,6 +89,7 @@ class Session:
             options=job.encoding,
             unfinished=job.unfinished,
             drop_lost=job.drop_lost,
+            painter=Painter(job.style, self.header.labels),
         )
 
     def __exit__(self, *stopped: object) -> None:

@@ -10,16 +10,19 @@ from contextlib import closing
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import BoxFormatName, Fps, TrackerOptions, check_box_format
+from siamcli.cli.options import BoxFormatName, Deinterlace, Fps, Stream, TrackerOptions, check_box_format
 from siamcli.cli.outputs import DEFAULT_SUFFIXES, OUTPUT_SUFFIXES
+from siamcli.cli.picture import PictureOptions
+from siamcli.cli.signals import told_at_once
+from siamcli.cli.tally import Tally, say_plan
 from siamcli.cli.usage import WrongUsage
 from siamcli.engines.kinds import engine_name
-from siamcli.errors import InputError, PartialError
+from siamcli.errors import InputError, OutputError, PartialError
 from siamcli.formats.starts import number_format
 from siamcli.media.kinds import source_name
 from siamcli.schema import decode
@@ -32,10 +35,9 @@ if TYPE_CHECKING:
     from siamcli.batch.schedule import Events
     from siamcli.session.job import Job
 
-__all__ = ["batch", "merge"]
+__all__ = ["batch"]
 
 SUFFIX_NAMES = [suffix.lstrip(".") for suffix in OUTPUT_SUFFIXES]
-SHOWN = 20  # lines of the table of failures; the status file has them all
 
 
 def batch(
@@ -62,6 +64,8 @@ def batch(
     ] = None,
     box_format: BoxFormatName = "xywh",
     fps: Fps = None,
+    stream: Stream = None,
+    deinterlace: Deinterlace = False,
     output_dir: Annotated[Path, typer.Option(help="Folder for the outputs; made if missing.")] = Path(
         "tracked"
     ),
@@ -89,8 +93,13 @@ def batch(
     ray: Annotated[
         str | None, typer.Option(help="Track on a Ray cluster: its address, auto, or local to start one.")
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what would be done with each clip; write nothing."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
     *,
+    picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
     """Track every clip, finished ones excepted; OUTPUT_DIR/batch.jsonl says what became of each.
@@ -115,8 +124,8 @@ def batch(
     from siamcli.batch.clips import Shard, find_clips
     from siamcli.batch.manifest import Boxes, Manifest, read_manifest
     from siamcli.batch.plan import Settings, plan
-    from siamcli.batch.run import Policy, run_batch
-    from siamcli.batch.status import StatusFile
+    from siamcli.batch.run import Policy, foresee, run_batch
+    from siamcli.batch.status import History, StatusFile, read_status
     from siamcli.checkpoints.header import sha256_of
 
     part = Shard.parse(shard)
@@ -130,9 +139,23 @@ def batch(
     ids = [source_name(clip.source).relative_to(output_dir) for clip in found]
     # torch and the weights are loaded when there is something to track
     track = partial(_here, tracker, jobs) if ray is None else _on_ray(ray, jobs, tracker)
-    settings = Settings(suffixes, sha256_of(tracker.file()), tracker.overrides(), fps=rate)
+    settings = Settings(
+        suffixes,
+        sha256_of(tracker.file()),
+        tracker.overrides(),
+        fps=rate,
+        stream=stream,
+        deinterlace=deinterlace,
+        style=picture.style(),
+    )
     policy = Policy(retry_failed, stop_on_error, overwrite)
-    with StatusFile(output_dir / part.status_name) as status:
+    path = output_dir / part.status_name
+    if dry_run:
+        history = History(read_status(path) if path.exists() else ())
+        tasks = plan(found, ids, targets, settings, output_dir, history.entries, part)
+        say_plan(foresee(tasks, history, output_dir, policy), as_json=as_json)
+        return
+    with StatusFile(path) as status:
         tasks = plan(found, ids, targets, settings, output_dir, status.entries, part)
         ours = sum(map(part.holds, ids))
         _report(run_batch(tasks, track, status, output_dir, policy), ours, status.path, as_json=as_json)
@@ -175,30 +198,6 @@ def _on_ray(address: str, jobs: str, tracker: TrackerOptions) -> TrackAll:
     return partial(track_on_ray, address=address, config=config, width=width)
 
 
-def merge(
-    statuses: Annotated[list[Path], typer.Argument(help="Status files, all in one folder.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="A file beside them for the lines of all.")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace a file that exists.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
-) -> None:
-    """Join the status files of a batch's shards, and say how the whole batch stands.
-
-    Examples:
-        siamtrack merge tracked/batch.*-of-8.jsonl -o tracked/batch.jsonl
-    """
-    from siamcli.batch import status
-
-    entries = status.merge(statuses, output, overwrite=overwrite).values()
-    unfinished = [(e.clip, "begun, but not finished") for e in entries if e.state == "started"]
-    failed = [(e.clip, e.error or "") for e in entries if e.state == "failed"]
-    done = sum(e.state == "done" for e in entries)
-    console.info(f"{done} done, {len(failed)} failed, {len(unfinished)} unfinished")
-    if as_json:
-        rows = [{"clip": name, "error": why} for name, why in failed + unfinished]
-        console.print_json({"done": done, "failed": len(failed), "unfinished": len(unfinished), "open": rows})
-    _fail([*failed, *unfinished], len(entries), output)
-
-
 def _named(clips: Iterable[str] | None, from_file: Path | None) -> list[str]:
     """Every clip that was named: arguments, stdin, the list file."""
     from siamcli.batch.clips import read_names
@@ -215,56 +214,42 @@ def _named(clips: Iterable[str] | None, from_file: Path | None) -> list[str]:
 
 
 def _report(results: Results, total: int, status: Path, *, as_json: bool) -> None:
-    """Count and show results as they come.  Raises PartialError when clips failed."""
-    from siamcli.batch.schedule import Moved
+    """Count results as they come, and say how it went, also when it is stopped.  Raises PartialError when
+    clips are not done."""
+    from siamcli.batch.run import Result
+    from siamcli.batch.schedule import Moved, Started
 
     began = time.perf_counter()
-    count = {"done": 0, "completed": 0, "skipped": 0, "failed": 0, "failed before": 0}
-    frames = number = 0
-    failures: list[tuple[str, str]] = []
-    with closing(results), console.progress("batch", total, "clips", passing="frames") as update:
-        for result in results:
-            note = f"{len(failures)} failed" if failures else ""
-            if isinstance(result, Moved):
-                update(number + result.jobs, note, frames + result.frames)
-                continue
-            number += 1
-            entry = result.entry
-            count[result.verdict] += 1
-            if entry.state == "failed":
-                failures.append((entry.clip, entry.error or ""))
-                console.info(f"failed: {entry.clip}: {entry.error}", style="yellow")
-            else:
-                console.verbose(f"{result.verdict}: {entry.clip}")
-                frames += (entry.frames or 0) if result.verdict == "done" else 0
-            update(number, note, frames)
-    seconds = time.perf_counter() - began
-    words = ", ".join(f"{n} {verdict}" for verdict, n in count.items() if n) or "no clips"
-    rate = f" ({3600 * count['done'] / seconds:.0f} clips per hour)" if count["done"] else ""
-    console.info(f"{words} in {seconds:.1f} s{rate}; see {status}")
-    if as_json:
-        summary: dict[str, Any] = {"clips": total, **{key.replace(" ", "_"): n for key, n in count.items()}}
-        rows = [{"clip": name, "error": why} for name, why in failures]
-        console.print_json(
-            {
-                **summary,
-                "frames": frames,
-                "seconds": round(seconds, 3),
-                "failures": rows,
-                "status": str(status),
-            }
-        )
-    _fail(failures, total, status)
-
-
-def _fail(failures: list[tuple[str, str]], total: int, status: Path) -> None:
-    if failures:
-        more = len(failures) - SHOWN
-        console.print_rows(
-            [*failures[:SHOWN], *([("...", f"and {more} more: see {status}")] if more > 0 else [])]
-        )
+    tally = Tally(total)
+    try:
+        with (
+            told_at_once(lambda: console.info("stopping: the clips under way are finished as incomplete")),
+            closing(results),
+            console.progress("batch", total, "clips", passing="frames") as update,
+        ):
+            for event in results:
+                if isinstance(event, Started):
+                    tally.begin(event.job)
+                    continue
+                under_way = event if isinstance(event, Moved) else Moved(0, 0)
+                if isinstance(event, Result):
+                    tally.add(event)
+                note = f"{len(tally.failures)} failed" if tally.failures else ""
+                update(tally.number + under_way.jobs, note, tally.frames + under_way.frames)
+    except (KeyboardInterrupt, SystemExit, OutputError):
+        _conclude(tally, time.perf_counter() - began, status, as_json=as_json)
+        console.info("the same command goes on from here")
+        raise
+    _conclude(tally, time.perf_counter() - began, status, as_json=as_json)
+    if tally.not_done:
         raise PartialError(
-            f"{len(failures)} of {total} clips are not done",
+            tally.not_done,
             hint="repair what is named above and run the same command again; clips that have not changed"
             " since they failed are tried again with --retry-failed",
         )
+
+
+def _conclude(tally: Tally, seconds: float, status: Path, *, as_json: bool) -> None:
+    tally.say(seconds, status)
+    if as_json:
+        console.print_json(tally.document(seconds, status))

@@ -57,7 +57,9 @@ def convert(
     from siamcli.formats import files
 
     read = files.read_trajectory(trajectory)
-    written = files.convert(read, to, drop_lost=drop_lost)
+    # clips of one name have trajectories of their own names
+    stem = trajectory.name.removesuffix(trajectory.suffix).removesuffix(".tracked")
+    written = files.convert(read, to, drop_lost=drop_lost, stem=stem)
     place = Path(output or "")
     is_folder = output is None or output.endswith("/") or (output != "-" and place.is_dir())
     texts = files.with_paths(written, file=None if is_folder else place, folder=place)
@@ -65,7 +67,10 @@ def convert(
         console.print_text(texts[place])
     else:
         check_outputs_differ([str(path) for path in texts], [str(trajectory)])
-        files.write_files(texts, overwrite=overwrite)
+        if is_folder:
+            files.write_converted(read, to, written, place, overwrite=overwrite)
+        else:
+            files.write_files(texts, overwrite=overwrite)
         for path in texts:
             typer.echo(path)
     if drop_lost:

@@ -189,4 +189,4 @@ def eval_(
         return
     scores = score_results(opened, folder, title, rules)
     write_text(folder / "scores.json", scores.to_json())
-    typer.echo(render(comparison_tables([scores]), form), nl=False)
+    console.print_table(render(comparison_tables([scores]), form))

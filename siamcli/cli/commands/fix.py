@@ -12,6 +12,7 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.options import Deinterlace, Fps, Stream, TrackerOptions
 from siamcli.cli.outputs import OUTPUT_SUFFIXES, check_outputs_differ, files_that_exist
+from siamcli.cli.picture import PictureOptions
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import InputError, OutputError, PartialError
 from siamcli.formats.kinds import read_suffixes
@@ -89,6 +90,7 @@ def fix(
         ),
     ] = False,
     *,
+    picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
     """Correct TRAJECTORY: boxes and absences that are named stay, the frames between boxes are tracked again.
@@ -109,7 +111,7 @@ def fix(
             raise WrongUsage(
                 "which trajectory?", hint="siamtrack fix VIDEO TRAJECTORY, or BATCH_FOLDER --fixes FILE"
             )
-        opening = {"fps": rate, "stream": stream, "deinterlace": deinterlace}
+        opening = {"fps": rate, "stream": stream, "deinterlace": deinterlace, "style": picture.style()}
         _fix_batch(Path(video), fixes, box_format, tracker, opening, new_targets)
         return
     if not marks and fixes is None:
@@ -134,7 +136,8 @@ def fix(
     wrong = read_trajectory(trajectory)
     tracker.check()
     name = Path(video).name
-    reading = Reading(video, rate, stream, deinterlace)
+    reading = Reading(video, rate, stream, deinterlace, picture.style())
+    reading.style.check(wrong.header.labels)
     right = _shown(
         correct(wrong, marks, reading, partial(load_again, tracker, wrong), new_targets=new_targets), name
     )

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
+from siamcli.cli.crop import CropOptions
 from siamcli.cli.options import Deinterlace, Fps, Stream, TrajectoryFile
-from siamcli.cli.outputs import check_outputs_differ
+from siamcli.cli.outputs import check_outputs_differ, frames_in_words, require_found, target_name
+from siamcli.cli.picture import PictureOptions
 from siamcli.media.kinds import source_name
 from siamcli.times import parse_rate
 
@@ -32,23 +34,38 @@ def render(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", "-y", help="Replace a video that exists.")
     ] = False,
+    fail_if_lost: Annotated[
+        bool,
+        typer.Option("--fail-if-lost", help="Exit with 10 if a target was lost; of those that are hidden."),
+    ] = False,
+    *,
+    picture: PictureOptions,
+    crop: CropOptions,
 ) -> None:
-    """Draw TRAJECTORY into VIDEO, all of it: frames without a point stay as they are.
+    """Draw TRAJECTORY into VIDEO, all of it, or hide targets there, or follow one.
 
-    Size, number of frames and their times must be those of the video that was tracked.
+    Size, number of frames and their times must be those of the video that was tracked.  With an effect or a
+    crop no boxes are drawn.
 
     Examples:
         siamtrack render video.mp4 video.tracked.json
+        siamtrack render video.mp4 video.tracked.json --pixelate plate
+        siamtrack render video.mp4 video.tracked.json --crop player --aspect 9:16
     """
     from siamcli.formats.files import read_trajectory
-    from siamcli.session.render import draw_video
+    from siamcli.session.render import draw_video, unlocated
+    from siamcli.trajectory import lost_intervals
 
     target = output or Path(f"{source_name(video).stem}.rendered.mp4")
     check_outputs_differ([str(target)], [video, str(trajectory)])
     rate = None if fps is None else parse_rate(fps)
     drawn = read_trajectory(trajectory)
+    style = picture.style()
+    style.check(drawn.header.labels)
+    window = crop.wanted(drawn.header.labels)
+    written = 0
     with console.progress(Path(video).name, drawn.header.source.count) as update:
-        frames = draw_video(
+        steps = draw_video(
             video,
             drawn,
             target,
@@ -57,7 +74,19 @@ def render(
             stream=stream,
             deinterlace=deinterlace,
             anyway=anyway,
+            style=style,
+            crop=window,
         )
-        for done in frames:
-            update(done, "")
+        for written in steps:
+            update(written, "")
     typer.echo(target)
+    labels = drawn.header.labels
+    hidden = style.hidden(labels)
+    lost = {number: unlocated(drawn, number, written) for number in hidden}
+    for number in hidden:
+        if lost[number]:
+            there = "a larger area is hidden" if style.when_lost == "cover" else "nothing is hidden"
+            frames = frames_in_words(lost[number])
+            console.info(f"{target_name(labels, number)}: {there} in frames {frames}", style="yellow")
+    if fail_if_lost:
+        require_found(labels, lost if hidden else lost_intervals(drawn.points))

@@ -47,7 +47,7 @@ def report(
             hint="`siamtrack eval` writes them, `siamtrack score -o` for results of other trackers",
         )
     scores = [read_scores(file) for file in files]
-    typer.echo(render(comparison_tables(scores, per=per), form), nl=False)
+    console.print_table(render(comparison_tables(scores, per=per), form))
     if plots is not None:
         try:
             from siamcli.evaluation.plots import write_plots

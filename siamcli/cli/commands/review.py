@@ -11,6 +11,7 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.options import Deinterlace, Fps, Stream, TrackerOptions
 from siamcli.cli.picking import announce
+from siamcli.cli.picture import PictureOptions
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import OutputError, SiamtrackError
 from siamcli.formats.kinds import read_suffixes
@@ -55,6 +56,7 @@ def review(
     stream: Stream = None,
     deinterlace: Deinterlace = False,
     *,
+    picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
     """Look at trajectories on a web page, the worst first, and correct them there.
@@ -72,7 +74,7 @@ def review(
     if fixes is not None and fixes.suffix.lower() != ".csv":
         raise WrongUsage(f"--fixes {fixes}: the table is a .csv", hint="--fixes corrections.csv")
     rate = None if fps is None else parse_rate(fps)
-    opening = partial(Reading, fps=rate, stream=stream, deinterlace=deinterlace)
+    opening = partial(Reading, fps=rate, stream=stream, deinterlace=deinterlace, style=picture.style())
     if output is not None:
         _check_page(output, overwrite)
     library = _library(video, trajectory, fixes, opening)

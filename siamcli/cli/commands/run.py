@@ -9,10 +9,11 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import BoxFormatName, Deinterlace, Fps, Stream, TrackerOptions
-from siamcli.cli.outputs import check_outputs_differ, files_that_exist, output_paths
+from siamcli.cli.outputs import check_outputs_differ, files_that_exist, output_paths, require_found
 from siamcli.cli.picking import PickBrowser, picker
+from siamcli.cli.picture import PictureOptions
 from siamcli.cli.targets import given_targets, require_one_way
-from siamcli.errors import InputError, LostError, OutputError
+from siamcli.errors import InputError, OutputError
 from siamcli.formats.kinds import FORMATS, find_format
 from siamcli.formats.names import target_paths
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
@@ -175,6 +176,7 @@ def run(
         ),
     ] = ENCODING.crf,
     *,
+    picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
     """Follow one or more objects through SOURCE.
@@ -195,8 +197,7 @@ def run(
     first, last = (None if text is None else parse_time(text) for text in (start, end))
     model = tracker.wanted()
     paths = output_paths(source, output or [], folder=output_dir, jsonl=jsonl, video=video)
-    if drop_lost:
-        _require_without_states(paths)
+    _check_drop_lost(paths, drop_lost=drop_lost)
     labels = target_labels(targets) or (None,)
     files = [name for path in paths for name in target_paths(path, labels)]
     inputs = [str(path) for path in (box_file, model, tracker.params) if isinstance(path, Path)]
@@ -230,18 +231,19 @@ def run(
         stream=stream,
         deinterlace=deinterlace,
         check=check,
+        style=picture.style(),
     )
     ask = picker(f"siamtrack: {source}", browser=pick_browser)
     summary = follow_source(job, tracker, picker=ask, show=show)
     if as_json:
         console.print_json(summary)
-    if fail_if_lost and any(summary["lost"].values()):
-        raise LostError("the target was lost", hint="the outputs are complete and list the lost intervals")
+    if fail_if_lost:
+        require_found(labels, {int(target): found for target, found in summary["lost"].items()})
 
 
-def _require_without_states(paths: list[str]) -> None:
-    """Raises typer.BadParameter where every output says the state of every frame."""
-    if not any(find_format(path) in WITHOUT_STATES for path in paths):
+def _check_drop_lost(paths: list[str], *, drop_lost: bool) -> None:
+    """Raises typer.BadParameter for --drop-lost where every output says the state of every frame."""
+    if drop_lost and not any(find_format(path) in WITHOUT_STATES for path in paths):
         raise typer.BadParameter(
             f"--drop-lost is for {DROPS_LOST}; the other outputs say the state of every frame"
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from siamcli.cli import console
 from siamcli.cli.commands.eval import DatasetName, Form, Partial, Root, Rules
 from siamcli.cli.commands.report import Per
 from siamcli.tables import render
@@ -40,8 +42,8 @@ def score(
     from siamcli.evaluation.scoring import score_results
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, frames=False)
-    scores = [score_results(opened, folder, folder.resolve().name, rules) for folder in results]
+    scores = [score_results(opened, folder, Path(os.path.realpath(folder)).name, rules) for folder in results]
     if output is not None:
         for one in scores:
             write_text(output / one.dataset / one.tracker / "scores.json", one.to_json())
-    typer.echo(render(comparison_tables(scores, per=per), form), nl=False)
+    console.print_table(render(comparison_tables(scores, per=per), form))

@@ -42,7 +42,7 @@ def list_weights(as_json: Json = False) -> None:
         for row in rows
     ]
     for line in align(cells, left=5, widths=(0, 4, 10, 12)):
-        typer.echo(line)
+        console.print_table(f"{line}\n")
     console.info("`siamtrack weights fetch NAME` brings what is not here; scores as published.", style="dim")
 
 
@@ -75,8 +75,7 @@ def info(
         console.print_json(document)
         return
     for key, value in _flat(document):
-        line = f"{key}: {value}"
-        typer.echo(line if line.isprintable() else ascii(line)[1:-1])
+        console.print_table(f"{key}: {value}\n")
 
 
 @add_command(app, "path")
@@ -155,10 +154,11 @@ def verify(
     failed: dict[str, WeightsError] = {}
     for name in wanted:
         try:
-            typer.echo(f"{name}: ok, {_verified(name)}")
+            console.print_table(f"{name}: ok, {_verified(name)}\n")
         except WeightsError as error:
             failed[name] = error
-            typer.echo(f"{name}: {error}" if name in here else str(error))  # which names it already
+            named = f"{name}: {error}" if name in here else str(error)  # which names it already
+            console.print_table(f"{named}\n")
     if not wanted:
         console.info("no weights are here; `siamtrack weights list` shows what can be fetched")
     if failed:

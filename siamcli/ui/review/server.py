@@ -46,7 +46,9 @@ _HEADERS = {
 
 class ReviewServer:
     """A page on `host`, below a random token, from now on until `close`; `load` gives the tracker when one is
-    first needed, None where nothing is tracked.  Raises OutputError for an address of another machine.
+    first needed, None where nothing is tracked.
+
+    Raises OutputError for an address that this machine does not have.
     """
 
     def __init__(

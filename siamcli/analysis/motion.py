@@ -1,0 +1,142 @@
+"""How a target moves: position, speed, distance and heading, from its trajectory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siamcli.analysis.plane import Plane
+from siamcli.analysis.smooth import local_lines
+from siamcli.errors import InputError
+from siamcli.trajectory import TrackPoint, Trajectory
+
+__all__ = ["Motion", "measure_motion", "moments"]
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+REST = 0.2  # of the target's size per second: what boxes tremble when nothing moves is below
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """One target, a row for each of its N frames; NaN where it is not located.
+
+    Lengths are in the unit of a plane, seconds are those of the source.  `pixels` (N, 2) is the smooth centre
+    in the frame; `raw` and `smooth` (N, 2) are centres in the plane.  `speed` and `heading` (degrees from the
+    x axis towards the y axis, in (-180, 180]) belong to the smooth path, `raw_speed` to the step from the
+    frame before.  `distance` and `raw_distance` add up the steps.  `lasts` is how long a row stands for.  No
+    line, step or interval crosses a loss, an absence or a gap.
+    """
+
+    target: int
+    label: str | None
+    frames: NDArray[np.int64]
+    states: tuple[str, ...]
+    times: Array
+    lasts: Array
+    pixels: Array
+    raw: Array
+    smooth: Array
+    raw_speed: Array
+    speed: Array
+    heading: Array
+    raw_distance: Array
+    distance: Array
+    at_rest: Flags
+    rest_below: float
+
+    @property
+    def located(self) -> Flags:
+        """(N,) true where the target is believed to be."""
+        return np.isfinite(self.raw[:, 0])
+
+
+def measure_motion(
+    trajectory: Trajectory, target: int, plane: Plane, window: float, rest: float | None = None
+) -> Motion:
+    """The motion of one target, smoothed over `window` seconds.
+
+    It is at rest below the speed `rest`, by default REST of its median size per second.  Raises InputError
+    where the trajectory has no times.
+    """
+    points = sorted((p for p in trajectory.points if p.target == target), key=lambda point: point.index)
+    frames = np.array([point.index for point in points])
+    times = moments(trajectory, points)
+    located = np.array([p.state not in ("lost", "absent") and p.box.valid for p in points], bool)
+    center = np.array(
+        [p.box.center if ok else (np.nan, np.nan) for p, ok in zip(points, located, strict=True)]
+    )
+    count, step = len(points), int(np.median(np.diff(frames))) if len(points) > 1 else 1
+    usual = float(np.median(np.diff(times))) if count > 1 else 0.0
+    pixels, raw, smooth = (np.full((count, 2), np.nan) for _ in range(3))
+    velocity = np.full((count, 2), np.nan)
+    lasts, raw_step, smooth_step, raw_speed = (np.zeros(count) for _ in range(4))
+    raw_speed[:] = np.nan
+    for part in _stretches(frames, located, step):
+        pixels[part] = local_lines(times[part], center[part], window)[0]
+        raw[part] = plane(center[part])
+        smooth[part], velocity[part] = local_lines(times[part], raw[part], window)
+        gaps = np.diff(times[part])
+        lasts[part] = [*gaps, usual]
+        inner = slice(part.start + 1, part.stop)
+        raw_step[inner] = np.linalg.norm(np.diff(raw[part], axis=0), axis=1)
+        smooth_step[inner] = np.linalg.norm(np.diff(smooth[part], axis=0), axis=1)
+        raw_speed[inner] = raw_step[inner] / gaps
+    speed = np.linalg.norm(velocity, axis=1)
+    below = _size(points, located, plane) * REST if rest is None else rest
+    return Motion(
+        target,
+        trajectory.header.labels[target - 1] if target <= len(trajectory.header.labels) else None,
+        frames,
+        tuple(point.state for point in points),
+        times,
+        lasts,
+        pixels,
+        raw,
+        smooth,
+        raw_speed,
+        speed,
+        np.where(speed > 0, np.degrees(np.arctan2(velocity[:, 1], velocity[:, 0])), np.nan),
+        np.where(located, np.cumsum(raw_step), np.nan),
+        np.where(located, np.cumsum(smooth_step), np.nan),
+        speed < below,
+        below,
+    )
+
+
+def moments(trajectory: Trajectory, points: Sequence[TrackPoint]) -> Array:
+    """(N,) seconds of points in frame order.  Raises InputError where they are not known, or do not rise."""
+    fps = trajectory.header.source.fps
+    if any(point.time is None for point in points) and fps is None:
+        raise InputError(
+            f"the trajectory of {trajectory.header.source.name} has no times", hint="give its rate: --fps 25"
+        )
+    times = np.array([float(p.index / fps) if p.time is None and fps else p.time for p in points], float)
+    if (np.diff(times) <= 0).any():
+        raise InputError(f"the times in the trajectory of {trajectory.header.source.name} do not rise")
+    return times
+
+
+def _stretches(frames: NDArray[np.int64], located: Flags, step: int) -> list[slice]:
+    """The parts in which the target is located in every frame."""
+    breaks = [
+        i for i in range(1, len(frames)) if frames[i] - frames[i - 1] > step or located[i] != located[i - 1]
+    ]
+    edges = [0, *breaks, len(frames)]
+    return [slice(a, b) for a, b in pairwise(edges) if b > a and located[a]]
+
+
+def _size(points: Sequence[TrackPoint], located: Flags, plane: Plane) -> float:
+    """The median of the boxes' sides (geometric mean of width and height) in the unit of the plane."""
+    boxes = [point.box for point, ok in zip(points, located, strict=True) if ok]
+    if not boxes:
+        return 0.0
+    corners = np.array([[(b.x, b.y), (b.x + b.w, b.y), (b.x, b.y + b.h)] for b in boxes])
+    mapped = plane(corners.reshape(-1, 2)).reshape(-1, 3, 2)
+    width, height = (np.linalg.norm(mapped[:, side] - mapped[:, 0], axis=1) for side in (1, 2))
+    return float(np.median(np.sqrt(width * height)))

@@ -1,0 +1,145 @@
+"""siamtrack measure: positions, speeds, distances and times in zones, from a trajectory."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import typer
+
+from siamcli.analysis.origin import Origin
+from siamcli.cli import console
+from siamcli.cli.options import Fps, TrajectoryFile
+from siamcli.cli.outputs import check_outputs_differ, files_that_exist
+from siamcli.errors import InputError, OutputError
+from siamcli.tables import align
+from siamcli.times import parse_rate, parse_seconds
+
+if TYPE_CHECKING:
+    from siamcli.analysis.plane import Plane
+    from siamcli.trajectory import Trajectory
+
+__all__ = ["measure"]
+
+SUFFIXES = (".csv", ".json")
+ORIGINS = get_args(Origin)
+
+
+def measure(
+    trajectory: TrajectoryFile,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help=f"File for the values of every frame: {' or '.join(SUFFIXES)}.  Repeatable.",
+        ),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(help="Pixels per unit of length, as 3.2px/mm.", show_default="lengths in pixels"),
+    ] = None,
+    plane: Annotated[
+        str | None,
+        typer.Option(
+            help="Four corners of a rectangle as pixels, from its top left clockwise, and its size:"
+            " x,y,x,y,x,y,x,y=200x100mm.  In place of --scale, where the camera looks at an angle."
+        ),
+    ] = None,
+    origin: Annotated[
+        Origin,
+        typer.Option(
+            help=f"Where x, y are 0: {', '.join(ORIGINS)}.  y grows upward, from the top left downward."
+        ),
+    ] = "top-left",
+    smooth: Annotated[
+        str, typer.Option(help="Seconds over which the path is smoothed; 0 leaves it as it is.")
+    ] = "0.5s",
+    rest: Annotated[
+        str | None,
+        typer.Option(
+            help="Speed below which a target is at rest, in the unit of length per second.",
+            show_default="a fifth of its size per second",
+        ),
+    ] = None,
+    zone: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Part of the frame: NAME=x,y,w,h, in pixels or percent, or a polygon NAME=x,y,x,y,x,y."
+            "  Repeatable."
+        ),
+    ] = None,
+    fps: Fps = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that exist.")] = False,
+) -> None:
+    """Measure how the targets of TRAJECTORY move: centre, speed, distance, heading, rest, times in zones.
+
+    Prints a summary.  Nothing is measured across a loss.
+
+    Examples:
+        siamtrack measure video.tracked.json --scale 3.2px/mm -o motion.csv
+        siamtrack measure video.tracked.json --zone nest=0,0,200,150 --origin bottom-left
+    """
+    paths = output or []
+    for path in paths:
+        if path.suffix.lower() not in SUFFIXES:
+            raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(SUFFIXES)}")
+    check_outputs_differ([str(path) for path in paths], [str(trajectory)])
+    if (there := files_that_exist([str(path) for path in paths])) and not overwrite:
+        raise OutputError(f"{there[0]} exists", hint="-y replaces it")
+    if scale is not None and plane is not None:
+        raise typer.BadParameter("give --scale or --plane, not both")
+    window = parse_seconds(smooth)
+
+    from siamcli.analysis.report import measure as measure_all
+    from siamcli.analysis.zones import parse_zone
+    from siamcli.formats.files import read_trajectory, write_files
+
+    tracked = read_trajectory(trajectory)
+    if not tracked.points:
+        raise InputError(f"no point in {trajectory}", hint="`siamtrack run` makes a trajectory")
+    if fps is not None:
+        source = replace(tracked.header.source, fps=parse_rate(fps))
+        tracked = replace(tracked, header=replace(tracked.header, source=source))
+    try:
+        mapped = _plane(tracked, scale, plane, origin)
+        zones = [parse_zone(text, tracked.header.source.size or (0, 0)) for text in zone or []]
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    below = None if rest is None else _speed(rest, mapped.unit)
+    measured = measure_all(tracked, mapped, window=window, rest=below, zones=zones)
+    texts = {path: measured.csv() if path.suffix.lower() == ".csv" else measured.json() for path in paths}
+    write_files(texts, overwrite=overwrite)
+    if as_json:
+        console.print_json({"units": measured.sum_units, "targets": measured.summary()})
+    else:
+        typer.echo("\n".join(align(measured.table())))
+    for path in paths:
+        console.info(f"wrote {path}")
+
+
+def _plane(tracked: Trajectory, scale: str | None, plane: str | None, origin: Origin) -> Plane:
+    """How pixels become lengths.  Raises ValueError, InputError."""
+    from siamcli.analysis.plane import flat_plane, parse_scale, seen_plane
+
+    if plane is not None:
+        return seen_plane(plane, origin)
+    size = tracked.header.source.size
+    if size is None and origin != "top-left":
+        raise InputError(
+            "the trajectory does not say how large its frames are, which --origin needs",
+            hint="measure the .json or .jsonl trajectory; .csv has no header",
+        )
+    factor, unit = (1.0, "px") if scale is None else parse_scale(scale)
+    return flat_plane(factor, unit, size or (0, 0), origin)
+
+
+def _speed(text: str, unit: str) -> float:
+    """Read `5` or `5mm/s`; raises typer.BadParameter."""
+    match = re.fullmatch(rf"(\d+(?:\.\d*)?)\s*(?:{re.escape(unit)}/s)?", text.strip())
+    if match is None:
+        raise typer.BadParameter(f"--rest takes a speed in {unit}/s, not {text!r}")
+    return float(match[1])

@@ -1,0 +1,54 @@
+"""siamtrack merge: the status files of a batch's shards as one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from siamcli.cli import console
+from siamcli.cli.tally import about, lost_rows, say_lost
+from siamcli.errors import PartialError
+
+__all__ = ["merge"]
+
+
+def merge(
+    statuses: Annotated[list[Path], typer.Argument(help="Status files, all in one folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A file beside them for the lines of all.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace a file that exists.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
+) -> None:
+    """Join the status files of a batch's shards, and say how the whole batch stands.
+
+    Examples:
+        siamtrack merge tracked/batch.*-of-8.jsonl -o tracked/batch.jsonl
+    """
+    from siamcli.batch import status
+
+    entries = status.merge(statuses, output, overwrite=overwrite).values()
+    unfinished = [(e.clip, "begun, but not finished") for e in entries if e.state == "started"]
+    failed = [(e.clip, e.error or "") for e in entries if e.state == "failed"]
+    done = sum(e.state == "done" for e in entries)
+    console.info(f"{done} done, {len(failed)} failed, {len(unfinished)} unfinished")
+    say_lost(entries)
+    rows = failed + unfinished
+    if as_json:
+        console.print_json(
+            {
+                "done": done,
+                "failed": len(failed),
+                "unfinished": len(unfinished),
+                "open": [{"clip": name, "error": why} for name, why in rows],
+                "lost": lost_rows(entries),
+            }
+        )
+    for row in rows:
+        console.prompt(f"not done: {about(*row)}")
+    if rows:
+        raise PartialError(
+            f"{len(rows)} of {len(entries)} clips are not done",
+            hint="repair what is named above and run the batch again; clips that have not changed since they"
+            " failed are tried again with --retry-failed",
+        )

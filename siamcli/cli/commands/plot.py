@@ -1,0 +1,109 @@
+"""siamtrack plot: a trajectory as a figure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from siamcli.analysis.panels import PANELS
+from siamcli.cli.options import Fps, TrajectoryFile
+from siamcli.cli.outputs import check_outputs_differ, files_that_exist
+from siamcli.errors import InputError, OutputError
+from siamcli.extras import install_extra
+from siamcli.figures import FIGURE_SUFFIXES
+from siamcli.times import parse_rate, parse_seconds
+
+if TYPE_CHECKING:
+    from siamcli.frames import Image
+    from siamcli.trajectory import Trajectory
+
+__all__ = ["plot"]
+
+
+def plot(
+    trajectory: TrajectoryFile,
+    video: Annotated[
+        str | None, typer.Argument(help="What was tracked: its first frame lies under the path.")
+    ] = None,
+    panel: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"What to show: {', '.join(PANELS)}.  Repeatable.",
+            autocompletion=lambda: list(PANELS),
+            show_default="all",
+        ),
+    ] = None,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help=f"The figure, by suffix: {' '.join(FIGURE_SUFFIXES)}.  Repeatable.",
+            show_default="NAME.png",
+        ),
+    ] = None,
+    scale: Annotated[str | None, typer.Option(help="Pixels per unit of length, as 3.2px/mm.")] = None,
+    smooth: Annotated[str, typer.Option(help="Seconds over which the path is smoothed.")] = "0.5s",
+    fps: Fps = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that exist.")] = False,
+) -> None:
+    """Draw path, heat map, speed and score of all targets of TRAJECTORY into one figure.
+
+    Examples:
+        siamtrack plot video.tracked.json video.mp4 -o video.pdf
+        siamtrack plot video.tracked.json --panel speed --scale 3.2px/mm -o speed.svg
+    """
+    paths = output or [Path(f"{trajectory.stem.removesuffix('.tracked')}.png")]
+    for path in paths:
+        if path.suffix.lower() not in FIGURE_SUFFIXES:
+            raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(FIGURE_SUFFIXES)}")
+    names = [str(path) for path in paths]
+    check_outputs_differ(names, [str(trajectory), *([video] if video else [])])
+    if (there := files_that_exist(names)) and not overwrite:
+        raise OutputError(f"{there[0]} exists", hint="-y replaces it")
+    window = parse_seconds(smooth)
+    if wrong := [name for name in panel or [] if name not in PANELS]:
+        raise typer.BadParameter(f"--panel takes {', '.join(PANELS)}, not {wrong[0]!r}")
+
+    from siamcli.analysis.plane import flat_plane, parse_scale
+    from siamcli.figures import save_figure
+    from siamcli.formats.files import read_trajectory
+
+    try:
+        from siamcli.analysis import plots
+    except ModuleNotFoundError:
+        raise InputError("plots need matplotlib", hint=install_extra("plots")) from None
+    tracked = read_trajectory(trajectory)
+    if fps is not None:
+        source = replace(tracked.header.source, fps=parse_rate(fps))
+        tracked = replace(tracked, header=replace(tracked.header, source=source))
+    try:
+        factor, unit = (1.0, "px") if scale is None else parse_scale(scale)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    image = None if video is None else _first_frame(video, tracked)
+    plane = flat_plane(factor, unit, (0, 0), "top-left")
+    figure = plots.plot(tracked, panel or (), image=image, plane=plane, window=window)
+    for path in paths:
+        save_figure(figure, path, overwrite=overwrite)
+        typer.echo(path)
+
+
+def _first_frame(video: str, tracked: Trajectory) -> Image:
+    """The picture in which the first target begins.  Raises InputError for another video."""
+    from siamcli.media.kinds import source_name
+    from siamcli.media.sources import open_source
+    from siamcli.session.fit import MisfitError, check_source
+    from siamcli.times import TimePoint
+
+    indices = sorted({point.index for point in tracked.points})
+    rate = tracked.header.source.fps if source_name(video).is_images else None
+    with open_source(video, fps=rate, start=TimePoint(frame=indices[0] if indices else 0)) as frames:
+        try:
+            check_source(frames.info, tracked.header.source, indices)
+        except MisfitError as error:
+            raise InputError(str(error), hint="name the video that was tracked") from None
+        return next(iter(frames)).image

@@ -1,0 +1,100 @@
+"""The options of a window that follows a target."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from siamcli.drawing.style import find_targets
+from siamcli.errors import InputError
+from siamcli.times import parse_seconds
+
+if TYPE_CHECKING:
+    from siamcli.analysis.framing import Crop
+
+__all__ = ["CropOptions"]
+
+_PANEL = "Crop"
+_STEADY = 0.2  # seconds: enough to calm the tremor of boxes
+_ZOOMS = (1, 16)
+
+
+@dataclass(frozen=True, slots=True)
+class CropOptions:
+    """Which part of the picture the user wants; the fields are the options."""
+
+    crop: Annotated[
+        str | None,
+        typer.Option(
+            help="Show the part around this target; it may be left out where there is one.",
+            metavar="[LABEL]",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    aspect: Annotated[
+        str | None,
+        typer.Option(
+            help="Width to height of the part: 9:16, 1:1.", show_default="the video's", rich_help_panel=_PANEL
+        ),
+    ] = None
+    smooth: Annotated[
+        str | None,
+        typer.Option(
+            help="Seconds over which the part moves smoothly.", show_default="1s", rich_help_panel=_PANEL
+        ),
+    ] = None
+    zoom: Annotated[
+        str,
+        typer.Option(
+            help="2x enlarges; auto follows the target's size and enlarges nothing.", rich_help_panel=_PANEL
+        ),
+    ] = "1x"
+    stabilize: Annotated[
+        bool,
+        typer.Option(
+            "--stabilize",
+            help=f"Keep the target at one place in the picture: --smooth {_STEADY:g}s.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = False
+
+    def wanted(self, labels: Sequence[str | None]) -> Crop | None:
+        """The crop, None for the whole frame.  Raises typer.BadParameter; InputError for the target."""
+        from siamcli.analysis.framing import Crop
+
+        zoom, aspect = _zoom(self.zoom), None if self.aspect is None else _aspect(self.aspect)
+        if self.smooth is not None and self.stabilize:
+            raise typer.BadParameter("give --smooth or --stabilize, not both")
+        smooth = _STEADY if self.stabilize else parse_seconds(self.smooth or "1s")
+        if self.crop is None:
+            if self.aspect or self.smooth or self.stabilize or zoom != 1:
+                raise typer.BadParameter("--aspect, --smooth, --zoom and --stabilize go with --crop")
+            return None
+        targets = find_targets(self.crop.strip(), labels)
+        if len(targets) > 1:
+            known = ", ".join(label or f"#{number}" for number, label in enumerate(labels, start=1))
+            raise InputError("--crop: which target?", hint=f"there are: {known}")
+        return Crop(targets[0], aspect, smooth, zoom)
+
+
+def _aspect(text: str) -> Fraction:
+    """Read `9:16`; raises typer.BadParameter."""
+    match = re.fullmatch(r"(\d{1,5}(?:\.\d{1,4})?)\s*[:/]\s*(\d{1,5}(?:\.\d{1,4})?)", text.strip())
+    if match is None or not float(match[1]) * float(match[2]):
+        raise typer.BadParameter(f"--aspect takes width and height such as 9:16, not {text!r}")
+    return Fraction(match[1]) / Fraction(match[2])
+
+
+def _zoom(text: str) -> float | None:
+    """Read `2x`, or `auto`, which is None; raises typer.BadParameter."""
+    if text.strip().lower() == "auto":
+        return None
+    match = re.fullmatch(r"(\d{1,2}(?:\.\d{1,4})?)x?", text.strip().lower())
+    if match is None or not _ZOOMS[0] <= float(match[1]) <= _ZOOMS[1]:
+        raise typer.BadParameter(f"--zoom takes auto, or a factor from 1x to {_ZOOMS[1]}x, not {text!r}")
+    return float(match[1])

@@ -1,0 +1,162 @@
+"""The options of the picture in an annotated video, for every command that writes one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, get_args
+
+import typer
+
+from siamcli.drawing.colors import COLOR_NAMES, parse_color
+from siamcli.drawing.kinds import EFFECTS
+from siamcli.drawing.style import Color, Effect, LabelPart, Mark, Shape, Style, WhenLost
+from siamcli.times import parse_seconds
+
+__all__ = ["PictureOptions"]
+
+_PANEL = "Picture"
+_STYLE = Style()
+_PARTS: tuple[LabelPart, ...] = get_args(LabelPart)
+_ALL = "  Without LABEL: all targets.  Repeatable."
+
+
+@dataclass(frozen=True, slots=True)
+class PictureOptions:
+    """What the user wants done to the picture; the fields are the options."""
+
+    blur: Annotated[
+        list[str] | None,
+        typer.Option(help=EFFECTS["blur"].help + _ALL, metavar="[LABEL]", rich_help_panel=_PANEL),
+    ] = None
+    pixelate: Annotated[
+        list[str] | None,
+        typer.Option(help=EFFECTS["pixelate"].help + _ALL, metavar="[LABEL]", rich_help_panel=_PANEL),
+    ] = None
+    fill: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"{EFFECTS['fill'].help}  {' '.join(COLOR_NAMES)} or #rrggbb.  Repeatable.",
+            metavar="[LABEL=]COLOR",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    spotlight: Annotated[
+        list[str] | None,
+        typer.Option(help=EFFECTS["spotlight"].help + _ALL, metavar="[LABEL]", rich_help_panel=_PANEL),
+    ] = None
+    shape: Annotated[Shape, typer.Option(help="Shape of what these four cover.", rich_help_panel=_PANEL)] = (
+        _STYLE.shape
+    )
+    grow: Annotated[
+        str,
+        typer.Option(help="How much wider and higher than the target that is.", rich_help_panel=_PANEL),
+    ] = f"{_STYLE.grow:.0%}"
+    when_lost: Annotated[
+        WhenLost,
+        typer.Option(
+            help="While a hidden target is lost: cover where it may be, an area that grows; or show it.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = _STYLE.when_lost
+
+    draw: Annotated[
+        Mark | None,
+        typer.Option(
+            help="Mark of a target.", show_default="box; none with an effect", rich_help_panel=_PANEL
+        ),
+    ] = None
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help=f"What stands beside a mark: some of {','.join(_PARTS)}, or none; the state where it is not"
+            " tracked.",
+            show_default=",".join(_PARTS),
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    trail: Annotated[
+        str | None,
+        typer.Option(help="Draw the way of the last seconds, as 1s.", rich_help_panel=_PANEL),
+    ] = None
+    line: Annotated[
+        float | None,
+        typer.Option(
+            help="Width of lines in pixels.",
+            min=1,
+            max=100,
+            show_default="by the size of the picture",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    color: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Colour of a target.  Repeatable.", metavar="[LABEL=]COLOR", rich_help_panel=_PANEL
+        ),
+    ] = None
+    frame_number: Annotated[
+        bool | None,
+        typer.Option(
+            "--frame-number/--no-frame-number",
+            help="Write the number of the frame.",
+            show_default="with marks",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+
+    def style(self) -> Style:
+        """The style; raises typer.BadParameter."""
+        effects = [
+            Effect(kind, target.strip())
+            for kind, named in (
+                ("blur", self.blur),
+                ("pixelate", self.pixelate),
+                ("spotlight", self.spotlight),
+            )
+            for target in named or []
+        ]
+        effects += [Effect("fill", target, color) for target, color in _colors("--fill", self.fill)]
+        return Style(
+            effects=tuple(effects),
+            shape=self.shape,
+            grow=_share("--grow", self.grow),
+            when_lost=self.when_lost,
+            mark=self.draw,
+            labels=None if self.labels is None else _parts(self.labels),
+            trail=0.0 if self.trail is None else parse_seconds(self.trail),
+            line=self.line,
+            colors=tuple(_colors("--color", self.color)),
+            frame_number=self.frame_number,
+        )
+
+
+def _colors(option: str, texts: list[str] | None) -> list[tuple[str, Color]]:
+    """Target and colour of each `[LABEL=]COLOR`; raises typer.BadParameter."""
+    found = []
+    for text in texts or []:
+        target, _, color = text.rpartition("=")
+        try:
+            found.append((target.strip(), parse_color(color)))
+        except ValueError as error:
+            raise typer.BadParameter(f"{option}: {error}") from None
+    return found
+
+
+def _parts(text: str) -> tuple[LabelPart, ...]:
+    """Read `name,score`, or `none`; raises typer.BadParameter."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if words == ["none"]:
+        return ()
+    parts = tuple(part for part in _PARTS if part in words)
+    if not words or len(parts) < len(set(words)):
+        raise typer.BadParameter(f"--labels takes some of {','.join(_PARTS)}, or none, not {text!r}")
+    return parts
+
+
+def _share(option: str, text: str) -> float:
+    """A share from 0 on, written in percent; raises typer.BadParameter."""
+    match = re.fullmatch(r"(\d{1,4}(?:\.\d*)?)\s*%", text.strip())
+    if match is None:
+        raise typer.BadParameter(f"{option} takes a percentage such as 20%, not {text!r}")
+    return float(match[1]) / 100

@@ -1,0 +1,32 @@
+"""The effects on a target: a row each, and a module of this room that is imported when it is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["EFFECTS", "EffectKind"]
+
+
+@dataclass(frozen=True, slots=True)
+class EffectKind:
+    """An effect: `name` is that of its option and of its module; what `hides` must fail safe.
+
+    A module has `apply(canvas, regions, color)`, which changes the pixels of `canvas` in, or outside, regions
+    that may leave it.
+    """
+
+    name: str
+    hides: bool
+    help: str
+
+
+EFFECTS = {
+    kind.name: kind
+    for kind in (
+        EffectKind("blur", hides=True, help="Hide it: the blocks of --pixelate, smoothed."),
+        EffectKind("pixelate", hides=True, help="Hide it under a few coarse blocks."),
+        EffectKind("fill", hides=True, help="Hide it under a colour."),
+        EffectKind("spotlight", hides=False, help="Darken everything but it."),
+    )
+}
+"""Name -> effect, in the order in which help lists them."""

@@ -1,0 +1,195 @@
+"""`siamtrack measure`: positions, speeds and times that are known beforehand."""
+
+from __future__ import annotations
+
+import csv
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from siamcli.analysis.motion import measure_motion
+from siamcli.analysis.plane import flat_plane, seen_plane
+from siamcli.analysis.smooth import local_lines
+from siamcli.analysis.zones import parse_zone
+from siamcli.boxes import Box
+from siamcli.formats.files import write_trajectory
+from siamcli.frames import SourceInfo
+from siamcli.trajectory import NO_BOX, TrackHeader, TrackPoint, Trajectory
+
+SIZE = (640, 480)
+PIXELS = flat_plane(1, "px", SIZE, "top-left")
+
+
+def path(centers, states=None, fps=25, labels=("ant",)) -> Trajectory:
+    header = TrackHeader(SourceInfo("clip", SIZE, Fraction(fps)), "m", "", "1", labels=labels)
+    states = states or ["tracked"] * len(centers)
+    points = tuple(
+        TrackPoint(i, i / fps, NO_BOX if state == "absent" else Box.from_center(x, y, 20, 20), 0.9, state)
+        for i, ((x, y), state) in enumerate(zip(centers, states, strict=True))
+    )
+    return Trajectory(header, points, complete=True)
+
+
+def line(count=50, step=(4.0, 0.0), start=(100.0, 200.0)):
+    return [(start[0] + i * step[0], start[1] + i * step[1]) for i in range(count)]
+
+
+@pytest.mark.parametrize("window", [0, 0.2, 1])
+def test_a_straight_path_is_measured_exactly(window):
+    motion = measure_motion(path(line(step=(3, 4))), 1, flat_plane(2, "mm", SIZE, "top-left"), window)
+    np.testing.assert_allclose(motion.speed, 5 * 25 / 2)
+    np.testing.assert_allclose(motion.raw_speed[1:], 5 * 25 / 2)
+    np.testing.assert_allclose(motion.heading, np.degrees(np.arctan2(4, 3)))
+    np.testing.assert_allclose(motion.distance[-1], 49 * 5 / 2)
+    np.testing.assert_allclose(motion.smooth, motion.raw)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0.01, 2), st.floats(-1e3, 1e3), st.floats(-1e3, 1e3)), min_size=2, max_size=25
+    ),
+    st.floats(0, 3),
+)
+def test_smoothing_has_no_delay(rows, window):
+    """Backwards in time it gives the same path with the opposite speed."""
+    times = np.cumsum([row[0] for row in rows])
+    values = np.array([row[1:] for row in rows])
+    smooth, slope = local_lines(times, values, window)
+    back, back_slope = local_lines(-times[::-1], values[::-1], window)
+    np.testing.assert_allclose(back[::-1], smooth, atol=1e-6)
+    np.testing.assert_allclose(-back_slope[::-1], slope, atol=1e-3)
+
+
+def test_smoothing_removes_the_tremor_of_boxes():
+    rng = np.random.default_rng(0)
+    still = path([(300 + x, 200 + y) for x, y in rng.normal(0, 0.5, (100, 2))])
+    motion = measure_motion(still, 1, PIXELS, 0.5)
+    assert np.median(motion.speed) < 0.3 * np.nanmedian(motion.raw_speed)
+    assert motion.at_rest.mean() > 0.5
+    assert measure_motion(path(line()), 1, PIXELS, 0.5).at_rest.sum() == 0
+
+
+@pytest.mark.parametrize("between", ["lost", "absent", None])
+def test_nothing_is_measured_across_a_loss(between):
+    """The target jumps by 300 pixels while it is out of sight."""
+    centers = [*line(20), *[(0.0, 0.0)] * 5, *line(20, start=(480, 200), step=(-4, 0))]
+    states = [*["tracked"] * 20, *[between or "tracked"] * 5, "found", *["tracked"] * 19]
+    trajectory = path(centers, states)
+    if between is None:
+        kept = tuple(point for point in trajectory.points if not 20 <= point.index < 25)
+        trajectory = Trajectory(trajectory.header, kept, complete=True)
+    motion = measure_motion(trajectory, 1, PIXELS, 0.5)
+    located = motion.located
+    np.testing.assert_allclose(motion.speed[located], 100)
+    assert motion.distance[located][-1] == pytest.approx(2 * 19 * 4)
+    assert np.isnan(motion.raw_speed[np.searchsorted(motion.frames, 25)])
+    assert motion.lasts.sum() == pytest.approx(40 / 25)
+    assert np.isnan(motion.speed[~located]).all() and np.isnan(motion.raw[~located]).all()
+
+
+def test_axes():
+    corner = np.array([[0.0, 480.0], [320, 240]])
+    np.testing.assert_allclose(flat_plane(2, "mm", SIZE, "bottom-left")(corner), [[0, 0], [160, 120]])
+    np.testing.assert_allclose(flat_plane(2, "mm", SIZE, "center")(corner), [[-160, -120], [0, 0]])
+    np.testing.assert_allclose(flat_plane(2, "mm", SIZE, "top-left")(corner), [[0, 240], [160, 120]])
+
+
+def test_a_plane_that_is_seen_at_an_angle():
+    """Points of a table, seen through a known projection, come back."""
+    projection = np.array([[2.0, 0.3, 100], [0.1, 1.5, 80], [0.0004, 0.0007, 1]])
+
+    def seen(points):
+        mapped = np.column_stack([points, np.ones(len(points))]) @ projection.T
+        return mapped[:, :2] / mapped[:, 2:]
+
+    corners = seen([[0, 0], [200, 0], [200, 100], [0, 100]])
+    text = ",".join(f"{v:.9f}" for v in corners.ravel()) + "=200x100mm"
+    points = np.array([[10.0, 20], [150, 70], [-20, 130]])
+    np.testing.assert_allclose(seen_plane(text, "top-left")(seen(points)), points, atol=1e-5)
+    np.testing.assert_allclose(
+        seen_plane(text, "bottom-left")(seen(points)), points * [1, -1] + [0, 100], atol=1e-5
+    )
+    for wrong in ("1,2,3,4=1x1m", "0,0,0,9,9,9,9,0=200x100mm", "0,0,9,0,9,9,0,9=0x5m", "a"):
+        with pytest.raises(ValueError, match="not a plane"):
+            seen_plane(wrong, "top-left")
+
+
+def test_zones():
+    box, triangle = parse_zone("nest=10%,10%,100,50%", SIZE), parse_zone("t=0,0,100,0,0,100", SIZE)
+    points = np.array([[64.0, 48.0], [163, 287], [165, 100], [20, 20], [90, 90], [np.nan, np.nan]])
+    assert box.holds(points).tolist() == [True, True, False, False, True, False]
+    assert triangle.holds(points).tolist() == [False, False, False, True, False, False]
+    for wrong in ("1,2,3,4", "a=1,2", "a=1,2,3,x,5,6", "a=1,2,0,4"):
+        with pytest.raises(ValueError, match="zone"):
+            parse_zone(wrong, SIZE)
+
+
+def test_measure_writes_units_times_and_visits(siamtrack, tmp_path):
+    there_and_back = [*line(25), *line(25, start=(196, 200), step=(-4, 0))]
+    states = [*["tracked"] * 20, *["lost"] * 2, *["tracked"] * 28]
+    write_trajectory(path(there_and_back, states), tmp_path / "a.json")
+    command = (
+        "measure",
+        "a.json",
+        "--scale",
+        "4px/mm",
+        "--origin",
+        "bottom-left",
+        "--zone",
+        "east=180,0,99,480",
+    )
+    done = siamtrack(*command, "-o", "m.csv", "-o", "m.json")
+    assert done.code == 0, done.err
+    with (tmp_path / "m.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 50
+    first, lost = rows[0], rows[20]
+    assert (first["time_s"], first["x_raw_mm"], first["y_raw_mm"]) == ("0.0", "25.0", "70.0")
+    assert float(first["speed_mm_per_s"]) == pytest.approx(25) and first["heading_deg"] == "0.0"
+    assert lost["state"] == "lost" and lost["x_mm"] == lost["speed_mm_per_s"] == lost["zone"] == ""
+    assert rows[24]["zone"] == "east" and rows[0]["zone"] == ""
+    document = json.loads((tmp_path / "m.json").read_text())
+    assert document["units"]["speed"] == "mm/s" and document["smoothing"]["window"] == 0.5
+    (summary,) = document["summary"]
+    assert (summary["located"], summary["lost"]) == (1.92, 0.08)
+    assert summary["zones"]["east"]["visits"] == 1
+    assert summary["zones"]["east"]["seconds"] == pytest.approx(8 / 25, abs=0.09)
+    assert "ant" in done.out and "distance mm" in done.out
+    assert siamtrack(*command, "-o", "m.csv").code == 8
+    done = siamtrack("measure", "a.json", "--json")
+    assert json.loads(done.out)["units"]["speed_mean"] == "px/s"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--scale", "3mm"), 2, "not a scale: '3mm'"),
+        (("--scale", "0px/mm"), 2, "not a scale"),
+        (("--plane", "1,2"), 2, "not a plane"),
+        (("--scale", "1px/mm", "--plane", "1"), 2, "--scale or --plane"),
+        (("--zone", "nest"), 2, "not a zone"),
+        (("--smooth", "3f"), 3, "not a length of time"),
+        (("--rest", "5mm/s"), 2, "--rest takes a speed in px/s"),
+        (("-o", "m.txt"), 8, "unknown format"),
+        (("-o", "a.json", "-y"), 8, "a.json is read in this run"),
+    ],
+)
+def test_measure_refuses(siamtrack, tmp_path, options, code, message):
+    write_trajectory(path(line(3)), tmp_path / "a.json")
+    done = siamtrack("measure", "a.json", *options)
+    assert done.code == code and message in done.err.replace("\n", " "), done.err
+    assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_images_need_a_rate(siamtrack, tmp_path):
+    header = TrackHeader(SourceInfo("images", SIZE), "m", "", "1")
+    points = tuple(TrackPoint(i, None, Box(10 * i, 0, 9, 9), 0.9, "tracked") for i in range(4))
+    write_trajectory(Trajectory(header, points, complete=True), tmp_path / "a.json")
+    done = siamtrack("measure", "a.json")
+    assert done.code == 3 and "has no times" in done.err and "--fps 25" in done.err
+    done = siamtrack("measure", "a.json", "--fps", "10", "--json")
+    assert json.loads(done.out)["targets"][0]["speed_mean"] == 100
