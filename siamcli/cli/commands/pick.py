@@ -89,9 +89,11 @@ def _pick_on_page(clips: Sequence[Clip], manifest: Path) -> None:
     from siamcli.ui.review.server import ReviewServer
 
     library = Library([clip_to_pick(clip.source, manifest) for clip in clips])
-    with closing(ReviewServer(library, None)) as server:
-        announce(server.address, server.port)
-        server.wait()
+    with closing(library):
+        if any(map(library.can_be_shown, range(len(clips)))):
+            with closing(ReviewServer(library, None)) as server:
+                announce(server.address, server.port)
+                server.wait()
     failures = [(clip.name, clip.error) for clip in library.clips if clip.error is not None]
     if failures and len(clips) == 1:
         raise InputError(failures[0][1])

@@ -127,6 +127,14 @@ class Library:
                 self.clips[number].error = str(error)
             raise
 
+    def can_be_shown(self, number: int) -> bool:
+        """True when the clip opens; else its `error` says why not."""
+        try:
+            self.state(number)
+        except InputError:
+            return False
+        return True
+
     def _clip(self, number: int) -> tuple[Reading, Callable[[SourceInfo], State]]:
         if not 0 <= number < len(self.clips):
             raise InputError(f"no clip {number}")

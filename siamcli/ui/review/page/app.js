@@ -49,7 +49,12 @@ function boxOf(number, at) {
   return row?.[1] ? fromSides(row[1]) : null;
 }
 
-const boxToTake = () => (adding ? null : keyed ?? boxOf(target, frame));
+// what a pointer takes hold of; where a target is lost, it draws anew
+function boxToTake() {
+  if (adding) return null;
+  const isLost = points[target - 1]?.get(frame)?.[3] === "l" && !pendingAt(target, frame);
+  return keyed ?? (isLost ? null : boxOf(target, frame));
+}
 
 function shapes() {
   const all = [];
@@ -57,10 +62,11 @@ function shapes() {
     const number = i + 1, box = boxOf(number, frame), chosen = number === target && !adding;
     if (!box || (keyed && chosen)) return;
     const row = points[i].get(frame), mark = pendingAt(number, frame);
+    const isLost = row?.[3] === "l" && !mark;
     const words = doc.targets.length > 1 || one.named ? one.label : "";
     all.push({
       box, color: mark && !picks() ? "#ffb454" : live.has(`${number} ${frame}`) ? "#ffffff" : colors[i],
-      dashed: row?.[3] === "l" && !mark, handles: chosen, name: words, faint: row?.[3] === "l" && !mark,
+      dashed: isLost, faint: isLost, handles: chosen && !isLost, name: words,
     });
   });
   if (keyed) all.push({ box: keyed, color: "#ffffff", handles: true, name: adding ?? "" });
@@ -332,7 +338,7 @@ function ask(what, value) {
 async function rename() {
   if (!doc.targets.length) return;
   const number = target, label = await ask("Name of the target", doc.targets[number - 1].label);
-  if (label) change({ do: "name", target: number, label });
+  if (label) change({ do: "name", target: number, label }, () => say(`Target ${number} is called ${label}`));
 }
 
 async function add() {

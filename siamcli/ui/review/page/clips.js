@@ -12,6 +12,7 @@ export class Clips {
   constructor(rows, open) {
     this.rows = rows.map((row, number) => ({ ...row, number }));
     this.open = open;
+    $("order").hidden = !rows.some((row) => row.points);
     $("filter").addEventListener("input", () => this.fill());
     $("order").addEventListener("change", () => this.fill());
     this.fill();
