@@ -151,7 +151,7 @@ def test_passes_that_never_meet_are_changed_by_their_scores():
 
 
 def test_a_pass_that_is_lost_does_not_replace_one_that_is_not():
-    """A cut between two scenes: each pass holds its target up to the cut, where a lost box meets the other."""
+    """A cut between two scenes: each pass holds its target up to the cut, where they meet once, lost."""
     forward = [point(i, 3 * i) if i < 5 else point(i, 15, 0.2, "lost") for i in range(10)]
     backward = [point(i, 2, 0.2, "lost", "backward") for i in range(5)]
     backward += [point(i, 90, source="backward") for i in range(5, 10)]
