@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from siamcli.analysis.framing import Crop, follow_target
 from siamcli.boxes import Box
-from siamcli.drawing.view import cut, seen_through
+from siamcli.drawing.view import cut, points_in
 from siamcli.errors import InputError
 from siamcli.formats.files import write_trajectory
 from siamcli.frames import SourceInfo
@@ -118,7 +118,7 @@ def test_what_is_cut_out():
     np.testing.assert_allclose(twice[20, :, 0], (10.25 + (np.arange(60) + 0.5) / 2 - 0.5) * 3, atol=1)
     half = cut(smooth, Box(10, 20, 40, 20), (20, 10))
     np.testing.assert_allclose(half[5, :, 0], (10 + np.arange(20) * 2 + 0.5) * 3, atol=1)
-    (point,) = seen_through(Box(10, 20, 40, 20), (20, 10), path([Box(20, 30, 8, 4)]).points)
+    (point,) = points_in(Box(10, 20, 40, 20), (20, 10), path([Box(20, 30, 8, 4)]).points)
     assert point.box == Box(5, 5, 4, 2)
 
 

@@ -340,7 +340,8 @@ def test_an_interrupted_batch_ends_in_order(start_siamtrack, clips, weights, tmp
 def test_a_full_disk_fails_that_clip_alone(start_siamtrack, batch, clips, weights):
     """A limit on file sizes stands in for the disk: the long trajectory does not fit, the short does."""
     folder = clips("b.mp4")
-    shutil.copy(DEMO, folder / "a.mp4")
+    cut = [ffmpeg_exe(), "-v", "error", "-i", DEMO, "-c", "copy", "-frames:v", "40", folder / "a.mp4"]
+    subprocess.run(cut, check=True)
     arguments = ("batch", folder, "--weights", weights, "-f", "json", "--box", BOX)
     process = start_siamtrack(
         *arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from siamcli.boxes import Box, iou
 from siamcli.drawing.draw import draw
 from siamcli.drawing.labels import place_labels
+from siamcli.drawing.painter import Painter
+from siamcli.drawing.style import Effect, Style
+from siamcli.frames import Frame
 from siamcli.trajectory import TrackPoint
 
 FRAME = (160, 120)
@@ -17,8 +20,8 @@ sides = st.floats(-50, 300)
 
 
 def labels(boxes: list[Box], size: tuple[int, int] = (60, 18)) -> list[Box]:
-    places = place_labels(boxes, [size] * len(boxes), 2, FRAME)
-    return [Box(x, y, *size) for x, y in places]
+    places = place_labels(boxes, [[size]] * len(boxes), 2, FRAME)
+    return [Box(*place.corner, *size) for place in places if place is not None]
 
 
 @pytest.mark.parametrize(
@@ -68,3 +71,77 @@ def test_the_state_is_said_when_it_is_news(state: str, longer: bool) -> None:
         return int((draw(image, [point], ("a",)) != image)[:190].any((0, 2)).sum())
 
     assert (width(state) > width("tracked")) == longer
+
+
+@given(
+    st.lists(
+        st.builds(Box, st.floats(0, 150), st.floats(0, 110), st.floats(1, 60), st.floats(1, 60)), max_size=8
+    )
+)
+def test_labels_cover_no_other_target_and_no_label(boxes: list[Box]) -> None:
+    """Eight targets anywhere: shorter labels, or none, where there is no room."""
+    sizes = [[(60, 12), (30, 12), (14, 12)]] * len(boxes)
+    places = place_labels(boxes, sizes, 2, FRAME)
+    found = [None if p is None else Box(*p.corner, *sizes[0][p.choice]) for p in places]
+    for number, label in enumerate(found):
+        if label is not None:
+            others = [*boxes[:number], *boxes[number + 1 :], *filter(None, found[:number])]
+            assert not any(iou(label, other) for other in others)
+            assert not iou(label, boxes[number]) or boxes[number].area >= 4 * label.area
+            near = Box(label.x - 5, label.y - 2 * 12 - 5, label.w + 10, label.h + 4 * 12 + 10)
+            assert iou(near, boxes[number])  # it stands where its target is
+
+
+def test_a_target_alone_has_its_label() -> None:
+    for box in (Box(70, 50, 9, 9), Box(0, 0, 20, 20), Box(100, 90, 60, 30), Box(1, 1, 158, 118)):
+        assert place_labels([box], [[(60, 12)]], 2, FRAME) != [None]
+
+
+def picture(style: Style, state: str = "tracked", labels: tuple[str, ...] = ("a",)) -> np.ndarray:
+    """(h, w) true where something is drawn."""
+    image = np.full((400, 640, 3), 128, np.uint8)
+    point = TrackPoint(7, 0.28, Box(200, 100, 120, 80), 0.97, state)  # type: ignore[arg-type]
+    return (draw(image, [point], labels, style) != image).any(-1)
+
+
+def test_marks() -> None:
+    """What is drawn at a corner, at the middle of a side and in the centre of the box."""
+    seen = {
+        mark: [
+            bool(picture(Style(mark=mark, labels=(), frame_number=False))[y - 2 : y + 3, x - 2 : x + 3].any())  # type: ignore[arg-type]
+            for x, y in ((200, 100), (260, 180), (260, 140))
+        ]
+        for mark in ("box", "corners", "ellipse", "dot", "none")
+    }
+    assert seen == {
+        "box": [True, True, False],
+        "corners": [True, False, False],
+        "ellipse": [False, True, False],
+        "dot": [False, False, True],
+        "none": [False, False, False],
+    }
+
+
+def test_labels_line_color_and_number() -> None:
+    wide = [picture(Style(labels=parts))[:97].any(0).sum() for parts in (("name",), ("name", "score"), ())]  # type: ignore[arg-type]
+    assert 0 == wide[2] < wide[0] < wide[1]
+    lines = [picture(Style(line=width))[140, :260].sum() for width in (1, 3, 9)]
+    assert lines[0] < lines[1] < lines[2]
+    assert picture(Style())[-5:, :5].all() and not picture(Style(frame_number=False))[-5:].any()
+    image = np.full((400, 640, 3), 128, np.uint8)
+    point = TrackPoint(7, 0.28, Box(200, 100, 120, 80), 0.97, "tracked")
+    drawn = draw(image, [point], ("a",), Style(colors=(("a", (1, 2, 3)),)))
+    assert (drawn[140, 200] == (1, 2, 3)).all()
+    assert not picture(Style((Effect("fill"),))).any()  # no marks where a target is hidden
+
+
+def test_a_trail_shows_the_last_seconds_and_no_loss() -> None:
+    painter = Painter(Style(mark="none", trail=0.4), ("a",))
+    image = np.full((400, 640, 3), 128, np.uint8)
+    for index in range(30):
+        state = "lost" if index in (24, 25) else "tracked"
+        point = TrackPoint(index, index / 25, Box(100 + 10 * index, 100, 20, 20), 0.9, state)
+        drawn = painter.paint(Frame(index, index / 25, image), [point])
+    row = (drawn != image).any(-1)[110]
+    assert not row[:295].any() and row[325:335].all() and row[385:395].all()
+    assert not row[345:355].any()

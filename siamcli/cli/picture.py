@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from siamcli.drawing.colors import COLOR_NAMES, parse_color
 from siamcli.drawing.kinds import EFFECTS
-from siamcli.drawing.style import Effect, Shape, Style, WhenLost
+from siamcli.drawing.style import Color, Effect, LabelPart, Mark, Shape, Style, WhenLost
+from siamcli.times import parse_seconds
 
 __all__ = ["PictureOptions"]
 
 _PANEL = "Picture"
 _STYLE = Style()
+_PARTS: tuple[LabelPart, ...] = get_args(LabelPart)
 _ALL = "  Without LABEL: all targets.  Repeatable."
 
 
@@ -58,6 +60,51 @@ class PictureOptions:
         ),
     ] = _STYLE.when_lost
 
+    draw: Annotated[
+        Mark | None,
+        typer.Option(
+            help="Mark of a target.", show_default="box; none with an effect", rich_help_panel=_PANEL
+        ),
+    ] = None
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help=f"What stands beside a mark: some of {','.join(_PARTS)}, or none; the state where it is not"
+            " tracked.",
+            show_default=",".join(_PARTS),
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    trail: Annotated[
+        str | None,
+        typer.Option(help="Draw the way of the last seconds, as 1s.", rich_help_panel=_PANEL),
+    ] = None
+    line: Annotated[
+        float | None,
+        typer.Option(
+            help="Width of lines in pixels.",
+            min=1,
+            max=100,
+            show_default="by the size of the picture",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    color: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Colour of a target.  Repeatable.", metavar="[LABEL=]COLOR", rich_help_panel=_PANEL
+        ),
+    ] = None
+    frame_number: Annotated[
+        bool | None,
+        typer.Option(
+            "--frame-number/--no-frame-number",
+            help="Write the number of the frame.",
+            show_default="with marks",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+
     def style(self) -> Style:
         """The style; raises typer.BadParameter."""
         effects = [
@@ -69,13 +116,42 @@ class PictureOptions:
             )
             for target in named or []
         ]
-        for text in self.fill or []:
-            target, _, color = text.rpartition("=")
-            try:
-                effects.append(Effect("fill", target.strip(), parse_color(color)))
-            except ValueError as error:
-                raise typer.BadParameter(f"--fill: {error}") from None
-        return Style(tuple(effects), self.shape, _share("--grow", self.grow), self.when_lost)
+        effects += [Effect("fill", target, color) for target, color in _colors("--fill", self.fill)]
+        return Style(
+            effects=tuple(effects),
+            shape=self.shape,
+            grow=_share("--grow", self.grow),
+            when_lost=self.when_lost,
+            mark=self.draw,
+            labels=None if self.labels is None else _parts(self.labels),
+            trail=0.0 if self.trail is None else parse_seconds(self.trail),
+            line=self.line,
+            colors=tuple(_colors("--color", self.color)),
+            frame_number=self.frame_number,
+        )
+
+
+def _colors(option: str, texts: list[str] | None) -> list[tuple[str, Color]]:
+    """Target and colour of each `[LABEL=]COLOR`; raises typer.BadParameter."""
+    found = []
+    for text in texts or []:
+        target, _, color = text.rpartition("=")
+        try:
+            found.append((target.strip(), parse_color(color)))
+        except ValueError as error:
+            raise typer.BadParameter(f"{option}: {error}") from None
+    return found
+
+
+def _parts(text: str) -> tuple[LabelPart, ...]:
+    """Read `name,score`, or `none`; raises typer.BadParameter."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if words == ["none"]:
+        return ()
+    parts = tuple(part for part in _PARTS if part in words)
+    if not words or len(parts) < len(set(words)):
+        raise typer.BadParameter(f"--labels takes some of {','.join(_PARTS)}, or none, not {text!r}")
+    return parts
 
 
 def _share(option: str, text: str) -> float:

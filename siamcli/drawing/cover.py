@@ -8,7 +8,7 @@ from siamcli.boxes import Box
 from siamcli.frames import Frame
 from siamcli.trajectory import TrackPoint
 
-__all__ = ["Cover", "is_believed"]
+__all__ = ["Cover", "is_believed", "time_of"]
 
 AT_ONCE = 0.25  # of the longer side: a tracker notices late that it has lost its target
 PER_SECOND = 1.5  # longer sides that a target may move unseen in a second, or as fast as it moved before
@@ -31,7 +31,7 @@ class Cover:
 
     def see(self, point: TrackPoint, frame: Frame) -> Box:
         """The area of a believed point."""
-        box, now = point.box, _time(frame)
+        box, now = point.box, time_of(frame)
         if self._believed is not None and now > self._believed[1]:
             before, then = self._believed
             moved = math.dist(box.center, before.center) + abs(box.w - before.w) + abs(box.h - before.h)
@@ -50,7 +50,7 @@ class Cover:
             height, width = frame.image.shape[:2]
             return Box(0, 0, width, height)
         box, then = self._believed
-        seconds = max(_time(frame) - then, 0)
+        seconds = max(time_of(frame) - then, 0)
         margin = max(box.w, box.h) * (AT_ONCE + PER_SECOND * seconds) + self._speed * seconds
         x, y, w, h = grown(box, self._extent)
         area = union(self._area, Box(x - margin, y - margin, w + 2 * margin, h + 2 * margin))
@@ -65,8 +65,8 @@ def is_believed(point: TrackPoint) -> bool:
     return point.state not in ("lost", "absent") and point.box.valid
 
 
-def _time(frame: Frame) -> float:
-    """In seconds."""
+def time_of(frame: Frame) -> float:
+    """In seconds, also where frames have no time."""
     return frame.index / RATE if frame.time is None else frame.time
 
 

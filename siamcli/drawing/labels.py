@@ -1,52 +1,83 @@
-"""Places labels beside their boxes, over no other box and no other label."""
+"""Where the names of targets stand in a picture: beside their boxes, over no other box and no other name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from siamcli.boxes import Box
 
-__all__ = ["place_labels"]
+__all__ = ["Place", "place_labels"]
+
+_ROOM = 4  # labels that a box must be able to hold before one is put into it
+
+
+class Place(NamedTuple):
+    """The upper left corner of a label, and which of its sizes it has."""
+
+    corner: tuple[int, int]
+    choice: int = 0
 
 
 def place_labels(
-    boxes: Sequence[Box], sizes: Sequence[tuple[int, int]], gap: int, frame: tuple[int, int]
-) -> list[tuple[int, int]]:
-    """The upper left corner of a label of each of `sizes` (width, height), for the box at its position.
+    boxes: Sequence[Box], sizes: Sequence[Sequence[tuple[int, int]]], gap: int, frame: tuple[int, int]
+) -> list[Place | None]:
+    """Where the labels of boxes stand; each may have one of several `sizes` (width, height), the best first.
 
-    Above the box, below it, beside it, or next to another label, whichever covers the least of boxes and
-    labels before it, and inside the box where nothing else is left.  All in pixels of a `frame` (width,
-    height).
+    Above the box, below it, beside it, or next to another label, where it covers no box and no label before
+    it; inside its own box where that is large; a smaller size where there is no room for a larger one.
+    None where it would cover a target or a label all the same.  All in pixels of a `frame` (width, height).
 
-    >>> place_labels([Box(50, 40, 40, 20), Box(50, 0, 40, 12)], [(60, 10), (60, 10)], 2, (160, 120))
-    [(48, 28), (48, 14)]
+    >>> place_labels([Box(50, 40, 40, 20), Box(50, 0, 40, 12)], [[(60, 10)], [(60, 10)]], 2, (160, 120))
+    [Place(corner=(48, 28), choice=0), Place(corner=(48, 14), choice=0)]
     """
     placed: list[Box] = []
-    for box, size in zip(boxes, sizes, strict=True):
-        candidates = [_inside(corner, size, frame) for corner in _corners(box, size, gap, placed)]
-        taken = [*boxes, *placed, *placed]  # a name under another is worse than a name over a box
-        placed.append(
-            min(candidates, key=lambda candidate: sum(_common(candidate, other) for other in taken))
-        )
-    return [(round(label.x), round(label.y)) for label in placed]
+    places: list[Place | None] = []
+    for number, (box, choices) in enumerate(zip(boxes, sizes, strict=True)):
+        others = [*boxes[:number], *boxes[number + 1 :], *placed]
+        place = None
+        for choice, size in enumerate(choices):
+            candidates = [_inside(corner, size, frame) for corner in _around(box, size, gap, placed)]
+            free = [c for c in candidates if not any(_common(c, other) for other in (box, *others))]
+            if not free and box.area >= _ROOM * size[0] * size[1]:
+                free = [
+                    c
+                    for c in (_inside(corner, size, frame) for corner in _within(box, size, gap))
+                    if not any(_common(c, other) for other in others)
+                ]
+            if free:
+                place = Place((round(free[0].x), round(free[0].y)), choice)
+                placed.append(Box(*place.corner, *size))
+                break
+        places.append(place)
+    return places
 
 
-def _corners(
+def _around(
     box: Box, size: tuple[int, int], gap: int, placed: Sequence[Box]
 ) -> Iterator[tuple[float, float]]:
-    """The places in order of preference."""
+    """The places outside the box in order of preference."""
     w, h = size
     left, right, top, bottom = box.x - gap, box.x + box.w + gap, box.y - gap, box.y + box.h + gap
-    yield from ((left, top - h), (left, bottom), (right, top), (left - w, top))
+    yield from ((left, top - h), (right - w, top - h), (left, bottom), (right - w, bottom))
+    yield from ((right, top), (left - w, top), (right, bottom - h), (left - w, bottom - h))
     for label in placed:
-        yield from ((left, label.y - h), (left, label.y + label.h))
-    yield box.x + gap, box.y + gap
+        for y in (label.y - h, label.y + label.h):
+            if top - 2 * h <= y <= bottom + h:  # a label that is farther away belongs to no box
+                yield left, y
+
+
+def _within(box: Box, size: tuple[int, int], gap: int) -> Iterator[tuple[float, float]]:
+    """The corners of the box."""
+    w, h = size
+    left, right, top, bottom = box.x + gap, box.x + box.w - gap, box.y + gap, box.y + box.h - gap
+    yield from ((left, top), (left, bottom - h), (right - w, top), (right - w, bottom - h))
 
 
 def _inside(corner: tuple[float, float], size: tuple[int, int], frame: tuple[int, int]) -> Box:
-    """A label as it is drawn: moved into the frame."""
+    """A label as it is drawn: moved into the frame, at whole pixels."""
     (x, y), (w, h), (width, height) = corner, size, frame
-    return Box(min(max(x, 0), max(width - w, 0)), min(max(y, 0), max(height - h, 0)), w, h)
+    return Box(round(min(max(x, 0), max(width - w, 0))), round(min(max(y, 0), max(height - h, 0))), w, h)
 
 
 def _common(a: Box, b: Box) -> float:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from siamcli.drawing.kinds import EFFECTS
 from siamcli.errors import InputError
 
-__all__ = ["Color", "Effect", "Shape", "Style", "WhenLost", "find_targets"]
+__all__ = ["Color", "Effect", "LabelPart", "Mark", "Shape", "Style", "WhenLost", "find_targets"]
 
 Color = tuple[int, int, int]
 """BGR."""
 
 Shape = Literal["box", "ellipse"]
 WhenLost = Literal["cover", "show"]
+Mark = Literal["box", "corners", "ellipse", "dot", "none"]
+LabelPart = Literal["name", "score", "state"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +36,48 @@ class Style:
 
     `effects` apply to boxes that are larger than the targets by the share `grow` of width and height.  While
     a hidden target is lost, or nobody has said where it is, `when_lost` covers where it may be, or shows it.
-    `marked` draws boxes, labels and frame number; None does so where there is no effect.
+    A target has a `mark`, a label of `labels`, and a trail of so many seconds; lines have a width of `line`
+    pixels, None by the size of the picture.  `colors` are those of targets by name.  What is None is shown
+    where nothing else is done to the picture: see `plain`.
     """
 
     effects: tuple[Effect, ...] = ()
     shape: Shape = "box"
     grow: float = 0.2
     when_lost: WhenLost = "cover"
-    marked: bool | None = None
+    mark: Mark | None = None
+    labels: tuple[LabelPart, ...] | None = None
+    trail: float = 0.0
+    line: float | None = None
+    colors: tuple[tuple[str, Color], ...] = ()
+    frame_number: bool | None = None
+
+    @property
+    def shown_mark(self) -> Mark:
+        """The mark; none where there are effects and it was not asked for."""
+        return self.mark or ("none" if self.effects else "box")
+
+    @property
+    def shown_labels(self) -> tuple[LabelPart, ...]:
+        """What labels say; nothing where there is no mark and they were not asked for."""
+        if self.labels is not None:
+            return self.labels
+        return () if self.shown_mark == "none" else get_args(LabelPart)
+
+    @property
+    def shows_number(self) -> bool:
+        """True where the frame number is shown: beside marks, or where it was asked for."""
+        return self.shown_mark != "none" if self.frame_number is None else self.frame_number
+
+    @property
+    def plain(self) -> Style:
+        """The same without what was not asked for: no marks, labels and number."""
+        return self if self.mark else replace(self, mark="none")
+
+    @property
+    def draws(self) -> bool:
+        """True where something is drawn at all."""
+        return bool(self.shown_mark != "none" or self.shown_labels or self.trail or self.shows_number)
 
     @property
     def extent(self) -> float:
@@ -52,6 +88,11 @@ class Style:
     def check(self, labels: Sequence[str | None]) -> None:
         """Raises InputError for a target that is not among `labels`, or that two effects are for."""
         self.by_target(labels)
+        self.colors_by_target(labels)
+
+    def colors_by_target(self, labels: Sequence[str | None]) -> dict[int, Color]:
+        """Target number -> its colour, where one was chosen.  Raises InputError for an unknown target."""
+        return {target: color for name, color in self.colors for target in find_targets(name, labels)}
 
     def hidden(self, labels: Sequence[str | None]) -> list[int]:
         """The numbers of the targets that are hidden.  Raises InputError as `check`."""

@@ -13,7 +13,10 @@ from siamcli.boxes import Box
 from siamcli.frames import Image
 from siamcli.trajectory import TrackPoint
 
-__all__ = ["View", "cut", "seen_through"]
+__all__ = ["Center", "View", "cut", "path_in", "points_in"]
+
+Center = tuple[float, float] | None
+"""Of a target, None where it is not located."""
 
 
 class View(Protocol):
@@ -49,15 +52,18 @@ def cut(image: Image, window: Box, size: tuple[int, int]) -> Image:
     return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def seen_through(window: Box, size: tuple[int, int], points: Sequence[TrackPoint]) -> tuple[TrackPoint, ...]:
-    """The points in pixels of the picture that is made of `window`."""
+def points_in(window: Box, size: tuple[int, int], points: Sequence[TrackPoint]) -> tuple[TrackPoint, ...]:
+    """The points in pixels of the picture of `size` that is made of `window`."""
     across, down = size[0] / window.w, size[1] / window.h
-    return tuple(
-        replace(
-            p,
-            box=Box(
-                (p.box.x - window.x) * across, (p.box.y - window.y) * down, p.box.w * across, p.box.h * down
-            ),
-        )
-        for p in points
-    )
+    moved = []
+    for point in points:
+        x, y, w, h = point.box
+        box = Box((x - window.x) * across, (y - window.y) * down, w * across, h * down)
+        moved.append(replace(point, box=box))
+    return tuple(moved)
+
+
+def path_in(window: Box, size: tuple[int, int], path: Sequence[Center]) -> list[Center]:
+    """The centres in pixels of that picture."""
+    across, down = size[0] / window.w, size[1] / window.h
+    return [c if c is None else ((c[0] - window.x) * across, (c[1] - window.y) * down) for c in path]

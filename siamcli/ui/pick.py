@@ -10,7 +10,8 @@ import cv2
 
 from siamcli.boxes import Box, clip_box
 from siamcli.drawing.colors import COLORS
-from siamcli.drawing.draw import outline, write_text
+from siamcli.drawing.marks import outline
+from siamcli.drawing.text import write_text
 from siamcli.frames import Image
 from siamcli.ui.display import ESCAPE, RETURN, Window
 
