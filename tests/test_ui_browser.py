@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from asking import JSON, Asking, fetch
-from conftest import DEMO
+from conftest import DEMO, wait_until
 
 
 @pytest.fixture
@@ -92,14 +92,14 @@ def test_strangers_are_refused(asking):
     assert not waiting.done()
 
 
-def address_in(process):
+def address_in(process, *, asks=True):
     """The address that the command says, once it asks; it also says how to forward it."""
     while "open in a browser" not in (line := process.stderr.readline()):
         assert line, "it ended"
     address = line.split()[-1]
     port = urlsplit(address).port
     assert f"ssh -L {port}:127.0.0.1:{port} " in process.stderr.readline()
-    assert fetch(address, "question")[1]["number"] == 1  # waits for it
+    assert not asks or fetch(address, "question")[1]["number"] == 1  # waits for it
     return address
 
 
@@ -130,18 +130,39 @@ def test_run_cancelled_and_interrupted(start_siamtrack, weights, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_pick_asks_for_one_clip_after_the_other(start_siamtrack, tmp_path):
+def test_pick_takes_targets_of_any_frame_and_leaves_clips_out(start_siamtrack, tmp_path):
     (tmp_path / "clips").mkdir()
     for name in ("a.mp4", "c.mp4", "d.mp4"):
         shutil.copy(DEMO, tmp_path / "clips" / name)
     (tmp_path / "clips/b.mp4").write_text("no video")
     process = start_siamtrack("pick", "clips", "-o", "boxes.csv", "--pick-browser", text=True)
-    address = address_in(process)
-    assert "1 of 4: clips/a.mp4" in fetch(address, "question")[1]["title"]
-    following = fetch(address, "answer", {"number": 1, "box": [1, 2, 30, 40]})[1]
-    assert "3 of 4: clips/c.mp4" in following["title"] and following["number"] == 2
-    fetch(address, "answer", {"number": 2, "box": [5, 6, 70, 80.25]})
-    assert fetch(address, "answer", {"number": 3, "box": None}) == (200, {"number": None})
-    assert process.wait() == 9 and "stopped at clips/d.mp4" in process.stderr.read()
-    rows = [(row["clip"], row["box"]) for row in csv.DictReader((tmp_path / "boxes.csv").open())]
-    assert rows == [("clips/a.mp4", "1.0,2.0,30.0,40.0"), ("clips/c.mp4", "5.0,6.0,70.0,80.2")]
+    address = address_in(process, asks=False)
+    assert [row["name"][-5:] for row in fetch(address, "clips")[1]] == ["a.mp4", "b.mp4", "c.mp4", "d.mp4"]
+
+    def change(clip, version, **what):
+        status, reply = fetch(address, f"clips/{clip}", {"version": version, **what})
+        assert status == 200, reply
+        return reply
+
+    change(2, 1, do="add", frame=7, box=[5, 6, 70, 80.25])  # any clip first, any frame
+    change(2, 2, do="add", label="leaf", frame=0, box=[9, 9, 30, 40])
+    change(2, 3, do="box", target=1, frame=9, box=[15, 6, 70, 80])
+    change(2, 4, do="absent", target=2, first=3, last=5)
+    assert change(2, 5, do="save")["targets"][1]["label"] == "leaf"
+    wait_until(lambda: not fetch(address, "clips/2")[1]["unsaved"], process)
+    assert fetch(address, "clips/1")[0] == 422
+    change(0, 1, do="add", frame=0, box=[1, 2, 30, 40])
+    change(0, 2, do="undo")
+    change(0, 3, do="finish")
+    assert process.wait() == 7 and "clips/b.mp4" in process.stderr.read()
+    assert (tmp_path / "boxes.csv").read_text() == (
+        "clip,time,box,label\n"
+        'clips/c.mp4,7f,"5,6,70,80.25",\nclips/c.mp4,9f,"15,6,70,80",#1\n'
+        'clips/c.mp4,,"9,9,30,40",leaf\nclips/c.mp4,3f-5f,absent,leaf\n'
+    )
+    (tmp_path / "clips/b.mp4").unlink()
+    process = start_siamtrack("pick", "clips", "-o", "boxes.csv", "--pick-browser", text=True)
+    address = address_in(process, asks=False)
+    assert [row["name"][-5:] for row in fetch(address, "clips")[1]] == ["a.mp4", "d.mp4"]
+    change(0, 1, do="finish")
+    assert process.wait() == 9 and "2 of 2 clips have no box yet" in process.stderr.read()

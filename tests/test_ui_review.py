@@ -28,11 +28,11 @@ from siamcli.media.sources import open_source
 from siamcli.session.reading import Reading
 from siamcli.trajectory import NO_BOX, TrackHeader, TrackPoint, Trajectory
 from siamcli.ui.review import report
+from siamcli.ui.review.changes import StaleError
 from siamcli.ui.review.doubt import Doubt, doubts, summarize
-from siamcli.ui.review.editing import StaleError
-from siamcli.ui.review.fixes import corrections_in, table_with
+from siamcli.ui.review.fixes import corrections_in, fixes_table
 from siamcli.ui.review.frames import FrameStore
-from siamcli.ui.review.library import Library, batch_clips, one_clip
+from siamcli.ui.review.library import Library, batch_clips, one_clip, worst_first
 from siamcli.ui.review.report import PICTURES
 from siamcli.ui.review.server import ReviewServer
 
@@ -103,15 +103,15 @@ def test_the_table_says_what_was_corrected(tmp_path_factory, corrections):
     path, video = folder / "fixes.csv", str(folder / "a.mkv")
     path.write_text('clip,time,target,box\nother.mkv,3f,x,"1,2,3,4"\na.mkv,5f,#1,absent\n')
     trajectory = trajectory_of(["i" + 29 * "t"] * 2, labels=("bug, red", None))
-    text = table_with(path, video, corrections, trajectory.header.labels)
+    text = fixes_table(path, video, corrections, trajectory.header.labels)
     path.write_text(text)
     assert corrections_in(path, video, trajectory, clips.SIZE) == corrections
     assert len(read_manifest(path, "xywh").of(str(folder / "other.mkv"))) == 1
-    assert table_with(path, video, corrections, trajectory.header.labels) == text
+    assert fixes_table(path, video, corrections, trajectory.header.labels) == text
 
 
 def test_corrections_are_tracked_undone_and_saved(library, clip, weights, tmp_path):
-    editing, before = library.editing(0), (tmp_path / "a.json").read_bytes()
+    editing, before = library.state(0), (tmp_path / "a.json").read_bytes()
     editing.change(1, {"do": "box", "target": 1, "frame": 9, "box": [30, 20, 20, 20]})
     editing.change(2, {"do": "absent", "target": 1, "first": 11, "last": 10})
     editing.change(3, {"do": "add", "label": "new", "frame": 15, "box": [-5, 20, 30, 20]})
@@ -131,7 +131,7 @@ def test_corrections_are_tracked_undone_and_saved(library, clip, weights, tmp_pa
     human = [(p.index, p.target) for p in read_trajectory(tmp_path / "a.json").points if p.source == "human"]
     assert human == [(0, 1), (9, 1), (10, 1), (11, 1), (15, 2)]
     assert (tmp_path / "a.fixes.csv").read_text() == (
-        'clip,time,target,box\na.mkv,10f-11f,bug,absent\na.mkv,9f,bug,"30,20,20,20"\na.mkv,15f,new,"0,20,25,20"\n'
+        'clip,time,target,box\na.mkv,9f,bug,"30,20,20,20"\na.mkv,10f-11f,bug,absent\na.mkv,15f,new,"0,20,25,20"\n'
     )
 
 
@@ -149,14 +149,14 @@ def test_corrections_are_tracked_undone_and_saved(library, clip, weights, tmp_pa
     ],
 )
 def test_what_does_not_fit_changes_nothing(library, change, says):
-    editing = library.editing(0)
+    editing = library.state(0)
     with pytest.raises(InputError, match=says):
         editing.change(1, change)
     assert editing.version == 1 and not editing.unsaved
 
 
 def test_neither_tab_nor_program_is_overwritten(library, tmp_path):
-    editing = library.editing(0)
+    editing = library.state(0)
     editing.change(1, {"do": "name", "target": 1, "label": "first tab"})
     with pytest.raises(StaleError):
         editing.change(1, {"do": "name", "target": 1, "label": "second tab"})
@@ -171,7 +171,7 @@ def test_neither_tab_nor_program_is_overwritten(library, tmp_path):
 def test_a_table_that_cannot_be_added_to(clip, tmp_path):
     (tmp_path / "a.fixes.csv").write_text("name,age\nAda,36\n")
     with pytest.raises(InputError, match="its first line is not clip,time,target,box"):
-        Library([one_clip(str(clip), tmp_path / "a.json", None, Reading)]).editing(0)
+        Library([one_clip(str(clip), tmp_path / "a.json", None, Reading)]).state(0)
 
 
 def test_all_outputs_of_a_batch_are_replaced_the_worst_first(siamtrack, weights, tmp_path):
@@ -183,10 +183,10 @@ def test_all_outputs_of_a_batch_are_replaced_the_worst_first(siamtrack, weights,
     assert siamtrack(*batch).code == 7
     out = tmp_path / "tracked"
     found = [clip for _, _, clip in batch_clips(out, None, Reading)]
-    with closing(Library(found)) as library:
+    with closing(Library(sorted(found, key=worst_first))) as library:
         assert [clip.name for clip in library.clips][2] == "c.mkv" and "c.mkv" in library.clips[2].error
         number = [clip.name for clip in library.clips].index("a.mkv")
-        editing = library.editing(number)
+        editing = library.state(number)
         editing.change(1, {"do": "name", "target": 1, "label": "beetle"})
         before = (out / "b.tracked.json").read_bytes()
         list(editing.save(2))

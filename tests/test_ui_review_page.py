@@ -17,10 +17,11 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 from test_ui_review import trajectory_of
 
+from siamcli.batch.manifest import read_manifest
 from siamcli.formats.files import read_trajectory, write_trajectory
 from siamcli.load import load_tracker
 from siamcli.session.reading import Reading
-from siamcli.ui.review.library import Library, one_clip
+from siamcli.ui.review.library import Library, clip_to_pick, one_clip
 from siamcli.ui.review.report import report_page
 from siamcli.ui.review.server import ReviewServer
 
@@ -62,14 +63,14 @@ def review(video, weights, tmp_path):
 class Person:
     """Hands and eyes before the page."""
 
-    def __init__(self, driver, review, view=LAPTOP, touch=False):
+    def __init__(self, driver, review, view=LAPTOP, touch=False, shown=8):
         self.driver, self.review, self._touch = driver, review, touch
         width, height, ratio = view
         metrics = {"width": width, "height": height, "deviceScaleFactor": ratio, "mobile": touch}
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": touch})
         driver.get(review.address)
-        self.wait(lambda _: self.frame == 8)
+        self.wait(lambda _: self.frame == shown)
 
     def wait(self, condition):
         return WebDriverWait(self.driver, 30, poll_frequency=0.03).until(condition)
@@ -123,7 +124,7 @@ class Person:
 
     @property
     def pending(self):
-        return self.review.library.editing(0).edits.pending
+        return self.review.library.state(0).edits.pending
 
     def complaints(self):
         return [line["message"] for line in self.driver.get_log("browser")]
@@ -137,7 +138,8 @@ def human(path):
 def test_a_mouse_corrects_tracks_again_and_saves(chromium, review, tmp_path):
     person = Person(chromium, review)
     person.hears("Doubt 1 of 2: bug, lost, frames 8-11")
-    (x0, y0), _, (x1, y1) = person.drag((100, 60), (130, 90), (160, 110))
+    # it begins on the box of a lost target, which is not taken for the one to move
+    (x0, y0), _, (x1, y1) = person.drag((20, 20), (130, 90), (160, 110))
     person.wait(lambda _: (1, 8) in person.pending)
     box = (x0, y0, x1 - x0, y1 - y0)
     assert person.pending[1, 8] == pytest.approx(box, abs=0.02)
@@ -175,7 +177,7 @@ def test_keys_alone_do_everything(chromium, review, tmp_path):
     person.keys("r")
     person.wait(lambda _: person.find("naming").is_displayed())
     person.keys("beetle", "ENTER")
-    person.wait(lambda _: review.library.editing(0).edits.trajectory.header.labels == ("beetle", "leaf"))
+    person.wait(lambda _: review.library.state(0).edits.trajectory.header.labels == ("beetle", "leaf"))
     person.wait(lambda _: not person.find("naming").is_displayed())
     person.keys("n")
     person.wait(lambda _: person.find("naming").is_displayed())
@@ -246,6 +248,37 @@ def test_the_page_says_when_the_program_ends(chromium, review):
     person = Person(chromium, review)
     review.close()
     person.wait(lambda _: re.search("has ended|does not answer", person.said))
+    chromium.get_log("browser")
+
+
+def test_picking_on_the_page(chromium, video, tmp_path):
+    sources = (video, tmp_path / "gone.mp4", video)
+    found = [clip_to_pick(str(source), tmp_path / "boxes.csv") for source in sources]
+    with closing(ReviewServer(Library(found), None)) as server:
+        person = Person(chromium, server, shown=0)
+        person.keys("ARROW_RIGHT", "ARROW_RIGHT")
+        person.wait(lambda _: person.frame == 2)
+        (x0, y0), _, (x1, y1) = person.drag((100, 60), (130, 90), (160, 110))
+        person.hears("target 1 begins in frame 2")
+        person.keys("n")
+        person.wait(lambda _: person.find("naming").is_displayed())
+        person.keys("leaf", "ENTER", "HOME", "b", "ENTER")
+        person.hears("leaf begins in frame 0")
+        person.keys("s")
+        person.wait(lambda _: (tmp_path / "boxes.csv").exists())
+        # the clip that cannot be shown is left out
+        person.wait(lambda _: server.library.clips[1].error and "leaf" not in person.find("targets").text)
+        person.keys("[")
+        person.wait(
+            lambda _: person.find("save").text.startswith("Use") and "leaf" in person.find("targets").text
+        )
+        assert not person.find("save").is_enabled()  # it is in the manifest
+        person.find("finish").click()
+        server.wait()
+        server.close()
+        person.hears("Done")
+    row = read_manifest(tmp_path / "boxes.csv", "xywh").of(str(video))[0]
+    assert row.at.frame == 2 and row.values == pytest.approx((x0, y0, x1 - x0, y1 - y0), abs=0.02)
     chromium.get_log("browser")
 
 

@@ -13,7 +13,7 @@ from siamcli.cli import console
 if TYPE_CHECKING:
     from siamcli.ui.pick import Picker
 
-__all__ = ["PickBrowser", "picker"]
+__all__ = ["PickBrowser", "announce", "picker"]
 
 PickBrowser = Annotated[
     bool,
@@ -40,6 +40,12 @@ def picker(title: str, *, browser: bool) -> Iterator[Picker]:
     from siamcli.ui.browser import BrowserPicker
 
     with closing(BrowserPicker()) as page:
-        console.prompt(f"open in a browser: {page.address}")
-        console.prompt(f"from elsewhere, first: ssh -L {page.port}:127.0.0.1:{page.port} THIS_MACHINE")
+        announce(page.address, page.port)
         yield page
+
+
+def announce(address: str, port: int) -> None:
+    """Say where a page is to be opened."""
+    console.prompt(f"open in a browser: {address}")
+    if "//127.0.0.1:" in address:
+        console.prompt(f"from elsewhere, first: ssh -L {port}:127.0.0.1:{port} THIS_MACHINE")

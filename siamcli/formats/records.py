@@ -115,6 +115,7 @@ def header_record(header: TrackHeader) -> Record:
             "height": source.size[1] if source.size else None,
             "fps": f"{source.fps.numerator}/{source.fps.denominator}" if source.fps else None,
             "count": source.count,
+            **({} if source.announced is None else {"announced": source.announced}),
             "rotation": source.rotation,
             **({"mirrored": True} if source.mirrored else {}),
             **({"files": list(source.files)} if source.files else {}),
@@ -142,6 +143,7 @@ def parse_header(record: Mapping[str, Any]) -> TrackHeader:
             rotation=source.rotation,
             files=source.files,
             mirrored=source.mirrored,
+            announced=source.announced,
         ),
         model=header.model,
         weights_sha256=header.weights_sha256,
@@ -218,6 +220,7 @@ class _Source:
     rotation: int
     files: tuple[FileBelow, ...] = ()
     mirrored: bool = False
+    announced: Natural | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from siamcli.trajectory import NO_BOX, TrackPoint
 __all__ = ["Gap", "Given", "gaps_of", "human_point", "in_frame_order", "join", "position_of_change"]
 
 CLOSE = 0.02  # overlaps that differ by less are equal
+MEETING = 0.5  # overlap from which two passes are taken to follow the same thing
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +74,25 @@ def join(forward: Sequence[TrackPoint], backward: Sequence[TrackPoint]) -> list[
 def position_of_change(forward: Sequence[TrackPoint], backward: Sequence[TrackPoint]) -> int:
     """How many points to take from the forward pass.
 
-    Where the overlap is equal the sum of the scores decides: a pass that has lost its target says so.  A
-    frame in which the target is absent is the best place to change.
+    Where the overlap is equal the sum of the scores decides: a pass that has lost its target says so.  It
+    decides alone where the passes never meet: in no frame both believe in boxes that overlap by MEETING or
+    more.  A frame in which the target is absent is the best place to change.
     """
     before = [0.0, *accumulate(point.score for point in forward)]
     after = [*reversed([*accumulate(point.score for point in reversed(backward))]), 0.0]
-    agreement = [
-        1.0 if a.state == "absent" else iou(a.box, b.box) for a, b in zip(forward, backward, strict=True)
-    ]
-    best = max(agreement) - CLOSE
-    places = [place for place, overlap in enumerate(agreement) if overlap >= best]
+    agreement = [_agreement(a, b) for a, b in zip(forward, backward, strict=True)]
+    best = max(agreement)
+    places = [place for place, overlap in enumerate(agreement) if overlap >= best - CLOSE]
+    if best < MEETING:
+        places = list(range(len(before)))
     return max(places, key=lambda place: before[place] + after[place])
+
+
+def _agreement(a: TrackPoint, b: TrackPoint) -> float:
+    """The overlap of two points of one frame, 0 where one of them is not believed."""
+    if a.state == "absent":
+        return 1.0
+    return 0.0 if "lost" in (a.state, b.state) else iou(a.box, b.box)
 
 
 def in_frame_order(points: Sequence[TrackPoint]) -> list[TrackPoint]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.picking import PickBrowser, picker
-from siamcli.errors import PartialError
+from siamcli.cli.picking import PickBrowser, announce, picker
+from siamcli.errors import InputError, PartialError, PickError
 
 if TYPE_CHECKING:
+    from siamcli.batch.clips import Clip
     from siamcli.boxes import Box
     from siamcli.frames import Image
     from siamcli.ui.pick import Picker
@@ -29,7 +31,10 @@ def pick(
     pick_browser: PickBrowser = False,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders in folders too.")] = False,
 ) -> None:
-    """Show the first frame of every clip and collect the boxes.  Esc stops; the same command goes on.
+    """Show every clip and collect boxes.  What is left can be picked later: the same command goes on.
+
+    A window shows the first frame of each clip, and Esc stops.  The page of --pick-browser shows any frame
+    and takes several targets with names; Esc leaves one clip out.
 
     Examples:
         siamtrack pick clips/ -o boxes.csv
@@ -44,11 +49,14 @@ def pick(
     if not left:
         return
     failures: list[tuple[str, str]] = []
+    if pick_browser:
+        _pick_on_page(left, output)
+        return
     with ExitStack() as stack:
 
         @cache  # opened when there is something to show
         def opened() -> Picker:
-            return stack.enter_context(picker("siamtrack pick", browser=pick_browser))
+            return stack.enter_context(picker("siamtrack pick", browser=False))
 
         def ask(image: Image, title: str) -> Box | None:
             return opened()(image, title)
@@ -61,8 +69,37 @@ def pick(
             elif picked.box is not None:
                 place = ",".join(f"{value:g}" for value in picked.box)
                 console.info(f"{number} of {len(left)}: {picked.clip.source}: {place}")
+    _report(failures, len(left))
+
+
+def _report(failures: Sequence[tuple[str, str]], clips: int) -> None:
+    """Raises PartialError where clips could not be shown."""
     if failures:
         console.print_rows(failures)
-        raise PartialError(
-            f"{len(failures)} of {len(left)} clips cannot be shown", hint="repair or remove them"
+        raise PartialError(f"{len(failures)} of {clips} clips cannot be shown", hint="repair or remove them")
+
+
+def _pick_on_page(clips: Sequence[Clip], manifest: Path) -> None:
+    """Serve a page until somebody has picked in all clips, or says that it is finished.
+
+    Raises PickError when clips are left, and for those that cannot be shown InputError, PartialError.
+    """
+    from siamcli.ui.collect import clips_without_box
+    from siamcli.ui.review.library import Library, clip_to_pick
+    from siamcli.ui.review.server import ReviewServer
+
+    library = Library([clip_to_pick(clip.source, manifest) for clip in clips])
+    with closing(library):
+        if any(map(library.can_be_shown, range(len(clips)))):
+            with closing(ReviewServer(library, None)) as server:
+                announce(server.address, server.port)
+                server.wait()
+    failures = [(clip.name, clip.error) for clip in library.clips if clip.error is not None]
+    if failures and len(clips) == 1:
+        raise InputError(failures[0][1])
+    _report(failures, len(clips))
+    if left := clips_without_box(clips, manifest):
+        raise PickError(
+            f"{len(left)} of {len(clips)} clips have no box yet",
+            hint="the same command goes on with them; all boxes so far are kept",
         )

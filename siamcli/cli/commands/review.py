@@ -10,6 +10,7 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import Deinterlace, Fps, Stream, TrackerOptions
+from siamcli.cli.picking import announce
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import OutputError, SiamtrackError
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from siamcli.ui.review.library import Clip, Library, Opening
 
 __all__ = ["review"]
-
-LOCAL = "127.0.0.1"
 
 
 def review(
@@ -52,7 +51,7 @@ def review(
     host: Annotated[
         str,
         typer.Option(help="Address to serve on: that of this machine lets a phone of the same network in."),
-    ] = LOCAL,
+    ] = "127.0.0.1",
     fps: Fps = None,
     stream: Stream = None,
     deinterlace: Deinterlace = False,
@@ -83,15 +82,13 @@ def review(
         _write_report(library, output, source_name(video).stem, overwrite)
         return
     if trajectory is not None:
-        library.editing(0)  # a video that was not tracked is refused before anything is served
+        library.state(0)  # a video that was not tracked is refused before anything is served
     tracker.check()
 
     from siamcli.ui.review.server import ReviewServer
 
     server = ReviewServer(library, tracker.load, host)
-    console.prompt(f"open in a browser: {server.address}")
-    if host == LOCAL:
-        console.prompt(f"from elsewhere, first: ssh -L {server.port}:{LOCAL}:{server.port} THIS_MACHINE")
+    announce(server.address, server.port)
     console.info("Ctrl-C ends it")
     try:
         server.wait()
@@ -104,7 +101,7 @@ def review(
 
 def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: Opening) -> Library:
     """The clips.  Raises InputError, WrongUsage."""
-    from siamcli.ui.review.library import Library, batch_clips, one_clip
+    from siamcli.ui.review.library import Library, batch_clips, one_clip, worst_first
 
     if trajectory is not None:
         return Library([one_clip(video, trajectory, fixes, opening)])
@@ -115,7 +112,7 @@ def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: O
         for number, _, clip in batch_clips(Path(video), fixes, opening):
             clips.append(clip)
             update(number)
-    return Library(clips)
+    return Library(sorted(clips, key=worst_first))
 
 
 def _check_page(output: Path, overwrite: bool) -> None:
@@ -142,11 +139,11 @@ def _write_report(library: Library, output: Path, title: str, overwrite: bool) -
 
 def _keep_unsaved(library: Library) -> None:
     """Write what was not saved into tables of their own, and say so."""
-    for editing in library.opened():
+    for state in library.opened():
         try:
-            path = editing.keep()
+            path = state.keep()
         except SiamtrackError as error:
             console.info(f"not saved: {error}", style="yellow")
         else:
             if path is not None:
-                console.info(f"not saved: the corrections of {editing.files.trajectory} are in {path}")
+                console.info(f"not saved: these corrections are in {path}", style="yellow")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from siamcli.atomic import write_text
-from siamcli.boxes import Box, box_problem, clip_box
 from siamcli.errors import InputError, OutputError
 from siamcli.formats.files import read_trajectory
 from siamcli.frames import SourceInfo
@@ -18,23 +17,21 @@ from siamcli.media.kinds import source_name
 from siamcli.session.fit import check_source
 from siamcli.session.fix import Moments, fix_in_steps
 from siamcli.session.reading import Reading
-from siamcli.targets import check_label
 from siamcli.times import TimePoint
 from siamcli.tracker.follow import Absence, Mark, Start
 from siamcli.trajectory import TrackPoint, Trajectory
-from siamcli.ui.review.fixes import corrections_in, table_with
+from siamcli.ui.review.changes import Said, StaleError, box_in, frame_in, label_in, target_in
+from siamcli.ui.review.documents import mark_rows, point_rows
+from siamcli.ui.review.doubt import DOUBTED_BELOW, doubts
+from siamcli.ui.review.fixes import corrections_in, fixes_table
 
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
 
-__all__ = ["ClipFiles", "Editing", "Edits", "StaleError"]
+__all__ = ["ClipFiles", "Editing", "Edits"]
 
 Replace = Callable[[Trajectory, Mapping[Path, str]], Iterator[int]]
 """Writes a trajectory to all outputs of a clip, and texts to their files: all or none of them."""
-
-
-class StaleError(InputError):
-    """A change that was made to what another tab has changed in the meantime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +49,8 @@ class Edits:
     """A trajectory, the corrections that it does not contain yet, and all that the table has to say."""
 
     trajectory: Trajectory
-    pending: Mapping[tuple[int, int], Box | None] = field(default_factory=dict)
-    corrections: Mapping[tuple[int, int], Box | None] = field(default_factory=dict)
+    pending: Said = field(default_factory=dict)
+    corrections: Said = field(default_factory=dict)
 
     def marks(self) -> list[Mark]:
         """What is pending, as `fix_in_steps` takes it."""
@@ -93,10 +90,26 @@ class Editing:
         """True when something is not on the disk."""
         return self.edits is not self._saved
 
-    @property
-    def can_undo(self) -> bool:
-        """True when there is a step to take back."""
-        return bool(self._before)
+    def document(self) -> dict[str, Any]:
+        """What the page is told: the targets with their points, what is pending, where to look, its files."""
+        edits = self.edits
+        header, points = edits.trajectory.header, edits.trajectory.points
+        return {
+            "mode": "review",
+            "version": self.version,
+            "fps": header.source.fps and float(header.source.fps),
+            "last": points[-1].index,
+            "targets": [
+                {"label": label, "points": rows}
+                for label, rows in zip(header.labels, point_rows(edits.trajectory), strict=True)
+            ],
+            "pending": mark_rows(edits.pending),
+            "doubts": [asdict(doubt) for doubt in doubts(points)],
+            "doubted": DOUBTED_BELOW,
+            "unsaved": self.unsaved,
+            "undo": bool(self._before),
+            "saves": [str(self.files.trajectory), str(self.files.fixes)],
+        }
 
     def change(self, version: int, change: Mapping[str, Any]) -> None:
         """Make a change; raises StaleError, and InputError for one that does not fit."""
@@ -147,7 +160,7 @@ class Editing:
                 hint="start siamtrack review again",
             )
         source, labels = self.files.reading.source, saved.trajectory.header.labels
-        table = table_with(self.files.fixes, source, saved.corrections, labels)
+        table = fixes_table(self.files.fixes, source, saved.corrections, labels)
         self.stopped = False
         writing = self.files.replace(saved.trajectory, {self.files.fixes: table})
         for done in writing:
@@ -165,7 +178,7 @@ class Editing:
         if not self.unsaved or not (said := {**edits.corrections, **edits.pending}):
             return None
         path = self.files.fixes.with_suffix(".unsaved.csv")
-        write_text(path, table_with(path, self.files.reading.source, said, edits.trajectory.header.labels))
+        write_text(path, fixes_table(path, self.files.reading.source, said, edits.trajectory.header.labels))
         return path
 
     def _check(self, version: int) -> None:
@@ -181,12 +194,12 @@ class Editing:
             return source_name(str(self.files.trajectory)).fingerprint()
         return None
 
-    def _corrected(self, said: Mapping[tuple[int, int], Box | None]) -> Edits:
+    def _corrected(self, said: Said) -> Edits:
         return replace(self.edits, pending={**self.edits.pending, **said})
 
     def _box(self, change: Mapping[str, Any]) -> Edits:
         place = self._target(change), self._frame(change, "frame")
-        return self._corrected({place: self._rectangle(change)})
+        return self._corrected({place: box_in(change, self.size)})
 
     def _absent(self, change: Mapping[str, Any]) -> Edits:
         first, last = self._frame(change, "first"), self._frame(change, "last")
@@ -201,42 +214,17 @@ class Editing:
     def _add(self, change: Mapping[str, Any]) -> Edits:
         labels = [*self.edits.trajectory.header.labels, self._label(change)]
         wider = replace(self.edits, trajectory=_with_labels(self.edits.trajectory, labels))
-        begin = {(len(labels), self._frame(change, "frame")): self._rectangle(change)}
+        begin = {(len(labels), self._frame(change, "frame")): box_in(change, self.size)}
         return replace(wider, pending={**wider.pending, **begin})
 
     def _target(self, change: Mapping[str, Any]) -> int:
-        target = change.get("target")
-        if not isinstance(target, int) or not 1 <= target <= len(self.edits.trajectory.header.labels):
-            raise InputError(f"no target {target}")
-        return target
+        return target_in(change, len(self.edits.trajectory.header.labels))
 
     def _frame(self, change: Mapping[str, Any], name: str) -> int:
-        frame = change.get(name)
-        if not isinstance(frame, int) or frame < 0:
-            raise InputError(f"no frame {frame}")
-        return Moments(self.edits.trajectory).frame(TimePoint(frame=frame))
-
-    def _rectangle(self, change: Mapping[str, Any]) -> Box:
-        try:
-            x, y, w, h = map(float, change["box"])
-        except (KeyError, TypeError, ValueError):
-            raise InputError("no box") from None
-        box = Box(x, y, w, h)
-        if wrong := box_problem(box, self.size):
-            raise InputError(f"the box {wrong}")
-        box = Box(*(round(value, 2) for value in clip_box(box, self.size)))
-        if wrong := box_problem(box, self.size):
-            raise InputError(f"the box {wrong}")
-        return box
+        return Moments(self.edits.trajectory).frame(TimePoint(frame=frame_in(change, name)))
 
     def _label(self, change: Mapping[str, Any]) -> str:
-        label = str(change.get("label") or "").strip()
-        check_label(label)
-        if not label or "=" in label or label.startswith("#"):
-            raise InputError(f"not a name: {label!r}", hint="it is not empty, has no = and no # in front")
-        if label in self.edits.trajectory.header.labels:
-            raise InputError(f"another target is called {label!r}", hint="choose another name")
-        return label
+        return label_in(change, self.edits.trajectory.header.labels)
 
 
 def _with_labels(trajectory: Trajectory, labels: list[str | None]) -> Trajectory:

@@ -1,14 +1,14 @@
-"""The table of corrections that a review adds to, as `siamtrack fix --fixes` reads it."""
+"""Tables that the page adds to: corrections, as `siamtrack fix --fixes` reads them, and first boxes."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from siamcli.batch.manifest import read_manifest
+from siamcli.batch.manifest import COLUMNS, read_manifest
 from siamcli.boxes import Box
 from siamcli.errors import InputError
 from siamcli.media.kinds import source_name
@@ -16,13 +16,12 @@ from siamcli.session.fix import Moments
 from siamcli.sheets import Sheet
 from siamcli.targets import ABSENT, Target, number_marks
 from siamcli.trajectory import Trajectory
+from siamcli.ui.review.changes import Said
 
-__all__ = ["Corrections", "corrections_in", "table_with"]
+__all__ = ["corrections_in", "fixes_table", "picks_table"]
 
-COLUMNS = ("clip", "time", "target", "box")
-
-Corrections = Mapping[tuple[int, int], Box | None]
-"""What a human says: (target, frame) -> where it is, None where it is absent."""
+FIXES = ("clip", "time", "target", "box")
+"""The columns of a table of corrections."""
 
 
 def corrections_in(
@@ -34,7 +33,7 @@ def corrections_in(
     """
     if not path.exists():
         return {}
-    _rows(path)
+    _rows(path, FIXES)
     found: dict[tuple[int, int], Box | None] = {}
     marks = read_manifest(path, "xywh").of(source)
     if not marks:
@@ -55,48 +54,69 @@ def corrections_in(
     return found
 
 
-def table_with(path: Path, source: str, corrections: Corrections, labels: Sequence[str | None]) -> str:
+def fixes_table(path: Path, source: str, corrections: Said, labels: Sequence[str | None]) -> str:
     """The text of the table in which these are the corrections of a clip; rows of other clips stay.
 
     Raises InputError for a table that cannot be added to.
     """
+    names = [label or ("" if len(labels) == 1 else f"#{number}") for number, label in enumerate(labels, 1)]
+    rows = [(time, names[target - 1], box) for target, time, box in _lines(corrections)]
+    return _table(path, source, FIXES, rows)
+
+
+def picks_table(path: Path, source: str, boxes: Said, labels: Sequence[str | None]) -> str:
+    """The text of the manifest in which these are the boxes of a clip; rows of other clips stay.
+
+    Raises InputError for a manifest that cannot be added to.
+    """
+    rows, known = [], set[int]()
+    for target, time, box in _lines(boxes):
+        # without a label the first box is a target of its own, and the others name it
+        name = labels[target - 1] or (f"#{target}" if target in known else "")
+        known.add(target)
+        rows.append(("" if time == "0f" else time, box, name))
+    return _table(path, source, COLUMNS, rows)
+
+
+def _table(path: Path, source: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]]) -> str:
     clip = source_name(source)
-    others = [row for row in _rows(path) if source_name(row[0]).within(path.parent).key != clip.key]
+    others = [row for row in _rows(path, columns) if source_name(row[0]).within(path.parent).key != clip.key]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
     writer.writerows(others)
     name = clip.relative_to(path.parent)
-    writer.writerows((name, *row) for row in _lines(corrections, labels))
+    writer.writerows((name, *row) for row in rows)
     return text.getvalue()
 
 
-def _rows(path: Path) -> list[tuple[str, ...]]:
+def _rows(path: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:
     """All rows of a table that this module may write again; none where there is no table."""
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         return []
     try:
         sheet = Sheet(path.read_text(encoding="utf-8-sig"), ())
-        if tuple(sheet.columns) != COLUMNS:
+        if sheet.columns != list(columns):
             raise InputError(
-                f"{path}: its first line is not {','.join(COLUMNS)}, so that no row can be added",
-                hint="name another table with --fixes",
+                f"{path}: its first line is not {','.join(columns)}, so that no row can be added",
+                hint="name another table",
             )
-        return [tuple(row[name] or "" for name in COLUMNS) for _, row in sheet]
+        return [tuple(row.get(name, "") for name in columns) for _, row in sheet]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot read {path}: {error}") from None
 
 
-def _lines(corrections: Corrections, labels: Sequence[str | None]) -> Iterator[tuple[str, str, str]]:
-    """Time, target and box of every row; frames in succession in which a target is absent are one row."""
-    for target, items in groupby(sorted(corrections.items()), key=lambda item: item[0][0]):
-        said = {frame: box for (_, frame), box in items}
-        label = labels[target - 1] or ("" if len(labels) == 1 else f"#{target}")
-        for first, last in _runs(frame for frame, box in said.items() if box is None):
-            yield f"{first}f-{last}f" if last > first else f"{first}f", label, ABSENT
-        for frame, box in said.items():
+def _lines(said: Said) -> Iterator[tuple[int, str, str]]:
+    """Target, time and box of every row, boxes before absences; frames in succession in which a target is
+    absent are one row.
+    """
+    for target, items in groupby(sorted(said.items()), key=lambda item: item[0][0]):
+        own = {frame: box for (_, frame), box in items}
+        for frame, box in own.items():
             if box is not None:
-                yield f"{frame}f", label, ",".join(f"{value:g}" for value in box)
+                yield target, f"{frame}f", ",".join(f"{value:g}" for value in box)
+        for first, last in _runs(frame for frame, box in own.items() if box is None):
+            yield target, f"{first}f-{last}f" if last > first else f"{first}f", ABSENT
 
 
 def _runs(frames: Iterable[int]) -> list[tuple[int, int]]:

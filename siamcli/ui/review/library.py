@@ -8,20 +8,24 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from siamcli.batch.fix import batch_entries, replace_outputs, trajectory_file
 from siamcli.batch.status import Entry
 from siamcli.errors import InputError
 from siamcli.formats.files import read_trajectory
+from siamcli.frames import SourceInfo
 from siamcli.media.kinds import source_name
 from siamcli.session.reading import Reading
 from siamcli.session.render import write_again
 from siamcli.trajectory import Trajectory
+from siamcli.ui.review.changes import State
 from siamcli.ui.review.doubt import Summary, summarize
 from siamcli.ui.review.editing import ClipFiles, Editing
 from siamcli.ui.review.frames import FrameStore
+from siamcli.ui.review.picking import Picking
 
-__all__ = ["Clip", "Library", "batch_clips", "one_clip"]
+__all__ = ["Clip", "Library", "batch_clips", "clip_to_pick", "one_clip", "worst_first"]
 
 OPEN_VIDEOS = 3  # each has a decoder and its pictures
 
@@ -31,24 +35,29 @@ Opening = Callable[[str], Reading]
 
 @dataclass(slots=True)
 class Clip:
-    """A clip by the name that people see; `error` says why it cannot be shown."""
+    """A clip by the name that people see: how it is read, and what begins the work at it; `error` says why it
+    cannot be shown.  `trajectory` is its file, None where there is none yet.
+    """
 
     name: str
-    files: ClipFiles | None
+    reading: Reading | None = None
+    begin: Callable[[SourceInfo], State] | None = None
+    trajectory: Path | None = None
     summary: Summary = field(default_factory=lambda: Summary(0, 0.0, None, None))
     error: str | None = None
 
 
 def one_clip(video: str, trajectory: Path, fixes: Path | None, opening: Opening) -> Clip:
     """A video and its trajectory, which is saved in place.  Raises InputError for one that cannot be read."""
-    reading = opening(video)
+    known = read_trajectory(trajectory)
+    reading = opening(video).of(known)
     table = fixes or trajectory.with_suffix(".fixes.csv")
 
     def write(new: Trajectory, also: Mapping[Path, str]) -> Iterator[int]:
         return write_again(reading, new, [str(trajectory)], overwrite=True, also=also)
 
-    summary = summarize(read_trajectory(trajectory))
-    return Clip(source_name(video).stem, ClipFiles(reading, trajectory, table, write), summary)
+    begin = partial(Editing, ClipFiles(reading, trajectory, table, write))
+    return Clip(source_name(video).stem, reading, begin, trajectory, summarize(known))
 
 
 def batch_clips(folder: Path, fixes: Path | None, opening: Opening) -> Iterator[tuple[int, int, Clip]]:
@@ -62,32 +71,36 @@ def batch_clips(folder: Path, fixes: Path | None, opening: Opening) -> Iterator[
         yield number, len(entries), _batch_clip(folder, entry, table, opening)
 
 
+def clip_to_pick(source: str, manifest: Path) -> Clip:
+    """A clip in which targets are pointed at for `manifest`; nothing of it is read before it is shown."""
+    return Clip(source, Reading(source), partial(Picking, source, manifest))
+
+
 def _batch_clip(folder: Path, entry: Entry, fixes: Path, opening: Opening) -> Clip:
     name = source_name(entry.clip)
-    clip = Clip(name.path.name if name.is_path else entry.clip, None)
+    clip = Clip(name.path.name if name.is_path else entry.clip)
     if entry.state != "done":
         clip.error = entry.error or "it is not tracked to its end"
         return clip
     try:
-        file = trajectory_file(folder, entry)
-        clip.summary = summarize(read_trajectory(file))
+        clip.trajectory = trajectory_file(folder, entry)
+        known = read_trajectory(clip.trajectory)
     except InputError as error:
         clip.error = str(error)
-    else:
-        reading = opening(source_name(entry.id).within(folder).text)
-        clip.files = ClipFiles(reading, file, fixes, partial(replace_outputs, folder, entry.id, reading))
+        return clip
+    clip.summary = summarize(known)
+    clip.reading = opening(source_name(entry.id).within(folder).text).of(known)
+    write = partial(replace_outputs, folder, entry.id, clip.reading)
+    clip.begin = partial(Editing, ClipFiles(clip.reading, clip.trajectory, fixes, write))
     return clip
 
 
 class Library:
-    """All clips of a review by their number, those that failed last; opens what is looked at.
-
-    It may be asked by several threads.
-    """
+    """All clips of a review by their number; opens what is looked at.  It may be asked by several threads."""
 
     def __init__(self, clips: Sequence[Clip]) -> None:
-        self.clips = sorted(clips, key=lambda clip: (clip.files is None, *clip.summary.order, clip.name))
-        self._editing: dict[int, Editing] = {}
+        self.clips = list(clips)
+        self._states: dict[int, State] = {}
         self._stores: OrderedDict[int, FrameStore] = OrderedDict()
         self._lock = Lock()
 
@@ -95,34 +108,58 @@ class Library:
         """The frames of a clip.  Raises InputError."""
         with self._lock:
             if number not in self._stores:
-                files = self._files(number)
-                trajectory = read_trajectory(files.trajectory)
-                self._stores[number] = FrameStore(files.reading.of(trajectory))
+                self._stores[number] = FrameStore(self._clip(number)[0])
             self._stores.move_to_end(number)
             while len(self._stores) > OPEN_VIDEOS:
                 self._stores.popitem(last=False)[1].close()
             return self._stores[number]
 
-    def editing(self, number: int) -> Editing:
-        """The state of a clip, read when it is first asked for.  Raises InputError."""
-        info = self.frames(number).info
-        with self._lock:
-            if number not in self._editing:
-                self._editing[number] = Editing(self._files(number), info)
-            return self._editing[number]
+    def state(self, number: int) -> State:
+        """The state of a clip, which begins when it is first asked for.  Raises InputError."""
+        try:
+            info = self.frames(number).info
+            with self._lock:
+                if number not in self._states:
+                    self._states[number] = self._clip(number)[1](info)
+                return self._states[number]
+        except InputError as error:
+            if 0 <= number < len(self.clips):
+                self.clips[number].error = str(error)
+            raise
 
-    def _files(self, number: int) -> ClipFiles:
+    def can_be_shown(self, number: int) -> bool:
+        """True when the clip opens; else its `error` says why not."""
+        try:
+            self.state(number)
+        except InputError:
+            return False
+        return True
+
+    def _clip(self, number: int) -> tuple[Reading, Callable[[SourceInfo], State]]:
         if not 0 <= number < len(self.clips):
             raise InputError(f"no clip {number}")
         clip = self.clips[number]
-        if clip.files is None:
+        if clip.reading is None or clip.begin is None:
             raise InputError(f"{clip.name}: {clip.error}")
-        return clip.files
+        return clip.reading, clip.begin
 
-    def opened(self) -> list[Editing]:
+    def document(self, number: int) -> dict[str, Any]:
+        """What the page is told of a clip.  Raises InputError."""
+        known, store = self.state(number).document(), self.frames(number)
+        width, height = store.info.size or (0, 0)
+        return {
+            **known,
+            "clip": number,
+            "name": self.clips[number].name,
+            "size": [width, height],
+            "fps": known["fps"] or float(store.info.fps or 25),
+            "frames": store.end or max(known["last"] + 1, store.info.count or 0),
+        }
+
+    def opened(self) -> list[State]:
         """The state of every clip that was looked at."""
         with self._lock:
-            return list(self._editing.values())
+            return list(self._states.values())
 
     def close(self) -> None:
         """Let go of all videos."""
@@ -130,3 +167,8 @@ class Library:
             for store in self._stores.values():
                 store.close()
             self._stores.clear()
+
+
+def worst_first(clip: Clip) -> tuple[object, ...]:
+    """A key that sorts clips: the worst first, those that cannot be shown last."""
+    return (clip.error is not None, *clip.summary.order, clip.name)

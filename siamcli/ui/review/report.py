@@ -41,12 +41,12 @@ def report_entries(clips: Sequence[Clip]) -> Iterator[dict[str, Any]]:
     left = PICTURE_BYTES
     for clip in clips:
         entry: dict[str, Any] = {"name": clip.name, "error": clip.error}
-        if clip.files is not None:
-            trajectory = read_trajectory(clip.files.trajectory)
+        if clip.trajectory is not None and clip.reading is not None:
+            trajectory = read_trajectory(clip.trajectory)
             entry |= _described(clip, trajectory)
             entry["pictures"] = []
             if left > 0:
-                entry["pictures"], problem = _pictures(clip.files.reading.of(trajectory), trajectory)
+                entry["pictures"], problem = _pictures(clip.reading, trajectory)
                 left -= sum(len(picture["jpeg"]) for picture in entry["pictures"])
                 entry["problem"] = problem
         yield entry

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import socket
-import time
 from collections.abc import Callable
-from functools import cache
+from dataclasses import asdict
 from importlib import resources
 from json import JSONDecodeError
-from threading import Lock, Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -23,17 +22,16 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from siamcli.errors import InputError, OutputError, SiamtrackError
-from siamcli.ui.review.documents import clip_document, list_document, point_row
-from siamcli.ui.review.editing import Editing, StaleError
+from siamcli.ui.review.changes import StaleError
 from siamcli.ui.review.events import Events
 from siamcli.ui.review.library import Library
+from siamcli.ui.review.work import Work
 
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
 
 __all__ = ["ReviewServer"]
 
-TOLD_EVERY = 0.2  # seconds between two events about work under way
 LARGEST = 10_000  # bytes of a change
 _TYPES = {"html": "text/html; charset=utf-8", "css": "text/css", "js": "text/javascript"}
 # the page loads nothing from other hosts and sends them nothing, not even its address, which has the token
@@ -47,15 +45,19 @@ _HEADERS = {
 
 
 class ReviewServer:
-    """A review on `host`, below a random token, from now on until `close`; `load` gives the tracker when one
-    is first needed.  Raises OutputError for an address that this machine does not have.
+    """A page on `host`, below a random token, from now on until `close`; `load` gives the tracker when one is
+    first needed, None where nothing is tracked.
+
+    Raises OutputError for an address that this machine does not have.
     """
 
-    def __init__(self, library: Library, load: Callable[[], LoadedTracker], host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, library: Library, load: Callable[[], LoadedTracker] | None, host: str = "127.0.0.1"
+    ) -> None:
         self.library = library
-        self._load = cache(load)
         self._events = Events()
-        self._work = Lock()  # one thing is tracked or written at a time
+        self._work = Work(load, self._events)
+        self._finished = Event()
         self._socket = _listen(host)
         self.port = int(self._socket.getsockname()[1])
         self._token = secrets.token_urlsafe(16)
@@ -69,21 +71,21 @@ class ReviewServer:
         self._thread.start()
 
     def wait(self) -> None:
-        """Wait until the server ends; an interrupt comes through."""
-        while self._thread.is_alive():
-            self._thread.join(0.5)
+        """Wait until a page says that it is finished; an interrupt comes through."""
+        while self._thread.is_alive() and not self._finished.wait(0.5):
+            pass
 
     def close(self) -> None:
-        """Stop what is tracked, tell the pages, and let go of everything."""
-        for editing in self.library.opened():
-            editing.stopped = True
-        with self._work:  # what is being written is written to its end
-            self._events.send({"ended": True})
-            self._events.close()
-            self._server.should_exit = True
-            self._thread.join(5)
-            self._socket.close()
-            self.library.close()
+        """Stop what is under way, tell the pages, and let go of everything."""
+        for state in self.library.opened():
+            state.stopped = True
+        self._work.finish()
+        self._events.send({"ended": True})
+        self._events.close()
+        self._server.should_exit = True
+        self._thread.join(5)
+        self._socket.close()
+        self.library.close()
 
     def _application(self) -> Starlette:
         routes = [
@@ -118,14 +120,11 @@ class ReviewServer:
         return StreamingResponse(self._events.stream(), media_type="text/event-stream")
 
     def _list(self, request: Request) -> Response:
-        return JSONResponse(list_document(self.library.clips))
+        clips = self.library.clips
+        return JSONResponse([{"name": c.name, "error": c.error, **asdict(c.summary)} for c in clips])
 
     def _clip(self, request: Request) -> Response:
-        return JSONResponse(self._document(request.path_params["clip"]))
-
-    def _document(self, number: int) -> dict[str, Any]:
-        editing = self.library.editing(number)
-        return clip_document(number, self.library.clips[number], editing, self.library.frames(number))
+        return JSONResponse(self.library.document(request.path_params["clip"]))
 
     def _frame(self, request: Request) -> Response:
         number, index = request.path_params["clip"], request.path_params["frame"]
@@ -135,9 +134,8 @@ class ReviewServer:
         return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
     async def _change(self, request: Request) -> Response:
-        if not request.headers.get("content-type", "").startswith(
-            "application/json"
-        ):  # a form cannot send it
+        kind = request.headers.get("content-type", "")
+        if not kind.startswith("application/json"):  # a form cannot send it
             return JSONResponse({"error": "no such address"}, 404)
         body = await request.body()
         try:
@@ -149,64 +147,20 @@ class ReviewServer:
         return await run_in_threadpool(self._act, request.path_params["clip"], change)
 
     def _act(self, number: int, change: dict[str, Any]) -> Response:
-        editing = self.library.editing(number)
+        state = self.library.state(number)
         what, version = change.get("do"), change["version"]
-        if what == "stop":
-            editing.stopped = True
+        if what == "finish":
+            self._finished.set()
+        elif what == "stop":
+            state.stopped = True
         elif what in ("track", "save"):
-            self._begin(number, editing, what, version)
-        elif editing.working:
+            self._work.begin(number, state, what, version)
+        elif state.working:
             raise InputError("it is being tracked or written", hint="wait for it, or stop it")
         else:
-            editing.change(version, change)
-            self._events.send({"clip": number, "version": editing.version})
-        return JSONResponse(self._document(number))
-
-    def _begin(self, number: int, editing: Editing, what: str, version: int) -> None:
-        """Track or save in a thread of its own; raises InputError while something else is under way."""
-        if not self._work.acquire(blocking=False):
-            raise InputError("another clip is being tracked or written", hint="wait for it, or stop it")
-        editing.working = True
-        work = self._track if what == "track" else self._save
-
-        def do() -> None:
-            end: dict[str, Any] = {"clip": number, "done": what}
-            try:
-                work(number, editing, version)
-            except SiamtrackError as error:
-                end["error"], end["hint"] = str(error), error.hint
-            finally:
-                editing.working = False
-                self._work.release()
-                self._events.send({**end, "version": editing.version})
-
-        Thread(target=do, name=what).start()
-
-    def _track(self, number: int, editing: Editing, version: int) -> None:
-        told, rows = 0.0, []
-        self._events.send({"clip": number, "work": "track", "step": 0, "of": 0})
-        for step, total, point in editing.track(version, self._load):
-            rows.append([point.target, *point_row(point)])
-            if time.monotonic() - told >= TOLD_EVERY:
-                told = time.monotonic()
-                self._events.send(
-                    {"clip": number, "work": "track", "step": step, "of": total, "points": rows}
-                )
-                rows = []
-        sha256 = editing.edits.trajectory.header.weights_sha256
-        if sha256 and sha256 != self._load().sha256:
-            said = (
-                f"tracked with {editing.edits.trajectory.header.model} before, with {self._load().model} now"
-            )
-            self._events.send({"clip": number, "said": said})
-
-    def _save(self, number: int, editing: Editing, version: int) -> None:
-        told = 0.0
-        frames = editing.edits.trajectory.header.source.count or 0
-        for done in editing.save(version):
-            if time.monotonic() - told >= TOLD_EVERY:
-                told = time.monotonic()
-                self._events.send({"clip": number, "work": "save", "step": done, "of": frames})
+            state.change(version, change)
+            self._events.send({"clip": number, "version": state.version})
+        return JSONResponse(self.library.document(number))
 
 
 def _listen(host: str) -> socket.socket:

@@ -38,6 +38,7 @@ function say(words, wrong = false) {
   $("said").className = wrong ? "wrong" : "";
 }
 
+const picks = () => doc.mode === "pick";
 const pendingAt = (number, at) => doc.pending.find((mark) => mark.target === number && mark.frame === at);
 
 // the box of a target in a frame, null where it has none
@@ -48,7 +49,12 @@ function boxOf(number, at) {
   return row?.[1] ? fromSides(row[1]) : null;
 }
 
-const boxToTake = () => (adding ? null : keyed ?? boxOf(target, frame));
+// what a pointer takes hold of; where a target is lost, it draws anew
+function boxToTake() {
+  if (adding) return null;
+  const isLost = points[target - 1]?.get(frame)?.[3] === "l" && !pendingAt(target, frame);
+  return keyed ?? (isLost ? null : boxOf(target, frame));
+}
 
 function shapes() {
   const all = [];
@@ -56,10 +62,11 @@ function shapes() {
     const number = i + 1, box = boxOf(number, frame), chosen = number === target && !adding;
     if (!box || (keyed && chosen)) return;
     const row = points[i].get(frame), mark = pendingAt(number, frame);
+    const isLost = row?.[3] === "l" && !mark;
     const words = doc.targets.length > 1 || one.named ? one.label : "";
     all.push({
-      box, color: mark ? "#ffb454" : live.has(`${number} ${frame}`) ? "#ffffff" : colors[i],
-      dashed: row?.[3] === "l" && !mark, handles: chosen, name: words, faint: row?.[3] === "l" && !mark,
+      box, color: mark && !picks() ? "#ffb454" : live.has(`${number} ${frame}`) ? "#ffffff" : colors[i],
+      dashed: isLost, faint: isLost, handles: chosen && !isLost, name: words,
     });
   });
   if (keyed) all.push({ box: keyed, color: "#ffffff", handles: true, name: adding ?? "" });
@@ -90,12 +97,17 @@ async function paint() {
 }
 
 function words() {
+  if (!doc.targets.length) {
+    $("where").textContent = `${frame} / ${doc.frames - 1} · ${(frame / doc.fps).toFixed(2)} s`;
+    return;
+  }
   const one = doc.targets[target - 1], row = points[target - 1]?.get(frame), mark = pendingAt(target, frame);
   const seconds = (frame / doc.fps).toFixed(2);
   let about = row ? `${STATES[row[3]]}, ${row[4] === "h" ? "by a human" : `overlap ${row[2].toFixed(2)}`}` : "no box";
   if (row?.[5] != null) about += `, passes agree ${row[5].toFixed(2)}`;
   if (row && row[4] !== "h") about += `, ${ORIGINS[row[4]]}`;
-  if (mark) about = mark.box ? "corrected, not tracked yet" : "absent, not tracked yet";
+  const later = picks() ? "" : ", not tracked yet";
+  if (mark) about = mark.box ? `${picks() ? "given" : "corrected"}${later}` : `absent${later}`;
   $("where").textContent = `${frame} / ${doc.frames - 1} · ${seconds} s · ${one.label}: ${about}`;
 }
 
@@ -116,24 +128,33 @@ function fill() {
     return chip;
   });
   $("targets").replaceChildren(...chips);
-  const waiting = doc.pending.length;
+  const waiting = picks() ? 0 : doc.pending.length;
   $("undo").disabled = !doc.undo || Boolean(work);
+  $("track").hidden = picks();
   $("track").disabled = !work && !waiting;
   $("track").classList.toggle("main", waiting > 0 && !work);
   $("track").firstChild.textContent = work?.work === "track" ? "Stop " : "Track again ";
-  $("save").disabled = !doc.unsaved || waiting > 0 || Boolean(work);
+  $("save").firstChild.textContent = picks() ? "Use " : "Save ";
+  $("save").disabled = !doc.unsaved || waiting > 0 || Boolean(work) || (picks() && !doc.targets.length);
   $("save").classList.toggle("main", !$("save").disabled);
+  for (const id of ["doubt-before", "doubt-next"]) $(id).hidden = picks();
+  for (const id of ["before", "skip", "finish"]) $(id).hidden = !picks() || (id !== "finish" && !clips);
+  for (const id of ["box", "absent", "name"]) $(id).disabled = id !== "box" && !doc.targets.length;
   $("title").textContent = `${doc.unsaved ? "● " : ""}${doc.name}`;
   $("title").title = doc.unsaved ? "not saved" : "saved";
-  document.title = `${doc.unsaved ? "● " : ""}${doc.name} · siamtrack review`;
+  document.title = `${doc.unsaved ? "● " : ""}${doc.name} · siamtrack ${doc.mode}`;
   $("saves").textContent = `Save writes ${doc.saves.join(" and ")}.`;
 }
 
 function take(next) {
   if (doc && next.clip !== doc.clip) return;
   doc = next;
+  doc.targets.forEach((one, i) => {
+    one.named = one.label !== null;
+    one.label ??= `target ${i + 1}`;
+  });
   points = doc.targets.map((one) => new Map(one.points.map((row) => [row[0], row])));
-  target = Math.min(target, doc.targets.length);
+  target = Math.max(1, Math.min(target, doc.targets.length));
   fill();
   timeline.show(doc, colors);
   paint();
@@ -141,8 +162,11 @@ function take(next) {
 
 async function open(number) {
   pause();
-  const next = await get(`clips/${number}`).catch((error) => say(error.message, true));
-  if (!next) return;
+  const next = await get(`clips/${number}`).catch((error) => {
+    say(error.message, true);
+    clips?.failed(number, error.message);
+  });
+  if (!next) return false;
   doc = null;
   [live, keyed, absentFrom, adding, target] = [new Map(), null, null, null, 1];
   frames = new Frames(number, next.frames);
@@ -153,7 +177,9 @@ async function open(number) {
   select(target);
   clips?.mark(number);
   list(false);
-  say(next.doubts.length ? tell(0) : "Nothing to doubt: the target is believed in every frame");
+  if (picks()) say("Go to a frame in which the target is seen and drag a box around it");
+  else say(next.doubts.length ? tell(0) : "Nothing to doubt: the target is believed in every frame");
+  return true;
 }
 
 // ------------------------------------------------------------------ where one is
@@ -243,18 +269,21 @@ async function reload() {
 function commit(box) {
   pause();
   const said = { box: toSides(box), frame };
-  if (adding) {
+  if (adding || !doc.targets.length) {
     const label = adding;
     adding = null;
     change({ do: "add", label, ...said }, () => {
       select(doc.targets.length);
-      say(`${label} begins in frame ${frame}: track again (T) follows it`);
+      const name = doc.targets.at(-1).label;
+      say(picks() ? `${name} begins in frame ${said.frame}: S uses it, N adds another` : `${name} begins in frame ${said.frame}: track again (T) follows it`);
     });
     return;
   }
   expect(said.frame, said.box);
-  change({ do: "box", target, ...said }, () => say(`Box of ${doc.targets[target - 1].label} in frame ${said.frame}: track again (T)`));
+  change({ do: "box", target, ...said }, () => told(`Box of ${doc.targets[target - 1].label} in frame ${said.frame}`));
 }
+
+const told = (words) => say(picks() ? words : `${words}: track again (T)`);
 
 function choose(point) {
   const inside = (box) => box && point[0] >= box[0] && point[0] <= box[2] && point[1] >= box[1] && point[1] <= box[3];
@@ -265,7 +294,7 @@ function choose(point) {
 
 function beginKeys() {
   pause();
-  const [w, h] = doc.size, row = [...points[target - 1].values()].findLast((one) => one[0] <= frame && one[1]);
+  const [w, h] = doc.size, row = [...(points[target - 1]?.values() ?? [])].findLast((one) => one[0] <= frame && one[1]);
   keyed = (!adding && (boxOf(target, frame) ?? (row && fromSides(row[1])))) || [0.4 * w, 0.4 * h, 0.6 * w, 0.6 * h];
   $("picture").focus();
   say("Arrows move the box, with Shift they resize it, with Ctrl by ten; Enter keeps it, Esc not");
@@ -281,6 +310,7 @@ function endKeys(keep = false) {
 }
 
 function absent() {
+  if (!doc.targets.length) return;
   pause();
   const { label } = doc.targets[target - 1];
   if (absentFrom === null) {
@@ -290,7 +320,7 @@ function absent() {
   }
   const [first, last] = [Math.min(absentFrom, frame), Math.max(absentFrom, frame)];
   absentFrom = null;
-  change({ do: "absent", target, first, last }, () => say(`${label} is absent in frames ${first}-${last}: track again (T)`));
+  change({ do: "absent", target, first, last }, () => told(`${label} is absent in frames ${first}-${last}`));
 }
 
 function ask(what, value) {
@@ -306,8 +336,9 @@ function ask(what, value) {
 }
 
 async function rename() {
+  if (!doc.targets.length) return;
   const number = target, label = await ask("Name of the target", doc.targets[number - 1].label);
-  if (label) change({ do: "name", target: number, label });
+  if (label) change({ do: "name", target: number, label }, () => say(`Target ${number} is called ${label}`));
 }
 
 async function add() {
@@ -318,9 +349,10 @@ async function add() {
 }
 
 function cancel() {
-  if (keyed) endKeys();
+  if (keyed) return endKeys();
   if (work?.work === "track") change({ do: "stop" });
-  if (absentFrom !== null || adding) say("");
+  else if (absentFrom !== null || adding) say("");
+  else if (picks() && !keyed) return skip();
   [absentFrom, adding] = [null, null];
   paint();
 }
@@ -333,7 +365,7 @@ function track() {
 }
 
 function save() {
-  if (doc.pending.length) return say("Some corrections are not tracked yet: track again first (T)", true);
+  if (!picks() && doc.pending.length) return say("Some corrections are not tracked yet: track again first (T)", true);
   if (doc.unsaved) change({ do: "save" });
 }
 
@@ -341,6 +373,21 @@ function beside(step) {
   const next = clips?.beside(step) ?? null;
   if (next === null) say(step > 0 ? "This is the last clip" : "This is the first clip");
   else open(next);
+}
+
+function finish() {
+  change({ do: "finish" });
+}
+
+// the next clip that nobody has picked in, else the end
+async function onward() {
+  for (const row of clips?.rows ?? []) if (!row.error && !row.picked && (await open(row.number))) return;
+  finish();
+}
+
+function skip() {
+  if ((clips?.beside(1) ?? null) === null) say("This is the last clip: Finish ends it, what is left can be picked later");
+  else beside(1);
 }
 
 function list(shown = $("clips").hidden) {
@@ -354,7 +401,11 @@ function list(shown = $("clips").hidden) {
 // ------------------------------------------------------------------ what siamtrack says
 
 async function heard(event) {
-  if (event.ended) return say("siamtrack has ended: what was not saved is in a table that it named", true);
+  if (event.ended) {
+    source.close();
+    doc.unsaved = false;
+    return say(picks() ? "Done: you can close this tab" : "siamtrack has ended: it said where unsaved corrections are", !picks());
+  }
   if (!doc || event.clip !== doc.clip) return;
   if (event.said) return say(event.said);
   if (event.work) {
@@ -373,7 +424,10 @@ async function heard(event) {
     [work, live] = [null, new Map()];
     await reload();
     if (event.error) say(event.hint ? `${event.error}: ${event.hint}` : event.error, true);
-    else if (event.done === "save") say("Saved");
+    else if (event.done === "save" && picks()) {
+      clips?.picked(doc.clip);
+      onward();
+    } else if (event.done === "save") say("Saved");
     else say(doc.pending.length ? "Stopped: nothing was changed" : `Tracked again: ${was?.of ?? ""} frames`);
     return;
   }
@@ -385,6 +439,10 @@ async function heard(event) {
 }
 
 // ------------------------------------------------------------------ keys and buttons
+
+$("before").addEventListener("click", () => beside(-1));
+$("skip").addEventListener("click", skip);
+$("finish").addEventListener("click", finish);
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const KEYS = {
@@ -434,7 +492,7 @@ addEventListener("beforeunload", (event) => {
 });
 addEventListener("resize", () => list(false));
 
-listen(heard, (closed) => {
+const source = listen(heard, (closed) => {
   if (closed !== null) say("siamtrack does not answer: if it still runs, look after the connection", true);
 });
 const rows = await get("clips").catch((error) => say(error.message, true)) ?? [];
@@ -442,6 +500,6 @@ if (rows.length > 1) {
   clips = new Clips(rows, open);
   list(false);
 }
-const first = rows.findIndex((row) => !row.error);
-if (first >= 0) await open(first);
-else say("No clip can be shown", true);
+let shown = false;
+for (const [number, row] of rows.entries()) if (!shown && !row.error) shown = await open(number);
+if (!shown) say("No clip can be shown", true);

@@ -12,6 +12,7 @@ export class Clips {
   constructor(rows, open) {
     this.rows = rows.map((row, number) => ({ ...row, number }));
     this.open = open;
+    $("order").hidden = !rows.some((row) => row.points);
     $("filter").addEventListener("input", () => this.fill());
     $("order").addEventListener("change", () => this.fill());
     this.fill();
@@ -28,7 +29,7 @@ export class Clips {
   #item(row) {
     const item = document.createElement("li"), button = document.createElement("button"), words = document.createElement("small");
     button.textContent = row.name;
-    words.textContent = row.error ?? describe(row);
+    words.textContent = row.error ?? (row.picked ? "✓ picked" : row.points ? describe(row) : "");
     if (row.error) words.className = "bad";
     button.disabled = Boolean(row.error);
     button.dataset.clip = row.number;
@@ -44,6 +45,16 @@ export class Clips {
     const button = $("list").querySelector(`[data-clip="${number}"]`);
     button?.setAttribute("aria-current", "true");
     button?.scrollIntoView({ block: "nearest" });
+  }
+
+  picked(number) {
+    this.rows[number].picked = true;
+    this.fill();
+  }
+
+  failed(number, error) {
+    this.rows[number].error = error;
+    this.fill();
   }
 
   // the clip that many places away in the list, null beyond its ends

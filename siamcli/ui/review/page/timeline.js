@@ -77,9 +77,12 @@ export class Timeline {
       pen.fillRect(x, top + ROW - high, 1, high);
     }
     pen.globalAlpha = 1;
+    pen.fillStyle = "#ffb454";
     for (const [frame, , , state, source] of target.points)
       if (source === "h" && state !== "a") this.#mark(pen, frame, top, "#ffffff");
-    for (const { frame, target: of } of this.doc.pending) if (of === number + 1) this.#mark(pen, frame, top, "#ffb454");
+    for (const { frame, target: of, box } of this.doc.pending)
+      if (of === number + 1 && box) this.#mark(pen, frame, top, "#ffb454");
+      else if (of === number + 1) pen.fillRect(this.x(frame), top + ROW - 4, each, 4);
     pen.font = "600 12px system-ui, sans-serif";
     pen.lineWidth = 3;
     pen.strokeStyle = "rgb(0 0 0 / .8)";
@@ -122,7 +125,7 @@ export class Timeline {
     }
     pen.strokeStyle = "#ffffff";
     pen.lineWidth = 1;
-    pen.strokeRect(0.5, (this.target - 1) * (ROW + GAP) + 0.5, this.canvas.clientWidth - 1, ROW - 1);
+    if (this.doc.targets.length) pen.strokeRect(0.5, (this.target - 1) * (ROW + GAP) + 0.5, this.canvas.clientWidth - 1, ROW - 1);
     pen.fillStyle = "#ffffff";
     pen.fillRect(this.x(this.frame + 0.5) - 1, 0, 2, this.canvas.clientHeight);
     this.canvas.setAttribute("aria-valuemax", this.doc.frames - 1);

@@ -1,0 +1,124 @@
+"""One clip in which targets are pointed at before anything is tracked: its rows of a manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from siamcli.atomic import write_text
+from siamcli.errors import InputError
+from siamcli.frames import SourceInfo
+from siamcli.ui.review.changes import Said, StaleError, box_in, frame_in, label_in, target_in
+from siamcli.ui.review.documents import mark_rows
+from siamcli.ui.review.fixes import picks_table
+
+__all__ = ["Picking", "Picks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Picks:
+    """The names of the targets in order, None where there is none, and where they are."""
+
+    labels: tuple[str | None, ...] = ()
+    boxes: Said = field(default_factory=dict)
+
+
+class Picking:
+    """The targets of one clip, a `State`; `save` puts its rows into the manifest, in place of earlier ones.
+
+    Raises InputError for a source that does not say how large its frames are.
+    """
+
+    def __init__(self, source: str, manifest: Path, info: SourceInfo) -> None:
+        if info.size is None:
+            raise InputError(f"{info.name} does not say how large its frames are")
+        self.version = 1
+        self.stopped = self.working = False
+        self.picks = Picks()
+        self._source, self._manifest, self._size = source, manifest, info.size
+        self._before: list[Picks] = []
+        self._saved = self.picks
+        self._lock = Lock()
+
+    @property
+    def unsaved(self) -> bool:
+        """True when a box is not in the manifest."""
+        return self.picks is not self._saved
+
+    def document(self) -> dict[str, Any]:
+        """What the page is told of it, as plain values for JSON."""
+        return {
+            "mode": "pick",
+            "version": self.version,
+            "fps": None,
+            "last": 0,
+            "targets": [{"label": label, "points": []} for label in self.picks.labels],
+            "pending": mark_rows(self.picks.boxes),
+            "doubts": [],
+            "doubted": 0,
+            "unsaved": self.unsaved,
+            "undo": bool(self._before),
+            "saves": [str(self._manifest)],
+        }
+
+    def change(self, version: int, change: Mapping[str, Any]) -> None:
+        """Make a change; raises StaleError, and InputError for one that does not fit."""
+        with self._lock:
+            self._check(version)
+            if change.get("do") == "undo":
+                if self._before:
+                    self.picks = self._before.pop()
+            else:
+                picks = self._changed(change)
+                self._before.append(self.picks)
+                self.picks = picks
+            self.version += 1
+
+    def _changed(self, change: Mapping[str, Any]) -> Picks:
+        what, picks = change.get("do"), self.picks
+        labels = picks.labels
+        if what == "add":
+            label = label_in(change, labels) if change.get("label") else None
+            place = len(labels) + 1, frame_in(change, "frame")
+            return Picks((*labels, label), {**picks.boxes, place: box_in(change, self._size)})
+        target = target_in(change, len(labels))
+        if what == "box":
+            place = target, frame_in(change, "frame")
+            return replace(picks, boxes={**picks.boxes, place: box_in(change, self._size)})
+        if what == "absent":
+            first, last = sorted((frame_in(change, "first"), frame_in(change, "last")))
+            hidden = {(target, frame): None for frame in range(first, last + 1)}
+            return replace(picks, boxes={**picks.boxes, **hidden})
+        if what == "name":
+            label = label_in(change, labels)
+            return replace(picks, labels=(*labels[: target - 1], label, *labels[target:]))
+        raise InputError(f"no such change: {what}")
+
+    def save(self, version: int) -> Iterator[int]:
+        """Write the rows of the clip.  Raises StaleError, OutputError, and InputError for a target without a
+        box."""
+        self._check(version)
+        picks = self.picks
+        with_box = {target for (target, _), box in picks.boxes.items() if box is not None}
+        for target, label in enumerate(picks.labels, start=1):
+            if target not in with_box:
+                raise InputError(f"{label or f'target {target}'} has no box")
+        if not picks.labels:
+            raise InputError("no box yet", hint="drag one, or skip the clip")
+        text = picks_table(self._manifest, self._source, picks.boxes, picks.labels)
+        write_text(self._manifest, text)
+        with self._lock:
+            self._saved = picks
+            self.version += 1
+        yield from ()
+
+    def keep(self) -> Path | None:
+        """Nothing: boxes that nobody confirmed are not kept."""
+        return None
+
+    def _check(self, version: int) -> None:
+        if version != self.version:
+            raise StaleError("another tab has changed this clip", hint="this is how it is now")

@@ -1,0 +1,83 @@
+"""What takes long: tracking again and writing, one at a time, in a thread, while the pages are told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any
+
+from siamcli.errors import InputError, SiamtrackError
+from siamcli.ui.review.changes import State
+from siamcli.ui.review.documents import point_row
+from siamcli.ui.review.editing import Editing
+from siamcli.ui.review.events import Events
+
+if TYPE_CHECKING:
+    from siamcli.load import LoadedTracker
+
+__all__ = ["Work"]
+
+TOLD_EVERY = 0.2  # seconds between two events about work under way
+
+
+class Work:
+    """Tracks and saves; `load` gives the tracker when it is first needed, None where nothing is tracked."""
+
+    def __init__(self, load: Callable[[], LoadedTracker] | None, events: Events) -> None:
+        self._load = None if load is None else cache(load)
+        self._events = events
+        self._busy = Lock()
+        self._finished = False
+
+    def begin(self, number: int, state: State, what: str, version: int) -> None:
+        """Begin to `track` or `save` a clip; raises InputError while something else is under way."""
+        if what == "track" and (self._load is None or not isinstance(state, Editing)):
+            raise InputError("nothing is tracked here")
+        if not self._busy.acquire(blocking=False):
+            raise InputError("a clip is being tracked or written", hint="wait for it, or stop it")
+        state.working, state.stopped = True, False
+        Thread(target=self._do, args=(number, state, what, version), name=what).start()
+
+    def finish(self) -> None:
+        """Wait until nothing is under way, and let nothing begin any more; it may be called twice."""
+        if not self._finished:
+            self._busy.acquire()
+            self._finished = True
+
+    def _do(self, number: int, state: State, what: str, version: int) -> None:
+        end: dict[str, Any] = {"clip": number, "done": what}
+        try:
+            if isinstance(state, Editing) and self._load is not None and what == "track":
+                self._track(number, state, version, self._load)
+            else:
+                self._save(number, state, version)
+        except SiamtrackError as error:
+            end["error"], end["hint"] = str(error), error.hint
+        finally:
+            state.working = False
+            self._busy.release()
+            self._events.send({**end, "version": state.version})
+
+    def _track(self, number: int, editing: Editing, version: int, load: Callable[[], LoadedTracker]) -> None:
+        told, rows = 0.0, []
+        self._events.send({"clip": number, "work": "track", "step": 0, "of": 0})
+        for step, total, point in editing.track(version, load):
+            rows.append([point.target, *point_row(point)])
+            if time.monotonic() - told >= TOLD_EVERY:
+                told = time.monotonic()
+                event = {"clip": number, "work": "track", "step": step, "of": total, "points": rows}
+                self._events.send(event)
+                rows = []
+        before, now = editing.edits.trajectory.header, load()
+        if before.weights_sha256 and before.weights_sha256 != now.sha256:
+            said = f"tracked with {before.model} before, with {now.model} now"
+            self._events.send({"clip": number, "said": said})
+
+    def _save(self, number: int, state: State, version: int) -> None:
+        told = 0.0
+        for done in state.save(version):
+            if time.monotonic() - told >= TOLD_EVERY:
+                told = time.monotonic()
+                self._events.send({"clip": number, "work": "save", "step": done, "of": 0})
