@@ -44,6 +44,7 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     indices = frame_indices(trajectory, drop_lost=drop_lost)
     document = {
         "info": {"description": f"{name}, tracked by siamtrack {trajectory.header.version}".strip()},
+        "licenses": [],
         "videos": [{"id": 1, "name": name, "width": width, "height": height}],
         "images": [
             {
@@ -66,6 +67,7 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
                 "category_id": categories.index(target_name(trajectory, point.target)) + 1,
                 "bbox": [round(v, 3) for v in point.box],
                 "area": round(point.box.area, 3),
+                "segmentation": [],
                 "iscrowd": 0,
                 "score": round(point.score, 4),
                 "attributes": {"state": point.state},

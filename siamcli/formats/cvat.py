@@ -204,9 +204,9 @@ def _track_box(box: ElementTree.Element, frame: int, track: str, label: str, *, 
     states: tuple[TrackState, ...] = get_args(TrackState)
     state: TrackState = next((known for known in states if known == attributes.get("state")), "tracked")
     score = float(attributes.get("score") or 1)
-    if box.get("outside") == "1" and state != "lost":
-        return TrackBox(frame, track, label, None)
     source: PointSource = "human" if by_hand else "forward"
+    if box.get("outside") == "1" and state != "lost":
+        return TrackBox(frame, track, label, None, source=source)
     return TrackBox(frame, track, label, _box(box), state, score, source)
 
 
