@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -37,8 +37,9 @@ class Frame:
 class SourceInfo:
     """What is known before the first frame is read; None where it cannot be known.
 
-    `size` is (width, height) after rotation.  `count` is what the container announces: an
-    estimate.  `rotation` is the clockwise turn in degrees that has already been applied, after the stored
+    `size` is (width, height) after rotation.  `count` is what the container announces, an estimate, and
+    once all frames are read how many these are; then `announced` is the estimate if it was another one.
+    `rotation` is the clockwise turn in degrees that has already been applied, after the stored
     picture was `mirrored` from left to right where that is true.
     `pixel_aspect` is a pixel's width by its height where it is shown; nothing is scaled by it.
     `files` are the names of an image source's files by frame index, below the folder that holds them all.
@@ -52,6 +53,15 @@ class SourceInfo:
     pixel_aspect: Fraction = Fraction(1)
     files: tuple[str, ...] = ()
     mirrored: bool = False
+    announced: int | None = None
+
+    def counted(self, frames: int) -> SourceInfo:
+        """The same, where the source has turned out to have so many frames.
+
+        >>> SourceInfo("a", count=60).counted(12).announced, SourceInfo("a", count=12).counted(12).announced
+        (60, None)
+        """
+        return replace(self, count=frames, announced=None if self.count == frames else self.count)
 
 
 class FrameSource(Protocol):

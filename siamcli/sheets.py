@@ -7,10 +7,18 @@ import io
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-__all__ = ["Sheet"]
+__all__ = ["Sheet", "SheetError"]
 
 _SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)  # the line in which a spreadsheet names it
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+
+
+class SheetError(csv.Error):
+    """What `line` of a table holds cannot be read."""
+
+    def __init__(self, line: int, error: csv.Error) -> None:
+        super().__init__(str(error))
+        self.line = line
 
 
 class Sheet:
@@ -25,7 +33,7 @@ class Sheet:
     >>> sheet.columns, list(sheet)
     (['clip', 'x'], [(2, {'clip': 'a.mp4', 'x': '1.5'})])
 
-    `line` is the one that was read last.  Raises csv.Error.
+    `line` is the one that was read last.  Raises SheetError.
     """
 
     def __init__(self, text: str, numbers: Collection[str] = (), *, exact: bool = False) -> None:
@@ -42,8 +50,11 @@ class Sheet:
             self.line += 1
         else:
             words = ""
-        self._comma = separator or max(",;\t", key=lambda mark: len(_cells(words, mark)))
-        names = _cells(words, self._comma)
+        try:
+            self._comma = separator or max(",;\t", key=lambda mark: len(_cells(words, mark)))
+            names = _cells(words, self._comma)
+        except csv.Error as error:
+            raise SheetError(self.line, error) from None
         self.columns = [name.strip().casefold() for name in names]
         self._spaced = not exact or any(name != name.strip() for name in names)
         self._lines = lines
@@ -52,7 +63,13 @@ class Sheet:
         """Every row with its line; the key None has what is beyond the last column."""
         rows = csv.reader(self._lines, delimiter=self._comma, skipinitialspace=self._spaced)
         first = self.line
-        for row in rows:
+        while True:
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise SheetError(first + rows.line_num, error) from None
             self.line = first + rows.line_num
             cells = [cell.strip() for cell in row] if self._spaced else row
             if any(cells):

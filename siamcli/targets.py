@@ -206,7 +206,7 @@ def parse_mark(text: str, format: BoxFormat = "xywh") -> TargetMark:
     """
     time, *label, box = (part.strip() for part in ("", *text.split("="))[-3:])
     if box == ABSENT:
-        span, name = (time, label[0]) if time else (label[0], "")
+        span, name = (time, label[0]) if time else ("".join(label), "")
         return replace(parse_absent(f"{name}={span}" if name else span), text=text)
     try:
         parse_time(time)

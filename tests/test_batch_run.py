@@ -340,7 +340,8 @@ def test_an_interrupted_batch_ends_in_order(start_siamtrack, clips, weights, tmp
 def test_a_full_disk_fails_that_clip_alone(start_siamtrack, batch, clips, weights):
     """A limit on file sizes stands in for the disk: the long trajectory does not fit, the short does."""
     folder = clips("b.mp4")
-    shutil.copy(DEMO, folder / "a.mp4")
+    cut = [ffmpeg_exe(), "-v", "error", "-i", DEMO, "-c", "copy", "-frames:v", "40", folder / "a.mp4"]
+    subprocess.run(cut, check=True)
     arguments = ("batch", folder, "--weights", weights, "-f", "json", "--box", BOX)
     process = start_siamtrack(
         *arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
@@ -490,3 +491,30 @@ def test_outputs_come_from_the_trajectory_that_is_there(batch, clips, tmp_path, 
         assert read_trajectory(out / "a.tracked.csv").points == whole.points
         assert change not in ("gone", "order") or (out / "a.tracked.csv").read_bytes() == table
     assert summary(batch(folder, *again, "--json")) == (0, 1, 0, 0)
+
+
+def test_the_stream_that_is_named(batch, clips, short, tmp_path):
+    """Of two, and in a clip that has one alone it is refused; another one makes the clip outdated."""
+    folder = clips("one.mp4")
+    larger = (
+        "-filter:v:0",
+        "scale=320:-2",
+        "-map",
+        "0:v",
+        "-map",
+        "1:v",
+        "-c:v:0",
+        "libx264",
+        "-preset",
+        "ultrafast",
+    )
+    command = [ffmpeg_exe(), "-v", "error", "-i", short, "-i", short, *larger, folder / "two.mkv"]
+    subprocess.run(command, check=True)
+    assert summary(batch(folder, "--json", "--stream", 0)) == (2, 0, 0, 0)
+    first = read_trajectory(tmp_path / "tracked/two.tracked.json")
+    done = batch(folder, "--json", "--stream", 1)
+    assert summary(done) == (1, 0, 1, 0) and "one.mp4" in done.err
+    second = read_trajectory(tmp_path / "tracked/two.tracked.json")
+    assert first.header.source.size != second.header.source.size
+    assert summary(batch(folder / "two.mkv", "--json", "--stream", 1)) == (0, 1, 0, 0)
+    assert summary(batch(folder / "two.mkv", "--json", "--stream", 1, "--deinterlace")) == (1, 0, 0, 0)

@@ -142,16 +142,19 @@ def test_cvat_track_that_ends_early_goes_outside():
 def test_labelstudio(trajectory, drop_lost):
     (task,) = json.loads(only(convert(trajectory, "labelstudio", drop_lost=drop_lost)))
     assert task["data"] == {"video": "clip", "fps": 25.0}
-    found = {}
+    found, goes_on = {}, {}
     for number, region in enumerate(task["predictions"][0]["result"], start=1):
         assert region["type"] == "videorectangle" and len(region["value"]["labels"]) == 1
         assert region["value"]["framesCount"] == trajectory.header.source.count
         for step in region["value"]["sequence"]:
             assert step["time"] == pytest.approx((step["frame"] - 1) / 25)
-            if step["enabled"]:
-                found[step["frame"] - 1, number] = [step[side] for side in ("x", "y", "width", "height")]
+            found[step["frame"] - 1, number] = [step[side] for side in ("x", "y", "width", "height")]
+            goes_on[step["frame"] - 1, number] = step["enabled"]
     expected = seen(trajectory, drop_lost)
     assert found.keys() == expected.keys()
+    last = max(point.index for point in trajectory.points)
+    for frame, number in expected:  # it is shown up to the next step unless the step ends it
+        assert goes_on[frame, number] == ((frame + 1, number) in expected or frame == last)
     scale = np.array([WIDTH, HEIGHT, WIDTH, HEIGHT]) / 100
     assert all(near(found[key] * scale, p.box) for key, p in expected.items())
 

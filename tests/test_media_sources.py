@@ -360,11 +360,14 @@ def test_joined_recordings_follow_one_another(tmp_path: Path, suffix: str, caplo
     assert said.startswith(f"{joined}: its clock goes back after 0.97 s")
 
 
-@pytest.mark.parametrize(("suffix", "parts", "unread"), [(".mkv", 3, 1), (".flv", 2, 1), (".flv", 1, 0)])
+@pytest.mark.parametrize(
+    ("suffix", "parts", "unread"),
+    [(".mkv", 3, 1), (".flv", 2, 1), (".flv", 1, 0), (".mp4", 3, 2), (".mov", 2, 1), (".mp4", 1, 0)],
+)
 def test_joined_recordings_that_are_not_read_are_told(
     tmp_path: Path, suffix: str, parts: int, unread: int
 ) -> None:
-    """ffmpeg reads two of joined Matroska files, and one of joined FLV files."""
+    """ffmpeg reads two of joined Matroska files, and one of joined FLV and MP4 files."""
     part = clips.constant(tmp_path / f"part{suffix}")
     joined = tmp_path / f"joined{suffix}"
     joined.write_bytes(part.read_bytes() * parts)

@@ -25,6 +25,11 @@ def recipes() -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("siamtrack ")]
 
 
+def _expanded(word: str, folder: Path) -> list[str]:
+    """What a shell makes of a pattern."""
+    return sorted(path.name for path in folder.glob(word)) if "*" in word else [word]
+
+
 def test_recipes(siamtrack, weights, tmp_path):
     """In one test, as each may build on what those before it left behind."""
     command = [ffmpeg_exe(), "-v", "error", "-i", DEMO, "-frames:v", "6", "-preset", "ultrafast", "video.mp4"]
@@ -38,7 +43,8 @@ def test_recipes(siamtrack, weights, tmp_path):
     trajectory = Trajectory(header, tuple(points), complete=True, frames=len(points))
     write_trajectory(trajectory, tmp_path / "video.tracked.json")
     assert recipes()
-    for words in recipes():
+    for recipe in recipes():
+        words = [name for word in recipe for name in _expanded(word, tmp_path)]
         more = ["--weights", weights] if words[0] == "run" else []
         done = siamtrack(*words, *more)
         assert done.code == 0, f"{shlex.join(words)}\n{done.err}"

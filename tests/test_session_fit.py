@@ -23,9 +23,9 @@ def tracked(source, **cut):
     fps = cut.get("fps")
     with open_source(str(source), **cut) as frames:
         points = tuple(TrackPoint(f.index, f.time, Box(f.index, 5, 20, 20), 0.9, "tracked") for f in frames)
-        info = frames.info
+        info = frames.info  # once all are read
     assert fps is None or info.fps == fps
-    return Trajectory(TrackHeader(info, "m", "", "1"), points, complete=True)
+    return Trajectory(TrackHeader(info, "m", "", "1"), points, complete=True, frames=len(points))
 
 
 def pairs(source, trajectory, **how):
@@ -117,6 +117,20 @@ def test_a_source_that_announces_no_number_is_refused_at_the_end(made, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["longer.h264"]
     assert list(draw_video(longer, trajectory, target, anyway=True, **options))[-1] == 33
     assert len(pairs(made["raw"], trajectory, fps=options["fps"])) == 30
+
+
+def test_a_joined_recording_is_more_than_its_first_part(made, tmp_path):
+    """It announces the length of its first part alone."""
+    part = clips.constant(tmp_path / "part.mpg", "-c:v", "mpeg2video")
+    joined = tmp_path / "joined.mpg"
+    joined.write_bytes(part.read_bytes() * 2)
+    with pytest.raises(MisfitError, match="joined has 60 frames, the video of the trajectory 30"):
+        pairs(joined, tracked(part))
+    trajectory = tracked(joined)
+    assert trajectory.header.source.count == 60 and trajectory.header.source.announced in range(25, 33)
+    assert len(pairs(joined, trajectory)) == 60
+    stretch = tracked(joined, end=TimePoint(frame=7))
+    assert sum(map(bool, pairs(joined, stretch).values())) == 7
 
 
 def test_images_are_compared_by_name_and_number(made, tmp_path):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from siamcli.boxes import Box
+from siamcli.formats.files import read_trajectory
 from siamcli.frames import Frame, SourceInfo
 from siamcli.session.outputs import Outputs
 from siamcli.trajectory import TrackHeader, TrackPoint
@@ -36,3 +39,27 @@ def test_every_file_names_the_lost_intervals_of_its_targets(tmp_path: Path) -> N
     last = json.loads((tmp_path / "all.jsonl").read_text().splitlines()[-1])
     assert last["lost"] == lost["all"] and last["frames"] == len(STATES)
     assert outputs.lost == {1: ((1, 2), (4, 4)), 2: ((2, 3),)}
+
+
+@pytest.mark.parametrize("count", [60, None, 3])
+def test_the_number_of_frames_is_true_once_all_are_read(tmp_path: Path, count: int | None) -> None:
+    """The container announces another one; a run that is stopped does not know better."""
+    source = SourceInfo("x", (64, 48), Fraction(25), count=count)
+    header = TrackHeader(source, "", "", "", labels=("ant",))
+    image = np.zeros((48, 64, 3), np.uint8)
+    paths = [str(tmp_path / name) for name in ("a.json", "a.jsonl", "a.csv", "a.txt")]
+    with suppress(KeyboardInterrupt), Outputs(paths, header, overwrite=True, unfinished="beside") as outputs:
+        outputs.write(Frame(0, 0.0, image), [TrackPoint(0, 0.0, Box(1, 2, 30, 20), 0.5, "init")])
+        raise KeyboardInterrupt
+    assert read_trajectory(tmp_path / "a.incomplete.json").header.source.count == count
+    with Outputs(paths, header, overwrite=True) as outputs:
+        for index in range(3):
+            point = TrackPoint(index, 0.0, Box(1, 2, 3, 4), 0.5, "init")
+            outputs.write(Frame(index, index / 25, image), [point])
+        outputs.end_of(source.counted(3))
+    for name in ("a.json", "a.jsonl"):
+        trajectory = read_trajectory(tmp_path / name)
+        assert trajectory.header.source == source.counted(3) and trajectory.header.source.count == 3
+        assert len(trajectory.points) == 3 and trajectory.complete
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 4
+    assert not list(tmp_path.glob("*.part*"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from siamcli.formats.starts import read_starts
 from siamcli.media.kinds import SourceName, source_name
 from siamcli.media.sources import announced_count
 from siamcli.schema import decode, load_json
-from siamcli.sheets import Sheet
+from siamcli.sheets import Sheet, SheetError
 from siamcli.targets import ABSENT, AbsentTarget, BoxFormat, TargetMark, check_label, parse_target
 from siamcli.times import parse_span, parse_time
 
@@ -170,8 +169,8 @@ def _table(path: Path, text: str) -> Iterator[tuple[str, Mapping[Any, Any]]]:
             )
         for line, row in sheet:
             yield f"{path}, line {line}", row
-    except csv.Error as error:
-        raise InputError(f"{path}, line {sheet.line}: {error}") from None
+    except SheetError as error:
+        raise InputError(f"{path}, line {error.line}: {error}") from None
 
 
 def _objects(place: object, text: str) -> list[Mapping[str, Any]]:

@@ -7,12 +7,14 @@ https://openvinotoolkit.github.io/datumaro/stable/docs/data-formats/formats/coco
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from siamcli.boxes import Box
+from siamcli.boxes import Box, clip_box
+from siamcli.formats.datasets import PARTS, DatasetClip
 from siamcli.formats.select import (
     class_names,
     frame_indices,
@@ -22,11 +24,12 @@ from siamcli.formats.select import (
     visible_points,
 )
 from siamcli.formats.starts import start_target
+from siamcli.formats.tracks import TrackBox, Tracks
 from siamcli.schema import Number, Positive, from_record, load_json
 from siamcli.targets import Target
-from siamcli.trajectory import Trajectory
+from siamcli.trajectory import TrackState, Trajectory
 
-__all__ = ["starts", "text"]
+__all__ = ["dataset", "starts", "text", "tracks"]
 
 
 def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
@@ -41,6 +44,7 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     indices = frame_indices(trajectory, drop_lost=drop_lost)
     document = {
         "info": {"description": f"{name}, tracked by siamtrack {trajectory.header.version}".strip()},
+        "licenses": [],
         "videos": [{"id": 1, "name": name, "width": width, "height": height}],
         "images": [
             {
@@ -63,6 +67,7 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
                 "category_id": categories.index(target_name(trajectory, point.target)) + 1,
                 "bbox": [round(v, 3) for v in point.box],
                 "area": round(point.box.area, 3),
+                "segmentation": [],
                 "iscrowd": 0,
                 "score": round(point.score, 4),
                 "attributes": {"state": point.state},
@@ -73,10 +78,68 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     return json.dumps(document, indent=1) + "\n"
 
 
+def dataset(clips: Sequence[DatasetClip], classes: Sequence[str]) -> dict[str, str]:
+    """annotations/instances_train.json and instances_val.json, for the images in images/train and images/val.
+
+    A clip is a video of the document; numbers of images, tracks and annotations are of the whole part.
+    """
+    return {
+        f"annotations/instances_{part}.json": _part([clip for clip in clips if clip.part == part], classes)
+        for part in PARTS
+        if any(clip.part == part for clip in clips)
+    }
+
+
+def _part(clips: Sequence[DatasetClip], classes: Sequence[str]) -> str:
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    videos: list[dict[str, Any]] = []
+    tracks: dict[tuple[str, int], int] = {}
+    for number, clip in enumerate(clips, start=1):
+        width, height = frame_size(clip.trajectory)
+        size = {"width": width, "height": height}
+        videos.append({"id": number, "name": clip.name, **size})
+        ids = {index: len(images) + place for place, index in enumerate(clip.frames, start=1)}
+        images += [
+            {"id": id, "file_name": clip.image(index), **size, "video_id": number, "frame_id": index}
+            for index, id in ids.items()
+        ]
+        for point in visible_points(clip.trajectory, drop_lost=clip.drop_lost):
+            box = clip_box(point.box, (width, height))
+            if point.index in ids and box.valid:
+                track = tracks.setdefault((clip.name, point.target), len(tracks) + 1)
+                label = target_name(clip.trajectory, point.target)
+                annotations.append(
+                    {
+                        "id": len(annotations) + 1,
+                        "image_id": ids[point.index],
+                        "video_id": number,
+                        "track_id": track,
+                        "category_id": classes.index(label) + 1,
+                        "bbox": [round(v, 3) for v in box],
+                        "area": round(box.area, 3),
+                        "segmentation": [],
+                        "iscrowd": 0,
+                        "score": round(point.score, 4),
+                        "attributes": {"state": point.state, "track_id": track},
+                    }
+                )
+    document = {
+        "info": {"description": "tracked by siamtrack"},
+        "licenses": [],
+        "videos": videos,
+        "images": images,
+        "categories": [{"id": n, "name": label} for n, label in enumerate(classes, start=1)],
+        "annotations": annotations,
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
 @dataclass(frozen=True, slots=True)
 class _Image:
     id: int | str
     frame_id: int | None = None
+    video_id: int | str | None = None
     width: Positive | None = None
     height: Positive | None = None
 
@@ -88,6 +151,7 @@ class _Annotation:
     category_id: int | str | None = None
     track_id: int | str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    score: Number = math.nan
 
     @property
     def track(self) -> object:
@@ -106,6 +170,41 @@ class _Document:
     images: tuple[_Image, ...]
     annotations: tuple[_Annotation, ...]
     categories: tuple[_Category, ...] = ()
+
+
+def tracks(text: str) -> Tracks:
+    """Every box of one video, by track_id; a frame is an image's `frame_id`, else its place in the list.
+
+    Without a track_id the boxes of a category are one track.  Raises ValueError, KeyError.
+    """
+    document = from_record(_Document, load_json(text))
+    if len({image.video_id for image in document.images}) > 1:
+        raise ValueError("it holds several videos")
+    labels: dict[int | str | None, str] = {category.id: category.name for category in document.categories}
+    images = {
+        image.id: place if image.frame_id is None else image.frame_id
+        for place, image in enumerate(document.images)
+    }
+    boxes = []
+    for entry in document.annotations:
+        state = entry.attributes.get("state", "tracked")
+        label = labels.get(entry.category_id, "")
+        track = label if entry.track is None else str(entry.track)
+        boxes.append(
+            TrackBox(
+                images[entry.image_id],
+                track,
+                label,
+                Box(*entry.bbox),
+                state if state in get_args(TrackState) else "tracked",
+                1.0 if math.isnan(entry.score) else entry.score,
+                "human" if math.isnan(entry.score) else "forward",
+            )
+        )
+    first = document.images[0]
+    return Tracks(
+        boxes, size=(round(first.width), round(first.height)) if first.width and first.height else None
+    )
 
 
 def starts(path: Path, text: str) -> list[Target]:

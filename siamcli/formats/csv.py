@@ -12,7 +12,7 @@ from siamcli.formats.records import COLUMNS, COLUMNS_1, bad_line, parse_points
 from siamcli.formats.select import image_name
 from siamcli.formats.stream import TextStream
 from siamcli.frames import SourceInfo
-from siamcli.sheets import Sheet
+from siamcli.sheets import Sheet, SheetError
 from siamcli.trajectory import TrackHeader, Trajectory
 
 __all__ = ["Stream", "read"]
@@ -65,8 +65,8 @@ def read(path: Path, text: str) -> Trajectory:
             needed = f"the first line must name {','.join(COLUMNS_1)}, and lacks {','.join(missing)}"
             raise bad_line(path, sheet.line, ValueError(needed))
         points = parse_points(path, records())
-    except csv.Error as error:
-        raise bad_line(path, sheet.line, error) from None
+    except SheetError as error:
+        raise bad_line(path, error.line, error) from None
     labels = tuple(names.get(target) for target in range(1, max(names, default=1) + 1))
     checked = any(point.agreement is not None for point in points)
     header = TrackHeader(

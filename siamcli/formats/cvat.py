@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import get_args
 from xml.etree import ElementTree
 
 from siamcli.boxes import Box
+from siamcli.formats.keyframes import key_frames
 from siamcli.formats.select import (
     class_names,
     frame_indices,
@@ -19,17 +23,19 @@ from siamcli.formats.select import (
     visible_points,
 )
 from siamcli.formats.starts import start_target
+from siamcli.formats.tracks import TrackBox, Tracks
 from siamcli.targets import Target
-from siamcli.trajectory import TrackPoint, TrackState, Trajectory
+from siamcli.trajectory import PointSource, TrackPoint, TrackState, Trajectory
 
-__all__ = ["starts", "text"]
+__all__ = ["starts", "text", "tracks"]
 
 
-def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
+def text(trajectory: Trajectory, *, drop_lost: bool = False, keyframes: float | None = None) -> str:
     """CVAT for video 1.1, for an image source CVAT for images 1.1, which finds images by name.
 
     In a video a target is a track, `outside` where it is absent, dropped as lost, or has ended.  Corners
-    are 0-based; the attributes `state` and `score` are declared with every label.
+    are 0-based; the attributes `state` and `score` are declared with every label.  A track has only key
+    frames between which CVAT's straight lines stay within `keyframes` pixels, by default every frame.
     Source: https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/
     """
     of_images = bool(trajectory.header.source.files)
@@ -38,24 +44,46 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     if of_images:
         _add_images(root, trajectory, drop_lost=drop_lost)
     else:
-        _add_tracks(root, trajectory, drop_lost=drop_lost)
+        _add_tracks(root, trajectory, drop_lost=drop_lost, keyframes=keyframes)
     ElementTree.indent(root)
     document = ElementTree.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="utf-8"?>\n{document}\n'
 
 
-def _add_tracks(root: ElementTree.Element, trajectory: Trajectory, *, drop_lost: bool) -> None:
+def _add_tracks(
+    root: ElementTree.Element, trajectory: Trajectory, *, drop_lost: bool, keyframes: float | None
+) -> None:
     last = _last(trajectory)
     for number, (target, points) in enumerate(targets(trajectory).items()):
         label = target_name(trajectory, target)
         track = ElementTree.SubElement(root, "track", id=str(number), label=label, source="auto")
-        for point in points:
-            if point.box.valid:
-                outside = not is_visible(point, drop_lost=drop_lost)
-                _add_box(track, point, **_in_track(point.index, outside=outside))
+        shown = [is_visible(point, drop_lost=drop_lost) for point in points]
+        held: TrackPoint | None = None
+        for part in _stretches(points, shown):
+            for point in _keys(part, keyframes) if is_visible(part[0], drop_lost=drop_lost) else part[:1]:
+                # where it is absent it has no box of its own
+                box = point.box if point.box.valid else held.box if held else None
+                if box is not None:
+                    held = replace(point, box=box)
+                    outside = not is_visible(point, drop_lost=drop_lost)
+                    _add_box(track, held, **_in_track(point.index, outside=outside))
         final = points[-1]
-        if final.index < last and final.box.valid:
+        if final.index < last and shown[-1]:
             _add_box(track, final, **_in_track(final.index + 1, outside=True))
+
+
+def _stretches(points: Sequence[TrackPoint], shown: Sequence[bool]) -> Iterator[Sequence[TrackPoint]]:
+    """Points in a row that are all visible or not, and all lost or not."""
+    same = [(seen, point.state == "lost") for point, seen in zip(points, shown, strict=True)]
+    edges = [0, *(i for i in range(1, len(points)) if same[i] != same[i - 1]), len(points)]
+    yield from (points[a:b] for a, b in pairwise(edges))
+
+
+def _keys(points: Sequence[TrackPoint], tolerance: float | None) -> Sequence[TrackPoint]:
+    if tolerance is None:
+        return points
+    chosen = key_frames([point.index for point in points], [point.box for point in points], tolerance)
+    return [points[i] for i in chosen]
 
 
 def _in_track(frame: int, *, outside: bool) -> dict[str, str]:
@@ -133,17 +161,75 @@ def _clean(name: str) -> str:
     return "".join(c if c >= " " else "?" for c in text)
 
 
+def tracks(text: str) -> Tracks:
+    """Every key frame of every track, or every box of every image.
+
+    Without tracks, boxes of one label in several images are one track; of several in an image the first
+    belongs to the first.  The attributes `state` and `score` are read where siamtrack wrote them.  Raises
+    ValueError, KeyError.
+    """
+    root = _root(text)
+    found = []
+    for number, track in enumerate(root.iter("track")):
+        label, name = track.get("label", ""), track.get("id") or str(number)
+        every = sorted(track.iter("box"), key=lambda box: int(box.attrib["frame"]))
+        keys = [box for box in every if box.get("keyframe") != "0" or box.get("outside") == "1"]
+        while keys and keys[-1].get("outside") == "1" and _attributes(keys[-1]).get("state") != "absent":
+            keys.pop()  # where the track ends
+        by_hand = track.get("source", "manual") != "auto"
+        found += [_track_box(box, int(box.attrib["frame"]), name, label, by_hand=by_hand) for box in keys]
+    files: dict[int, str] = {}
+    for image in root.iter("image"):
+        frame, seen = int(image.attrib["id"]), Counter[str]()
+        files[frame] = image.get("name", "")
+        for box in image.iter("box"):
+            label = box.get("label", "")
+            seen[label] += 1
+            by_hand = box.get("source", "manual") != "auto"
+            found.append(_track_box(box, frame, f"{label} {seen[label]}", label, by_hand=by_hand))
+    size = (root.findtext(".//original_size/width"), root.findtext(".//original_size/height"))
+    sides = [(image.get("width"), image.get("height")) for image in root.iter("image")][:1]
+    width, height = size if all(size) else sides[0] if sides else (None, None)
+    names = tuple(files.get(i, "") for i in range(max(files) + 1)) if files else ()
+    return Tracks(
+        found,
+        size=(int(width), int(height)) if width and height else None,
+        files=names if all(names) else (),
+        filled=not files,
+    )
+
+
+def _track_box(box: ElementTree.Element, frame: int, track: str, label: str, *, by_hand: bool) -> TrackBox:
+    attributes = _attributes(box)
+    states: tuple[TrackState, ...] = get_args(TrackState)
+    state: TrackState = next((known for known in states if known == attributes.get("state")), "tracked")
+    score = float(attributes.get("score") or 1)
+    source: PointSource = "human" if by_hand else "forward"
+    if box.get("outside") == "1" and state != "lost":
+        return TrackBox(frame, track, label, None, source=source)
+    return TrackBox(frame, track, label, _box(box), state, score, source)
+
+
+def _attributes(box: ElementTree.Element) -> dict[str, str]:
+    return {attribute.get("name", ""): attribute.text or "" for attribute in box.iter("attribute")}
+
+
+def _root(text: str) -> ElementTree.Element:
+    """Raises ValueError."""
+    if "<!DOCTYPE" in text:
+        raise ValueError("it declares a document type, which CVAT does not")
+    try:
+        return ElementTree.fromstring(text.partition("?>")[2] if text.startswith("<?xml") else text)
+    except ElementTree.ParseError as error:
+        raise ValueError(f"not XML: {error}") from None
+
+
 def starts(path: Path, text: str) -> list[Target]:
     """The first visible box of every track, or every box of the first image that has any.
 
     Raises ValueError, KeyError.
     """
-    if "<!DOCTYPE" in text:
-        raise ValueError("it declares a document type, which CVAT does not")
-    try:
-        root = ElementTree.fromstring(text.partition("?>")[2] if text.startswith("<?xml") else text)
-    except ElementTree.ParseError as error:
-        raise ValueError(f"not XML: {error}") from None
+    root = _root(text)
     size = (root.findtext(".//original_size/width"), root.findtext(".//original_size/height"))
     whole = (float(size[0]), float(size[1])) if size[0] and size[1] else None
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -68,12 +69,17 @@ def write_trajectory(trajectory: Trajectory, path: str | Path, *, overwrite: boo
 
 
 def convert(
-    trajectory: Trajectory, name: str, *, drop_lost: bool = False, stem: str | None = None
+    trajectory: Trajectory,
+    name: str,
+    *,
+    drop_lost: bool = False,
+    stem: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
     """The files of the format `name`: file name (with / for folders) -> text.
 
     With `drop_lost` the boxes of lost frames are left out.  A single file is called `stem`, by default as
-    its source.  Raises InputError for what it cannot say.
+    its source.  `options` are those that this format alone has.  Raises InputError for what it cannot say.
     """
     kind = FORMATS[name]
     if drop_lost and kind.keeps_lost:
@@ -87,7 +93,7 @@ def convert(
     if kind.streamed:
         text = whole_text(make_stream(kind, trajectory.header, drop_lost=drop_lost), trajectory)
     else:
-        text = _module(kind).text(trajectory, drop_lost=drop_lost)
+        text = _module(kind).text(trajectory, drop_lost=drop_lost, **(options or {}))
     return {f"{stem or source_stem(trajectory.header.source.name)}{kind.ending}": text}
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePath
 
-__all__ = ["FORMATS", "FormatKind", "find_format", "read_suffixes", "start_formats", "streamed_suffixes"]
+__all__ = [
+    "FORMATS",
+    "FormatKind",
+    "find_format",
+    "read_suffixes",
+    "start_formats",
+    "streamed_suffixes",
+    "track_formats",
+]
 
 _STATES = "it says the state of every frame"
 _EVERY_FRAME = "benchmark files have a line for every frame, lost or not"
@@ -19,12 +27,14 @@ class FormatKind:
     What is `streamed` can be written while tracking, what is `read` can be read again, both by the last
     suffix of `ending`.  `keeps_lost` says why lost frames cannot be left out, and is empty where they can.
     `benchmark` is the data set whose result files it writes.  What says where targets begin (`starts`) is
-    read as a box file.  Several clips `join` in one data set.
+    read as a box file.  Several clips `join` in one data set, or are made into a new `dataset` with images.
+    What has `tracks` can be read as trajectories.
 
     A module has a class `Stream` (a TextStream) when it is streamed, else `text(trajectory, drop_lost=...)`
     for one file, else `files(trajectory, ...)` for several, with `write_into(folder, ...)` where they join
     others; `read(path, text)` when it is read;
-    `starts(path, text)`, the targets at their first boxes, when it has `starts`, which may raise ValueError.
+    `starts(path, text)`, the targets at their first boxes, when it has `starts`, which may raise ValueError;
+    `tracks(text)` likewise; `dataset(clips, classes)`, file name -> text.
     """
 
     name: str
@@ -37,6 +47,8 @@ class FormatKind:
     benchmark: str = ""
     starts: bool = False
     join: bool = False
+    tracks: bool = False
+    dataset: bool = False
 
     @property
     def suffix(self) -> str:
@@ -58,11 +70,11 @@ FORMATS = {
         FormatKind("json", ".json", streamed=True, read=True, keeps_lost=_STATES),
         FormatKind("jsonl", ".jsonl", streamed=True, read=True, keeps_lost=_STATES),
         FormatKind("csv", ".csv", streamed=True, read=True, keeps_lost=_STATES),
-        FormatKind("mot", ".mot.txt", streamed=True, title="MOT", starts=True),
-        FormatKind("coco", ".coco.json", starts=True),
-        FormatKind("cvat", ".cvat.xml", starts=True),
-        FormatKind("labelstudio", ".labelstudio.json"),
-        FormatKind("yolo", starts=True, join=True),
+        FormatKind("mot", ".mot.txt", streamed=True, title="MOT", starts=True, tracks=True),
+        FormatKind("coco", ".coco.json", starts=True, tracks=True, dataset=True),
+        FormatKind("cvat", ".cvat.xml", starts=True, tracks=True),
+        FormatKind("labelstudio", ".labelstudio.json", tracks=True),
+        FormatKind("yolo", starts=True, join=True, dataset=True),
         FormatKind("otb", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="otb2015"),
         FormatKind("got10k", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="got10k-test"),
         FormatKind("vot", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="vot2018", starts=True),
@@ -72,6 +84,18 @@ FORMATS = {
     )
 }
 """Name -> format, in the order in which help lists them."""
+
+
+_ONLY_READ = (FormatKind("via", ".json", tracks=True),)
+
+
+def track_formats() -> dict[str, FormatKind]:
+    """Name -> format of other programs that is read as trajectories.
+
+    >>> list(track_formats())
+    ['mot', 'coco', 'cvat', 'labelstudio', 'via']
+    """
+    return {kind.name: kind for kind in (*FORMATS.values(), *_ONLY_READ) if kind.tracks}
 
 
 def find_format(path: str | PurePath) -> FormatKind | None:

@@ -6,8 +6,11 @@ Source: https://labelstud.io/tags/videorectangle, https://labelstud.io/tags/vide
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from typing import Any
+from urllib.parse import quote
 
+from siamcli.boxes import Box
 from siamcli.formats.select import (
     frame_rate,
     frame_size,
@@ -16,29 +19,67 @@ from siamcli.formats.select import (
     target_name,
     targets,
 )
+from siamcli.formats.tracks import TrackBox, Tracks
+from siamcli.schema import load_json
 from siamcli.trajectory import Trajectory
 
-__all__ = ["text"]
+__all__ = ["text", "tracks"]
 
 
-def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
+def tracks(text: str) -> Tracks:
+    """The regions of the first task: what a human annotated, else what was predicted.
+
+    Raises ValueError, KeyError, TypeError.
+    """
+    document: Any = load_json(text)
+    task = document[0] if isinstance(document, list) else document
+    answers = [a for a in task.get("annotations") or [] if not a.get("was_cancelled")]
+    results = (answers or task["predictions"])[0]["result"]
+    regions = [region for region in results if region.get("type") == "videorectangle"]
+    boxes: list[TrackBox] = []
+    fps: Fraction | None = None
+    for number, region in enumerate(regions):
+        value = region["value"]
+        if value.get("duration") and value.get("framesCount"):
+            fps = Fraction(value["framesCount"] / value["duration"]).limit_denominator(1001)
+        label = str((value.get("labels") or [""])[0])
+        track = str(region.get("id") or number)
+        for key in sorted(value["sequence"], key=lambda key: key["frame"]):
+            box = Box(*(float(key[side]) for side in ("x", "y", "width", "height")))
+            boxes.append(TrackBox(key["frame"] - 1, track, label, box))
+            if not key.get("enabled", True):  # its box is shown in this frame, and not after it
+                boxes.append(TrackBox(key["frame"], track, label, None))
+    frames = {(box.track, box.frame) for box in boxes if box.box is not None}
+    kept = [box for box in boxes if box.box is not None or (box.track, box.frame) not in frames]
+    return Tracks(kept, fps=fps, relative=True, filled=True)
+
+
+def _address(media_url: str, name: str) -> str:
+    return media_url.replace("{name}", quote(name, errors="replace")) or name
+
+
+def text(trajectory: Trajectory, *, drop_lost: bool = False, media_url: str = "") -> str:
     """A task whose prediction has a region per target.
 
-    Boxes are in percent of the frame, `enabled` is false where the target is absent or dropped as lost.
+    Boxes are in percent of the frame.  `enabled` is false in the last frame before the target is absent or
+    dropped as lost: Label Studio shows the box in that frame, and not after it.
     Label Studio shows frame n at (n - 1) / rate seconds, whatever the video's own frames are, so that a
     frame here is a time.  The labelling configuration names the tags `box` (VideoRectangle) and `video`,
-    whose frameRate is `$fps`.
+    whose frameRate is `$fps`.  `media_url` is where Label Studio finds the video; `{name}` in it is its name.
     """
     width, height = frame_size(trajectory)
     name = trajectory.header.source.name
     times = frame_times(trajectory)
     rate = frame_rate(trajectory)
     duration = max(end for _, end in times.values())
+    last = max(times)
     regions = []
     for target, points in targets(trajectory).items():
+        shown = [is_visible(point, drop_lost=drop_lost) for point in points]
+        goes_on = [*shown[1:], points[-1].index == last]
         sequence = {
             round(times[point.index][0] * rate) + 1: {
-                "enabled": is_visible(point, drop_lost=drop_lost),
+                "enabled": stays,
                 "rotation": 0,
                 "x": round(100 * point.box.x / width, 5),
                 "y": round(100 * point.box.y / height, 5),
@@ -46,8 +87,8 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
                 "height": round(100 * point.box.h / height, 5),
                 "time": round(times[point.index][0], 6),
             }
-            for point in points
-            if point.box.valid
+            for point, seen, stays in zip(points, shown, goes_on, strict=True)
+            if seen
         }
         value: dict[str, Any] = {
             "framesCount": round(duration * rate),
@@ -58,5 +99,8 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
         ids = {"id": f"target{target}", "from_name": "box", "to_name": "video", "type": "videorectangle"}
         regions.append({**ids, "origin": "prediction", "value": value})
     prediction = {"model_version": trajectory.header.model or "siamtrack", "result": regions}
-    task = {"data": {"video": name, "fps": float(rate)}, "predictions": [prediction]}
+    task = {
+        "data": {"video": _address(media_url, name), "fps": float(rate)},
+        "predictions": [prediction],
+    }
     return json.dumps([task], indent=1) + "\n"

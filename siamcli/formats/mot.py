@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from siamcli.boxes import Box
 from siamcli.formats.starts import start_target
 from siamcli.formats.stream import TextStream
+from siamcli.formats.tracks import TrackBox, Tracks
 from siamcli.targets import Target
 
-__all__ = ["Stream", "starts"]
+__all__ = ["Stream", "starts", "tracks"]
 
 
 class Stream(TextStream):
@@ -28,13 +30,30 @@ class Stream(TextStream):
         return f"{point['frame'] + 1},{point['target']},{box},{point['score']},-1,-1,-1\n"
 
 
+def tracks(text: str) -> Tracks:
+    """Every box; rows of ground truth that do not count (0) are left out.  Raises ValueError."""
+    boxes = []
+    for frame, target, box, confidence in _rows(text):
+        score = confidence if 0 < confidence <= 1 else 1.0
+        boxes.append(TrackBox(frame, str(target), "", box, score=score))
+    return Tracks(boxes)
+
+
 def starts(path: Path, text: str) -> list[Target]:
     """The first box of every id, in the order of the ids; rows of ground truth that do not count (0) are left
     out.
 
     Raises ValueError.
     """
-    first: dict[float, tuple[float, Box]] = {}
+    first: dict[int, tuple[int, Box]] = {}
+    for frame, target, box, _ in _rows(text):
+        if target not in first or frame < first[target][0]:
+            first[target] = (frame, box)
+    return [start_target(box, frame) for _, (frame, box) in sorted(first.items())]
+
+
+def _rows(text: str) -> Iterator[tuple[int, int, Box, float]]:
+    """Frame from 0, id, box and confidence (1 where there is none) of rows that count.  Raises ValueError."""
     for number, line in enumerate(text.splitlines(), start=1):
         cells = [cell for cell in line.replace(",", " ").split() if cell]
         if not cells:
@@ -45,8 +64,5 @@ def starts(path: Path, text: str) -> list[Target]:
             frame, target, left, top, w, h, *counts = (float(cell) for cell in cells)
         except ValueError:
             raise ValueError(f"line {number}: not numbers") from None
-        if counts[:1] == [0] or not Box(left, top, w, h).valid:
-            continue
-        if target not in first or frame < first[target][0]:
-            first[target] = (frame, Box(left - 1, top - 1, w, h))
-    return [start_target(box, int(frame) - 1) for _, (frame, box) in sorted(first.items())]
+        if counts[:1] != [0] and Box(left, top, w, h).valid:
+            yield int(frame) - 1, int(target), Box(left - 1, top - 1, w, h), (counts or [1.0])[0]

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from siamcli.boxes import Box
 from siamcli.errors import InputError
 from siamcli.frames import SourceInfo
-from siamcli.schema import Number, Range, Rule, from_record
+from siamcli.schema import FileBelow, Natural, Number, Range, Rule, from_record
 from siamcli.trajectory import PointSource, TrackHeader, TrackPoint, TrackState
 
 __all__ = [
@@ -115,6 +115,7 @@ def header_record(header: TrackHeader) -> Record:
             "height": source.size[1] if source.size else None,
             "fps": f"{source.fps.numerator}/{source.fps.denominator}" if source.fps else None,
             "count": source.count,
+            **({} if source.announced is None else {"announced": source.announced}),
             "rotation": source.rotation,
             **({"mirrored": True} if source.mirrored else {}),
             **({"files": list(source.files)} if source.files else {}),
@@ -142,6 +143,7 @@ def parse_header(record: Mapping[str, Any]) -> TrackHeader:
             rotation=source.rotation,
             files=source.files,
             mirrored=source.mirrored,
+            announced=source.announced,
         ),
         model=header.model,
         weights_sha256=header.weights_sha256,
@@ -175,17 +177,9 @@ def _is_name(value: str) -> bool:
     return not odd and len(value) <= LONGEST_NAME
 
 
-def _leads_below(value: str) -> bool:
-    """Whether the name of an image stays below its folder: outputs are named after it."""
-    path = PurePosixPath(value)
-    return bool(path.name) and not path.is_absolute() and ".." not in path.parts and "\0" not in value
-
-
 Rate = Annotated[str | float, Rule("frames per second, such as 30000/1001", _is_rate)]
 Name = Annotated[str, Rule(f"a name of at most {LONGEST_NAME} characters that a file can have", _is_name)]
 Label = Annotated[str, Rule("valid UTF-8", _is_text)]
-FileBelow = Annotated[str, Rule("the name of a file in a folder", _leads_below)]
-Natural = Annotated[int, Range(0, 2**31 - 1)]
 Side = Annotated[int, Range(1, 2**16)]
 
 
@@ -218,6 +212,7 @@ class _Source:
     rotation: int
     files: tuple[FileBelow, ...] = ()
     mirrored: bool = False
+    announced: Natural | None = None
 
 
 @dataclass(frozen=True, slots=True)

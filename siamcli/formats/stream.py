@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from siamcli.formats.records import header_record, point_record
+from siamcli.frames import SourceInfo
 from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory, lost_intervals
 
 __all__ = ["Lost", "TextStream", "whole_text"]
@@ -25,9 +27,10 @@ class TextStream(ABC):
         self._header = header
         self._drop_lost = drop_lost
 
-    def head(self) -> str:
-        """What stands before the first point."""
-        return self._head(header_record(self._header))
+    def head(self, source: SourceInfo | None = None) -> str:
+        """What stands before the first point; `source` is what is known of the source at its end."""
+        header = self._header if source is None else replace(self._header, source=source)
+        return self._head(header_record(header))
 
     def points(self, points: Sequence[TrackPoint]) -> str:
         """The next points."""

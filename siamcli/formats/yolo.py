@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from siamcli.atomic import AtomicFile, as_output_error, make_folder, write_text
 from siamcli.boxes import Box, clip_box
 from siamcli.errors import InputError, OutputError
+from siamcli.formats.datasets import PARTS, DatasetClip
 from siamcli.formats.names import file_stem
 from siamcli.formats.select import (
     class_names,
@@ -22,7 +24,7 @@ from siamcli.formats.starts import start_target
 from siamcli.targets import Target, read_lines
 from siamcli.trajectory import Trajectory
 
-__all__ = ["files", "starts", "write_into"]
+__all__ = ["dataset", "files", "starts", "write_into"]
 
 CLASSES = "classes.txt"
 
@@ -34,7 +36,7 @@ def files(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
     labels of six columns.  A frame without a target has an empty file, which the format reads as
     background.  Source: https://docs.ultralytics.com/datasets/detect/
     """
-    width, height = frame_size(trajectory)
+    size = frame_size(trajectory)
     name = trajectory.header.source.name
     classes = class_names(trajectory)
     indices = frame_indices(trajectory, drop_lost=drop_lost)
@@ -46,12 +48,8 @@ def files(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
             hint="YOLO has one label file for both: rename one of them",
         )
     for point in visible_points(trajectory, drop_lost=drop_lost):
-        box = clip_box(point.box, (width, height))
-        if box.valid:
-            (cx, cy), label = box.center, target_name(trajectory, point.target)
-            values = (cx / width, cy / height, box.w / width, box.h / height)
-            row = " ".join([str(classes.index(label)), *(f"{v:.6f}" for v in values)])
-            texts[paths[point.index]] += f"{row}\n"
+        number = classes.index(target_name(trajectory, point.target))
+        texts[paths[point.index]] += _row(point.box, size, number)
     return {**texts, CLASSES: _lines(classes)}
 
 
@@ -84,6 +82,38 @@ def write_into(folder: Path, trajectory: Trajectory, texts: Mapping[str, str], *
         if path not in labels:
             with as_output_error(path):
                 path.unlink(missing_ok=True)
+
+
+def dataset(clips: Sequence[DatasetClip], classes: Sequence[str]) -> dict[str, str]:
+    """labels/PART/IMAGE.txt for images/PART/IMAGE.jpg, and data.yaml, which Ultralytics trains from.
+
+    Source: https://docs.ultralytics.com/datasets/detect/
+    """
+    texts: dict[str, str] = {}
+    for clip in clips:
+        size = frame_size(clip.trajectory)
+        rows = {index: "" for index in clip.frames}
+        for point in visible_points(clip.trajectory, drop_lost=clip.drop_lost):
+            if point.index in rows:
+                number = classes.index(target_name(clip.trajectory, point.target))
+                rows[point.index] += _row(point.box, size, number)
+        for index, text in rows.items():
+            texts[str(PurePosixPath("labels", clip.part, clip.image(index)).with_suffix(".txt"))] = text
+    parts = {clip.part for clip in clips}
+    # YAML reads JSON's strings
+    names = "".join(f"  {number}: {json.dumps(label)}\n" for number, label in enumerate(classes))
+    places = "".join(f"{part}: images/{part if part in parts else min(parts)}\n" for part in PARTS)
+    return {**texts, "data.yaml": f"path: .\n{places}names:\n{names}"}
+
+
+def _row(box: Box, size: tuple[int, int], number: int) -> str:
+    """The line of a box, as far as it lies in the frame; empty outside."""
+    inside = clip_box(box, size)
+    if not inside.valid:
+        return ""
+    (cx, cy), (width, height) = inside.center, size
+    values = (cx / width, cy / height, inside.w / width, inside.h / height)
+    return " ".join([str(number), *(f"{v:.6f}" for v in values)]) + "\n"
 
 
 def _lines(labels: list[str]) -> str:

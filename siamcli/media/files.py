@@ -251,11 +251,16 @@ class VideoFile(Source):
                 hint="every frame that decodes was used; the rest of the file is lost",
             )
         self._check_all_read()
+        self.info = self.info.counted(index)
 
     def _check_all_read(self) -> None:
         """Raise InputError when recordings that are joined in the file were not read."""
         path, container = Path(self._address.removeprefix("file:")), self.streams.format
-        if self._file and path.is_file() and (container == "flv" or self._clock.set_back is not None):
+        if (
+            self._file
+            and path.is_file()
+            and (container.startswith(("flv", "mov,")) or self._clock.set_back is not None)
+        ):
             unread = unread_parts(path, container)
             if unread:
                 raise InputError(

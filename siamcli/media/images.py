@@ -23,6 +23,7 @@ __all__ = [
     "ValueRange",
     "decode_page",
     "fit_into",
+    "jpeg",
     "page_count",
     "quiet_opencv",
     "read_image",
@@ -126,6 +127,12 @@ def value_range(images: Iterable[Pixels]) -> ValueRange:
             ends.append(np.percentile(values, (_SHARE, 100 - _SHARE), method="nearest"))
     low, high = (float(min(e[0] for e in ends)), float(max(e[1] for e in ends))) if ends else (0.0, 1.0)
     return ValueRange(low, high if high > low else low + 1)
+
+
+def jpeg(image: Image) -> bytes:
+    """The picture as a JPEG file of quality 95."""
+    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95])
+    return data.tobytes()
 
 
 def fit_into(image: Image, size: tuple[int, int]) -> Image:

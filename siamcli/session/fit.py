@@ -29,9 +29,10 @@ def frames_with_points(
 
     Raises MisfitError, unless `anyway`, before the first frame when size, announced number of frames or
     the images' names or their number differ from the trajectory's source; at a frame whose time differs
-    by more than half a frame; and after the last frame when the trajectory goes on, or when the source
-    announced no number and had another than that of the trajectory.  A trajectory of a stretch, of every
-    n-th frame, or cut short fits: index and time of its points are those of the whole source.
+    by more than half a frame; and after the last frame when the trajectory goes on, or when the source had
+    another number than that of the trajectory, where it announced none or all were tracked.  A trajectory of
+    a stretch, of every n-th frame, or cut short fits: index and time of its points are those of the whole
+    source.
     Raises what `frames` raises.
     """
     ordered = sorted(trajectory.points, key=lambda point: (point.index, point.target))
@@ -51,8 +52,10 @@ def frames_with_points(
         raise MisfitError(
             f"the trajectory goes on to frame {max(points)}, {frames.info.name} ends with frame {last}"
         )
-    if frames.info.count is None:
-        _check_count(frames.info.name, last + 1, trajectory.header.source.count)
+    tracked = trajectory.header.source
+    all_tracked = trajectory.complete and trajectory.frames == tracked.count
+    if frames.info.count is None or all_tracked:
+        _check_count(frames.info.name, last + 1, tracked.count)
 
 
 def check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int]) -> None:
@@ -73,7 +76,7 @@ def check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int]) -> N
                 f"{ours.name} has {len(ours.files)} images, {len(tracked.files)} when it was tracked"
             )
     else:
-        _check_count(ours.name, ours.count, tracked.count)
+        _check_count(ours.name, ours.announced or ours.count, tracked.announced or tracked.count)
 
 
 def _check_count(name: str, ours: int | None, tracked: int | None) -> None:

@@ -15,7 +15,7 @@ from siamcli.drawing.painter import Painter
 from siamcli.drawing.style import Style
 from siamcli.errors import OutputError
 from siamcli.formats.names import target_paths
-from siamcli.frames import Frame
+from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Output
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.suffixes import is_video
@@ -87,6 +87,7 @@ class Outputs:
             stack.pop_all()
         self._failure: BaseException | None = None
         self._stopped: BaseException | None = None  # what ended the block
+        self._source: SourceInfo | None = None
         self._found = False
         self._done = Event()
         self._queue: Queue[tuple[Frame, Sequence[TrackPoint]] | None] = Queue(DEPTH)
@@ -121,6 +122,10 @@ class Outputs:
         self._found = self._found or bool(points)
         self._queue.put((frame, points))
 
+    def end_of(self, source: SourceInfo) -> None:
+        """What is known of the source once all its frames are read."""
+        self._source = source
+
     def _work(self) -> None:
         lower_priority()
         while (item := self._queue.get()) is not None:
@@ -141,6 +146,7 @@ class Outputs:
         late: BaseException | None = None
         for text, target in self._texts:
             text.lost = {t: found for t, found in self.lost.items() if target in (None, t)}
+            text.source = self._source
         for output in self._outputs:
             missing = failure is not None
             try:

@@ -111,6 +111,9 @@ class Session:
             unused = unused_target(self.job, self.marks, self.progress.marks, self._last, self._length)
             if unused is not None:
                 raise unused
+            source = replace(self.header.source, count=self.info.count, announced=self.info.announced)
+            self.header = replace(self.header, source=source)
+            self._outputs.end_of(source)
         return frame
 
     def write(self, frame: Frame) -> tuple[TrackPoint, ...]:

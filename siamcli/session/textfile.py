@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from siamcli.errors import OutputError
 from siamcli.formats.files import make_stream
 from siamcli.formats.kinds import FORMATS, find_format, streamed_suffixes
 from siamcli.formats.stream import Lost, TextStream
+from siamcli.frames import SourceInfo
 from siamcli.media.base import Output
 from siamcli.media.suffixes import VIDEO_SUFFIXES
 from siamcli.trajectory import LostIntervals, TrackHeader, TrackPoint, Trajectory
@@ -23,18 +25,21 @@ __all__ = ["TextOutput", "open_text", "write_trajectory"]
 class TextOutput(Output):
     """Takes the points of one frame after the other; `close` ends the file and gives it its name.
 
-    `lost` is what the end of the file says of lost intervals: the caller counts them and sets it before.
+    `lost` is what the end of the file says of lost intervals: the caller counts them and sets it before,
+    and `source`, if more is known of it than when the file was begun.
     Raises OutputError when the system refuses to write.
     """
 
     def __init__(self, file: TextIO, part: AtomicFile | None, stream: TextStream) -> None:
         self.lost: Lost = {}
+        self.source: SourceInfo | None = None
         self._file = file
         self._part = part
         self._stream = stream
         self._frames = 0
         self._open = True
-        self._emit(stream.head())
+        self._head = stream.head()
+        self._emit(self._head)
 
     def write(self, points: Sequence[TrackPoint]) -> None:
         """The points of all targets in one frame."""
@@ -50,7 +55,19 @@ class TextOutput(Output):
         if self._part:
             with as_output_error(self._part.target):
                 self._file.close()
+            head = self._stream.head(self.source)
+            if head != self._head:
+                self._write_head(self._part, head)
             self._part.commit(complete=complete)
+
+    def _write_head(self, part: AtomicFile, head: str) -> None:
+        """Put `head` in the place of the one that was written."""
+        with part.second_pass() as (path, take):
+            with as_output_error(part.target), part.path.open("rb") as old, path.open("wb") as new:
+                old.seek(len(self._head.encode()))
+                new.write(head.encode())
+                shutil.copyfileobj(old, new)
+            take()
 
     def _emit(self, text: str) -> None:
         try:

@@ -1,0 +1,192 @@
+"""Trajectories from what other programs write: tracks that were drawn or corrected there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from importlib import import_module
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from siamcli.boxes import Box
+from siamcli.errors import InputError
+from siamcli.formats.files import read_trajectory
+from siamcli.formats.kinds import track_formats
+from siamcli.frames import SourceInfo
+from siamcli.schema import decode, load_json
+from siamcli.trajectory import NO_BOX, PointSource, TrackHeader, TrackPoint, TrackState, Trajectory
+
+__all__ = ["TrackBox", "Tracks", "between", "read_any"]
+
+
+class TrackBox(NamedTuple):
+    """An object in a frame.  `track` tells objects apart; without a `box` it is not there."""
+
+    frame: int
+    track: str
+    label: str
+    box: Box | None
+    state: TrackState = "tracked"
+    score: float = 1.0
+    source: PointSource = "human"
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """What a file says: boxes in pixels, or in percent of the frame where it is `relative`.
+
+    Between two boxes of a track that is `filled` the object moves in a straight line; where it is not there,
+    it stays away up to its next box.
+    """
+
+    boxes: Sequence[TrackBox]
+    size: tuple[int, int] | None = None
+    fps: Fraction | None = None
+    files: tuple[str, ...] = ()
+    relative: bool = False
+    filled: bool = False
+
+
+def read_any(
+    path: Path,
+    kind: str | None = None,
+    info: SourceInfo | None = None,
+    times: Mapping[int, float] | None = None,
+) -> Trajectory:
+    """A trajectory that siamtrack wrote, or one of other programs: of the format `kind`, else by its content.
+
+    `info` is that of the video, as far as it is known, and goes before what the file says of it; `times` are
+    those of its frames.  Raises InputError that names the file.
+    """
+    chosen = kind or _format_of(path)
+    if chosen is None:
+        return _with_source(read_trajectory(path), info, times)
+    module = import_module(f"siamcli.formats.{chosen}")
+    try:
+        tracks: Tracks = module.tracks(decode(path.read_bytes()))
+        if not tracks.boxes:
+            raise InputError(f"no box in {path}", hint=f"it was read as {chosen}; see --from")
+        return _trajectory(path, tracks, info, times)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}") from None
+    except (ArithmeticError, AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+        what = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"{path} is no {chosen} file: {what}", hint="see --from") from None
+
+
+def between(a: Box, b: Box, share: float) -> Box:
+    """The box that is `share` of the way from a to b.
+
+    >>> between(Box(0, 0, 10, 10), Box(10, 20, 30, 10), 0.5)
+    Box(x=5.0, y=10.0, w=20.0, h=10.0)
+    """
+    return Box(*(before + (after - before) * share for before, after in zip(a, b, strict=True)))
+
+
+def _format_of(path: Path) -> str | None:
+    """The foreign format of a file by its suffix, and by the keys of JSON; None for siamtrack's own."""
+    suffix = path.suffix.lower()
+    if suffix != ".json":
+        return next((name for name, kind in track_formats().items() if kind.suffix == suffix), None)
+    try:
+        document: Any = load_json(decode(path.read_bytes()))
+    except (OSError, ValueError):
+        return None
+    first = document[0] if isinstance(document, list) and document else document
+    keys = set(first) if isinstance(first, dict) else set()
+    if {"images", "annotations"} <= keys:
+        return "coco"
+    if "data" in keys and keys & {"annotations", "predictions"}:
+        return "labelstudio"
+    values = list(first.values())[:1] if isinstance(first, dict) else []
+    is_via = "_via_img_metadata" in keys or any(isinstance(v, dict) and "regions" in v for v in values)
+    return "via" if is_via else None
+
+
+def _with_source(
+    trajectory: Trajectory, info: SourceInfo | None, times: Mapping[int, float] | None
+) -> Trajectory:
+    """The trajectory with what is known of its source, where it does not say that itself."""
+    if info is None:
+        return trajectory
+    source = trajectory.header.source
+    if source.size is None:
+        source = replace(info, name=source.name)
+    points = trajectory.points
+    if times:
+        points = tuple(
+            point if point.time is not None else replace(point, time=times.get(point.index))
+            for point in points
+        )
+    return replace(trajectory, header=replace(trajectory.header, source=source), points=points)
+
+
+def _trajectory(
+    path: Path, tracks: Tracks, info: SourceInfo | None, times: Mapping[int, float] | None
+) -> Trajectory:
+    """Raises InputError where the size of the frames is needed and not known."""
+    size = (info.size if info else None) or tracks.size
+    if tracks.relative and size is None:
+        raise InputError(
+            f"{path} does not say how large the frames are", hint="give --size WIDTHxHEIGHT or --video FILE"
+        )
+    fps = (info.fps if info else None) or tracks.fps
+    name = info.name if info and info.name else path.name.split(".")[0]
+    base = info or SourceInfo(name)
+    source = replace(base, name=name, size=size, fps=fps, files=base.files or tracks.files)
+    ordered = sorted(tracks.boxes, key=lambda box: (box.track, box.frame))
+    objects = [list(boxes) for _, boxes in groupby(ordered, key=lambda box: box.track)]
+    objects.sort(key=lambda boxes: (boxes[0].frame, _natural(boxes[0].track)))
+    points = []
+    for target, boxes in enumerate(objects, start=1):
+        _check_once(boxes)
+        scale = (size[0] / 100, size[1] / 100) if tracks.relative and size else (1.0, 1.0)
+        for one in _filled(boxes) if tracks.filled else boxes:
+            points.append(_point(one, target, scale, fps, times))
+    points.sort(key=lambda point: (point.index, point.target))
+    labels = tuple(boxes[0].label or None for boxes in objects)
+    return Trajectory(TrackHeader(source, "", "", "", labels=labels), tuple(points), complete=True)
+
+
+def _natural(track: str) -> tuple[int, str]:
+    return (int(track), "") if track.isdecimal() else (0, track)
+
+
+def _check_once(boxes: Sequence[TrackBox]) -> None:
+    for before, after in pairwise(boxes):
+        if before.frame == after.frame:
+            raise ValueError(f"track {before.track} is twice in frame {before.frame}")
+
+
+def _filled(boxes: Sequence[TrackBox]) -> Iterator[TrackBox]:
+    """A box in every frame from the first to the last."""
+    for before, after in pairwise(boxes):
+        yield before
+        for frame in range(before.frame + 1, after.frame):
+            if before.box is None:
+                yield before._replace(frame=frame)
+            else:
+                share = (frame - before.frame) / (after.frame - before.frame)
+                box = before.box if after.box is None else between(before.box, after.box, share)
+                yield before._replace(frame=frame, box=box, source="interpolated")
+    yield boxes[-1]
+
+
+def _point(
+    one: TrackBox,
+    target: int,
+    scale: tuple[float, float],
+    fps: Fraction | None,
+    times: Mapping[int, float] | None,
+) -> TrackPoint:
+    if one.frame < 0:
+        raise ValueError(f"frame {one.frame} of track {one.track}")
+    time = times.get(one.frame) if times is not None else float(one.frame / fps) if fps else None
+    if one.box is None:
+        return TrackPoint(one.frame, time, NO_BOX, 0.0, "absent", target, source=one.source)
+    box = Box(one.box.x * scale[0], one.box.y * scale[1], one.box.w * scale[0], one.box.h * scale[1])
+    if not box.valid:
+        raise ValueError(f"{tuple(one.box)} of track {one.track} in frame {one.frame} is no box")
+    return TrackPoint(one.frame, time, box, one.score, one.state, target, source=one.source)

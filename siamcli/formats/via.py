@@ -1,0 +1,50 @@
+"""VGG Image Annotator 2: rectangles in images, as its project or its JSON export says them.
+
+Source: https://www.robots.ox.ac.uk/~vgg/software/via/docs/user_guide.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+from siamcli.boxes import Box
+from siamcli.formats.tracks import TrackBox, Tracks
+from siamcli.schema import load_json
+
+__all__ = ["tracks"]
+
+_IDS = ("track_id", "track", "id", "object_id")
+_NAMES = ("label", "name", "class", "type", "category")
+
+
+def tracks(text: str) -> Tracks:
+    """Rectangles by image, in the order of their numbers; the images are the frames.
+
+    What tells objects apart is a region attribute `track_id`, `track` or `id`, else their label and, of
+    several with one label in an image, their order.  Raises ValueError, KeyError, TypeError.
+    """
+    document: Any = load_json(text)
+    images = list(document.get("_via_img_metadata", document).values())
+    images.sort(key=lambda image: _by_number(image["filename"]))
+    boxes = []
+    for frame, image in enumerate(images):
+        seen: Counter[str] = Counter()
+        regions = image["regions"]
+        for region in regions.values() if isinstance(regions, dict) else regions:
+            shape, attributes = region["shape_attributes"], region.get("region_attributes") or {}
+            if shape.get("name") != "rect":
+                continue
+            label = next((str(attributes[key]) for key in _NAMES if attributes.get(key)), "")
+            seen[label] += 1
+            known = next((str(attributes[key]) for key in _IDS if attributes.get(key) not in (None, "")), "")
+            box = Box(*(float(shape[key]) for key in ("x", "y", "width", "height")))
+            boxes.append(TrackBox(frame, known or f"{label} {seen[label]}", label, box))
+    return Tracks(boxes, files=tuple(image["filename"] for image in images))
+
+
+def _by_number(name: str) -> tuple[str | int, ...]:
+    """A key by which image 10 comes after image 9."""
+    parts = re.split(r"(\d+)", name)
+    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts))

@@ -1,0 +1,128 @@
+"""Trajectories and their videos as a data set for training: pictures, labels, crops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from importlib import import_module
+from pathlib import Path
+
+from siamcli.atomic import as_output_error, atomic_folder, write_text
+from siamcli.boxes import clip_box
+from siamcli.errors import InputError, OutputError
+from siamcli.formats.datasets import DatasetClip, class_list
+from siamcli.formats.names import file_stem
+from siamcli.formats.select import is_visible, target_name
+from siamcli.frames import Frame, Image, SourceInfo
+from siamcli.media.images import jpeg
+from siamcli.media.kinds import is_image, source_name
+from siamcli.media.prefetch import prefetch
+from siamcli.media.sources import open_source
+from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
+from siamcli.session.fit import frames_with_points
+from siamcli.trajectory import TrackPoint
+
+__all__ = ["find_video", "frame_times", "write_dataset"]
+
+_PARTS_OF_ONE = {"annotations", "crops", "data.yaml", "images", "labels"}
+
+
+def write_dataset(
+    clips: Sequence[DatasetClip],
+    format: str | None,
+    videos: Mapping[str, str],
+    folder: Path,
+    *,
+    images: bool,
+    crops: bool,
+    overwrite: bool,
+) -> Iterator[int]:
+    """Write the labels of a `format`, images/PART/IMAGE.jpg for every frame that is used, and
+    crops/TARGET/IMAGE.jpg, what each box holds of it; yields the number of frames read.
+
+    `videos` has the source of every clip by its name.  The folder is there when all of it is; `overwrite`
+    replaces one that holds a data set and nothing else.  Raises MisfitError for a video that is another one,
+    InputError for a source, OutputError.
+    """
+    with as_output_error(folder):
+        there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if there and (not overwrite or there - _PARTS_OF_ONE):
+        hint = "name a new folder" if there - _PARTS_OF_ONE else "-y replaces it"
+        raise OutputError(f"{folder} exists", hint=hint)
+    with atomic_folder(folder, overwrite=True) as part:
+        if format is not None:
+            module = import_module(f"siamcli.formats.{format}")
+            for name, text in module.dataset(clips, class_list(clips)).items():
+                write_text(part / name, text)
+        if not (images or crops):
+            return
+        for done, (clip, frame, points) in enumerate(_frames(clips, videos), start=1):
+            if frame is not None:
+                if images:
+                    _write(part / "images" / clip.part / clip.image(frame.index), jpeg(frame.image))
+                for name, picture in _crops(clip, frame, points) if crops else ():
+                    _write(part / "crops" / name, jpeg(picture))
+            yield done
+
+
+def _frames(
+    clips: Sequence[DatasetClip], videos: Mapping[str, str]
+) -> Iterator[tuple[DatasetClip, Frame | None, Sequence[TrackPoint]]]:
+    """Every frame of every clip, None for one that is not used."""
+    for clip in clips:
+        used = frozenset(clip.frames)
+        rate = clip.trajectory.header.source.fps if source_name(videos[clip.name]).is_images else None
+        with prefetch(open_source(videos[clip.name], fps=rate)) as frames:
+            for frame, points in frames_with_points(frames, clip.trajectory):
+                yield clip, frame if frame.index in used else None, points
+
+
+def _crops(clip: DatasetClip, frame: Frame, points: Sequence[TrackPoint]) -> Iterator[tuple[str, Image]]:
+    """TARGET/IMAGE.jpg and the pixels of every box; targets of one label share a folder."""
+    height, width = frame.image.shape[:2]
+    labels = [target_name(clip.trajectory, n + 1) for n in range(len(clip.trajectory.header.labels))]
+    for point in points:
+        box = clip_box(point.box, (width, height))
+        if is_visible(point, drop_lost=clip.drop_lost) and box.valid:
+            label = target_name(clip.trajectory, point.target)
+            again = f"_{point.target}" if labels.count(label) > 1 else ""
+            picture = frame.image[round(box.y) : round(box.y + box.h), round(box.x) : round(box.x + box.w)]
+            if picture.size:
+                yield f"{file_stem(label)}/{clip.name}{again}_{frame.index:06d}.jpg", picture
+
+
+def _write(path: Path, data: bytes) -> None:
+    with as_output_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def find_video(name: str, places: Sequence[Path]) -> str:
+    """The one video, or folder of images, that is called `name` but for its suffix, in the first of `places`
+    that has any.
+
+    Raises InputError where there is none, or more than one.
+    """
+    for place in places:
+        if place.is_file():
+            return str(place)
+        found = [path for path in sorted(place.glob("*")) if _is_called(path, name)] if place.is_dir() else []
+        if len(found) > 1:
+            raise InputError(f"{name}: which video, {found[0]} or {found[1]}?", hint="give --video")
+        if found:
+            return str(found[0])
+    raise InputError(f"{name}: its video is not there", hint="--video FILE, or --video FOLDER that holds it")
+
+
+def _is_called(path: Path, name: str) -> bool:
+    if path.is_dir():
+        return path.name == name and any(map(is_image, path.iterdir()))
+    return path.stem == name and path.suffix.lower() in VIDEO_INPUT_SUFFIXES
+
+
+def frame_times(source: str, fps: Fraction | None = None) -> tuple[SourceInfo, dict[int, float]]:
+    """What is known of a source, and the times of its frames, all of which it reads.  Raises InputError."""
+    with open_source(source, fps=fps) as frames:
+        times = {frame.index: frame.time for frame in frames if frame.time is not None}
+        return replace(frames.info, name=source_name(source).stem), times

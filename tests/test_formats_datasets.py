@@ -1,0 +1,164 @@
+"""Data sets of many clips, read by the programs that they are for where these are installed."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+
+import clips
+import cv2
+import numpy as np
+import pytest
+
+from siamcli.boxes import Box
+from siamcli.formats.datasets import make_clips
+from siamcli.formats.files import write_trajectory
+from siamcli.frames import SourceInfo
+from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
+
+RATE = Fraction(30000, 1001)
+LABELS = {"a": ("bug", "leaf"), "b": ("bug",), "c": ("stone",)}
+
+
+def trajectory(name: str, frames: int = 10) -> Trajectory:
+    """Boxes that move to the right, lost in frame 4."""
+    labels = LABELS[name]
+    points = tuple(
+        TrackPoint(
+            i, float(i / RATE), Box(10 + i, 8 * t, 20, 12), 0.9, "lost" if i == 4 and t == 1 else "tracked", t
+        )
+        for i in range(frames)
+        for t in range(1, len(labels) + 1)
+    )
+    return Trajectory(
+        TrackHeader(SourceInfo(name, clips.SIZE, RATE, frames), "m", "", "1", labels=labels), points, True
+    )
+
+
+@pytest.fixture
+def tracked(tmp_path):
+    """Three clips and their trajectories."""
+    (tmp_path / "clips").mkdir()
+    for name in LABELS:
+        clips.constant(tmp_path / "clips" / f"{name}.mp4", frames=10)
+        write_trajectory(trajectory(name), tmp_path / f"{name}.tracked.json")
+    return [tmp_path / f"{name}.tracked.json" for name in LABELS]
+
+
+def test_clips_are_split_as_wholes():
+    named = [(name, trajectory(name)) for name in LABELS]
+    made = make_clips(named, every=3, held_back=0.2, drop_lost=True)
+    assert sorted(clip.part for clip in made) == ["train", "train", "val"]
+    assert made == make_clips(named, every=3, held_back=0.2, drop_lost=True)
+    assert made[1].frames == (0, 3, 7)  # frame 4 has no box: it is no background
+    assert {clip.part for clip in make_clips(named, every=1, held_back=0, drop_lost=False)} == {"train"}
+    twins = make_clips([("a", trajectory("a"))] * 2, every=1, held_back=0.5, drop_lost=False)
+    assert [clip.name for clip in twins] == ["a", "a_2"]
+
+
+def test_coco(siamtrack, tracked, tmp_path):
+    command = ("convert", *tracked, "--to", "coco", "-o", "set/", "--video", "clips")
+    done = siamtrack(*command, "--images", "every:3", "--crops", "--drop-lost")
+    assert (done.code, done.out) == (0, "set\n"), done.err
+    boxes = names = 0
+    for part in ("train", "val"):
+        document = json.loads((tmp_path / f"set/annotations/instances_{part}.json").read_text())
+        assert [one["name"] for one in document["categories"]] == ["bug", "leaf", "stone"]
+        images = {image["id"]: image for image in document["images"]}
+        for image in images.values():
+            picture = cv2.imread(str(tmp_path / "set/images" / part / image["file_name"]))
+            assert clips.number(picture) == image["frame_id"]  # it is the frame that it says
+            names += 1
+        for one in document["annotations"]:
+            assert one["bbox"][0] == 10 + images[one["image_id"]]["frame_id"]
+            boxes += 1
+    assert (names, boxes) == (4 + 3 + 3, 8 + 3 + 3)
+    crops = sorted(path.parent.name for path in (tmp_path / "set/crops").rglob("*.jpg"))
+    assert crops == [*["bug"] * 7, *["leaf"] * 4, *["stone"] * 3]
+    assert cv2.imread(str(tmp_path / "set/crops/leaf/a_000003.jpg")).shape == (12, 20, 3)
+    assert siamtrack(*command).code == 8
+    done = siamtrack(*command, "-y")
+    assert done.code == 0 and "no pictures" in done.err and not (tmp_path / "set/images").exists()
+
+
+def test_yolo(siamtrack, tracked, tmp_path):
+    done = siamtrack(
+        "convert",
+        *tracked,
+        "--to",
+        "yolo",
+        "-o",
+        "set",
+        "--video",
+        "clips",
+        "--images",
+        "every:5",
+        "--val",
+        "0%",
+    )
+    assert done.code == 0, done.err
+    text = (tmp_path / "set/data.yaml").read_text()
+    assert text.startswith("path: .\ntrain: images/train\nval: images/train\nnames:\n")
+    assert text.endswith('  0: "bug"\n  1: "leaf"\n  2: "stone"\n')
+    pictures = {path.stem for path in (tmp_path / "set/images").rglob("*.jpg")}
+    labels = {path.stem for path in (tmp_path / "set/labels").rglob("*.txt")}
+    assert pictures == labels and len(pictures) == 6
+    row = (tmp_path / "set/labels/train/c_000005.txt").read_text().split()
+    np.testing.assert_allclose([float(v) for v in row], [2, 25 / 96, 14 / 64, 20 / 96, 12 / 64], atol=1e-5)
+
+
+def test_refusals(siamtrack, tracked, tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/mine.txt").write_text("precious")
+    before = sorted(tmp_path.rglob("*"))
+    for words, code, message in (
+        (("--to", "cvat", "-o", "x/"), 2, "go with --to coco or yolo"),
+        (("--to", "coco"), 8, "a data set is a folder"),
+        (("--to", "coco", "-o", "set/", "-y"), 8, "name a new folder"),
+        (("--to", "coco", "-o", "x/", "--images", "5"), 2, "--images takes every:N"),
+        (("--to", "coco", "-o", "x/", "--images", "every:1", "--video", "."), 3, "its video is not there"),
+        (("--to", "yolo", "-o", "x/", "--images", "every:1", "--video", "clips/a.mp4"), 0, ""),
+    ):
+        done = siamtrack("convert", *tracked, *words)
+        assert done.code == code and message in done.err.replace("\n", " "), (words, done.err)
+        if code:
+            assert sorted(tmp_path.rglob("*")) == before
+    other = clips.constant(tmp_path / "other.mp4", frames=10, size=(64, 48))
+    done = siamtrack("convert", *tracked, "--to", "yolo", "-o", "y/", "--images", "every:1", "--video", other)
+    assert done.code == 3 and "64x48" in done.err and not (tmp_path / "y").exists()
+
+
+@pytest.fixture(params=["coco", "yolo"])
+def whole(request, siamtrack, tracked, tmp_path):
+    """A data set of every frame: 28 pictures with 37 boxes."""
+    command = ("convert", *tracked, "--to", request.param, "-o", "set/", "--video", "clips")
+    assert siamtrack(*command, "--images", "every:1", "--drop-lost").code == 0
+    return request.param, tmp_path / "set"
+
+
+def test_pycocotools(whole):
+    coco = pytest.importorskip("pycocotools.coco")
+    kind, folder = whole
+    if kind == "coco":
+        sets = [coco.COCO(str(file)) for file in (folder / "annotations").iterdir()]
+        assert sum(len(one.imgs) for one in sets) == 28 and sum(len(one.anns) for one in sets) == 37
+
+
+def test_supervision(whole):
+    read = pytest.importorskip("supervision").DetectionDataset
+    kind, folder = whole
+    sets = [
+        read.from_coco(str(images), str(folder / f"annotations/instances_{images.name}.json"))
+        if kind == "coco"
+        else read.from_yolo(str(images), str(folder / "labels" / images.name), str(folder / "data.yaml"))
+        for images in (folder / "images").iterdir()
+    ]
+    assert sum(map(len, sets)) == 28
+    assert sum(len(found) for one in sets for _, _, found in one) == 37
+
+
+def test_datumaro(whole):
+    datumaro = pytest.importorskip("datumaro")
+    kind, folder = whole
+    read = datumaro.Dataset.import_from(str(folder), "coco_instances" if kind == "coco" else kind)
+    assert len(read) == 28 and sum(len(item.annotations) for item in read) == 37
