@@ -76,6 +76,7 @@ class Editing:
             raise InputError(f"{info.name} does not say how large its frames are")
         self.size = size = info.size
         trajectory = read_trajectory(files.trajectory)
+        Moments(trajectory)  # refuses one without a point
         check_source(info, trajectory.header.source, sorted({point.index for point in trajectory.points}))
         corrections = corrections_in(files.fixes, files.reading.source, trajectory, size)
         self.edits = Edits(trajectory, {}, corrections)
