@@ -148,7 +148,7 @@ def test_pick_takes_targets_of_any_frame_and_leaves_clips_out(start_siamtrack, t
     change(2, 2, do="add", label="leaf", frame=0, box=[9, 9, 30, 40])
     change(2, 3, do="box", target=1, frame=9, box=[15, 6, 70, 80])
     change(2, 4, do="absent", target=2, first=3, last=5)
-    assert change(2, 5, do="save")["targets"][1]["label"] == "leaf"
+    assert change(2, 5, do="save")["labels"][1] == "leaf"
     wait_until(lambda: not fetch(address, "clips/2")[1]["unsaved"], process)
     assert fetch(address, "clips/1")[0] == 422
     change(0, 1, do="add", frame=0, box=[1, 2, 30, 40])

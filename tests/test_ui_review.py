@@ -314,6 +314,14 @@ def test_the_page_to_look_at_stands_by_itself(siamtrack, clip, tmp_path):
     assert "no such file" in (tmp_path / "report.html").read_text()
 
 
+def test_a_trajectory_without_a_point(clip, tmp_path):
+    write_trajectory(trajectory_of([20 * "."]), tmp_path / "a.json", overwrite=True)
+    one = one_clip(str(clip), tmp_path / "a.json", None, Reading)
+    with closing(Library([one])) as library, pytest.raises(InputError, match="no point"):
+        library.state(0)
+    assert [entry["error"] for entry in report.report_entries([one])] == ["the trajectory has no point"]
+
+
 def test_pictures_of_a_page_are_bounded(clip, tmp_path, monkeypatch):
     monkeypatch.setattr(report, "PICTURE_BYTES", 10_000)
     one = one_clip(str(clip), tmp_path / "a.json", None, Reading)

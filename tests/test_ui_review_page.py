@@ -213,6 +213,12 @@ def test_a_finger_on_a_phone(chromium, review):
     person.wait(lambda _: not person.pending)
     person.find("doubt-next").click()
     person.wait(lambda _: person.frame == 15)
+    person.find("box").click()
+    person.find("box").click()
+    person.wait(lambda _: (2, 15) in person.pending)
+    person.find("box").click()
+    person.drag((20, 20), (30, 40))  # its middle moves it
+    person.wait(lambda _: person.pending[2, 15].x > 15)
     assert not person.complaints()
 
 

@@ -43,8 +43,9 @@ class State(Protocol):
     def keep(self) -> Path | None:
         """Write what is not saved into a file of its own, None where that is nothing.  Raises OutputError."""
 
-    def document(self) -> dict[str, Any]:
-        """What the page is told of it, as plain values for JSON."""
+    def document(self, *, points: bool = True) -> dict[str, Any]:
+        """What the page is told of it, as plain values for JSON; without `points` only what corrections
+        change."""
 
 
 def box_in(change: Mapping[str, Any], size: tuple[int, int]) -> Box:

@@ -76,6 +76,7 @@ class Editing:
             raise InputError(f"{info.name} does not say how large its frames are")
         self.size = size = info.size
         trajectory = read_trajectory(files.trajectory)
+        Moments(trajectory)  # refuses one without a point
         check_source(info, trajectory.header.source, sorted({point.index for point in trajectory.points}))
         corrections = corrections_in(files.fixes, files.reading.source, trajectory, size)
         self.edits = Edits(trajectory, {}, corrections)
@@ -90,26 +91,26 @@ class Editing:
         """True when something is not on the disk."""
         return self.edits is not self._saved
 
-    def document(self) -> dict[str, Any]:
-        """What the page is told: the targets with their points, what is pending, where to look, its files."""
+    def document(self, *, points: bool = True) -> dict[str, Any]:
+        """What the page is told: targets, what is pending, the files, and with `points` what was tracked."""
         edits = self.edits
-        header, points = edits.trajectory.header, edits.trajectory.points
-        return {
+        header = edits.trajectory.header
+        known = {
             "mode": "review",
             "version": self.version,
             "fps": header.source.fps and float(header.source.fps),
-            "last": points[-1].index,
-            "targets": [
-                {"label": label, "points": rows}
-                for label, rows in zip(header.labels, point_rows(edits.trajectory), strict=True)
-            ],
+            "last": edits.trajectory.points[-1].index,
+            "labels": header.labels,
             "pending": mark_rows(edits.pending),
-            "doubts": [asdict(doubt) for doubt in doubts(points)],
             "doubted": DOUBTED_BELOW,
             "unsaved": self.unsaved,
             "undo": bool(self._before),
             "saves": [str(self.files.trajectory), str(self.files.fixes)],
         }
+        if points:
+            known["points"] = point_rows(edits.trajectory)
+            known["doubts"] = [asdict(doubt) for doubt in doubts(edits.trajectory.points)]
+        return known
 
     def change(self, version: int, change: Mapping[str, Any]) -> None:
         """Make a change; raises StaleError, and InputError for one that does not fit."""

@@ -143,9 +143,9 @@ class Library:
             raise InputError(f"{clip.name}: {clip.error}")
         return clip.reading, clip.begin
 
-    def document(self, number: int) -> dict[str, Any]:
-        """What the page is told of a clip.  Raises InputError."""
-        known, store = self.state(number).document(), self.frames(number)
+    def document(self, number: int, *, points: bool = True) -> dict[str, Any]:
+        """What the page is told of a clip, as by `State.document`.  Raises InputError."""
+        known, store = self.state(number).document(points=points), self.frames(number)
         width, height = store.info.size or (0, 0)
         return {
             **known,

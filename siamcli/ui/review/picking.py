@@ -48,14 +48,15 @@ class Picking:
         """True when a box is not in the manifest."""
         return self.picks is not self._saved
 
-    def document(self) -> dict[str, Any]:
-        """What the page is told of it, as plain values for JSON."""
+    def document(self, *, points: bool = True) -> dict[str, Any]:
+        """What the page is told of it, as plain values for JSON; there are no points yet."""
         return {
             "mode": "pick",
             "version": self.version,
             "fps": None,
             "last": 0,
-            "targets": [{"label": label, "points": []} for label in self.picks.labels],
+            "labels": self.picks.labels,
+            "points": [[] for _ in self.picks.labels],
             "pending": mark_rows(self.picks.boxes),
             "doubts": [],
             "doubted": 0,

@@ -43,6 +43,9 @@ def report_entries(clips: Sequence[Clip]) -> Iterator[dict[str, Any]]:
         entry: dict[str, Any] = {"name": clip.name, "error": clip.error}
         if clip.trajectory is not None and clip.reading is not None:
             trajectory = read_trajectory(clip.trajectory)
+            if not trajectory.points:
+                yield {**entry, "error": "the trajectory has no point"}
+                continue
             entry |= _described(clip, trajectory)
             entry["pictures"] = []
             if left > 0:

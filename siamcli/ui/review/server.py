@@ -160,7 +160,8 @@ class ReviewServer:
         else:
             state.change(version, change)
             self._events.send({"clip": number, "version": state.version})
-        return JSONResponse(self.library.document(number))
+        # only a step back can bring other points: those of a long video are not sent with every box
+        return JSONResponse(self.library.document(number, points=what == "undo"))
 
 
 def _listen(host: str) -> socket.socket:

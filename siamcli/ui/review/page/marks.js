@@ -32,6 +32,7 @@ const told = (words) => say(picks() ? words : `${words}: track again (T)`);
 
 export function commit(box) {
   pause();
+  set({ keyed: null });
   const said = { box: toSides(box), frame };
   if (adding || !doc.targets.length) {
     const label = adding;
@@ -55,12 +56,13 @@ export function choose(point) {
 }
 
 export function beginKeys() {
+  if (keyed) return endKeys(true);
   pause();
   const [w, h] = doc.size, row = [...(points[target - 1]?.values() ?? [])].findLast((one) => one[0] <= frame && one[1]);
   const near = !adding && (boxOf(target, frame) ?? (row && fromSides(row[1])));
   set({ keyed: near || [0.4 * w, 0.4 * h, 0.6 * w, 0.6 * h] });
   $("picture").focus();
-  say("Arrows move the box, with Shift they resize it, with Ctrl by ten; Enter keeps it, Esc not");
+  say("Arrows move the box, with Shift they resize it, with Ctrl by ten; Enter or B keeps it, Esc not");
   paint();
 }
 

@@ -24,8 +24,9 @@ export class Timeline {
       event.type === "pointerdown" && row <= this.doc.targets.length ? row : null);
   }
 
-  show(doc, colors) {
-    Object.assign(this, { doc, colors });
+  // `points`: per target frame -> its row
+  show(doc, points, colors) {
+    Object.assign(this, { doc, points, colors });
     this.canvas.style.height = `${doc.targets.length * (ROW + GAP) + RULER}px`;
     this.draw();
   }
@@ -57,7 +58,7 @@ export class Timeline {
     const wide = Math.ceil(this.canvas.clientWidth);
     const low = new Float32Array(wide).fill(2), lost = new Uint8Array(wide), absent = new Uint8Array(wide);
     const each = Math.max(1, this.x(1));
-    for (const [frame, , score, state, source, agreement] of target.points) {
+    for (const [frame, , score, state, source, agreement] of this.points[number].values()) {
       const sure = source === "h" || state === "a" ? 1 : Math.min(score, agreement ?? 1);
       const from = Math.floor(this.x(frame)), to = Math.min(wide, Math.ceil(this.x(frame) + each));
       for (let x = from; x < to; x++) {
@@ -78,7 +79,7 @@ export class Timeline {
     }
     pen.globalAlpha = 1;
     pen.fillStyle = "#ffb454";
-    for (const [frame, , , state, source] of target.points)
+    for (const [frame, , , state, source] of this.points[number].values())
       if (source === "h" && state !== "a") this.#mark(pen, frame, top, "#ffffff");
     for (const { frame, target: of, box } of this.doc.pending)
       if (of === number + 1 && box) this.#mark(pen, frame, top, "#ffb454");

@@ -113,15 +113,13 @@ export function fill() {
 
 export function take(next) {
   if (doc && next.clip !== doc.clip) return;
-  set({ doc: next });
-  doc.targets.forEach((one, i) => {
-    one.named = one.label !== null;
-    one.label ??= `target ${i + 1}`;
-  });
-  const rows = doc.targets.map((one) => new Map(one.points.map((row) => [row[0], row])));
-  set({ points: rows, target: Math.max(1, Math.min(target, doc.targets.length)) });
+  // what corrections do not change is not sent with every answer
+  const rows = next.points?.map((own) => new Map(own.map((row) => [row[0], row]))) ?? points;
+  const targets = next.labels.map((label, i) => ({ label: label ?? `target ${i + 1}`, named: label !== null }));
+  const known = next.labels.map((_, i) => rows[i] ?? new Map());
+  set({ doc: { doubts: doc?.doubts, ...next, targets }, points: known, target: Math.max(1, Math.min(target, targets.length)) });
   fill();
-  timeline.show(doc, colors);
+  timeline.show(doc, points, colors);
   paint();
 }
 
