@@ -156,7 +156,9 @@ def test_a_pass_that_is_lost_does_not_replace_one_that_is_not():
     backward = [point(i, 2, 0.2, "lost", "backward") for i in range(5)]
     backward += [point(i, 90, source="backward") for i in range(5, 10)]
     joined = join(forward, backward)
-    assert [(p.source, p.state) for p in joined] == [("forward", "tracked")] * 5 + [("backward", "tracked")] * 5
+    assert [(p.source, p.state) for p in joined] == [("forward", "tracked")] * 5 + [
+        ("backward", "tracked")
+    ] * 5
 
 
 def test_states_read_from_the_first_frame_on():
