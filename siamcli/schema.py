@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cache
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 if sys.version_info >= (3, 11):
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 __all__ = [
-    *("Count", "FileName", "Line", "NotNegative", "Number", "Positive", "Range", "Rule", "Share"),
+    *("Count", "FileBelow", "FileName", "Line", "Natural", "NotNegative", "Number", "Positive", "Range"),
+    *("Rule", "Share"),
     *(
         "check_ranges",
         "decode",
@@ -79,11 +81,19 @@ def _is_plain_name(text: str) -> bool:
     return text.isprintable() and bool(re.fullmatch(r"[^/\\ .]([^/\\]{0,198}[^/\\ .])?", text))
 
 
+def _leads_below(value: str) -> bool:
+    """Whether the name of a file stays below its folder: what is written is named after it."""
+    path = PurePosixPath(value)
+    return bool(path.name) and not path.is_absolute() and ".." not in path.parts and "\0" not in value
+
+
 Share = Annotated[float, Range(0, 1)]
 Positive = Annotated[float, Range(0, open="low")]
 NotNegative = Annotated[float, Range(0)]
 Count = Annotated[int, Range(1, LARGEST)]
+Natural = Annotated[int, Range(0, 2**31 - 1)]
 FileName = Annotated[str, Rule("a plain name", _is_plain_name)]
+FileBelow = Annotated[str, Rule("the name of a file in a folder", _leads_below)]
 Line = Annotated[str, Rule("one line of text", str.isprintable)]
 Number = Annotated[float, Rule("finite", lambda v: not math.isinf(v), null=math.nan)]
 """JSON has no NaN: null stands for it."""

@@ -75,8 +75,8 @@ def test_a_part_of_somebody_else_is_spared(tmp_path: Path, write: Callable[[Path
 def test_what_a_killed_run_left_is_replaced(tmp_path: Path, write: Callable[[Path], None]) -> None:
     target = tmp_path / "out"
     if write is folder:
-        partial_path(target, own=True).mkdir()
-        (partial_path(target, own=True) / "old").write_text("half")
+        partial_path(target, per_process=True).mkdir()
+        (partial_path(target, per_process=True) / "old").write_text("half")
     else:
         partial_path(target).write_text("half")
     write(target)

@@ -124,6 +124,31 @@ def test_auto_passes_over_an_engine_that_failed_its_check(model, tmp_path, monke
     assert chosen("ours 4") == engine_name(fast)
 
 
+@pytest.mark.parametrize(
+    ("installed", "difference", "bfloat16", "taken"),
+    [
+        (True, 0.001, True, "openvino"),
+        (True, 0.006, True, "cpu"),
+        (True, None, True, "cpu"),
+        (True, 0.001, False, "cpu"),
+        (False, 0.001, True, "cpu"),
+    ],
+)
+def test_auto_takes_openvino_where_it_is_known_to_be_as_good(
+    model, tmp_path, monkeypatch, installed, difference, bfloat16, taken
+):
+    entry = precision.Measured("ours 5", "openvino", "bfloat16", 0.7, difference or 0.0, 0.1)
+    monkeypatch.setattr(precision, "_record", lambda: [] if difference is None else [entry])
+    monkeypatch.setattr(select, "find_spec", lambda name: object() if installed else None)
+    monkeypatch.setattr(select, "has_bfloat16", lambda: bfloat16)
+
+    def build(network, engine, device, wanted, cache):
+        return SimpleNamespace(kind=engine, precision=wanted, device=device)
+
+    monkeypatch.setattr(select, "_build", build)
+    assert make_engine(model, weights="ours 5", device="cpu", cache=tmp_path).kind == taken
+
+
 def test_auto_falls_back_to_what_works(model, tmp_path, monkeypatch, caplog):
     """A GPU whose driver fails, and a fast engine that does: the CPU still tracks."""
     build = select._build

@@ -224,14 +224,27 @@ STATUS = Entry("a.mp4", "a.mp4", "k", "done", "2026-01-01", ("a.json",), 3, 1.5,
         '{"id": "b", "clip": "b", "key": "k", "state": "lost", "at": "1"}',
         '{"id": "b", "clip": "b", "key": "k", "state": "done", "at": "1", "outputs": "b.json"}',
         '{"id": "b", "clip": "b", "key": "k", "state": "done", "at": "1", "frames": ' + "9" * 5000 + "}",
+        '{"id": "b", "clip": "b", "key": "k", "state": "done", "at": "1", "lost": ' + "9" * 400 + "}",
+        '{"id": "b", "clip": "b", "key": "k", "state": "done", "at": "1", "outputs": ["../../b.json"]}',
+        '{"id": "b", "clip": "b", "key": "k", "state": "done", "at": "1", "outputs": ["/etc/b.json"]}',
+        "\x00\x1b[31m",
         "null",
         "{}",
     ],
-    ids=range(9),
+    ids=range(13),
 )
 def test_a_status_line_that_is_none_is_passed_over(line: str, tmp_path: Path) -> None:
     (tmp_path / "batch.jsonl").write_text(f"{line}\n{STATUS.line()}")
     assert read_status(tmp_path / "batch.jsonl") == [STATUS]
+
+
+def test_a_status_file_of_odd_lines_alone_is_one(tmp_path: Path) -> None:
+    odd = STATUS.line().replace('"done"', '"lost"')
+    (tmp_path / "batch.jsonl").write_text(odd * 3)
+    assert read_status(tmp_path / "batch.jsonl") == []
+    (tmp_path / "batch.jsonl").write_text("shopping\nlist\n")
+    with pytest.raises(SiamtrackError, match="no status file"):
+        read_status(tmp_path / "batch.jsonl")
 
 
 def test_a_status_line_of_a_name_that_is_not_utf_8_is_read(tmp_path: Path) -> None:

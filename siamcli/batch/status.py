@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from siamcli.atomic import as_output_error, lock, make_folder, write_text
 from siamcli.errors import InputError, OutputError
-from siamcli.schema import NotNegative, from_record, load_json
+from siamcli.schema import FileBelow, Natural, NotNegative, from_record, load_json
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -33,11 +33,11 @@ class Entry:
     key: str
     state: Literal["started", "done", "failed"]
     at: str
-    outputs: tuple[str, ...] = ()
-    frames: int | None = None
+    outputs: tuple[FileBelow, ...] = ()
+    frames: Natural | None = None
     seconds: NotNegative | None = None
-    lost: int | None = None
-    targets: int | None = None
+    lost: Natural | None = None
+    targets: Natural | None = None
     error: str | None = None
     hint: str | None = None
     code: int | None = None
@@ -66,7 +66,7 @@ def read_status(path: Path) -> list[Entry]:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     entries = [entry for line in lines if (entry := _parse(line)) is not None]
-    if lines and not entries and len(lines) > 1:
+    if len(lines) > 1 and not entries and not any(b"siamtrack-batch/" in line for line in lines):
         raise InputError(f"{path} is no status file", hint="siamtrack batch writes batch.jsonl")
     return entries
 

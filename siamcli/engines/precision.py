@@ -8,7 +8,7 @@ from pathlib import Path
 
 from siamcli.schema import from_toml
 
-__all__ = ["LIMIT", "loses_precision"]
+__all__ = ["LIMIT", "keeps_precision"]
 
 LIMIT = 0.005
 """How far an engine's AUC may lie from that of float32."""
@@ -31,13 +31,13 @@ class _Record:
     checked: tuple[Measured, ...]
 
 
-def loses_precision(weights: str, kind: str, precision: str) -> bool:
-    """True when such an engine was measured with these weights and found too far from float32."""
-    return any(
-        (entry.weights, entry.kind, entry.precision) == (weights, kind, precision)
-        and abs(entry.auc_difference) > LIMIT
-        for entry in _record()
-    )
+def keeps_precision(weights: str, kind: str, precision: str) -> bool | None:
+    """True when such an engine was measured with these weights and lies close to float32, False when it was
+    found too far from it, None when nothing is known."""
+    for entry in _record():
+        if (entry.weights, entry.kind, entry.precision) == (weights, kind, precision):
+            return abs(entry.auc_difference) <= LIMIT
+    return None
 
 
 @cache

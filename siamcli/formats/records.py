@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from siamcli.boxes import Box
 from siamcli.errors import InputError
 from siamcli.frames import SourceInfo
-from siamcli.schema import Number, Range, Rule, from_record
+from siamcli.schema import FileBelow, Natural, Number, Range, Rule, from_record
 from siamcli.trajectory import PointSource, TrackHeader, TrackPoint, TrackState
 
 __all__ = [
@@ -177,17 +177,9 @@ def _is_name(value: str) -> bool:
     return not odd and len(value) <= LONGEST_NAME
 
 
-def _leads_below(value: str) -> bool:
-    """Whether the name of an image stays below its folder: outputs are named after it."""
-    path = PurePosixPath(value)
-    return bool(path.name) and not path.is_absolute() and ".." not in path.parts and "\0" not in value
-
-
 Rate = Annotated[str | float, Rule("frames per second, such as 30000/1001", _is_rate)]
 Name = Annotated[str, Rule(f"a name of at most {LONGEST_NAME} characters that a file can have", _is_name)]
 Label = Annotated[str, Rule("valid UTF-8", _is_text)]
-FileBelow = Annotated[str, Rule("the name of a file in a folder", _leads_below)]
-Natural = Annotated[int, Range(0, 2**31 - 1)]
 Side = Annotated[int, Range(1, 2**16)]
 
 

@@ -6,9 +6,9 @@ const FARTHEST = 16; // times the fitting size
 const REACH = { mouse: 8, pen: 12, touch: 24 }; // pixels of the page
 
 export class Stage {
-  // `on`: box() is what a pointer takes hold of; drawn(box, moved) what it made; picked(point) a click
-  constructor(canvas, on) {
-    Object.assign(this, { canvas, on, size: [1, 1], picture: null, boxes: [], draft: null });
+  // `on`, set later: box() is what a pointer takes hold of, drawn(box) what it made, picked(point) a click
+  constructor(canvas) {
+    Object.assign(this, { canvas, on: null, size: [1, 1], picture: null, boxes: [], draft: null });
     this.zoom = 1;
     this.middle = [0.5, 0.5]; // of the view, as parts of the picture
     this.fingers = new Map();

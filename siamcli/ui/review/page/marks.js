@@ -1,0 +1,143 @@
+// What a person says of targets, and what siamtrack is asked to do with it.
+
+import { fromSides, isLarge, toSides } from "./boxes.js";
+import { get, send } from "./net.js";
+import { $, absentFrom, adding, boxOf, clips, doc, frame, keyed, picks, points, set, target, work } from "./state.js";
+import { open, pause, skip } from "./travel.js";
+import { paint, say, select, take } from "./view.js";
+
+export function change(what, after = () => {}) {
+  const clip = doc.clip;
+  return send(clip, () => ({ ...what, version: doc.version }), (next) => {
+    take(next);
+    after();
+  }).catch(async (error) => {
+    await reload().catch(() => {});
+    say(error.message, true);
+  });
+}
+
+// shown at once, before siamtrack has answered
+function expect(frameAt, box) {
+  const others = doc.pending.filter((mark) => mark.target !== target || mark.frame !== frameAt);
+  doc.pending = [...others, { target, frame: frameAt, box }];
+  paint();
+}
+
+export async function reload() {
+  take(await get(`clips/${doc.clip}`));
+}
+
+const told = (words) => say(picks() ? words : `${words}: track again (T)`);
+
+export function commit(box) {
+  pause();
+  const said = { box: toSides(box), frame };
+  if (adding || !doc.targets.length) {
+    const label = adding;
+    set({ adding: null });
+    change({ do: "add", label, ...said }, () => {
+      select(doc.targets.length);
+      const name = doc.targets.at(-1).label;
+      say(picks() ? `${name} begins in frame ${said.frame}: S uses it, N adds another` : `${name} begins in frame ${said.frame}: track again (T) follows it`);
+    });
+    return;
+  }
+  expect(said.frame, said.box);
+  change({ do: "box", target, ...said }, () => told(`Box of ${doc.targets[target - 1].label} in frame ${said.frame}`));
+}
+
+export function choose(point) {
+  const inside = (box) => box && point[0] >= box[0] && point[0] <= box[2] && point[1] >= box[1] && point[1] <= box[3];
+  const hit = doc.targets.findIndex((_, i) => inside(boxOf(i + 1, frame)));
+  if (hit >= 0) select(hit + 1);
+  else say("Press on one corner of the target and drag to the opposite one");
+}
+
+export function beginKeys() {
+  pause();
+  const [w, h] = doc.size, row = [...(points[target - 1]?.values() ?? [])].findLast((one) => one[0] <= frame && one[1]);
+  const near = !adding && (boxOf(target, frame) ?? (row && fromSides(row[1])));
+  set({ keyed: near || [0.4 * w, 0.4 * h, 0.6 * w, 0.6 * h] });
+  $("picture").focus();
+  say("Arrows move the box, with Shift they resize it, with Ctrl by ten; Enter keeps it, Esc not");
+  paint();
+}
+
+export function endKeys(keep = false) {
+  const box = keyed;
+  set({ keyed: null });
+  if (keep && isLarge(box)) commit(box);
+  else say("");
+  paint();
+}
+
+export function absent() {
+  if (!doc.targets.length) return;
+  pause();
+  const { label } = doc.targets[target - 1];
+  if (absentFrom === null) {
+    set({ absentFrom: frame });
+    say(`${label} is absent from frame ${frame}: go to the last such frame and press A again; Esc forgets it`);
+    return;
+  }
+  const [first, last] = [Math.min(absentFrom, frame), Math.max(absentFrom, frame)];
+  set({ absentFrom: null });
+  change({ do: "absent", target, first, last }, () => told(`${label} is absent in frames ${first}-${last}`));
+}
+
+function ask(what, value) {
+  $("naming-what").textContent = what;
+  $("naming-name").value = value;
+  const dialog = $("naming");
+  dialog.returnValue = "";
+  dialog.showModal();
+  $("naming-name").select();
+  return new Promise((answer) => {
+    dialog.addEventListener("close", () => answer(dialog.returnValue === "yes" ? $("naming-name").value.trim() : null), { once: true });
+  });
+}
+
+export async function rename() {
+  if (!doc.targets.length) return;
+  const number = target, label = await ask("Name of the target", doc.targets[number - 1].label);
+  if (label) change({ do: "name", target: number, label }, () => say(`Target ${number} is called ${label}`));
+}
+
+export async function add() {
+  pause();
+  set({ adding: await ask("Name of the new target", `target ${doc.targets.length + 1}`) });
+  if (adding) say(`Drag a box around ${adding}, or press B for a box by keys; Esc forgets it`);
+  paint();
+}
+
+export function cancel() {
+  if (keyed) return endKeys();
+  if (work?.work === "track") change({ do: "stop" });
+  else if (absentFrom !== null || adding) say("");
+  else if (picks() && !keyed) return skip();
+  set({ absentFrom: null, adding: null });
+  paint();
+}
+
+export function track() {
+  if (work?.work === "track") return change({ do: "stop" });
+  if (!doc.pending.length) return say("Nothing to track again: correct a box first");
+  pause();
+  change({ do: "track" });
+}
+
+export function save() {
+  if (!picks() && doc.pending.length) return say("Some corrections are not tracked yet: track again first (T)", true);
+  if (doc.unsaved) change({ do: "save" });
+}
+
+export function finish() {
+  change({ do: "finish" });
+}
+
+// the next clip that nobody has picked in, else the end
+export async function onward() {
+  for (const row of clips?.rows ?? []) if (!row.error && !row.picked && (await open(row.number))) return;
+  finish();
+}

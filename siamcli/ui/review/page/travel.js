@@ -1,0 +1,89 @@
+// From clip to clip, from doubt to doubt, and playing.
+
+import { Frames } from "./frames.js";
+import { get } from "./net.js";
+import { $, clips, doc, frame, frames, picks, playing, set, target } from "./state.js";
+import { fill, go, say, select, stage, take } from "./view.js";
+
+export async function open(number) {
+  pause();
+  const next = await get(`clips/${number}`).catch((error) => {
+    say(error.message, true);
+    clips?.failed(number, error.message);
+  });
+  if (!next) return false;
+  set({ doc: null, live: new Map(), keyed: null, absentFrom: null, adding: null, target: 1 });
+  set({ frames: new Frames(number, next.frames), frame: next.doubts[0]?.first ?? 0 });
+  stage.reset(next.size);
+  take(next);
+  select(next.doubts[0]?.target ?? 1);
+  clips?.mark(number);
+  list(false);
+  if (picks()) say("Go to a frame in which the target is seen and drag a box around it");
+  else say(next.doubts.length ? tell(0) : "Nothing to doubt: the target is believed in every frame");
+  return true;
+}
+
+function tell(place) {
+  const { target: number, first, last, reason } = doc.doubts[place];
+  const what = { lost: "lost", disagreement: "passes disagree", "low score": "low overlap expected" }[reason];
+  return `Doubt ${place + 1} of ${doc.doubts.length}: ${doc.targets[number - 1].label}, ${what}, frames ${first}-${last}`;
+}
+
+export function jump(step) {
+  pause();
+  const all = doc.doubts, key = (doubt) => doubt.first * 1000 + doubt.target;
+  const here = frame * 1000 + target;
+  const place = step > 0 ? all.findIndex((doubt) => key(doubt) > here) : all.findLastIndex((doubt) => doubt.first < frame);
+  if (place < 0) return say(step > 0 ? "No doubt after this frame" : "No doubt before this frame");
+  set({ target: all[place].target });
+  fill();
+  go(all[place].first);
+  say(tell(place));
+}
+
+export function pause() {
+  set({ playing: false });
+  $("play").firstChild.textContent = "▶ ";
+}
+
+export async function play() {
+  if (playing) return pause();
+  set({ playing: true });
+  $("play").firstChild.textContent = "❚❚ ";
+  if (frame >= doc.frames - 1) go(0);
+  const mine = frames;
+  let from = frame, began = performance.now();
+  while (playing && frames === mine) {
+    const next = from + Math.floor(((performance.now() - began) * doc.fps) / 1000);
+    if (next !== frame) {
+      if (next >= doc.frames - 1) pause();
+      await frames.get(Math.min(next, doc.frames - 1));
+      if (!playing && next < doc.frames - 1) break;
+      go(next);
+      frames.prepare(next);
+      const late = ((performance.now() - began) * doc.fps) / 1000 - (next - from);
+      if (late > 4) [from, began] = [next, performance.now()]; // slower than the clip, rather than in leaps
+    }
+    await new Promise(requestAnimationFrame);
+  }
+}
+
+export function beside(step) {
+  const next = clips?.beside(step) ?? null;
+  if (next === null) say(step > 0 ? "This is the last clip" : "This is the first clip");
+  else open(next);
+}
+
+export function skip() {
+  if ((clips?.beside(1) ?? null) === null) say("This is the last clip: Finish ends it, what is left can be picked later");
+  else beside(1);
+}
+
+export function list(shown = $("clips").hidden) {
+  if (!clips) return;
+  const narrow = matchMedia("(max-width: 700px)").matches;
+  $("clips").hidden = narrow ? !shown : false;
+  $("menu").hidden = !narrow;
+  $("menu").setAttribute("aria-expanded", !$("clips").hidden);
+}

@@ -1,0 +1,139 @@
+// What is shown: the picture with its boxes, the time line, the words and buttons.
+
+import { $, adding, clips, doc, frame, frames, keyed, live, playing, points, target, work, boxOf, pendingAt, picks, set } from "./state.js";
+import { Stage } from "./stage.js";
+import { Timeline } from "./timeline.js";
+
+const COLORS = ["#3cdc50", "#5ab0ff", "#ff8fd0", "#ffd84d", "#b98cff", "#59e0d8", "#ff9a5c", "#c5d96b", "#e0a0a0"];
+const STATES = { i: "given", t: "tracked", l: "lost", f: "found again", a: "absent" };
+const ORIGINS = { h: "human", f: "forward", b: "backward", i: "interpolated" };
+
+const colors = new Proxy({}, { get: (_, number) => COLORS[number % COLORS.length] });
+
+export const stage = new Stage($("picture"));
+export const timeline = new Timeline($("timeline"), (to, row) => {
+  if (row) select(row);
+  go(to);
+});
+
+export function say(words, wrong = false) {
+  $("said").textContent = words;
+  $("said").className = wrong ? "wrong" : "";
+}
+
+function shapes() {
+  const all = [];
+  doc.targets.forEach((one, i) => {
+    const number = i + 1, box = boxOf(number, frame), chosen = number === target && !adding;
+    if (!box || (keyed && chosen)) return;
+    const row = points[i].get(frame), mark = pendingAt(number, frame);
+    const isLost = row?.[3] === "l" && !mark;
+    const words = doc.targets.length > 1 || one.named ? one.label : "";
+    all.push({
+      box, color: mark && !picks() ? "#ffb454" : live.has(`${number} ${frame}`) ? "#ffffff" : colors[i],
+      dashed: isLost, faint: isLost, handles: chosen && !isLost, name: words,
+    });
+  });
+  if (keyed) all.push({ box: keyed, color: "#ffffff", handles: true, name: adding ?? "" });
+  return all;
+}
+
+let wanted = null, busy = false;
+export async function paint() {
+  wanted = frame;
+  words();
+  timeline.at(frame, target, liveRange());
+  if (busy) return;
+  busy = true;
+  while (wanted !== null) {
+    const now = wanted, from = frames;
+    wanted = null;
+    const picture = await from.get(now);
+    if (from !== frames) continue;
+    if (picture) {
+      stage.show(picture, now === frame ? shapes() : []);
+      $("picture").dataset.frame = now;
+    } else if (now === frame) say(`Frame ${now} cannot be shown`, true);
+  }
+  busy = false;
+  stage.boxes = shapes();
+  stage.paint();
+  if (!playing) frames.prepare(frame, 3);
+}
+
+function words() {
+  if (!doc.targets.length) {
+    $("where").textContent = `${frame} / ${doc.frames - 1} · ${(frame / doc.fps).toFixed(2)} s`;
+    return;
+  }
+  const one = doc.targets[target - 1], row = points[target - 1]?.get(frame), mark = pendingAt(target, frame);
+  const seconds = (frame / doc.fps).toFixed(2);
+  let about = row ? `${STATES[row[3]]}, ${row[4] === "h" ? "by a human" : `overlap ${row[2].toFixed(2)}`}` : "no box";
+  if (row?.[5] != null) about += `, passes agree ${row[5].toFixed(2)}`;
+  if (row && row[4] !== "h") about += `, ${ORIGINS[row[4]]}`;
+  const later = picks() ? "" : ", not tracked yet";
+  if (mark) about = mark.box ? `${picks() ? "given" : "corrected"}${later}` : `absent${later}`;
+  $("where").textContent = `${frame} / ${doc.frames - 1} · ${seconds} s · ${one.label}: ${about}`;
+}
+
+function liveRange() {
+  if (!live.size) return null;
+  const at = [...live.keys()].map((key) => Number(key.split(" ")[1]));
+  return [at.reduce((a, b) => Math.min(a, b)), at.reduce((a, b) => Math.max(a, b))];
+}
+
+export function fill() {
+  const chips = doc.targets.map((one, i) => {
+    const chip = document.createElement("button"), dot = document.createElement("i");
+    chip.setAttribute("role", "radio");
+    chip.setAttribute("aria-checked", i + 1 === target);
+    dot.style.background = colors[i];
+    chip.append(dot, one.label);
+    chip.addEventListener("click", () => select(i + 1));
+    return chip;
+  });
+  $("targets").replaceChildren(...chips);
+  const waiting = picks() ? 0 : doc.pending.length;
+  $("undo").disabled = !doc.undo || Boolean(work);
+  $("track").hidden = picks();
+  $("track").disabled = !work && !waiting;
+  $("track").classList.toggle("main", waiting > 0 && !work);
+  $("track").firstChild.textContent = work?.work === "track" ? "Stop " : "Track again ";
+  $("save").firstChild.textContent = picks() ? "Use " : "Save ";
+  $("save").disabled = !doc.unsaved || waiting > 0 || Boolean(work) || (picks() && !doc.targets.length);
+  $("save").classList.toggle("main", !$("save").disabled);
+  for (const id of ["doubt-before", "doubt-next"]) $(id).hidden = picks();
+  for (const id of ["before", "skip", "finish"]) $(id).hidden = !picks() || (id !== "finish" && !clips);
+  for (const id of ["box", "absent", "name"]) $(id).disabled = id !== "box" && !doc.targets.length;
+  $("title").textContent = `${doc.unsaved ? "● " : ""}${doc.name}`;
+  $("title").title = doc.unsaved ? "not saved" : "saved";
+  document.title = `${doc.unsaved ? "● " : ""}${doc.name} · siamtrack ${doc.mode}`;
+  $("saves").textContent = `Save writes ${doc.saves.join(" and ")}.`;
+}
+
+export function take(next) {
+  if (doc && next.clip !== doc.clip) return;
+  set({ doc: next });
+  doc.targets.forEach((one, i) => {
+    one.named = one.label !== null;
+    one.label ??= `target ${i + 1}`;
+  });
+  const rows = doc.targets.map((one) => new Map(one.points.map((row) => [row[0], row])));
+  set({ points: rows, target: Math.max(1, Math.min(target, doc.targets.length)) });
+  fill();
+  timeline.show(doc, colors);
+  paint();
+}
+
+// ------------------------------------------------------------------ where one is
+
+export function go(to) {
+  set({ frame: Math.min(Math.max(to, 0), doc.frames - 1), keyed: null });
+  paint();
+}
+
+export function select(number) {
+  set({ target: number, keyed: null });
+  fill();
+  paint();
+}
