@@ -28,7 +28,21 @@ __all__ = [
     "PickError",
     "SiamtrackError",
     "WeightsError",
+    "why_unread",
 ]
+
+
+def why_unread(error: Exception) -> str:
+    """Why a text file cannot be read, without the number of the error and the path again.
+
+    >>> why_unread(FileNotFoundError(2, "No such file or directory", "a.csv"))
+    'No such file or directory'
+    >>> why_unread(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"))
+    'it is not text'
+    """
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text"
+    return getattr(error, "strerror", None) or str(error)
 
 
 class SiamtrackError(Exception):

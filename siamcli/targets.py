@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from siamcli.boxes import Box, box_problem, clip_box, oddity
-from siamcli.errors import InputError
+from siamcli.errors import InputError, why_unread
 from siamcli.schema import decode
 from siamcli.times import TimePoint, parse_span, parse_time
 
@@ -245,7 +245,7 @@ def read_lines(path: Path) -> list[str]:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(
-            f"cannot read the box file {path}: {error}", hint="one box per line: x,y,w,h"
+            f"cannot read the box file {path}: {why_unread(error)}", hint="one box per line: x,y,w,h"
         ) from None
     try:
         return decode(data).splitlines()

@@ -172,6 +172,7 @@ def test_measure_writes_units_times_and_visits(siamtrack, tmp_path):
         (("--plane", "1,2"), 2, "not a plane"),
         (("--scale", "1px/mm", "--plane", "1"), 2, "--scale or --plane"),
         (("--zone", "nest"), 2, "not a zone"),
+        (("--zone", "a=0,0,5,5", "--zone", "a=9,9,5,5"), 2, "give every --zone a name of its own"),
         (("--smooth", "3f"), 3, "not a length of time"),
         (("--rest", "5mm/s"), 2, "--rest takes a speed in px/s"),
         (("-o", "m.txt"), 8, "unknown format"),
@@ -183,6 +184,14 @@ def test_measure_refuses(siamtrack, tmp_path, options, code, message):
     done = siamtrack("measure", "a.json", *options)
     assert done.code == code and message in done.err.replace("\n", " "), done.err
     assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_csv_does_not_say_how_large_the_frames_are(siamtrack, tmp_path):
+    write_trajectory(path(line(3)), tmp_path / "a.csv")
+    for options in (("--zone", "a=10%,10%,50%,50%"), ("--origin", "center")):
+        done = siamtrack("measure", "a.csv", *options)
+        assert done.code == 3 and "does not say how large its frames are" in done.err, done.err
+    assert siamtrack("measure", "a.csv", "--zone", "a=0,0,99,99").code == 0
 
 
 def test_images_need_a_rate(siamtrack, tmp_path):

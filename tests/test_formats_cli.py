@@ -222,6 +222,11 @@ def test_render_refuses_another_video(siamtrack, tracked, tmp_path):
     (tmp_path / "small.json").write_text(json.dumps(document))
     done = siamtrack("render", DEMO, "small.json", "-o", "b.mp4")
     assert done.code == 3 and "640x360" in done.err and not (tmp_path / "b.mp4").exists()
+    assert "--anyway takes this one" in done.err
+    done = siamtrack(
+        "convert", "small.json", "--to", "yolo", "--images", "every:5", "--video", DEMO, "-o", "y/"
+    )
+    assert done.code == 3 and "640x360" in done.err and "--anyway" not in done.err
     document["source"]["width"] = 640
     document["points"][-1]["frame"] = 500
     (tmp_path / "long.json").write_text(json.dumps(document))

@@ -93,7 +93,7 @@ def test_what_does_not_fit_is_refused(made, source, other, says):
     trajectory = tracked(made[other])
     with pytest.raises(MisfitError, match=says) as refused:
         pairs(made[source], trajectory)
-    assert refused.value.exit_code == 3 and "--anyway" in refused.value.hint
+    assert refused.value.exit_code == 3 and refused.value.hint == "name the video that was tracked"
     with open_source(str(made[source])) as frames:
         count = sum(1 for _ in frames)
     shown = pairs(made[source], trajectory, anyway=True)

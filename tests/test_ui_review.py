@@ -309,6 +309,10 @@ def test_the_page_to_look_at_stands_by_itself(siamtrack, clip, tmp_path):
         assert image.shape[1] <= 240
     assert siamtrack("review", clip, "a.json", "-o", "report.html").code == 8
     assert siamtrack("review", clip, "a.json", "-o", "report.txt", "-y").code == 8
+    other = clips.constant(tmp_path / "other.mp4", frames=20, size=(64, 48))
+    assert siamtrack("review", other, "a.json", "-o", "report.html", "-y").code == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "the frames of other are 64x48" in page and '"pictures":[]' in page
     clip.unlink()  # without its video a clip is still described
     assert siamtrack("review", clip, "a.json", "-o", "report.html", "-y").code == 0
     assert "no such file" in (tmp_path / "report.html").read_text()

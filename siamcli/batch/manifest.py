@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from siamcli.errors import InputError
+from siamcli.errors import InputError, why_unread
 from siamcli.formats.starts import read_starts
 from siamcli.media.kinds import SourceName, source_name
 from siamcli.media.sources import announced_count
@@ -144,7 +144,7 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[Any, Any]]]:
     try:
         text = decode(path.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the manifest {path}: {error}") from None
+        raise InputError(f"cannot read {path}: {why_unread(error)}") from None
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv"):
         yield from _table(path, text)

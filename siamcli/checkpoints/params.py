@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from siamcli.errors import WeightsError
+from siamcli.errors import WeightsError, why_unread
 from siamcli.model.spec import TrackerParams
 from siamcli.schema import from_plain, load_toml
 
@@ -32,6 +32,6 @@ def read_overrides(path: Path) -> dict[str, object]:
 
 def _unreadable(path: Path, error: Exception) -> WeightsError:
     return WeightsError(
-        f"cannot read tracker parameters from {path}: {error}",
+        f"cannot read tracker parameters from {path}: {why_unread(error)}",
         hint="write lines such as penalty_k = 0.05; `siamtrack weights info` shows the names",
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from siamcli.atomic import write_text
-from siamcli.errors import InputError, OutputError
+from siamcli.errors import InputError, OutputError, why_unread
 from siamcli.formats.kinds import FORMATS, FormatKind, find_format, read_suffixes, streamed_suffixes
 from siamcli.formats.names import source_stem
 from siamcli.formats.stream import TextStream, whole_text
@@ -49,7 +49,7 @@ def read_trajectory(path: str | Path) -> Trajectory:
     try:
         trajectory: Trajectory = _module(kind).read(path, decode(path.read_bytes()))
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
+        raise InputError(f"cannot read {path}: {why_unread(error)}") from error
     return trajectory
 
 

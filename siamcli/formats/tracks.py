@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from siamcli.boxes import Box
-from siamcli.errors import InputError
+from siamcli.errors import InputError, why_unread
 from siamcli.formats.files import read_trajectory
 from siamcli.formats.kinds import track_formats
 from siamcli.frames import SourceInfo
@@ -70,7 +70,7 @@ def read_any(
             raise InputError(f"no box in {path}", hint=f"it was read as {chosen}; see --from")
         return _trajectory(path, tracks, info, times)
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}") from None
+        raise InputError(f"cannot read {path}: {why_unread(error)}") from None
     except (ArithmeticError, AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         what = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{path} is no {chosen} file: {what}", hint="see --from") from None

@@ -19,7 +19,7 @@ class MisfitError(InputError):
     """A trajectory is not one of this source."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, hint="name the video that was tracked; --anyway takes this one")
+        super().__init__(message, hint="name the video that was tracked")
 
 
 def frames_with_points(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from siamcli.boxes import Box, box_problem
 from siamcli.errors import InputError
 from siamcli.frames import Frame
-from siamcli.session.fit import MisfitError, check_source, check_time
+from siamcli.session.fit import check_source, check_time
 from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order, join
 from siamcli.session.passes import Footage, TrackStep, track_gaps
 from siamcli.session.reading import Reading
@@ -75,10 +75,7 @@ def fix_in_steps(
     times = {point.index: point.time for point in trajectory.points}
     with reading.open() as frames:
         info = frames.info
-    try:
-        check_source(info, trajectory.header.source, sorted(times))
-    except MisfitError as error:
-        raise InputError(str(error), hint="name the video that was tracked") from None
+    check_source(info, trajectory.header.source, sorted(times))
     assert info.size is not None
     moments = Moments(trajectory)
     said = _merge(trajectory, corrections, moments, info.size)

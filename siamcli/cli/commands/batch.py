@@ -22,7 +22,7 @@ from siamcli.cli.signals import told_at_once
 from siamcli.cli.tally import Tally, say_plan
 from siamcli.cli.usage import WrongUsage
 from siamcli.engines.kinds import engine_name
-from siamcli.errors import InputError, OutputError, PartialError
+from siamcli.errors import InputError, OutputError, PartialError, why_unread
 from siamcli.formats.starts import number_format
 from siamcli.media.kinds import source_name
 from siamcli.schema import decode
@@ -209,7 +209,9 @@ def _named(clips: Iterable[str] | None, from_file: Path | None) -> list[str]:
         try:
             named += read_names(decode(from_file.read_bytes()))
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot read {from_file}: {error}", hint="one clip per line") from None
+            raise InputError(
+                f"cannot read {from_file}: {why_unread(error)}", hint="one clip per line"
+            ) from None
     return named
 
 

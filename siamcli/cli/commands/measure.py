@@ -106,9 +106,13 @@ def measure(
         tracked = replace(tracked, header=replace(tracked.header, source=source))
     try:
         mapped = _plane(tracked, scale, plane, origin)
+        if any("%" in text for text in zone or []):
+            _size(tracked, "a zone in percent")
         zones = [parse_zone(text, tracked.header.source.size or (0, 0)) for text in zone or []]
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    if len({one.name for one in zones}) < len(zones):
+        raise typer.BadParameter("give every --zone a name of its own")
     below = None if rest is None else _speed(rest, mapped.unit)
     measured = measure_all(tracked, mapped, window=window, rest=below, zones=zones)
     texts = {path: measured.csv() if path.suffix.lower() == ".csv" else measured.json() for path in paths}
@@ -127,14 +131,19 @@ def _plane(tracked: Trajectory, scale: str | None, plane: str | None, origin: Or
 
     if plane is not None:
         return seen_plane(plane, origin)
-    size = tracked.header.source.size
-    if size is None and origin != "top-left":
+    size = (0, 0) if origin == "top-left" else _size(tracked, "--origin")
+    factor, unit = (1.0, "px") if scale is None else parse_scale(scale)
+    return flat_plane(factor, unit, size, origin)
+
+
+def _size(tracked: Trajectory, needs: str) -> tuple[int, int]:
+    """Width and height of the frames, which an option needs.  Raises InputError."""
+    if tracked.header.source.size is None:
         raise InputError(
-            "the trajectory does not say how large its frames are, which --origin needs",
+            f"the trajectory does not say how large its frames are, which {needs} needs",
             hint="measure the .json or .jsonl trajectory; .csv has no header",
         )
-    factor, unit = (1.0, "px") if scale is None else parse_scale(scale)
-    return flat_plane(factor, unit, size or (0, 0), origin)
+    return tracked.header.source.size
 
 
 def _speed(text: str, unit: str) -> float:

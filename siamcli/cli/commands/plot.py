@@ -97,14 +97,11 @@ def _first_frame(video: str, tracked: Trajectory) -> Image:
     """The picture in which the first target begins.  Raises InputError for another video."""
     from siamcli.media.kinds import source_name
     from siamcli.media.sources import open_source
-    from siamcli.session.fit import MisfitError, check_source
+    from siamcli.session.fit import check_source
     from siamcli.times import TimePoint
 
     indices = sorted({point.index for point in tracked.points})
     rate = tracked.header.source.fps if source_name(video).is_images else None
     with open_source(video, fps=rate, start=TimePoint(frame=indices[0] if indices else 0)) as frames:
-        try:
-            check_source(frames.info, tracked.header.source, indices)
-        except MisfitError as error:
-            raise InputError(str(error), hint="name the video that was tracked") from None
+        check_source(frames.info, tracked.header.source, indices)
         return next(iter(frames)).image

@@ -53,6 +53,7 @@ def render(
         siamtrack render video.mp4 video.tracked.json --crop player --aspect 9:16
     """
     from siamcli.formats.files import read_trajectory
+    from siamcli.session.fit import MisfitError
     from siamcli.session.render import draw_video, unlocated
     from siamcli.trajectory import lost_intervals
 
@@ -77,8 +78,12 @@ def render(
             style=style,
             crop=window,
         )
-        for written in steps:
-            update(written, "")
+        try:
+            for written in steps:
+                update(written, "")
+        except MisfitError as error:
+            error.hint = f"{error.hint}; --anyway takes this one"
+            raise
     console.print_path(target)
     labels = drawn.header.labels
     hidden = style.hidden(labels)

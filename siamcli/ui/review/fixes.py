@@ -10,7 +10,7 @@ from pathlib import Path
 
 from siamcli.batch.manifest import COLUMNS, read_manifest
 from siamcli.boxes import Box
-from siamcli.errors import InputError
+from siamcli.errors import InputError, why_unread
 from siamcli.media.kinds import source_name
 from siamcli.session.fix import Moments
 from siamcli.sheets import Sheet
@@ -103,7 +103,7 @@ def _rows(path: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:
             )
         return [tuple(row.get(name, "") for name in columns) for _, row in sheet]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"cannot read {path}: {error}") from None
+        raise InputError(f"cannot read {path}: {why_unread(error)}") from None
 
 
 def _lines(said: Said) -> Iterator[tuple[int, str, str]]:

@@ -15,6 +15,7 @@ from siamcli.errors import InputError
 from siamcli.formats.files import read_trajectory
 from siamcli.frames import Image
 from siamcli.media.reverse import frames_at
+from siamcli.session.fit import check_source
 from siamcli.session.reading import Reading
 from siamcli.trajectory import LostIntervals, TrackPoint, Trajectory
 from siamcli.ui.review.doubt import confidence, doubts
@@ -155,6 +156,8 @@ def _pictures(reading: Reading, trajectory: Trajectory) -> tuple[list[dict[str, 
         groups[-1].append(index)
     pictures = []
     try:
+        with reading.open() as frames:
+            check_source(frames.info, trajectory.header.source, wanted)
         for group in groups:
             for frame in frames_at(reading.open, group):
                 image = _scene(frame.image, at[frame.index], trajectory.header.labels)
