@@ -100,6 +100,7 @@ def test_a_plan_names_what_is_refused(plan, tmp_path):
     (tmp_path / "b\x1b[31m.mkv").touch()
     (tmp_path / "tracked").mkdir()
     (tmp_path / "tracked/a.tracked.csv").write_text("mine")
-    done = plan("a.mkv", "b\x1b[31m.mkv", "--box", BOX)
-    assert done.code == 7 and "2 of 2 clips would not be done" in done.err
+    done = plan("a.mkv", "b\x1b[31m.mkv", "gone.mkv", "--box", BOX)
+    assert done.code == 7 and "3 of 3 clips would not be done" in done.err
+    assert "refuse    no such file or folder: gone.mkv" in done.out
     assert "did not write it" in done.out and "not a box: '1,2'" in done.out and "\x1b" not in done.out

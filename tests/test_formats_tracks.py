@@ -134,6 +134,18 @@ def test_labelstudio_annotations_go_before_predictions(tmp_path):
     assert [p.index for p in read.points if p.state == "absent"] == [5, 6]
 
 
+def test_a_trajectory_of_images_is_given_their_rate(tmp_path):
+    header = TrackHeader(SourceInfo("images", SIZE), "m", "", "1")
+    known = Trajectory(header, (TrackPoint(0, None, Box(1, 2, 3, 4), 1.0, "init"),), complete=True)
+    write_trajectory(known, tmp_path / "a.json")
+    read = read_any(tmp_path / "a.json", None, SourceInfo("a", None, RATE))
+    assert (read.header.source.name, read.header.source.size, read.header.source.fps) == (
+        "images",
+        SIZE,
+        RATE,
+    )
+
+
 def test_via(tmp_path):
     def image(name, *regions):
         shapes = [

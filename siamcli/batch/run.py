@@ -22,7 +22,8 @@ from siamcli.batch.plan import (
 )
 from siamcli.batch.schedule import Events, Finished, Moved, Started
 from siamcli.batch.status import Entry, History, StatusFile
-from siamcli.errors import SiamtrackError
+from siamcli.errors import InputError, SiamtrackError
+from siamcli.media.kinds import source_name
 from siamcli.session.job import Job
 
 __all__ = ["Policy", "Result", "Results", "TrackAll", "foresee", "run_batch"]
@@ -57,7 +58,11 @@ def foresee(
 ) -> Iterator[tuple[Task, Verdict]]:
     """What `run_batch` would do with every clip; nothing is opened or written."""
     for task in tasks:
-        yield task, _decide(task, history, folder, policy)
+        verdict = _decide(task, history, folder, policy)
+        source = source_name(task.job.source)
+        if verdict == "track" and source.kind == "missing":
+            verdict = InputError(f"no such file or folder: {source.shown}")
+        yield task, verdict
 
 
 def run_batch(

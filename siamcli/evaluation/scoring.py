@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from siamcli.errors import DatasetError
+from siamcli.errors import DatasetError, why_unread
 from siamcli.evaluation import metrics, vot
 from siamcli.evaluation.overlap import Array, box_corners, box_overlap, center_error, region_overlap
 from siamcli.evaluation.results import TrackerOutput, read_output, read_runs
@@ -100,7 +100,7 @@ def read_scores(path: Path) -> Scores:
     try:
         return from_json(Scores, path.read_bytes())
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} is not a score file: {error}") from None
+        raise DatasetError(f"{path} is not a score file: {why_unread(error)}") from None
 
 
 # values of the data set, of its sequences and of its attributes; curves

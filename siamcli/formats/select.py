@@ -114,7 +114,7 @@ def frame_times(trajectory: Trajectory) -> dict[int, tuple[float, float]]:
         if time is None and fps is None:
             raise InputError(
                 f"the trajectory of {trajectory.header.source.name} has neither times nor a frame rate",
-                hint="track the images with --fps for formats that need times",
+                hint="give its rate: --fps 25",
             )
         shown[index] = time if time is not None else float(index / fps) if fps else 0.0
     starts = list(shown.values())

@@ -114,6 +114,8 @@ def _with_source(
     source = trajectory.header.source
     if source.size is None:
         source = replace(info, name=source.name)
+    elif source.fps is None:
+        source = replace(source, fps=info.fps)
     points = trajectory.points
     if times:
         points = tuple(
