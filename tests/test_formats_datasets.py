@@ -114,6 +114,7 @@ def test_refusals(siamtrack, tracked, tmp_path):
     for words, code, message in (
         (("--to", "cvat", "-o", "x/"), 2, "go with --to coco or yolo"),
         (("--to", "coco"), 8, "a data set is a folder"),
+        (("--to", "coco", "-o", "all.json"), 8, "a data set is a folder"),
         (("--to", "coco", "-o", "set/", "-y"), 8, "name a new folder"),
         (("--to", "coco", "-o", "x/", "--images", "5"), 2, "--images takes every:N"),
         (("--to", "coco", "-o", "x/", "--images", "every:1", "--video", "."), 3, "its video is not there"),

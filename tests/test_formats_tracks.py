@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siamcli.boxes import Box
+from siamcli.errors import InputError
 from siamcli.formats.files import convert, read_trajectory, write_trajectory
 from siamcli.formats.keyframes import key_frames
 from siamcli.formats.tracks import between, read_any
@@ -132,6 +133,13 @@ def test_labelstudio_annotations_go_before_predictions(tmp_path):
     assert read.header.labels == ("ant",) and read.header.source.fps == 25
     assert [round(p.box.x) for p in read.points if p.state != "absent"] == [64, 80, 96, 112, 128, 320]
     assert [p.index for p in read.points if p.state == "absent"] == [5, 6]
+
+
+def test_boxes_of_another_video_are_refused(tmp_path):
+    (text,) = convert(trajectory(), "cvat").values()
+    (tmp_path / "a.xml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"the frames of .*a\.xml are 640x360, not 160x120"):
+        read_any(tmp_path / "a.xml", None, SourceInfo("other", (160, 120), RATE))
 
 
 def test_a_trajectory_of_images_is_given_their_rate(tmp_path):

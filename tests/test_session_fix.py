@@ -125,7 +125,7 @@ def test_a_table_of_points_can_be_corrected_in_place(tracked, siamtrack, weights
         (("--box-at", f"9f={B}"), "which target?"),
         (("--box-at", f"9f=a={B}", "--box-at", f"9f=a={C}"), "two corrections of target #1 in frame 9"),
         (("--box-at", f"9f=a={B}", "--absent", "a=8f-10f"), "two corrections of target #1 in frame 9"),
-        (("--absent", "b=0f-2f"), "target #2 has no box left"),
+        (("--absent", "b=0f-2f"), "b has no box left"),
         (("--fixes", "none.csv"), "cannot read none.csv: No such file or directory"),
     ],
 )

@@ -128,8 +128,13 @@ def _with_source(
 def _trajectory(
     path: Path, tracks: Tracks, info: SourceInfo | None, times: Mapping[int, float] | None
 ) -> Trajectory:
-    """Raises InputError where the size of the frames is needed and not known."""
+    """Raises InputError where the size of the frames is needed and not known, or is another one."""
     size = (info.size if info else None) or tracks.size
+    if size and tracks.size and size != tracks.size:
+        here, there = (f"{width}x{height}" for width, height in (size, tracks.size))
+        raise InputError(
+            f"the frames of {path} are {there}, not {here}", hint="name the video that was annotated"
+        )
     if tracks.relative and size is None:
         raise InputError(
             f"{path} does not say how large the frames are", hint="give --size WIDTHxHEIGHT or --video FILE"

@@ -192,7 +192,9 @@ def _merge(
                 one.boxes[index] = box
     for target, one in said.items():
         if not one.boxes:
-            raise InputError(f"target #{target} has no box left", hint="say where it is in some frame")
+            labels = trajectory.header.labels
+            name = (labels[target - 1] if target <= len(labels) else None) or f"target #{target}"
+            raise InputError(f"{name} has no box left", hint="say where it is in some frame")
     return said
 
 

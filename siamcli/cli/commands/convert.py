@@ -218,7 +218,7 @@ def _write_dataset(
         raise typer.BadParameter(
             f"several trajectories, --images and --crops go with --to {' or '.join(DATASETS)}, not {to}"
         )
-    if output is None or output == "-":
+    if output is None or output == "-" or Path(output).suffix.lower() in (".json", ".txt"):
         raise OutputError("a data set is a folder", hint="name it: -o FOLDER/")
 
     from siamcli.formats.datasets import make_clips
