@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import clips
 import pytest
@@ -40,6 +41,13 @@ def test_rows_hints_tables_and_bars_hold_no_command(capfd, monkeypatch):
     out, err = capfd.readouterr()
     assert "\x1b" not in out + err and "\x07" not in out + err and out == f"a\t{SAFE}\nb\n"
     assert err.count(SAFE) == 5 and f"[bold]{SAFE}: 1 of 3" in err
+
+
+def test_paths_hold_no_command_on_a_terminal_alone(capfd, monkeypatch):
+    console.print_path(f"{ESCAPES}\udcff")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    console.print_path(ESCAPES)
+    assert capfd.readouterr().out.count(SAFE) == 1
 
 
 def test_wrong_usage_holds_no_command(siamtrack):

@@ -37,6 +37,7 @@ __all__ = [
     "is_verbose",
     "patience",
     "print_json",
+    "print_path",
     "print_rows",
     "print_table",
     "print_text",
@@ -118,6 +119,12 @@ def print_text(content: str) -> None:
 def print_table(lines: str) -> None:
     """Whole lines for people on stdout, whatever they quote."""
     sys.stdout.write(without_commands(lines))
+    sys.stdout.flush()
+
+
+def print_path(path: object) -> None:
+    """A name on stdout, as the bytes that it has; on a terminal without commands."""
+    sys.stdout.write(f"{harmless(str(path)) if sys.stdout.isatty() else path}\n")
     sys.stdout.flush()
 
 

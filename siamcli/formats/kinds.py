@@ -81,6 +81,12 @@ FORMATS = {
         FormatKind("lasot", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="lasot"),
         FormatKind("trackingnet", keeps_lost=_EVERY_FRAME, module="benchmarks", benchmark="trackingnet"),
         FormatKind("webvtt", ".vtt"),
+        FormatKind("aftereffects"),
+        FormatKind("nuke", ".nk"),
+        FormatKind("blender", ".blender.py"),
+        FormatKind("deeplabcut", ".deeplabcut.csv"),
+        FormatKind("sleap", ".sleap.csv"),
+        FormatKind("napari", ".napari.csv"),
     )
 }
 """Name -> format, in the order in which help lists them."""

@@ -197,7 +197,7 @@ def convert(
         else:
             files.write_files(texts, overwrite=overwrite)
         for path in texts:
-            typer.echo(path)
+            console.print_path(path)
     if drop_lost:
         lost = sum(point.state == "lost" for point in read.points)
         console.info(left_out(lost, len(read.points), len(read.header.labels)))
@@ -246,7 +246,7 @@ def _write_dataset(
             update(done)
     if not videos:
         console.info("no pictures: --images every:5 writes those of every fifth frame")
-    typer.echo(folder)
+    console.print_path(folder)
 
 
 def _own_options(to: str, keyframes: str | None, media_url: str | None) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def fix(
     same = len(set(wrong.points) & set(right.points))
     console.info(f"{len(right.points) - same} of {len(right.points)} boxes are given or tracked anew")
     for path in paths:
-        typer.echo(path)
+        console.print_path(path)
 
 
 def _check_outputs(paths: Sequence[str], inputs: Sequence[str], overwrite: bool) -> None:
@@ -207,7 +207,7 @@ def _fix_batch(
         for number, (clip, error) in enumerate(work, 1):
             update(number, clip)
             if error is None:
-                typer.echo(clip)
+                console.print_path(clip)
             else:
                 failures.append((clip, str(error)))
                 console.info(f"failed: {clip}: {error}", style="yellow")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from siamcli.analysis.panels import PANELS
+from siamcli.cli import console
 from siamcli.cli.options import Fps, TrajectoryFile
 from siamcli.cli.outputs import check_outputs_differ, files_that_exist
 from siamcli.errors import InputError, OutputError
@@ -89,7 +90,7 @@ def plot(
     figure = plots.plot(tracked, panel or (), image=image, plane=plane, window=window)
     for path in paths:
         save_figure(figure, path, overwrite=overwrite)
-        typer.echo(path)
+        console.print_path(path)
 
 
 def _first_frame(video: str, tracked: Trajectory) -> Image:

@@ -79,7 +79,7 @@ def render(
         )
         for written in steps:
             update(written, "")
-    typer.echo(target)
+    console.print_path(target)
     labels = drawn.header.labels
     hidden = style.hidden(labels)
     lost = {number: unlocated(drawn, number, written) for number in hidden}

@@ -1,0 +1,43 @@
+"""After Effects: key frames to paste into a layer.
+
+The text that After Effects itself copies: "Adobe After Effects 8.0 Keyframe Data", fields between tabs.  The
+same is read by https://github.com/baku89/ae-keyframes.
+"""
+
+from __future__ import annotations
+
+from siamcli.formats.names import file_stem, source_stem
+from siamcli.formats.select import frame_rate, frame_size, target_name, targets, visible_points
+from siamcli.trajectory import Trajectory
+
+__all__ = ["files"]
+
+
+def files(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
+    """NAME_TARGET.aftereffects.txt per target: the centre as position, and the size as scale.
+
+    Frames count from 0, pixels from the top left.  Scale is in percent of the first box.
+    """
+    width, height = frame_size(trajectory)
+    rate = round(float(frame_rate(trajectory)), 3)
+    head = [
+        *("Adobe After Effects 8.0 Keyframe Data", "", f"\tUnits Per Second\t{rate:g}"),
+        *(f"\tSource Width\t{width}", f"\tSource Height\t{height}"),
+        *("\tSource Pixel Aspect Ratio\t1", "\tComp Pixel Aspect Ratio\t1", ""),
+    ]
+    visible = visible_points(trajectory, drop_lost=drop_lost)
+    stem, texts = source_stem(trajectory.header.source.name), {}
+    for target in targets(trajectory):
+        points = [point for point in visible if point.target == target]
+        places = [f"\t{p.index}\t{p.box.center[0]:.3f}\t{p.box.center[1]:.3f}\t0\t" for p in points]
+        sides = [(100 * p.box.w / points[0].box.w, 100 * p.box.h / points[0].box.h) for p in points]
+        scales = [f"\t{p.index}\t{w:.3f}\t{h:.3f}\t100\t" for p, (w, h) in zip(points, sides, strict=True)]
+        lines = [
+            *(*head, "Transform\tPosition", "\tFrame\tX pixels\tY pixels\tZ pixels\t", *places, ""),
+            *("Transform\tScale", "\tFrame\tX percent\tY percent\tZ percent\t", *scales, ""),
+            *("", "End of Keyframe Data", ""),
+        ]
+        label = file_stem(target_name(trajectory, target))
+        name = f"{stem}_{label}.aftereffects.txt"
+        texts[name if name not in texts else f"{stem}_{label}_{target}.aftereffects.txt"] = "\n".join(lines)
+    return texts

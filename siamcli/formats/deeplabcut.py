@@ -1,0 +1,45 @@
+"""DeepLabCut: a table of positions with its header of several rows.
+
+Source: https://deeplabcut.github.io/DeepLabCut/docs/standardDeepLabCut_UserGuide.html
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from siamcli.formats.select import target_name, targets, visible_points
+from siamcli.trajectory import Trajectory
+
+__all__ = ["text"]
+
+_PART = "center"
+
+
+def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
+    """A row per frame: x, y and likelihood of the centre, for several targets as individuals; pixels from 0.
+
+    Cells are empty where a target is not there.
+    """
+    every = targets(trajectory)
+    names = []
+    for target in every:
+        name = target_name(trajectory, target)
+        names.append(name if name not in names else f"{name} {target}")
+    places = {
+        (p.index, p.target): (f"{p.box.center[0]:.3f}", f"{p.box.center[1]:.3f}", f"{p.score:.4f}")
+        for p in visible_points(trajectory, drop_lost=drop_lost)
+    }
+    columns = 3 * len(names)
+    rows: list[list[object]] = [["scorer", *["siamtrack"] * columns]]
+    if len(names) > 1:
+        rows.append(["individuals", *(name for name in names for _ in range(3))])
+    rows.append(["bodyparts", *[_PART] * columns])
+    rows.append(["coords", *["x", "y", "likelihood"] * len(names)])
+    last = max(point.index for point in trajectory.points)
+    for frame in range(last + 1):
+        cells = [cell for target in every for cell in places.get((frame, target), ("", "", ""))]
+        rows.append([frame, *cells])
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows(rows)
+    return table.getvalue()

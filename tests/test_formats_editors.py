@@ -1,0 +1,114 @@
+"""Formats for editors and scientists, against their readers or their written form."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from fractions import Fraction
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from siamcli.boxes import Box
+from siamcli.formats.files import convert
+from siamcli.frames import SourceInfo
+from siamcli.trajectory import NO_BOX, TrackHeader, TrackPoint, Trajectory
+
+SIZE = (640, 360)
+
+
+def trajectory(targets: int = 2) -> Trajectory:
+    """Centres at (30 + 2 i, 40) and (300, 200 - i); the first is lost in frame 2, absent in frame 3."""
+    points = []
+    for i in range(6):
+        state = {2: "lost", 3: "absent"}.get(i, "tracked")
+        box = NO_BOX if i == 3 else Box.from_center(30 + 2 * i, 40, 20 + 2 * i, 10)
+        points.append(TrackPoint(i, i / 25, box, 0.5, state))
+        if targets == 2:
+            points.append(TrackPoint(i, i / 25, Box.from_center(300, 200 - i, 30, 30), 0.75, "tracked", 2))
+    labels = ("bug", 'the "leaf"')[:targets]
+    header = TrackHeader(SourceInfo("clip", SIZE, Fraction(25), 6), "m", "", "1", labels=labels)
+    return Trajectory(header, tuple(points), complete=True)
+
+
+def one(kind: str, targets: int = 2, **options) -> str:
+    (text,) = convert(trajectory(targets), kind, **options).values()
+    return text
+
+
+def test_aftereffects():
+    files = convert(trajectory(), "aftereffects", drop_lost=True)
+    assert list(files) == ["clip_bug.aftereffects.txt", "clip_the__leaf_.aftereffects.txt"]
+    text = files["clip_bug.aftereffects.txt"]
+    assert text.startswith(
+        "Adobe After Effects 8.0 Keyframe Data\n\n\tUnits Per Second\t25\n\tSource Width\t640\n"
+    )
+    assert text.endswith("\n\n\nEnd of Keyframe Data\n")
+    position, scale = (
+        [[float(v) for v in line.split("\t")[1:-1]] for line in part.splitlines()[2:] if line.strip()]
+        for part in re.findall(r"^(Transform\t.*?\n)\n", text, re.DOTALL | re.MULTILINE)
+    )
+    assert position == [[i, 30 + 2 * i, 40, 0] for i in (0, 1, 4, 5)]
+    assert scale == [[i, 100 + 10 * i, 100, 100] for i in (0, 1, 4, 5)]
+
+
+def test_nuke():
+    text = one("nuke")
+    assert text.count("{") == text.count("}") and '"' not in text.replace('label "', "").replace('"\n', "\n")
+    curves = re.findall(r"\{curve ([^}]*)\}", text)
+    values = [[tuple(map(float, pair)) for pair in re.findall(r"x(\d+) (\S+)", curve)] for curve in curves]
+    assert values[0] == [(i + 1, 30 + 2 * i) for i in (0, 1, 2, 4, 5)]
+    assert values[3] == [(i + 1, 360 - 200 + i) for i in range(6)]
+
+
+def test_blender(monkeypatch):
+    """The script as Blender runs it, with a stand-in for its module."""
+    tracks: dict[str, list[tuple[int, float, float]]] = {}
+
+    def new(name, frame):
+        tracks[name] = []
+        insert = lambda at, co: tracks[name].append((at, *co))  # noqa: E731
+        return SimpleNamespace(markers=SimpleNamespace(insert_frame=insert))
+
+    clip = SimpleNamespace(size=list(SIZE), tracking=SimpleNamespace(tracks=SimpleNamespace(new=new)))
+    monkeypatch.setitem(sys.modules, "bpy", SimpleNamespace(data=SimpleNamespace(movieclips=[clip])))
+    exec(compile(one("blender"), "script", "exec"), {})
+    assert list(tracks) == ["bug", 'the "leaf"']
+    assert tracks["bug"][:2] == [
+        (1, round(30 / 640, 6), round(1 - 40 / 360, 6)),
+        (2, 0.05, round(1 - 40 / 360, 6)),
+    ]
+    clip.size = [1, 1]
+    with pytest.raises(SystemExit, match="640x360"):
+        exec(compile(one("blender"), "script", "exec"), {})
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+def test_deeplabcut(targets):
+    rows = list(range(2 + targets))
+    table = pd.read_csv(io.StringIO(one("deeplabcut", targets)), header=rows, index_col=0)
+    assert list(table.columns.names) == ["scorer", *["individuals"] * (targets > 1), "bodyparts", "coords"]
+    assert len(table) == 6
+    first = table.iloc[:, :3].to_numpy(float)
+    np.testing.assert_allclose(first[0], [30, 40, 0.5])
+    assert np.isnan(first[3]).all()
+
+
+def test_sleap_and_napari():
+    table = pd.read_csv(io.StringIO(one("sleap", drop_lost=True)))
+    assert len(table) == 4 + 6 and table["center.x"][0] == 30 and set(table["track"]) == {"bug", 'the "leaf"'}
+    table = pd.read_csv(io.StringIO(one("napari")))
+    data = table[["track_id", "t", "y", "x"]].to_numpy(float)
+    assert (np.lexsort((data[:, 1], data[:, 0])) == np.arange(len(data))).all()
+    np.testing.assert_allclose(data[-1], [2, 5, 195, 300])
+
+
+def test_sleap_io(tmp_path):
+    sleap_io = pytest.importorskip("sleap_io")
+    (tmp_path / "a.csv").write_text(one("sleap"))
+    labels = sleap_io.load_csv(str(tmp_path / "a.csv"), format="sleap")
+    assert sum(len(frame.instances) for frame in labels.labeled_frames) == 11
+    np.testing.assert_allclose(labels.labeled_frames[0].instances[0].numpy()[0], [30, 40])
