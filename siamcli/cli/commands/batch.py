@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from siamcli.atomic import as_output_error
 from siamcli.cli import console
 from siamcli.cli.options import BoxFormatName, TrackerOptions, check_box_format
 from siamcli.cli.outputs import DEFAULT_SUFFIXES, OUTPUT_SUFFIXES
@@ -133,7 +134,8 @@ def batch(
     targets = Boxes(manifest, for_all, box_format)
     _require_a_box(targets, [clip.source for clip in found], named)
     tracker.check()
-    ids = [source_name(clip.source).relative_to(output_dir) for clip in found]
+    with as_output_error(output_dir):  # where the working folder is gone
+        ids = [source_name(clip.source).relative_to(output_dir) for clip in found]
     # torch and the weights are loaded when there is something to track
     track = partial(_here, tracker, jobs) if ray is None else _on_ray(ray, jobs, tracker)
     settings = Settings(
