@@ -18,6 +18,7 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.session.textfile import open_text
 from siamcli.trajectory import NO_BOX, TrackHeader, TrackPoint
+from siamcli.ui import window
 
 SIZE = (160, 120)
 BOX = Box(60, 40, 20, 30)
@@ -48,6 +49,27 @@ def test_all_of_a_box_is_hidden_and_nothing_far_from_it(kind, shape):
     assert inside.mean() > 0.97  # a block may have the colour of a pixel by chance
     changed[32:78, 54:86] = False
     assert not changed.any()
+
+
+def test_the_live_window_hides_it_too(monkeypatch):
+    shown = []
+
+    class Screen:
+        closed = False
+
+        def __init__(self, title):
+            pass
+
+        def show(self, picture):
+            shown.append(picture)
+
+        def key(self, _):
+            return ""
+
+    monkeypatch.setattr(window, "Window", Screen)
+    live = window.LiveWindow("x", Painter(Style((Effect("fill"),), grow=0), ("plate",)))
+    live.show(Frame(0, 0, NOISE), [point("tracked")])
+    assert len(np.unique(shown[0][40:70, 60:80].reshape(-1, 3), axis=0)) == 1
 
 
 def test_what_is_left_of_a_hidden_target_is_coarse():

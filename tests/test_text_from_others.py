@@ -161,3 +161,20 @@ def test_a_link_to_itself(siamtrack, weights, tmp_path, words):
     more = ("--weights", weights) if words[0] in ("run", "batch") else ()
     done = siamtrack(*words, *more)
     assert done.code in (3, 5, 8) and "loop" in done.err and "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("run", "a.mkv", "--box", BOX), ("batch", "a.mkv", "--box", BOX), ("convert", "t.json", "--to", "mot")],
+)
+def test_a_working_folder_that_is_gone(siamtrack, monkeypatch, weights, tmp_path, words):
+    header = TrackHeader(SourceInfo("a", clips.SIZE), "m", "", "1", labels=(None,))
+    point = TrackPoint(0, 0.0, Box(1, 2, 3, 4), 0.9, "init")
+    write_trajectory(Trajectory(header, (point,), complete=True), tmp_path / "t.json")
+    clips.constant(tmp_path / "a.mkv", frames=3)
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    more = ("--weights", weights) if words[0] != "convert" else ()
+    done = siamtrack(words[0], tmp_path / words[1], *words[2:], *more)
+    assert done.code in (3, 8) and "Traceback" not in done.err and done.err.startswith("error: ")

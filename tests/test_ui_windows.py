@@ -29,12 +29,14 @@ except PickError as error:
 """
 LIVE = """
 from siamcli.boxes import Box
+from siamcli.drawing.painter import Painter
+from siamcli.drawing.style import Style
 from siamcli.frames import Frame
 from siamcli.ui.window import LiveWindow
 from siamcli.trajectory import TrackPoint
 import clips
 try:
-    with LiveWindow("picker") as window:
+    with LiveWindow("picker", Painter(Style(), (None,))) as window:
         for index in range(10**9):
             point = TrackPoint(index, None, Box(10, 10, 50, 50), 0.9, "tracked")
             again = window.show(Frame(index, None, clips.image(5, (480, 360))), [point])

@@ -61,7 +61,7 @@ def follow_source(
     one_way = job.direction == "forward" and not job.check
     session = (Session if one_way else TwoWaySession)(job, loaded, ask=ask)
     try:
-        with session, _live_window(source_name(job.source).shown, show) as window:
+        with session, _live_window(session, show) as window:
             clock.lap("open the outputs")
             _track(session, window)
     except BaseException:
@@ -83,7 +83,7 @@ def _track(session: Session, window: LiveWindow | None) -> None:
     with console.progress(name, session.expected) as update:
         for frame, points in session:
             update(session.frames, describe_points(points, session.header.labels))
-            picked = window.show(frame, points, session.header.labels) if window else None
+            picked = window.show(frame, points) if window else None
             for position, box in (picked or {}).items():
                 session.restart(position + 1, box)
 
@@ -113,12 +113,14 @@ def _ask_for_box(job: Job, first: Frame, picker: AbstractContextManager[Picker])
     return box
 
 
-def _live_window(title: str, show: bool) -> AbstractContextManager[LiveWindow | None]:
+def _live_window(session: Session, show: bool) -> AbstractContextManager[LiveWindow | None]:
     if not show:
         return nullcontext()
+    from siamcli.drawing.painter import Painter
     from siamcli.ui.window import LiveWindow
 
-    return LiveWindow(title)
+    painter = Painter(session.job.style, session.header.labels)
+    return LiveWindow(source_name(session.job.source).shown, painter)
 
 
 def _report(session: Session, *, stopped: bool) -> None:

@@ -23,12 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BoxFormatName",
-    "Deinterlace",
     "Device",
     "EngineName",
-    "Fps",
     "Model",
-    "Stream",
     "TrackerOptions",
     "TrajectoryFile",
     "Weights",
@@ -104,28 +101,6 @@ Params = Annotated[
         help="TOML file with tracker parameters that replace those of the weights.",
         rich_help_panel="Model",
     ),
-]
-Fps = Annotated[
-    str | None,
-    typer.Option(
-        "--fps",
-        help="Frames per second of images and raw streams, which have no times: 25, 30000/1001.",
-        rich_help_panel="Input",
-    ),
-]
-Stream = Annotated[
-    int | None,
-    typer.Option(
-        "--stream",
-        min=0,
-        help="Number of the video stream, from 0, in a file that has several.",
-        show_default="the one that players show",
-        rich_help_panel="Input",
-    ),
-]
-Deinterlace = Annotated[
-    bool,
-    typer.Option("--deinterlace", help="Remove the combs of interlaced video.", rich_help_panel="Input"),
 ]
 BoxFormatName = Annotated[
     str,

@@ -66,8 +66,8 @@ def check_outputs_differ(paths: Sequence[str], inputs: Sequence[str]) -> None:
     """Raises OutputError when two outputs are the same file, or one is among `inputs`."""
     seen: set[Path] = set()
     for path in paths:
-        place = Path(path).absolute()
-        with as_output_error(place):
+        with as_output_error(Path(path)):  # also where the working folder is gone
+            place = Path(path).absolute()
             place = place if path == "-" else Path(os.path.realpath(place.parent)) / place.name
             taken = place in seen
             read = path != "-" and place.exists() and [n for n in inputs if _same(place, Path(n))]

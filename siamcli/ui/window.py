@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from siamcli.boxes import Box
-from siamcli.drawing.draw import draw
+from siamcli.drawing.painter import Painter
 from siamcli.frames import Frame
 from siamcli.trajectory import TrackPoint
 from siamcli.ui.display import ESCAPE, Window
@@ -24,21 +24,19 @@ class LiveWindow:
     """Shows each frame as it is tracked.  Space pauses, r picks the target again, q quits.
 
     With several targets the digits 1 to 9 pick that one again; r is the first.
-    Raises PickError without a display.
+    Frames are painted by `painter`, as those of the video are.  Raises PickError without a display.
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, painter: Painter) -> None:
+        self._painter = painter
         self._window = Window(title)
 
-    def show(
-        self, frame: Frame, points: Sequence[TrackPoint], labels: Sequence[str | None] = ()
-    ) -> dict[int, Box] | None:
+    def show(self, frame: Frame, points: Sequence[TrackPoint]) -> dict[int, Box] | None:
         """Show one frame; returns newly picked boxes by position of the target, counted from 0.
 
         Raises KeyboardInterrupt for q and for a closed window: they end the run as Ctrl-C does.
         """
-        picture = draw(frame.image, points, labels)
-        self._window.show(picture)
+        self._window.show(self._painter.paint(frame, points))
         key = self._window.key(1)
         while key == " ":
             key = self._pause()

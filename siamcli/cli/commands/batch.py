@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from siamcli.atomic import as_output_error
 from siamcli.cli import console
-from siamcli.cli.options import BoxFormatName, Deinterlace, Fps, Stream, TrackerOptions, check_box_format
+from siamcli.cli.options import BoxFormatName, TrackerOptions, check_box_format
 from siamcli.cli.outputs import DEFAULT_SUFFIXES, OUTPUT_SUFFIXES
 from siamcli.cli.picture import PictureOptions
+from siamcli.cli.reading import ReadingOptions
 from siamcli.cli.signals import told_at_once
 from siamcli.cli.tally import Tally, say_plan
 from siamcli.cli.usage import WrongUsage
@@ -27,7 +29,6 @@ from siamcli.formats.starts import number_format
 from siamcli.media.kinds import source_name
 from siamcli.schema import decode
 from siamcli.targets import parse_target
-from siamcli.times import parse_rate
 
 if TYPE_CHECKING:
     from siamcli.batch.manifest import Boxes
@@ -63,9 +64,6 @@ def batch(
         typer.Option(help="Target of clips without a row or a file CLIP.box: [LABEL=]x,y,w,h.  Repeatable."),
     ] = None,
     box_format: BoxFormatName = "xywh",
-    fps: Fps = None,
-    stream: Stream = None,
-    deinterlace: Deinterlace = False,
     output_dir: Annotated[Path, typer.Option(help="Folder for the outputs; made if missing.")] = Path(
         "tracked"
     ),
@@ -99,6 +97,7 @@ def batch(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
     *,
+    reading: ReadingOptions,
     picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
@@ -113,7 +112,6 @@ def batch(
     for suffix in suffixes:
         if Path(f"clip{suffix}").suffix.lower() not in OUTPUT_SUFFIXES:
             raise typer.BadParameter(f"--format takes one of {' '.join(OUTPUT_SUFFIXES)}, not {suffix}")
-    rate = None if fps is None else parse_rate(fps)
     check_box_format(box_format, files_only=not box)
     numbers = number_format(box_format)
     for_all = tuple(parse_target(text, numbers) for text in box or [])
@@ -136,16 +134,15 @@ def batch(
     targets = Boxes(manifest, for_all, box_format)
     _require_a_box(targets, [clip.source for clip in found], named)
     tracker.check()
-    ids = [source_name(clip.source).relative_to(output_dir) for clip in found]
+    with as_output_error(output_dir):  # where the working folder is gone
+        ids = [source_name(clip.source).relative_to(output_dir) for clip in found]
     # torch and the weights are loaded when there is something to track
     track = partial(_here, tracker, jobs) if ray is None else _on_ray(ray, jobs, tracker)
     settings = Settings(
         suffixes,
         sha256_of(tracker.file()),
         tracker.overrides(),
-        fps=rate,
-        stream=stream,
-        deinterlace=deinterlace,
+        **reading.given(),
         style=picture.style(),
     )
     policy = Policy(retry_failed, stop_on_error, overwrite)

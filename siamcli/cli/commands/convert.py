@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Fps
 from siamcli.cli.outputs import check_outputs_differ, left_out
+from siamcli.cli.reading import Fps
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import OutputError
 from siamcli.formats.kinds import FORMATS, read_suffixes, track_formats

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Deinterlace, Fps, Stream, TrackerOptions
+from siamcli.cli.options import TrackerOptions
 from siamcli.cli.outputs import OUTPUT_SUFFIXES, check_outputs_differ, files_that_exist
 from siamcli.cli.picture import PictureOptions
+from siamcli.cli.reading import ReadingOptions
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import InputError, OutputError, PartialError
 from siamcli.formats.kinds import read_suffixes
 from siamcli.media.kinds import source_name
 from siamcli.targets import BoxFormat, TargetMark, parse_absent, parse_timed_target
-from siamcli.times import parse_rate
 
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
     from siamcli.session.passes import TrackStep
+    from siamcli.session.reading import Reading
     from siamcli.trajectory import Trajectory
 
 __all__ = ["fix", "load_again"]
@@ -70,9 +71,6 @@ def fix(
             rich_help_panel="Corrections",
         ),
     ] = False,
-    fps: Fps = None,
-    stream: Stream = None,
-    deinterlace: Deinterlace = False,
     output: Annotated[
         list[str] | None,
         typer.Option(
@@ -90,6 +88,7 @@ def fix(
         ),
     ] = False,
     *,
+    reading: ReadingOptions,
     picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
@@ -105,13 +104,12 @@ def fix(
     """
     marks: list[TargetMark] = [parse_timed_target(text, box_format) for text in box_at or []]
     marks += [parse_absent(text) for text in absent or []]
-    rate = None if fps is None else parse_rate(fps)
     if trajectory is None:
         if marks or output or fixes is None:
             raise WrongUsage(
                 "which trajectory?", hint="siamtrack fix VIDEO TRAJECTORY, or BATCH_FOLDER --fixes FILE"
             )
-        opening = {"fps": rate, "stream": stream, "deinterlace": deinterlace, "style": picture.style()}
+        opening = reading.opening(picture.style())
         _fix_batch(Path(video), fixes, box_format, tracker, opening, new_targets)
         return
     if not marks and fixes is None:
@@ -124,7 +122,6 @@ def fix(
     from siamcli.batch.manifest import read_manifest
     from siamcli.formats.files import read_trajectory
     from siamcli.session.fix import correct
-    from siamcli.session.reading import Reading
     from siamcli.session.render import write_again
 
     if fixes is not None:
@@ -136,13 +133,13 @@ def fix(
     wrong = read_trajectory(trajectory)
     tracker.check()
     name = Path(video).name
-    reading = Reading(video, rate, stream, deinterlace, picture.style())
-    reading.style.check(wrong.header.labels)
+    source = reading.opening(picture.style())(video)
+    source.style.check(wrong.header.labels)
     right = _shown(
-        correct(wrong, marks, reading, partial(load_again, tracker, wrong), new_targets=new_targets), name
+        correct(wrong, marks, source, partial(load_again, tracker, wrong), new_targets=new_targets), name
     )
     with console.progress(name, right.header.source.count) as update:
-        for done in write_again(reading, right, paths, overwrite=overwrite):
+        for done in write_again(source, right, paths, overwrite=overwrite):
             update(done)
     same = len(set(wrong.points) & set(right.points))
     console.info(f"{len(right.points) - same} of {len(right.points)} boxes are given or tracked anew")
@@ -190,20 +187,19 @@ def _fix_batch(
     fixes: Path,
     box_format: BoxFormat,
     options: TrackerOptions,
-    opening: dict[str, Any],
+    opening: Callable[[str], Reading],
     new_targets: bool,
 ) -> None:
     """Correct every clip of a batch that is named in `fixes`.  Raises PartialError when clips failed."""
     from siamcli.batch.fix import fix_batch
     from siamcli.batch.manifest import read_manifest
-    from siamcli.session.reading import Reading
 
     options.check()
     manifest = read_manifest(fixes, box_format)
     loaded = cache(options.load)
     failures: list[tuple[str, str]] = []
     with console.progress("fix", len(manifest.clips), "clips") as update:
-        work = fix_batch(folder, manifest, loaded, partial(Reading, **opening), new_targets=new_targets)
+        work = fix_batch(folder, manifest, loaded, opening, new_targets=new_targets)
         for number, (clip, error) in enumerate(work, 1):
             update(number, clip)
             if error is None:

@@ -11,8 +11,9 @@ import typer
 
 from siamcli.analysis.origin import Origin
 from siamcli.cli import console
-from siamcli.cli.options import Fps, TrajectoryFile
+from siamcli.cli.options import TrajectoryFile
 from siamcli.cli.outputs import check_outputs_differ, files_that_exist
+from siamcli.cli.reading import Fps
 from siamcli.errors import InputError, OutputError
 from siamcli.tables import align
 from siamcli.times import parse_rate, parse_seconds

@@ -10,8 +10,9 @@ import typer
 
 from siamcli.analysis.panels import PANELS
 from siamcli.cli import console
-from siamcli.cli.options import Fps, TrajectoryFile
+from siamcli.cli.options import TrajectoryFile
 from siamcli.cli.outputs import check_outputs_differ, files_that_exist
+from siamcli.cli.reading import Fps
 from siamcli.errors import InputError, OutputError
 from siamcli.extras import install_extra
 from siamcli.figures import FIGURE_SUFFIXES

@@ -9,11 +9,11 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.crop import CropOptions
-from siamcli.cli.options import Deinterlace, Fps, Stream, TrajectoryFile
+from siamcli.cli.options import TrajectoryFile
 from siamcli.cli.outputs import check_outputs_differ, frames_in_words, require_found, target_name
 from siamcli.cli.picture import PictureOptions
+from siamcli.cli.reading import ReadingOptions
 from siamcli.media.kinds import source_name
-from siamcli.times import parse_rate
 
 __all__ = ["render"]
 
@@ -25,9 +25,6 @@ def render(
         Path | None,
         typer.Option("--output", "-o", help="The annotated video.", show_default="NAME.rendered.mp4"),
     ] = None,
-    fps: Fps = None,
-    stream: Stream = None,
-    deinterlace: Deinterlace = False,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Draw it although VIDEO is not what was tracked.")
     ] = False,
@@ -39,6 +36,7 @@ def render(
         typer.Option("--fail-if-lost", help="Exit with 10 if a target was lost; of those that are hidden."),
     ] = False,
     *,
+    reading: ReadingOptions,
     picture: PictureOptions,
     crop: CropOptions,
 ) -> None:
@@ -59,7 +57,6 @@ def render(
 
     target = output or Path(f"{source_name(video).stem}.rendered.mp4")
     check_outputs_differ([str(target)], [video, str(trajectory)])
-    rate = None if fps is None else parse_rate(fps)
     drawn = read_trajectory(trajectory)
     style = picture.style()
     style.check(drawn.header.labels)
@@ -71,9 +68,7 @@ def render(
             drawn,
             target,
             overwrite=overwrite,
-            fps=rate,
-            stream=stream,
-            deinterlace=deinterlace,
+            **reading.given(),
             anyway=anyway,
             style=style,
             crop=window,

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Deinterlace, Fps, Stream, TrackerOptions
+from siamcli.cli.options import TrackerOptions
 from siamcli.cli.picking import announce
 from siamcli.cli.picture import PictureOptions
+from siamcli.cli.reading import ReadingOptions
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import OutputError, SiamtrackError
 from siamcli.formats.kinds import read_suffixes
 from siamcli.media.kinds import source_name
-from siamcli.times import parse_rate
 
 if TYPE_CHECKING:
     from siamcli.ui.review.library import Clip, Library, Opening
@@ -52,10 +51,8 @@ def review(
         str,
         typer.Option(help="Address to serve on: that of this machine lets a phone of the same network in."),
     ] = "127.0.0.1",
-    fps: Fps = None,
-    stream: Stream = None,
-    deinterlace: Deinterlace = False,
     *,
+    reading: ReadingOptions,
     picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
@@ -69,12 +66,9 @@ def review(
         siamtrack review tracked/
         siamtrack review tracked/ -o report.html
     """
-    from siamcli.session.reading import Reading
-
     if fixes is not None and fixes.suffix.lower() != ".csv":
         raise WrongUsage(f"--fixes {fixes}: the table is a .csv", hint="--fixes corrections.csv")
-    rate = None if fps is None else parse_rate(fps)
-    opening = partial(Reading, fps=rate, stream=stream, deinterlace=deinterlace, style=picture.style())
+    opening = reading.opening(picture.style())
     if output is not None:
         _check_page(output, overwrite)
     library = _library(video, trajectory, fixes, opening)

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import BoxFormatName, Deinterlace, Fps, Stream, TrackerOptions
+from siamcli.cli.options import BoxFormatName, TrackerOptions
 from siamcli.cli.outputs import check_outputs_differ, files_that_exist, output_paths, require_found
 from siamcli.cli.picking import PickBrowser, picker
 from siamcli.cli.picture import PictureOptions
+from siamcli.cli.reading import ReadingOptions
 from siamcli.cli.targets import given_targets, require_one_way
 from siamcli.errors import InputError, OutputError
 from siamcli.formats.kinds import FORMATS, find_format
@@ -19,7 +20,7 @@ from siamcli.formats.names import target_paths
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
 from siamcli.targets import target_labels
-from siamcli.times import Direction, FrameRange, parse_rate, parse_time
+from siamcli.times import Direction, FrameRange, parse_time
 
 __all__ = ["run"]
 
@@ -102,9 +103,6 @@ def run(
         typer.Option(help="Stop before this frame or time.", rich_help_panel="Input"),
     ] = None,
     stride: Annotated[int, typer.Option(help="Use every n-th frame.", min=1, rich_help_panel="Input")] = 1,
-    fps: Fps = None,
-    stream: Stream = None,
-    deinterlace: Deinterlace = False,
     output: Annotated[
         list[str] | None,
         typer.Option(
@@ -176,6 +174,7 @@ def run(
         ),
     ] = ENCODING.crf,
     *,
+    reading: ReadingOptions,
     picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
@@ -226,10 +225,8 @@ def run(
         overwrite=overwrite,
         encoding=VideoOptions(encoder, preset, crf),
         drop_lost=drop_lost,
-        fps=None if fps is None else parse_rate(fps),
+        **reading.given(),
         direction=direction,
-        stream=stream,
-        deinterlace=deinterlace,
         check=check,
         style=picture.style(),
     )

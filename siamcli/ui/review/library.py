@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -155,6 +155,14 @@ class Library:
             "fps": known["fps"] or float(store.info.fps or 25),
             "frames": store.end or max(known["last"] + 1, store.info.count or 0),
         }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Every clip with its name, error, and how good it looks now."""
+        with self._lock:
+            for number, state in self._states.items():
+                if isinstance(state, Editing):
+                    self.clips[number].summary = summarize(state.edits.trajectory)
+        return [{"name": clip.name, "error": clip.error, **asdict(clip.summary)} for clip in self.clips]
 
     def opened(self) -> list[State]:
         """The state of every clip that was looked at."""

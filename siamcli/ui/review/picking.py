@@ -17,6 +17,8 @@ from siamcli.ui.review.fixes import picks_table
 
 __all__ = ["Picking", "Picks"]
 
+UNKNOWN_LENGTH = 250  # frames that the page offers of a source that does not say how many it has
+
 
 @dataclass(frozen=True, slots=True)
 class Picks:
@@ -39,6 +41,7 @@ class Picking:
         self.stopped = self.working = False
         self.picks = Picks()
         self._source, self._manifest, self._size = source, manifest, info.size
+        self._length_known = info.count is not None
         self._before: list[Picks] = []
         self._saved = self.picks
         self._lock = Lock()
@@ -54,7 +57,7 @@ class Picking:
             "mode": "pick",
             "version": self.version,
             "fps": None,
-            "last": 0,
+            "last": 0 if self._length_known else UNKNOWN_LENGTH - 1,
             "labels": self.picks.labels,
             "points": [[] for _ in self.picks.labels],
             "pending": mark_rows(self.picks.boxes),

@@ -6,7 +6,6 @@ import ipaddress
 import secrets
 import socket
 from collections.abc import Callable
-from dataclasses import asdict
 from importlib import resources
 from json import JSONDecodeError
 from threading import Event, Thread
@@ -120,8 +119,7 @@ class ReviewServer:
         return StreamingResponse(self._events.stream(), media_type="text/event-stream")
 
     def _list(self, request: Request) -> Response:
-        clips = self.library.clips
-        return JSONResponse([{"name": c.name, "error": c.error, **asdict(c.summary)} for c in clips])
+        return JSONResponse(self.library.rows())
 
     def _clip(self, request: Request) -> Response:
         return JSONResponse(self.library.document(request.path_params["clip"]))

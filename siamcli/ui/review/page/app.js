@@ -41,7 +41,10 @@ async function heard(event) {
     else if (event.done === "save" && picks()) {
       clips?.picked(doc.clip);
       onward();
-    } else if (event.done === "save") say("Saved");
+    } else if (event.done === "save") {
+      say("Saved");
+      clips?.renew(await get("clips"));
+    }
     else say(doc.pending.length ? "Stopped: nothing was changed" : `Tracked again: ${was?.of ?? ""} frames`);
     return;
   }

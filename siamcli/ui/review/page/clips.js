@@ -47,6 +47,12 @@ export class Clips {
     button?.scrollIntoView({ block: "nearest" });
   }
 
+  // how good the clips look now; they stay in their order
+  renew(rows) {
+    this.rows = this.rows.map((row) => ({ ...row, ...rows[row.number] }));
+    this.fill();
+  }
+
   picked(number) {
     this.rows[number].picked = true;
     this.fill();

@@ -1,0 +1,70 @@
+"""Options for reading a source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, TypedDict
+
+import typer
+
+from siamcli.times import parse_rate
+
+if TYPE_CHECKING:
+    from siamcli.drawing.style import Style
+    from siamcli.session.reading import Reading
+
+__all__ = ["Fps", "ReadingOptions", "SourceOptions"]
+
+Fps = Annotated[
+    str | None,
+    typer.Option(
+        "--fps",
+        help="Frames per second of images and raw streams, which have no times: 25, 30000/1001.",
+        rich_help_panel="Input",
+    ),
+]
+Stream = Annotated[
+    int | None,
+    typer.Option(
+        "--stream",
+        min=0,
+        help="Number of the video stream, from 0, in a file that has several.",
+        show_default="the one that players show",
+        rich_help_panel="Input",
+    ),
+]
+Deinterlace = Annotated[
+    bool,
+    typer.Option("--deinterlace", help="Remove the combs of interlaced video.", rich_help_panel="Input"),
+]
+
+
+class SourceOptions(TypedDict):
+    """The options under which `open_source` opens a source."""
+
+    fps: Fraction | None
+    stream: int | None
+    deinterlace: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingOptions:
+    """How the source is read; the fields are the options, written once for all commands."""
+
+    fps: Fps = None
+    stream: Stream = None
+    deinterlace: Deinterlace = False
+
+    def given(self) -> SourceOptions:
+        """What they say.  Raises InputError for what is no rate."""
+        rate = None if self.fps is None else parse_rate(self.fps)
+        return {"fps": rate, "stream": self.stream, "deinterlace": self.deinterlace}
+
+    def opening(self, style: Style) -> Callable[[str], Reading]:
+        """How a source is read again and drawn in that style.  Raises InputError for what is no rate."""
+        from siamcli.session.reading import Reading
+
+        return partial(Reading, **self.given(), style=style)
