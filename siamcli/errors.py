@@ -37,7 +37,7 @@ def why_unread(error: Exception) -> str:
 
     >>> why_unread(FileNotFoundError(2, "No such file or directory", "a.csv"))
     'No such file or directory'
-    >>> why_unread(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"))
+    >>> why_unread(UnicodeDecodeError("utf-8", bytes([255]), 0, 1, "invalid start byte"))
     'it is not text'
     """
     if isinstance(error, UnicodeDecodeError):
