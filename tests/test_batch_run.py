@@ -493,6 +493,31 @@ def test_outputs_come_from_the_trajectory_that_is_there(batch, clips, tmp_path, 
     assert summary(batch(folder, *again, "--json")) == (0, 1, 0, 0)
 
 
+def test_another_style_draws_the_videos_again(batch, clips, tmp_path):
+    """Nothing is tracked again.  A video that is not wanted now keeps its style, and is drawn when it is."""
+    folder, out = clips("a.mp4"), tmp_path / "tracked"
+    assert batch(folder, "-f", "json", "-f", "mp4", "-f", "mkv").code == 0
+    kept = (out / "a.tracked.json").stat().st_mtime_ns
+    x, y, w, h = (int(float(side)) for side in BOX.split(","))
+
+    def hidden(name: str) -> bool:
+        taken, picture = cv2.VideoCapture(str(out / name)).read()
+        assert taken
+        return bool(picture[y : y + h, x : x + w].max() < 40)
+
+    black = ("-f", "json", "-f", "mp4", "--fill", "black")
+    assert summary(batch(folder, "-f", "csv", "--fill", "black", "--json"))[0] == 0  # no video: none is drawn
+    assert not hidden("a.tracked.mp4")
+    assert json.loads(batch(folder, *black, "--json").out)["completed"] == 1
+    assert hidden("a.tracked.mp4") and not hidden("a.tracked.mkv")
+    assert summary(batch(folder, *black, "--json")) == (0, 1, 0, 0)
+    assert json.loads(batch(folder, "-f", "mkv", "--fill", "black", "--json").out)["completed"] == 1
+    assert hidden("a.tracked.mkv")
+    assert json.loads(batch(folder, "-f", "mp4", "--json").out)["completed"] == 1
+    assert not hidden("a.tracked.mp4")
+    assert (out / "a.tracked.json").stat().st_mtime_ns == kept
+
+
 def test_the_stream_that_is_named(batch, clips, short, tmp_path):
     """Of two, and in a clip that has one alone it is refused; another one makes the clip outdated."""
     folder = clips("one.mp4")

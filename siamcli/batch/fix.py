@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from siamcli.batch.manifest import Manifest
+from siamcli.batch.plan import style_key
 from siamcli.batch.status import Entry, StatusFile, latest_entries, read_status
 from siamcli.errors import InputError, SiamtrackError
 from siamcli.formats.files import read_trajectory
@@ -117,4 +118,4 @@ def _replace(
     yield from write_again(reading, trajectory, paths, overwrite=True, also=also)
     lost = sum(point.state == "lost" for point in trajectory.points)
     at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    status.add(replace(entry, at=at, lost=lost))
+    status.add(replace(entry, at=at, lost=lost, style=style_key(reading.style)))

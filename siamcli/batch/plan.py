@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from uuid import uuid4
 
 from siamcli.atomic import as_output_error, incomplete_path
@@ -35,6 +35,7 @@ __all__ = [
     "Task",
     "Verdict",
     "complete",
+    "completed_entry",
     "decide",
     "extended",
     "failed_entry",
@@ -43,6 +44,7 @@ __all__ = [
     "plan",
     "refused_entry",
     "started_entry",
+    "style_key",
 ]
 
 
@@ -54,8 +56,8 @@ unasked."""
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What all clips of a batch have in common; all of it but `suffixes`, the outputs that are wanted, makes
-    a finished clip outdated when it changes.
+    """What all clips of a batch have in common; a change makes a finished clip outdated, but that of the
+    wanted `suffixes`, and of the `style` of its videos, which are then drawn again.
 
     `params` are those that replace the parameters of the weights.
     """
@@ -130,13 +132,20 @@ def _key(content: object, targets: Sequence[TargetMark], settings: Settings) -> 
     """One hash of everything that the trajectory depends on; of what never comes twice, such as a camera's
     pictures (`content` None), a new one every time."""
     content = uuid4().hex if content is None else content
-    tracking = {name: value for name, value in asdict(settings).items() if name != "suffixes"}
+    drawing = ("suffixes", "style")
+    tracking = {name: value for name, value in asdict(settings).items() if name not in drawing}
     if settings.stream is None and not settings.deinterlace:  # the key of batches that could not say so
         del tracking["stream"], tracking["deinterlace"]
-    if settings.style == Style():
-        del tracking["style"]
-    everything: list[Any] = [content, [asdict(target) for target in targets], tracking]
-    return hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode()).hexdigest()[:32]
+    return _hash([content, [asdict(target) for target in targets], tracking])
+
+
+def style_key(style: Style) -> str | None:
+    """How a status file says in what style videos are drawn."""
+    return None if style == Style() else _hash(asdict(style))
+
+
+def _hash(plain: object) -> str:
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
 def decide(
@@ -168,9 +177,14 @@ def decide(
 
 
 def missing(task: Task, entry: Entry, folder: Path) -> list[str]:
-    """The wanted files that a finished clip does not have."""
+    """The wanted files that a finished clip does not have, and its videos that are of another style."""
     there = {output for output in entry.outputs if (folder / output).exists()}
-    return [file for file in task.job.files if path_from(file, folder) not in there]
+    redrawn = entry.style != style_key(task.job.style)
+    return [
+        file
+        for file in task.job.files
+        if path_from(file, folder) not in there or (redrawn and is_video(file))
+    ]
 
 
 def _trajectory(task: Task, entry: Entry, folder: Path) -> Trajectory | None:
@@ -215,6 +229,14 @@ def extended(entry: Entry, files: Sequence[str], folder: Path) -> Entry:
     return replace(entry, at=_now(), outputs=tuple(dict.fromkeys(outputs)))
 
 
+def completed_entry(task: Task, entry: Entry, files: Sequence[str], folder: Path) -> Entry:
+    """The line of a finished clip whose missing `files` are made; videos of another style count no more."""
+    if any(map(is_video, files)) and entry.style != style_key(task.job.style):
+        kept = tuple(output for output in entry.outputs if not is_video(output))
+        entry = replace(entry, outputs=kept, style=style_key(task.job.style))
+    return extended(entry, files, folder)
+
+
 def started_entry(task: Task, folder: Path) -> Entry:
     """The line before the outputs are touched: from here on they are this batch's."""
     outputs = tuple(path_from(file, folder) for file in task.job.files)
@@ -240,6 +262,7 @@ def finished_entry(task: Task, end: Finished, folder: Path) -> Entry:
         seconds=end.seconds,
         lost=end.lost,
         targets=end.targets,
+        style=style_key(task.job.style),
     )
     return done if end.error is None else failed_entry(done, end.error)
 

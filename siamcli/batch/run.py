@@ -12,6 +12,7 @@ from siamcli.batch.plan import (
     Task,
     Verdict,
     complete,
+    completed_entry,
     decide,
     extended,
     failed_entry,
@@ -137,12 +138,13 @@ class _Batch:
         self._status.add(extended(entry, [file for file in lacking if not Path(file).exists()], self._folder))
         try:
             complete(task, entry, self._folder)
-            self._status.add(extended(entry, lacking, self._folder))
+            completed = completed_entry(task, entry, lacking, self._folder)
+            self._status.add(completed)
         except SiamtrackError as error:
             self._results.append(Result("failed", failed_entry(entry, error)))
             self._stopped = self._stopped or self._policy.stop_on_error
         else:
-            self._results.append(Result("completed", extended(entry, lacking, self._folder)))
+            self._results.append(Result("completed", completed))
 
     def results(self) -> list[Result]:
         taken, self._results = self._results, []

@@ -23,8 +23,9 @@ __all__ = ["Entry", "History", "StatusFile", "latest_entries", "merge", "read_st
 class Entry:
     """A line: clip `id` (its path from the status file's folder) reached `state` at `at` (UTC).
 
-    `clip` is the name that the user gave, `key` the hash of input, boxes, weights and settings;
-    `outputs` are paths from the status file's folder.  `lost` counts the frames of all `targets` together.
+    `clip` is the name that the user gave, `key` the hash of input, boxes, weights and settings, `style` that
+    of how its videos are drawn, None for the default.  `outputs` are paths from the status file's folder.
+    `lost` counts the frames of all `targets` together.
     `code` is the exit code that the error has.
     """
 
@@ -38,6 +39,7 @@ class Entry:
     seconds: NotNegative | None = None
     lost: Natural | None = None
     targets: Natural | None = None
+    style: str | None = None
     error: str | None = None
     hint: str | None = None
     code: int | None = None
