@@ -506,7 +506,7 @@ def test_another_style_draws_the_videos_again(batch, clips, tmp_path):
         return bool(picture[y : y + h, x : x + w].max() < 40)
 
     black = ("-f", "json", "-f", "mp4", "--fill", "black")
-    assert summary(batch(folder, "-f", "csv", "--fill", "black", "--json"))[0] == 0  # no video: none is drawn
+    assert "needs a video" in batch(folder, "-f", "csv", "--fill", "black").err
     assert not hidden("a.tracked.mp4")
     assert json.loads(batch(folder, *black, "--json").out)["completed"] == 1
     assert hidden("a.tracked.mp4") and not hidden("a.tracked.mkv")

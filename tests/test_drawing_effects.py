@@ -188,3 +188,10 @@ def test_render_refuses(siamtrack, tmp_path, options, code, message):
     done = siamtrack("render", clip, "a.json", *options, "-o", "b.mp4")
     assert done.code == code and message in done.err.replace("\n", " "), done.err
     assert not (tmp_path / "b.mp4").exists()
+
+
+def test_an_effect_needs_a_video(siamtrack, weights, tmp_path):
+    clip = clips.constant(tmp_path / "a.mkv")
+    done = siamtrack("run", clip, "--weights", weights, "--box", "60,40,20,30", "--pixelate", "-o", "a.json")
+    assert done.code == 2 and "--pixelate needs a video among the outputs" in done.err
+    assert not (tmp_path / "a.json").exists()

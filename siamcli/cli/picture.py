@@ -105,8 +105,11 @@ class PictureOptions:
         ),
     ] = None
 
-    def style(self) -> Style:
-        """The style; raises typer.BadParameter."""
+    def style(self, *, drawn: bool = True) -> Style:
+        """The style; raises typer.BadParameter, also for an effect where no picture is `drawn`."""
+        named = [name for name in EFFECTS if getattr(self, name)]
+        if named and not drawn:
+            raise typer.BadParameter(f"--{named[0]} needs a video among the outputs")
         effects = [
             Effect(kind, target.strip())
             for kind, named in (

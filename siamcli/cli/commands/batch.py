@@ -27,6 +27,7 @@ from siamcli.engines.kinds import engine_name
 from siamcli.errors import InputError, OutputError, PartialError, why_unread
 from siamcli.formats.starts import number_format
 from siamcli.media.kinds import source_name
+from siamcli.media.suffixes import is_video
 from siamcli.schema import decode
 from siamcli.targets import parse_target
 
@@ -143,7 +144,7 @@ def batch(
         sha256_of(tracker.file()),
         tracker.overrides(),
         **reading.given(),
-        style=picture.style(),
+        style=picture.style(drawn=any(is_video(f"clip{suffix}") for suffix in suffixes)),
     )
     policy = Policy(retry_failed, stop_on_error, overwrite)
     path = output_dir / part.status_name

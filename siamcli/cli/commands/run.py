@@ -228,7 +228,7 @@ def run(
         **reading.given(),
         direction=direction,
         check=check,
-        style=picture.style(),
+        style=picture.style(drawn=show or any(map(is_video, paths))),
     )
     ask = picker(f"siamtrack: {source}", browser=pick_browser)
     summary = follow_source(job, tracker, picker=ask, show=show)
