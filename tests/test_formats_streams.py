@@ -42,7 +42,7 @@ headers = st.builds(
     TrackHeader,
     source=st.builds(
         SourceInfo,
-        name=st.text(max_size=10),
+        name=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=10),
         size=st.none() | st.tuples(st.integers(1, 9999), st.integers(1, 9999)),
         fps=st.none() | st.fractions(Fraction(1, 10), 1000),
         count=st.none() | st.integers(0, 10**6),

@@ -161,10 +161,9 @@ def say_plan(verdicts: Iterable[tuple[Task, Verdict]], *, as_json: bool) -> None
 def _in_words(mark: TargetMark) -> str:
     """A target as it was named, with its label and its time.
 
-        >>> from siamcli.media.kinds import source_name
-    from siamcli.targets import parse_target, parse_timed_target
-        >>> _in_words(parse_target("ball=1,2,30%,40")), _in_words(parse_timed_target("1.5=1,2,3,4"))
-        ('ball 1,2,30%,40 xywh', '1,2,3,4 xywh at 1.5')
+    >>> from siamcli.targets import parse_target, parse_timed_target
+    >>> _in_words(parse_target("ball=1,2,30%,40")), _in_words(parse_timed_target("1.5=1,2,3,4"))
+    ('ball 1,2,30%,40 xywh', '1,2,3,4 xywh at 1.5')
     """
     label = f"{mark.label} " if mark.label else ""
     if isinstance(mark, AbsentTarget):
