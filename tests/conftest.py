@@ -13,8 +13,11 @@ import pytest
 import torch
 from hypothesis import settings
 
+import siamcli.load
 from siamcli.checkpoints.native import Checkpoint, write_native
 from siamcli.cli.app import main
+from siamcli.cores import usable_cores
+from siamcli.load import LoadedTracker
 from siamcli.media.video import VideoWriter
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS, TrackerParams
@@ -57,10 +60,28 @@ def weights(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def load_once():
+    """The real `load_tracker`, which reads equal files only once: a tracker serves any number of videos."""
+    load, trackers = siamcli.load.load_tracker, {}
+
+    def state(value: object) -> object:
+        return (value, value.stat().st_mtime_ns) if isinstance(value, Path) and value.exists() else value
+
+    def once(model: object, **options: object) -> LoadedTracker:
+        key = (state(model), *((name, state(value)) for name, value in sorted(options.items())))
+        if key not in trackers:
+            trackers[key] = load(model, **options)
+        return trackers[key]
+
+    return once
+
+
 @pytest.fixture
-def siamtrack(monkeypatch, capfd, tmp_path):
+def siamtrack(monkeypatch, capfd, tmp_path, load_once):
     """Run the command in this process, in an empty folder: `siamtrack("run", ...) -> Done`."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(siamcli.load, "load_tracker", load_once)
 
     def run(*arguments: object) -> Done:
         monkeypatch.setattr(sys, "argv", ["siamtrack", *map(str, arguments)])
@@ -105,3 +126,8 @@ def full_disk(monkeypatch):
         return run(video, stdin, *arguments[:-1], last)
 
     monkeypatch.setattr(VideoWriter, "_run", refused)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores: some tests wait for a process of their own."""
+    return usable_cores() + 1

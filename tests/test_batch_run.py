@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import functools
 import json
 import os
 import resource
@@ -18,7 +17,6 @@ import cv2
 import pytest
 from conftest import DEMO, wait_until
 
-import siamcli.load
 from siamcli.batch.schedule import Finished, default_concurrency, track_jobs
 from siamcli.batch.status import latest_entries, read_status
 from siamcli.formats.files import read_trajectory
@@ -66,16 +64,9 @@ def clips(short, tmp_path):
     return make
 
 
-@pytest.fixture(scope="session")
-def load_once():
-    """The real `load_tracker`, which reads equal weights only once."""
-    return functools.cache(siamcli.load.load_tracker)
-
-
 @pytest.fixture
-def batch(siamtrack, weights, monkeypatch, load_once):
+def batch(siamtrack, weights):
     """`siamtrack batch` with a box for all, trajectories only."""
-    monkeypatch.setattr(siamcli.load, "load_tracker", load_once)
     return lambda *more: siamtrack("batch", "--weights", weights, "-f", "json", "--box", BOX, *more)
 
 
