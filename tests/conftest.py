@@ -16,7 +16,6 @@ from hypothesis import settings
 import siamcli.load
 from siamcli.checkpoints.native import Checkpoint, write_native
 from siamcli.cli.app import main
-from siamcli.cores import usable_cores
 from siamcli.load import LoadedTracker
 from siamcli.media.video import VideoWriter
 from siamcli.model.siamrpn import SiamRPN
@@ -126,8 +125,3 @@ def full_disk(monkeypatch):
         return run(video, stdin, *arguments[:-1], last)
 
     monkeypatch.setattr(VideoWriter, "_run", refused)
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than there are cores: some tests wait for a process of their own."""
-    return usable_cores() + 1
