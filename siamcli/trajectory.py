@@ -49,6 +49,16 @@ class TrackPoint:
     source: PointSource = "forward"
     agreement: float | None = None
 
+    @property
+    def has_box(self) -> bool:
+        """True where there is a box, whether the target is lost or not."""
+        return self.state != "absent" and self.box.valid
+
+    @property
+    def is_located(self) -> bool:
+        """True where the box says where the target is: it is neither lost nor absent."""
+        return self.has_box and self.state != "lost"
+
 
 @dataclass(frozen=True, slots=True)
 class TrackHeader:

@@ -83,7 +83,7 @@ def follow_target(
 def _boxes(trajectory: Trajectory, target: int) -> tuple[Array, Array, Array]:
     """(N,) frames, (N,) seconds and (N, 4) boxes (centre, sides) of a target, interpolated across losses."""
     points = sorted((p for p in trajectory.points if p.target == target), key=lambda point: point.index)
-    seen = [i for i, p in enumerate(points) if p.state not in ("lost", "absent") and p.box.valid]
+    seen = [i for i, p in enumerate(points) if p.is_located]
     if not seen:
         raise InputError(f"target {target} of {trajectory.header.source.name} is never seen")
     times = moments(trajectory, points)

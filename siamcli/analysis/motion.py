@@ -67,7 +67,7 @@ def measure_motion(
     points = sorted((p for p in trajectory.points if p.target == target), key=lambda point: point.index)
     frames = np.array([point.index for point in points])
     times = moments(trajectory, points)
-    located = np.array([p.state not in ("lost", "absent") and p.box.valid for p in points], bool)
+    located = np.array([p.is_located for p in points], bool)
     center = np.array(
         [p.box.center if ok else (np.nan, np.nan) for p, ok in zip(points, located, strict=True)]
     )

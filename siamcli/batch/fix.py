@@ -15,7 +15,7 @@ from siamcli.errors import InputError, SiamtrackError
 from siamcli.formats.files import read_trajectory
 from siamcli.formats.kinds import read_suffixes
 from siamcli.media.kinds import source_name
-from siamcli.session.fix import correct
+from siamcli.session.fix import correct, finish
 from siamcli.session.reading import Reading
 from siamcli.session.render import write_again
 from siamcli.trajectory import Trajectory
@@ -78,22 +78,13 @@ def fix_batch(
                 reading(clip).style.check(wrong.header.labels)
                 marks = manifest.of(clip)
                 work = correct(wrong, marks, reading(clip), load, new_targets=new_targets)
-                right = _finished(work)
+                right = finish(work)
                 for _ in _replace(status, entry, reading(clip), right):
                     pass
             except SiamtrackError as error:
                 yield clip, error
             else:
                 yield clip, None
-
-
-def _finished(work: Iterator[object]) -> Trajectory:
-    while True:
-        try:
-            next(work)
-        except StopIteration as finished:
-            right: Trajectory = finished.value
-            return right
 
 
 def replace_outputs(

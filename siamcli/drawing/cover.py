@@ -8,7 +8,7 @@ from siamcli.boxes import Box
 from siamcli.frames import Frame
 from siamcli.trajectory import TrackPoint
 
-__all__ = ["Cover", "is_believed", "time_of"]
+__all__ = ["Cover", "time_of"]
 
 AT_ONCE = 0.25  # of the longer side: a tracker notices late that it has lost its target
 PER_SECOND = 1.5  # longer sides that a target may move unseen in a second, or as fast as it moved before
@@ -58,11 +58,6 @@ class Cover:
             area = union(area, grown(point.box, self._extent))
         self._area = area
         return area
-
-
-def is_believed(point: TrackPoint) -> bool:
-    """True where the box says where the target is."""
-    return point.state not in ("lost", "absent") and point.box.valid
 
 
 def time_of(frame: Frame) -> float:

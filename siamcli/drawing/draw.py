@@ -41,7 +41,7 @@ def draw(
     colors = style.colors_by_target(labels)
     for target, path in (paths or {}).items():
         trail(canvas, path, _color(target, colors), style.line)
-    shown = [point for point in points if point.state != "absent" and point.box.valid]
+    shown = [point for point in points if point.has_box]
     for point in shown:
         lost = point.state == "lost"
         color = _color(point.target, colors, dark=lost)

@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from importlib import import_module
 
-from siamcli.drawing.cover import Cover, is_believed, time_of
+from siamcli.drawing.cover import Cover, time_of
 from siamcli.drawing.draw import draw
 from siamcli.drawing.kinds import EFFECTS
 from siamcli.drawing.regions import Region
@@ -52,7 +52,7 @@ class Painter:
         """The centres of the last seconds, by target."""
         now = time_of(frame)
         for point in points:
-            seen = point.box.center if is_believed(point) else None
+            seen = point.box.center if point.is_located else None
             self._trails.setdefault(point.target, deque()).append((now, seen))
         for past in self._trails.values():
             while past and past[0][0] < now - self._style.trail:
@@ -73,7 +73,7 @@ class Painter:
     def _region(self, target: int, effect: Effect, frame: Frame, point: TrackPoint | None) -> Region | None:
         """Where an effect applies; None where nowhere."""
         style = self._style
-        if point is not None and is_believed(point):
+        if point is not None and point.is_located:
             box = self._covers[target].see(point, frame)
             return Region(box, style.shape)
         if not EFFECTS[effect.kind].hides or style.when_lost == "show":

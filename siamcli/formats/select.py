@@ -34,7 +34,7 @@ SHORTEST = 0.0001  # seconds; frames that are closer have no time of their own
 
 def is_visible(point: TrackPoint, *, drop_lost: bool) -> bool:
     """True for a point whose box belongs into an export: not absent, and not lost with `drop_lost`."""
-    return point.box.valid and point.state != "absent" and not (drop_lost and point.state == "lost")
+    return point.is_located if drop_lost else point.has_box
 
 
 def visible_points(trajectory: Trajectory, *, drop_lost: bool) -> list[TrackPoint]:

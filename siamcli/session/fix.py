@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from siamcli.tracker.tracker import Tracker
 
-__all__ = ["Moments", "Steps", "correct", "fix", "fix_in_steps"]
+__all__ = ["Moments", "Steps", "correct", "finish", "fix", "fix_in_steps"]
 
 Steps = Generator[TrackStep, None, Trajectory]
 
@@ -54,7 +54,11 @@ def fix(
     for one frame, and a source that is not the one of the trajectory.
     """
     reading = Reading(source, fps, stream, deinterlace)
-    steps = fix_in_steps(trajectory, corrections, reading, lambda: tracker)
+    return finish(fix_in_steps(trajectory, corrections, reading, lambda: tracker))
+
+
+def finish(steps: Steps) -> Trajectory:
+    """Track to the end; returns the corrected trajectory."""
     while True:
         try:
             next(steps)

@@ -171,7 +171,7 @@ def _pictures(reading: Reading, trajectory: Trajectory) -> tuple[list[dict[str, 
 def _scene(image: Image, points: Sequence[TrackPoint], labels: Sequence[str | None]) -> Image:
     """The part of the picture around the least sure target, with the boxes in it."""
     height, width = image.shape[:2]
-    shown = [point for point in points if point.state != "absent" and point.box.valid]
+    shown = [point for point in points if point.has_box]
     left, top, side = 0, 0, float(max(width, height))
     if shown:
         box = min(shown, key=confidence).box
