@@ -25,7 +25,9 @@ __all__ = [
     "BoxFormatName",
     "Device",
     "EngineName",
+    "ItsTrajectory",
     "Model",
+    "TrackedVideo",
     "TrackerOptions",
     "TrajectoryFile",
     "Weights",
@@ -119,6 +121,15 @@ Device = Annotated[
         help="auto (a CUDA GPU, else the CPU), cpu, cuda, cuda:N or mps (an Apple GPU).",
         autocompletion=device_names,
         rich_help_panel="Model",
+    ),
+]
+TrackedVideo = Annotated[
+    str, typer.Argument(help="The video or image folder that was tracked, or the folder of a batch.")
+]
+ItsTrajectory = Annotated[
+    Path | None,
+    typer.Argument(
+        help=f"Its trajectory: {' '.join(read_suffixes())}; none for a batch.", show_default=False
     ),
 ]
 TrajectoryFile = Annotated[

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import TrackerOptions
+from siamcli.cli.options import ItsTrajectory, TrackedVideo, TrackerOptions
 from siamcli.cli.outputs import OUTPUT_SUFFIXES, check_outputs_differ, files_that_exist
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import InputError, OutputError, PartialError
-from siamcli.formats.kinds import read_suffixes
 from siamcli.media.kinds import source_name
 from siamcli.targets import BoxFormat, TargetMark, parse_absent, parse_timed_target
 
@@ -30,15 +29,8 @@ __all__ = ["fix", "load_again"]
 
 
 def fix(
-    video: Annotated[
-        str, typer.Argument(help="The video or image folder that was tracked, or the folder of a batch.")
-    ],
-    trajectory: Annotated[
-        Path | None,
-        typer.Argument(
-            help=f"Its trajectory: {' '.join(read_suffixes())}; none for a batch.", show_default=False
-        ),
-    ] = None,
+    video: TrackedVideo,
+    trajectory: ItsTrajectory = None,
     box_at: Annotated[
         list[str] | None,
         typer.Option(

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import TrackerOptions
+from siamcli.cli.options import ItsTrajectory, TrackedVideo, TrackerOptions
 from siamcli.cli.picking import announce
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import OutputError, SiamtrackError
-from siamcli.formats.kinds import read_suffixes
 from siamcli.media.kinds import source_name
 
 if TYPE_CHECKING:
@@ -24,15 +23,8 @@ __all__ = ["review"]
 
 
 def review(
-    video: Annotated[
-        str, typer.Argument(help="The video or image folder that was tracked, or the folder of a batch.")
-    ],
-    trajectory: Annotated[
-        Path | None,
-        typer.Argument(
-            help=f"Its trajectory: {' '.join(read_suffixes())}; none for a batch.", show_default=False
-        ),
-    ] = None,
+    video: TrackedVideo,
+    trajectory: ItsTrajectory = None,
     fixes: Annotated[
         Path | None,
         typer.Option(
