@@ -159,8 +159,7 @@ class VideoFile(Source):
             raise
         if head is None or self._first is None:
             self.close()
-            if self._file and is_encrypted(self._file, self._plan.video):
-                raise InputError(f"{self._name} is encrypted", hint="give the video without copy protection")
+            self._refuse_encrypted()
             raise self._unreadable(self._log.problem or self._log.damage or "it has no frames")
         # for a rate that it does not know ffmpeg puts the ticks of the clock
         unknown = self._plan.video.fps is None and head.fps and self._clock.tick == 1 / head.fps
@@ -246,12 +245,18 @@ class VideoFile(Source):
         self._report()
         trouble = self._log.damage or (self._log.problem if code else None)
         if trouble:
+            self._refuse_encrypted()
             raise InputError(
                 f"{self._name} is damaged or cut short: {trouble} ({index} frames decoded)",
                 hint="every frame that decodes was used; the rest of the file is lost",
             )
         self._check_all_read()
         self.info = self.info.counted(index)
+
+    def _refuse_encrypted(self) -> None:
+        """Raise InputError for encrypted packets; by chance some of them decode, to noise."""
+        if self._file and is_encrypted(self._file, self._plan.video):
+            raise InputError(f"{self._name} is encrypted", hint="give the video without copy protection")
 
     def _check_all_read(self) -> None:
         """Raise InputError when recordings that are joined in the file were not read."""
