@@ -19,6 +19,7 @@ from siamcli.formats.kinds import find_format
 from siamcli.frames import SourceInfo
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
+from siamcli.media.sound import AudioChoice, soundtrack
 from siamcli.media.sources import open_source
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
 from siamcli.session.fit import MisfitError, frames_with_points
@@ -39,6 +40,7 @@ def draw_video(
     fps_if_needed: bool = False,
     stream: int | None = None,
     deinterlace: bool = False,
+    audio: AudioChoice = None,
     anyway: bool = False,
     style: Style | None = None,
     crop: Crop | None = None,
@@ -47,7 +49,8 @@ def draw_video(
     frames written.
 
     With a `crop` the video shows what follows a target.  `fps` is the rate of a source that has no times,
-    `fps_if_needed` as in `open_source`; images have the one under which they were tracked.
+    `fps_if_needed` as in `open_source`; images have the one under which they were tracked.  `audio` is the
+    sound that is kept.
     What fails or is stopped can be drawn again, so it leaves nothing, and an earlier `target` stays.
     Raises MisfitError, unless `anyway`, when the trajectory is not one of this source; InputError for a
     damaged source once all that decodes is drawn, which stays.
@@ -62,13 +65,12 @@ def draw_video(
         )
         frames = stack.enter_context(prefetch(opened))
         header = replace(trajectory.header, source=frames.info)
-        audio = name.text if name.has_sound else None
         view = None if crop is None else _view(trajectory, crop, frames.info)
         video = Outputs(
             [str(target)],
             header,
             overwrite=overwrite,
-            audio=audio,
+            audio=soundtrack(source, audio),
             unfinished="removed",
             painter=Painter(style or Style(), header.labels, view),
         )
@@ -141,6 +143,7 @@ def write_again(
                 fps=reading.fps,
                 stream=reading.stream,
                 deinterlace=reading.deinterlace,
+                audio=reading.audio,
                 style=reading.style,
             )
         for part in parts:
