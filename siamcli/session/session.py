@@ -79,7 +79,7 @@ class Session:
             self.progress = begin(self.marks)
             self.tracker = self._load()
             header = make_header(self._source.info, self.first, self.tracker, self.job.labels)
-            self.header = replace(header, checked=self.job.check)
+            self.header = replace(header, checked=self.job.check, live=self._source.live)
             self._outputs = stack.enter_context(self._open_outputs())
             self._stack = stack.pop_all()
         self._frames: Iterator[Frame] = chain([self.first], frames)
