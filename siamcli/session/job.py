@@ -52,7 +52,8 @@ class Job:
     `fps_if_needed`.  `stream` is the number of one of its video streams.  `drop_lost` leaves lost frames out
     of MOT lines.  `unfinished` says where outputs go that an exception ends.  `direction` is the one in
     which targets are tracked from their boxes, `check` adds the agreement with a pass in the other one.
-    `style` is that of the annotated video.
+    `style` is that of the annotated video.  Targets are looked for in `region` alone, or where the image
+    `mask` is white.
     """
 
     source: str
@@ -70,6 +71,8 @@ class Job:
     direction: Direction = "forward"
     check: bool = False
     style: Style = field(default_factory=Style)
+    region: Target | None = None
+    mask: str | None = None
 
     def __post_init__(self) -> None:
         self.style.check(self.labels)

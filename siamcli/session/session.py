@@ -15,6 +15,7 @@ from siamcli.frames import Frame, SourceInfo
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import expected_count
+from siamcli.session.area import search_area
 from siamcli.session.job import (
     Job,
     make_header,
@@ -76,7 +77,12 @@ class Session:
             self.marks = resolve_targets(self.job, self.first, self._source.info)
             if not self.marks and self._ask is not None:
                 self.marks = [Start(self._ask(self.first), target=1)]
-            self.progress = begin(self.marks)
+            height, width = self.first.image.shape[:2]
+            self.area = search_area(self.job, (width, height))
+            for mark in self.marks:
+                if self.area and isinstance(mark, Start):
+                    self.area.check(mark.box)
+            self.progress = begin(self.marks, self.area)
             self.tracker = self._load()
             header = make_header(self._source.info, self.first, self.tracker, self.job.labels)
             self.header = replace(header, checked=self.job.check, live=self._source.live)
@@ -139,7 +145,7 @@ class Session:
 
     def restart(self, target: int, box: Box) -> None:
         """Begin a target (counted from 1) anew in the frame that was written last; raises InputError."""
-        state = self.tracker.start(self._last, box)
+        state = self.tracker.start(self._last, box, self.area)
         states = self.progress.states
         self.progress = replace(self.progress, states=(*states[: target - 1], state, *states[target:]))
 

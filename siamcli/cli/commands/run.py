@@ -13,6 +13,7 @@ from siamcli.cli.outputs import check_outputs_differ, files_that_exist, output_p
 from siamcli.cli.picking import PickBrowser, picker
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
+from siamcli.cli.search import SearchOptions
 from siamcli.cli.targets import given_targets, require_one_way
 from siamcli.errors import InputError, OutputError
 from siamcli.formats.kinds import FORMATS, find_format
@@ -177,6 +178,7 @@ def run(
     ] = ENCODING.crf,
     *,
     reading: ReadingOptions,
+    search: SearchOptions,
     picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
@@ -228,6 +230,7 @@ def run(
         encoding=VideoOptions(encoder, preset, crf),
         drop_lost=drop_lost,
         **reading.given(),
+        **search.given(),
         direction=direction,
         check=check,
         style=picture.style(drawn=show or any(map(is_video, paths))),
