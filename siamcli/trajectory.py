@@ -68,8 +68,8 @@ class TrackHeader:
     """Everything needed to read the points again without the program that wrote them.
 
     `labels` names the targets in order (None where the user gave no name); `params` are the
-    tracker's parameters as plain values.  `checked`: the points have an agreement.  `live`: they have `at` and
-    `latency`.
+    tracker's parameters as plain values.  `checked`: the points have an agreement.  `live`: they have `at`
+    and `latency`.
     """
 
     source: SourceInfo
