@@ -15,7 +15,14 @@ from siamcli.frames import Frame, SourceInfo
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import expected_count
-from siamcli.session.job import Job, make_header, open_job, resolve_targets, unused_target
+from siamcli.session.job import (
+    Job,
+    make_header,
+    open_job,
+    resolve_targets,
+    unused_target,
+    without_timecodes,
+)
 from siamcli.session.outputs import Outputs
 from siamcli.session.passes import TrackStep
 from siamcli.times import length_in_words
@@ -62,6 +69,7 @@ class Session:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
+            self.job = without_timecodes(self.job)
             self._source = stack.enter_context(prefetch(open_job(self.job)))
             frames = iter(self._source)
             self.first = next(frames)
