@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from siamcli.atomic import Unfinished
 from siamcli.drawing.style import Style
 from siamcli.errors import InputError
+from siamcli.formats.kinds import is_stream
 from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.encoders import VideoOptions
@@ -92,7 +93,9 @@ class Job:
     @property
     def files(self) -> list[str]:
         """Every file that is written."""
-        return [name for path in self.paths if path != "-" for name in target_paths(path, self.labels)]
+        return [
+            name for path in self.paths if not is_stream(path) for name in target_paths(path, self.labels)
+        ]
 
 
 def open_job(job: Job) -> FrameSource:

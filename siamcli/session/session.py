@@ -195,6 +195,11 @@ class Session:
         return self._outputs.written
 
     @property
+    def missed(self) -> dict[str, int]:
+        """Address -> lines that its readers did not get, once the outputs have ended."""
+        return self._outputs.missed
+
+    @property
     def incomplete(self) -> list[str]:
         """Those of them that miss something."""
         return self._outputs.incomplete

@@ -16,7 +16,7 @@ from siamcli.cli.reading import ReadingOptions
 from siamcli.cli.search import SearchOptions
 from siamcli.cli.targets import given_targets, require_one_way
 from siamcli.errors import InputError, OutputError
-from siamcli.formats.kinds import FORMATS, find_format
+from siamcli.formats.kinds import FORMATS, STREAMS, find_format
 from siamcli.formats.names import target_paths
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
@@ -111,9 +111,9 @@ def run(
         typer.Option(
             "--output",
             "-o",
-            help=f"Output by suffix: {' '.join(VIDEO_SUFFIXES)} {TEXT_SUFFIXES}; - is JSON Lines on"
-            " stdout; {target} in the name gives every target a file of its own.  Repeatable."
-            "  Default: NAME.tracked.mp4, .json and .csv.",
+            help=f"Output by suffix: {' '.join(VIDEO_SUFFIXES)} {TEXT_SUFFIXES}; JSON Lines on stdout: -,"
+            f" or sent while tracking: {' '.join(STREAMS)}; {{target}} in the name gives every target a file"
+            " of its own.  Repeatable.  Default: NAME.tracked.mp4, .json and .csv.",
             rich_help_panel="Output",
         ),
     ] = None,
