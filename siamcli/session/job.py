@@ -35,6 +35,7 @@ __all__ = [
     "reopen_job",
     "resolve_targets",
     "unused_target",
+    "uses_more_frames",
 ]
 
 _logger = logging.getLogger(__name__)
@@ -70,7 +71,8 @@ class Job:
     style: Style = field(default_factory=Style)
 
     def __post_init__(self) -> None:
-        self.style.check(self.labels)
+        if self.targets:
+            self.style.check(self.labels)
         end = self.cut.end
         for target in self.targets:
             if end is not None and any(moment.is_from(end) for moment in _moments(target)[:1]):
@@ -98,6 +100,12 @@ def open_job(job: Job) -> FrameSource:
     cut = job.cut
     moments = [moment for mark in job.targets for moment in _moments(mark)]
     return reopen_job(job, start=cut.start, end=cut.end, stride=cut.stride, also=moments)
+
+
+def uses_more_frames(job: Job, first: Frame) -> bool:
+    """True when `open_job` gives frames only because targets begin, or are absent, after the `first` one."""
+    moments = [moment for mark in job.targets for moment in _moments(mark)]
+    return job.cut.stride > 1 and any(moment.frame != first.index for moment in moments)
 
 
 def reopen_job(
