@@ -25,12 +25,14 @@ class Frame:
     """One picture and its place in time.
 
     `index` is 0-based in the whole source; `time` is in seconds from the container's own
-    timestamps, or None.  `image` is never written to.
+    timestamps, or None.  `image` is never written to.  `arrived` is when a frame of a live source came, on
+    the clock of `time.monotonic`; None for all others.
     """
 
     index: int
     time: float | None
     image: Image = field(repr=False)
+    arrived: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class SourceInfo:
     `rotation` is the clockwise turn in degrees that has already been applied, after the stored
     picture was `mirrored` from left to right where that is true.
     `pixel_aspect` is a pixel's width by its height where it is shown; nothing is scaled by it.
+    `variable` says that the frames do not all come at the rate `fps`, as far as the container says so.
     `files` are the names of an image source's files by frame index, below the folder that holds them all.
     """
 
@@ -54,6 +57,7 @@ class SourceInfo:
     files: tuple[str, ...] = ()
     mirrored: bool = False
     announced: int | None = None
+    variable: bool = False
 
     def counted(self, frames: int) -> SourceInfo:
         """The same, where the source has turned out to have so many frames.

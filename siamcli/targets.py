@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -56,6 +57,15 @@ class Target:
             )
         return box
 
+    @property
+    def moments(self) -> tuple[TimePoint, ...]:
+        """Its time, if it has one."""
+        return () if self.at is None else (self.at,)
+
+    def at_rate(self, rate: Fraction) -> Target:
+        """The same, its timecode a frame of a clip of that constant rate; raises InputError."""
+        return self if self.at is None else replace(self, at=self.at.at_rate(rate))
+
     def box_in(self, size: tuple[int, int]) -> Box:
         """The box in pixels of a frame of `size` (width, height), whether or not it fits."""
         sides = (size[0], size[1], size[0], size[1])
@@ -88,6 +98,15 @@ class AbsentTarget:
     first: TimePoint
     last: TimePoint
     label: str | None = None
+
+    @property
+    def moments(self) -> tuple[TimePoint, ...]:
+        """Its first time and its last."""
+        return self.first, self.last
+
+    def at_rate(self, rate: Fraction) -> AbsentTarget:
+        """The same, its timecodes frames of a clip of that constant rate; raises InputError."""
+        return replace(self, first=self.first.at_rate(rate), last=self.last.at_rate(rate))
 
 
 TargetMark = Target | AbsentTarget
@@ -190,8 +209,8 @@ def parse_timed_target(text: str, format: BoxFormat = "xywh") -> Target:
 def parse_absent(text: str) -> AbsentTarget:
     """Read `[LABEL=]FIRST-LAST`, or `[LABEL=]TIME` for one frame.  Raises InputError.
 
-    >>> parse_absent("bug=63f-80f").last
-    TimePoint(frame=80, seconds=None)
+    >>> str(parse_absent("bug=63f-80f").last)
+    '80f'
     """
     label, _, span = text.rpartition("=")
     check_label(label)

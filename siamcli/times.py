@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 from siamcli.errors import InputError
+from siamcli.timecode import Timecode, parse_timecode
 
 __all__ = [
     "Direction",
@@ -36,27 +37,42 @@ Direction = Literal["forward", "backward", "both"]
 
 @dataclass(frozen=True, slots=True)
 class TimePoint:
-    """A moment in a source: a frame index or seconds, never both."""
+    """A moment in a source: a frame index, seconds, or a timecode, which is a frame at a known rate."""
 
     frame: int | None = None
     seconds: float | None = None
+    timecode: Timecode | None = None
 
     def __post_init__(self) -> None:
-        if (self.frame is None) == (self.seconds is None):
-            raise ValueError("a TimePoint is a frame or seconds")
+        if [self.frame, self.seconds, self.timecode].count(None) != 2:
+            raise ValueError("a TimePoint is a frame, seconds or a timecode")
 
     def __str__(self) -> str:
         """As `parse_time` reads it.
 
-        >>> str(parse_time("100f")), str(parse_time("00:01:12.5"))
-        ('100f', '72.5')
+        >>> str(parse_time("100f")), str(parse_time("00:01:12.5")), str(parse_time("00:01:12:05"))
+        ('100f', '72.5', '00:01:12:05')
         """
+        if self.timecode is not None:
+            return str(self.timecode)
         return f"{self.seconds:g}" if self.frame is None else f"{self.frame}f"
+
+    def at_rate(self, rate: Fraction) -> TimePoint:
+        """The frame of a timecode in a clip of that constant rate; other moments as they are.
+
+        >>> parse_time("00:00:02:05").at_rate(Fraction(25)).frame
+        55
+
+        Raises InputError where there is no such frame.
+        """
+        return self if self.timecode is None else TimePoint(frame=self.timecode.frame(rate))
 
     def is_reached(self, index: int, time: float | None) -> bool:
         """True from this moment on.  Raises InputError for seconds in a source without timestamps."""
         if self.frame is not None:
             return index >= self.frame
+        if self.timecode is not None:
+            raise InputError(f"{self}: which frame that is depends on the rate", hint="name a frame (100f)")
         if time is None or self.seconds is None:
             raise InputError(
                 f"{self.seconds} seconds: this source has no timestamps", hint="name a frame, such as 100f"
@@ -71,19 +87,25 @@ class TimePoint:
         """
         if self.frame is not None and other.frame is not None:
             return self.frame >= other.frame
+        if self.timecode is not None and other.timecode is not None:
+            return self.timecode >= other.timecode
         return self.seconds is not None and other.seconds is not None and self.seconds >= other.seconds
 
 
 def parse_time(text: str) -> TimePoint:
-    """Read `100f` (frame), `12.5` (seconds), `2:05` or `00:00:12.5` (timecode), `1m30s`, `200ms`.
+    """Read `100f` (frame), `12.5` (seconds), `2:05`, `00:00:12.5`, `1m30s`, `200ms`, or a timecode.
 
-    >>> parse_time("100f"), parse_time("00:01:02.5").seconds, parse_time("1m30s").seconds
-    (TimePoint(frame=100, seconds=None), 62.5, 90.0)
+    A timecode is `HH:MM:SS:FF`, or `HH:MM:SS;FF` with frame numbers dropped.
+
+    >>> parse_time("100f").frame, parse_time("00:01:02.5").seconds, parse_time("1m30s").seconds
+    (100, 62.5, 90.0)
 
     Raises InputError.
     """
     if match := _FRAME.fullmatch(text.strip()):
         return TimePoint(frame=int(match[1]))
+    if timecode := parse_timecode(text.strip()):
+        return TimePoint(timecode=timecode)
     if match := _CLOCK.fullmatch(text.strip()):
         hours, minutes, seconds = (float(part or 0) for part in match.groups())
         if match[2] is None or seconds < 60:
@@ -92,7 +114,8 @@ def parse_time(text: str) -> TimePoint:
         hours, minutes, seconds, thousandths = (float(part or 0) for part in match.groups())
         return TimePoint(seconds=3600 * hours + 60 * minutes + seconds + thousandths / 1000)
     raise InputError(
-        f"not a time: {text!r}", hint="write a frame (100f), seconds (12.5, 1m30s) or 00:00:12.5"
+        f"not a time: {text!r}",
+        hint="write a frame (100f), seconds (12.5, 1m30s), 00:00:12.5 or a timecode (00:00:12:05)",
     )
 
 
@@ -111,22 +134,15 @@ def parse_seconds(text: str) -> float:
 def parse_span(text: str) -> tuple[TimePoint, TimePoint]:
     """Read `FIRST-LAST`, both included, or one time, which is both; raises InputError.
 
-    >>> parse_span("63f-80f")
-    (TimePoint(frame=63, seconds=None), TimePoint(frame=80, seconds=None))
+    >>> [str(moment) for moment in parse_span("63f-80f")]
+    ['63f', '80f']
     """
     first, sign, last = text.partition("-")
     begin = parse_time(first)
     end = parse_time(last) if sign else begin
-    if _is_later(begin, end):
+    if begin.is_from(end) and not end.is_from(begin):
         raise InputError(f"not a stretch of time: {text!r}", hint="write the earlier time first: 63f-80f")
     return begin, end
-
-
-def _is_later(a: TimePoint, b: TimePoint) -> bool:
-    """True when `a` is after `b`, as far as that can be told without the source."""
-    if a.frame is not None and b.frame is not None:
-        return a.frame > b.frame
-    return a.seconds is not None and b.seconds is not None and a.seconds > b.seconds
 
 
 def parse_rate(text: str) -> Fraction:
@@ -163,6 +179,16 @@ class FrameRange:
             raise InputError(f"stride {self.stride}", hint="the stride is 1 or more")
         if self.start is not None and self.end is not None and self.start.is_from(self.end):
             raise InputError("--end is not after --start", hint="nothing is left between the two")
+
+    @property
+    def has_timecode(self) -> bool:
+        """True while one of its moments is a frame at a known rate only."""
+        return any(moment and moment.timecode for moment in (self.start, self.end, *self.also))
+
+    def at_rate(self, rate: Fraction) -> FrameRange:
+        """The same stretch of a clip of that constant rate, without timecodes; raises as TimePoint does."""
+        start, end = (moment and moment.at_rate(rate) for moment in (self.start, self.end))
+        return FrameRange(start, end, self.stride, tuple(moment.at_rate(rate) for moment in self.also))
 
 
 def length_in_words(cut: FrameRange, frames: int, last: float | None, fps: Fraction | None) -> str:

@@ -136,7 +136,12 @@ def _key(content: object, targets: Sequence[TargetMark], settings: Settings) -> 
     tracking = {name: value for name, value in asdict(settings).items() if name not in drawing}
     if settings.stream is None and not settings.deinterlace:  # the key of batches that could not say so
         del tracking["stream"], tracking["deinterlace"]
-    return _hash([content, [asdict(target) for target in targets], tracking])
+    return _hash([content, [asdict(target, dict_factory=_without_timecode) for target in targets], tracking])
+
+
+def _without_timecode(items: list[tuple[str, object]]) -> dict[str, object]:
+    """The fields of a target as batches had them that knew no timecode, where there is none."""
+    return {name: value for name, value in items if name != "timecode" or value is not None}
 
 
 def style_key(style: Style) -> str | None:

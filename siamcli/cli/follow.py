@@ -46,7 +46,7 @@ def follow_source(job: Job, options: TrackerOptions, *, ask: AskUser, show: bool
         options.check()  # what can be known of a run that cannot begin is said before a box is drawn
         check_writable(job.files, overwrite=job.overwrite)
         load = options.begin_loading()
-        if not (found := ask(job, first, info)):
+        if not (found := ask(session.job, first, info)):
             raise PickError(
                 "no box was picked", hint="drag a box and confirm it, or give it with --box x,y,w,h"
             )

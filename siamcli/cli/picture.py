@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Annotated, get_args
 
 import typer
 
+from siamcli.cli.usage import read_share
 from siamcli.drawing.colors import COLOR_NAMES, parse_color
 from siamcli.drawing.kinds import EFFECTS
 from siamcli.drawing.style import Color, Effect, LabelPart, Mark, Shape, Style, WhenLost
@@ -123,7 +123,7 @@ class PictureOptions:
         return Style(
             effects=tuple(effects),
             shape=self.shape,
-            grow=_share("--grow", self.grow),
+            grow=read_share("--grow", self.grow),
             when_lost=self.when_lost,
             mark=self.draw,
             labels=None if self.labels is None else _parts(self.labels),
@@ -155,11 +155,3 @@ def _parts(text: str) -> tuple[LabelPart, ...]:
     if not words or len(parts) < len(set(words)):
         raise typer.BadParameter(f"--labels takes some of {','.join(_PARTS)}, or none, not {text!r}")
     return parts
-
-
-def _share(option: str, text: str) -> float:
-    """A share from 0 on, written in percent; raises typer.BadParameter."""
-    match = re.fullmatch(r"(\d{1,4}(?:\.\d*)?)\s*%", text.strip())
-    if match is None:
-        raise typer.BadParameter(f"{option} takes a percentage such as 20%, not {text!r}")
-    return float(match[1]) / 100

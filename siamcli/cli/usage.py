@@ -15,7 +15,15 @@ from typer.core import TyperCommand, TyperGroup
 
 from siamcli.cli.options import with_options
 
-__all__ = ["Commands", "WrongUsage", "add_command", "add_empty_values", "explain", "join_boxes"]
+__all__ = [
+    "Commands",
+    "WrongUsage",
+    "add_command",
+    "add_empty_values",
+    "explain",
+    "join_boxes",
+    "read_share",
+]
 
 _OPTIONAL = ("--blur", "--pixelate", "--spotlight", "--crop")  # options whose value may be left out
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)%?,?")
@@ -114,6 +122,18 @@ def add_command(
         return function
 
     return register
+
+
+def read_share(option: str, text: str, below: float = 100) -> float:
+    """A share from 0 to less than `below`, written in percent; raises typer.BadParameter.
+
+    >>> read_share("--grow", "12.5 %")
+    0.125
+    """
+    match = re.fullmatch(r"(\d{1,4}(?:\.\d*)?)\s*%", text.strip())
+    if match is None or (share := float(match[1]) / 100) >= below:
+        raise typer.BadParameter(f"{option} takes a percentage such as 20%, not {text!r}")
+    return share
 
 
 def explain(error: typer.TyperException) -> tuple[str, str]:

@@ -98,6 +98,7 @@ class VideoFile(Source):
             round(turn.rotation),
             head.pixel_aspect,
             mirrored=turn.mirrored,
+            variable=self._plan.video.varies_from(head.fps),
         )
 
     def _begin_at(self, cut: FrameRange) -> FrameHead:

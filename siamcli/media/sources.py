@@ -19,7 +19,7 @@ from siamcli.media.playlists import check_playlist, protocol_options
 from siamcli.media.streams import Streams, VideoStream, list_streams
 from siamcli.times import FrameRange, TimePoint
 
-__all__ = ["announced_count", "expected_count", "open_source"]
+__all__ = ["announced_count", "constant_rate", "expected_count", "open_source"]
 
 _PAGES = re.compile(r"https?://((www|m)\.)?(youtube\.com/(watch|shorts/|live/)|youtu\.be/)", re.IGNORECASE)
 _SILENCE = "10000000"  # microseconds without a byte after which an address counts as gone
@@ -57,6 +57,9 @@ def open_source(
     cut = FrameRange(start, end, stride, tuple(also))
     if not source:
         raise InputError("a source without a name", hint="is the shell variable set?")
+    if cut.has_timecode:
+        whole = partial(open_source, fps=fps, fps_if_needed=fps_if_needed, stream=stream)
+        cut = cut.at_rate(constant_rate(source, partial(whole, source)))
     name = source_name(source)
     video = partial(VideoFile, stream=stream, deinterlace=deinterlace)
     try:
@@ -125,6 +128,25 @@ def _open_address(
         return video(address, name, cut, options, streams)
     stream = video(address, name, cut, options, streams)
     return LiveSource(stream, lambda: video(address, name, FrameRange(), options, streams), cut)
+
+
+def constant_rate(source: str, reopen: Callable[[], FrameSource]) -> Fraction:
+    """The frame rate by which timecodes of `source` are counted.
+
+    Raises InputError where it is not known before the source is read, and where it varies.
+    """
+    name = source_name(source)
+    hint = "name a frame (100f) or seconds (12.5)"
+    if not (name.is_images or name.has_sound or name.kind == "missing"):
+        raise InputError(f"{name.shown}: timecode HH:MM:SS:FF is for files and images", hint=hint)
+    with reopen() as frames:
+        info = frames.info
+    if info.fps is None:
+        hint = f"--fps gives one; or {hint}" if name.is_images else hint
+        raise InputError(f"{name.shown}: timecode needs a frame rate, and none is known", hint=hint)
+    if info.variable:
+        raise InputError(f"{name.shown}: its frame rate varies, timecode needs a constant one", hint=hint)
+    return info.fps
 
 
 def announced_count(source: str) -> int | None:

@@ -11,6 +11,7 @@ import secrets
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from siamcli.media.colors import StreamColors, parse_colors
 from siamcli.media.ffmpeg import LOG_OPTIONS, component_message, environment, ffmpeg_exe
@@ -25,6 +26,9 @@ _ROTATION = re.compile(r"\[info\] +Display Matrix: rotation of (-?[\d.]+) degree
 _DURATION = re.compile(r"\[info\]   Duration: (?:(\d+):(\d+):(\d+\.\d+)|N/A),")
 _FORMAT = re.compile(r"\[info\] Input #0, ([\w,]+), from ")
 _PICTURES = frozenset({"mjpeg", "png", "bmp", "gif", "webp", "tiff"})  # codecs of thumbnails
+
+
+ROUNDED = 0.01  # frames per second: rates that ffmpeg's log tells apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,10 @@ class VideoStream:
     interlaced: bool = False
     turned: bool = False
     rotation: float = 0.0
+
+    def varies_from(self, rate: Fraction | None) -> bool:
+        """True where the container counts another number of frames a second: some are missing."""
+        return None not in (rate, self.fps) and abs(float(rate or 0) - (self.fps or 0)) > ROUNDED
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from siamcli.boxes import Box, box_problem
 from siamcli.errors import InputError
 from siamcli.frames import Frame
+from siamcli.media.sources import constant_rate
 from siamcli.session.fit import check_source, check_time
 from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order, join
 from siamcli.session.passes import Footage, TrackStep, track_gaps
@@ -246,9 +247,13 @@ def correct(
     `new_targets` a label that the trajectory does not have is a new target.
     """
     check_rereadable(reading.source)
-    with reading.of(trajectory).open() as frames:
+    opening = reading.of(trajectory).open
+    with opening() as frames:
         size = frames.info.size
     assert size is not None
+    if any(moment.timecode for mark in marks for moment in mark.moments):
+        rate = constant_rate(reading.source, opening)
+        marks = [mark.at_rate(rate) for mark in marks]
     labels = list(trajectory.header.labels)
     corrections: list[Mark] = []
     for mark in sorted(marks, key=lambda mark: isinstance(mark, AbsentTarget)):

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING
 
 from siamcli.atomic import Unfinished
@@ -15,7 +16,7 @@ from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.kinds import source_name
-from siamcli.media.sources import open_source
+from siamcli.media.sources import constant_rate, open_source
 from siamcli.media.suffixes import INDEXED_SUFFIXES
 from siamcli.targets import Target, TargetMark, number_marks, target_labels
 from siamcli.times import Direction, FrameRange, TimePoint
@@ -36,6 +37,7 @@ __all__ = [
     "resolve_targets",
     "unused_target",
     "uses_more_frames",
+    "without_timecodes",
 ]
 
 _logger = logging.getLogger(__name__)
@@ -75,7 +77,7 @@ class Job:
             self.style.check(self.labels)
         end = self.cut.end
         for target in self.targets:
-            if end is not None and any(moment.is_from(end) for moment in _moments(target)[:1]):
+            if end is not None and any(moment.is_from(end) for moment in target.moments[:1]):
                 raise InputError(
                     f"{self.source}: the time of {target.text!r} is not before --end",
                     hint="choose an earlier time for that box, or a later --end",
@@ -98,13 +100,13 @@ def open_job(job: Job) -> FrameSource:
     Raises InputError.
     """
     cut = job.cut
-    moments = [moment for mark in job.targets for moment in _moments(mark)]
+    moments = [moment for mark in job.targets for moment in mark.moments]
     return reopen_job(job, start=cut.start, end=cut.end, stride=cut.stride, also=moments)
 
 
 def uses_more_frames(job: Job, first: Frame) -> bool:
     """True when `open_job` gives frames only because targets begin, or are absent, after the `first` one."""
-    moments = [moment for mark in job.targets for moment in _moments(mark)]
+    moments = [moment for mark in job.targets for moment in mark.moments]
     return job.cut.stride > 1 and any(moment.frame != first.index for moment in moments)
 
 
@@ -130,11 +132,14 @@ def reopen_job(
     )
 
 
-def _moments(mark: TargetMark) -> list[TimePoint]:
-    """The times that a mark names: its own, or the first and the last of an absence."""
-    if isinstance(mark, Target):
-        return [] if mark.at is None else [mark.at]
-    return [mark.first, mark.last]
+def without_timecodes(job: Job) -> Job:
+    """The job with frames of its source in the place of timecodes.  Raises InputError."""
+    moments = [moment for mark in job.targets for moment in mark.moments]
+    if not replace(job.cut, also=tuple(moments)).has_timecode:
+        return job
+    rate = constant_rate(job.source, partial(reopen_job, job, start=None, end=None))
+    targets = tuple(mark.at_rate(rate) for mark in job.targets)
+    return replace(job, cut=job.cut.at_rate(rate), targets=targets)
 
 
 def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
@@ -145,7 +150,7 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
     height, width = frame.image.shape[:2]
     marks: list[Mark] = []
     for target, number in zip(job.targets, number_marks(job.targets), strict=True):
-        moments = _moments(target)
+        moments = target.moments
         if moments and _is_before(moments[-1], job.cut, frame):
             raise InputError(
                 f"{job.source}: the time of {target.text!r} is before the first frame that is used",
@@ -200,7 +205,7 @@ def unused_target(
     """The error of the first target whose time never came: `marks` of the job, those `left` after the
     `last` frame of a source of that `length`."""
     for target, mark in zip(job.targets, marks, strict=False):
-        if mark in left and not any(m.is_reached(last.index, last.time) for m in _moments(target)[:1]):
+        if mark in left and not any(m.is_reached(last.index, last.time) for m in target.moments[:1]):
             return _no_frame(job, target, length)
     return None
 

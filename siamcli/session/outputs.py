@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
@@ -163,6 +165,9 @@ class Outputs:
             raise late
 
     def _write(self, frame: Frame, points: Sequence[TrackPoint]) -> None:
+        if frame.arrived is not None:
+            latency = time.monotonic() - frame.arrived
+            points = [replace(point, at=time.time() - latency, latency=latency) for point in points]
         for point in points:
             self._lost.add(point)
         for text, target in self._texts:

@@ -22,6 +22,7 @@ from siamcli.session.job import (
     resolve_targets,
     unused_target,
     uses_more_frames,
+    without_timecodes,
 )
 from siamcli.session.outputs import Outputs
 from siamcli.session.passes import TrackStep
@@ -71,6 +72,7 @@ class Session:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
+            self.job = without_timecodes(self.job)
             frames = self._open_source(stack)
             if not self.job.targets and self._ask is not None:
                 self.job = replace(self.job, targets=tuple(self._ask(self.first, self.info)))
@@ -81,7 +83,7 @@ class Session:
             self.progress = begin(self.marks)
             self.tracker = self._load()
             header = make_header(self._source.info, self.first, self.tracker, self.job.labels)
-            self.header = replace(header, checked=self.job.check)
+            self.header = replace(header, checked=self.job.check, live=self._source.live)
             self._outputs = stack.enter_context(self._open_outputs())
             self._stack = stack.pop_all()
         self._frames: Iterator[Frame] = chain([self.first], frames)

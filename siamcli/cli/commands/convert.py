@@ -13,7 +13,7 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.outputs import check_outputs_differ, left_out
 from siamcli.cli.reading import Fps
-from siamcli.cli.usage import WrongUsage
+from siamcli.cli.usage import WrongUsage, read_share
 from siamcli.errors import OutputError
 from siamcli.formats.kinds import FORMATS, read_suffixes, track_formats
 from siamcli.times import parse_rate
@@ -111,10 +111,7 @@ class DatasetOptions:
     @property
     def held_back(self) -> float:
         """A share from 0 to 1.  Raises typer.BadParameter."""
-        match = re.fullmatch(r"(\d{1,2}(?:\.\d*)?)\s*%", self.val)
-        if match is None:
-            raise typer.BadParameter(f"--val takes a percentage such as 20%, not {self.val!r}")
-        return float(match[1]) / 100
+        return read_share("--val", self.val, below=1)
 
 
 def convert(

@@ -95,7 +95,9 @@ def run(
     start: Annotated[
         str | None,
         typer.Option(
-            help="First frame: 100f (frame), 12.5 or 1m30s, or 00:00:12.5.", rich_help_panel="Input"
+            help="First frame: 100f (frame), 12.5 or 1m30s, 00:00:12.5, or timecode 00:00:12:05: from the"
+            " first frame, at the clip's rate, non-drop; ';05' is drop-frame.",
+            rich_help_panel="Input",
         ),
     ] = None,
     end: Annotated[
