@@ -37,6 +37,7 @@ __all__ = [
     "reopen_job",
     "resolve_targets",
     "unused_target",
+    "uses_more_frames",
     "without_timecodes",
 ]
 
@@ -76,7 +77,8 @@ class Job:
     mask: str | None = None
 
     def __post_init__(self) -> None:
-        self.style.check(self.labels)
+        if self.targets:
+            self.style.check(self.labels)
         end = self.cut.end
         for target in self.targets:
             if end is not None and any(moment.is_from(end) for moment in target.moments[:1]):
@@ -106,6 +108,12 @@ def open_job(job: Job) -> FrameSource:
     cut = job.cut
     moments = [moment for mark in job.targets for moment in mark.moments]
     return reopen_job(job, start=cut.start, end=cut.end, stride=cut.stride, also=moments)
+
+
+def uses_more_frames(job: Job, first: Frame) -> bool:
+    """True when `open_job` gives frames only because targets begin, or are absent, after the `first` one."""
+    moments = [moment for mark in job.targets for moment in mark.moments]
+    return job.cut.stride > 1 and any(moment.frame != first.index for moment in moments)
 
 
 def reopen_job(
