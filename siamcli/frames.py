@@ -25,12 +25,14 @@ class Frame:
     """One picture and its place in time.
 
     `index` is 0-based in the whole source; `time` is in seconds from the container's own
-    timestamps, or None.  `image` is never written to.
+    timestamps, or None.  `image` is never written to.  `arrived` is when a frame of a live source came, on
+    the clock of `time.monotonic`; None for all others.
     """
 
     index: int
     time: float | None
     image: Image = field(repr=False)
+    arrived: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

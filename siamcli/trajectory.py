@@ -36,7 +36,8 @@ class TrackPoint:
     `score` is the overlap (IoU) to expect between `box` and the target, in [0, 1]; the given box scores 1.
     `raw_score` is what the network says, None where it is not known.  `target` counts from 1.
     `agreement` is the overlap (IoU) of this box with the one of a pass in the other direction, None where
-    there was none.
+    there was none.  Of a live source `at` is the Unix time in seconds at which the frame arrived, and
+    `latency` the seconds from then until the point was written.
     """
 
     index: int
@@ -48,6 +49,8 @@ class TrackPoint:
     raw_score: float | None = None
     source: PointSource = "forward"
     agreement: float | None = None
+    at: float | None = None
+    latency: float | None = None
 
     @property
     def has_box(self) -> bool:
@@ -65,7 +68,8 @@ class TrackHeader:
     """Everything needed to read the points again without the program that wrote them.
 
     `labels` names the targets in order (None where the user gave no name); `params` are the
-    tracker's parameters as plain values.  `checked`: the points have an agreement.
+    tracker's parameters as plain values.  `checked`: the points have an agreement.  `live`: they have `at`
+    and `latency`.
     """
 
     source: SourceInfo
@@ -75,6 +79,7 @@ class TrackHeader:
     params: Mapping[str, object] = field(default_factory=dict)
     labels: tuple[str | None, ...] = (None,)
     checked: bool = False
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -97,6 +102,7 @@ class Trajectory:
     def to_pandas(self) -> Any:  # noqa: ANN401 - a DataFrame, of a library that is not required
         """A DataFrame with a row per point and the columns of a CSV file, unrounded.  Needs pandas."""
         labels = self.header.labels
+        more = ("agreement",) * self.header.checked + ("at", "latency") * self.header.live
         rows = [
             {
                 "frame": point.index,
@@ -108,6 +114,7 @@ class Trajectory:
                 "label": labels[point.target - 1] if point.target <= len(labels) else None,
                 "raw_score": point.raw_score,
                 "source": point.source,
+                **{name: getattr(point, name) for name in more},
             }
             for point in self.points
         ]

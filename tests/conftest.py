@@ -44,7 +44,7 @@ class Done:
 def weights(tmp_path_factory) -> Path:
     """A native file of an untrained small network: enough to run everything, not to track."""
     torch.manual_seed(0)
-    spec = replace(SPECS["siamrpnpp-r18"], name="untrained", levels=(2,), channels=(32,))
+    spec = replace(SPECS["siamrpnpp-r10"], name="untrained", width=0.25, levels=(2,), channels=(16,))
     path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
     checkpoint = Checkpoint(
         spec=spec,

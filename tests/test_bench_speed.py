@@ -94,7 +94,7 @@ def test_compare_for_people(siamtrack, weights):
     done = siamtrack("bench", "--weights", weights, "--engine", "eager", "--rounds", 1)
     assert done.code == 0 and "PySOT's way" in done.out and "eager (cpu, float32)" in done.out
     neck = next(line for line in done.out.splitlines() if line.startswith("neck"))
-    assert neck.split()[1] == "4,160"  # 128 x 32, and two numbers for each output
+    assert neck.split()[1] == "544"  # 32 x 16, and two numbers for each output
 
 
 @pytest.fixture

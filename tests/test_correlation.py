@@ -256,8 +256,7 @@ def test_run_tracks_with_a_plain_checkpoint(random_features, siamtrack, tmp_path
 
 
 def test_train_writes_weights_that_try_scales(siamtrack, tmp_path):
-    config = make_config(tmp_path, steps=1)
-    config.write_text(config.read_text().replace("siamrpnpp-r18", "siamfc-alexnet"))
+    config = make_config(tmp_path, steps=1, model="siamfc-alexnet")
     done = siamtrack("train", config, "--device", "cpu", "--quiet")
     assert done.code == 0, done.err
     written = read_native(tmp_path / "out" / "siamfc-alexnet.safetensors")

@@ -37,6 +37,9 @@ points = st.builds(
     state=st.sampled_from(["init", "tracked", "lost", "found"]),
     raw_score=st.none() | st.floats(0, 1).map(lambda v: round(v, 4)),
     source=st.sampled_from(["human", "forward", "backward", "interpolated"]),
+    agreement=st.none() | st.floats(0, 1).map(lambda v: round(v, 4)),
+    at=st.none() | st.floats(0, 4e9).map(lambda v: round(v, 6)),
+    latency=st.none() | st.floats(0, 60).map(lambda v: round(v, 6)),
 )
 headers = st.builds(
     TrackHeader,
@@ -56,6 +59,8 @@ headers = st.builds(
     version=st.just("1.2.3"),
     params=st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5), max_size=3),
     labels=st.just((None, 'a "name", with a comma\nand a line')),
+    checked=st.booleans(),
+    live=st.booleans(),
 )
 
 
@@ -66,6 +71,13 @@ def header(targets: int = 1) -> TrackHeader:
 
 def point(index: int, state: str = "tracked", target: int = 1) -> TrackPoint:
     return TrackPoint(index, index / 25, Box(index, 2.5, 10, 20), 0.75, state, target)  # type: ignore[arg-type]
+
+
+def held(point: TrackPoint, head: TrackHeader, suffix: str) -> TrackPoint:
+    """What the format holds of a point: a table has columns for what the header names alone."""
+    there = {"agreement": head.checked, "at": head.live, "latency": head.live}
+    left_out = [name for name, is_there in there.items() if not is_there and suffix == ".csv"]
+    return replace(point, **dict.fromkeys(left_out))
 
 
 @pytest.fixture(params=SUFFIXES)
@@ -89,6 +101,7 @@ def test_round_trip(
         [replace(a, index=i, target=1), replace(b, index=i, time=a.time, target=2)]
         for i, (a, b) in enumerate(rows)
     ]
+    frames = [[held(p, head, suffix) for p in frame] for frame in frames]
     writer = open_text(str(path), head, overwrite=False)
     for frame in frames:
         writer.write(frame)
@@ -118,7 +131,11 @@ def test_convert_writes_what_was_read(
 ) -> None:
     """Every format that is read is written by `convert` too, with the same text as while tracking."""
     path = tmp_path_factory.mktemp("trip") / f"a{suffix}"
-    flat = tuple(replace(p, index=i, target=t) for i, row in enumerate(rows) for t, p in enumerate(row, 1))
+    flat = tuple(
+        held(replace(p, index=i, target=t), head, suffix)
+        for i, row in enumerate(rows)
+        for t, p in enumerate(row, 1)
+    )
     trajectory = Trajectory(head, flat, complete, frames=len(rows) + 1)  # the first without a point
     (text,) = convert(trajectory, suffix.lstrip(".")).values()
     path.write_text(text, newline="")

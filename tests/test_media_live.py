@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Semaphore, Thread
 
@@ -12,6 +13,7 @@ import clips
 import pytest
 
 from siamcli.errors import InputError
+from siamcli.formats.files import read_trajectory
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Source
 from siamcli.media.cameras import LiveSource, ReconnectPolicy
@@ -175,6 +177,46 @@ def test_an_address_that_goes_away_and_comes_back(tmp_path: Path) -> None:
         count = sum(1 for _ in live)
     assert len(visits) == 2
     assert count + live.dropped == 30
+
+
+@contextmanager
+def served(clip: Path) -> Iterator[str]:
+    """The address of a clip that is sent to whoever connects, and is cut off after it."""
+    data = clip.read_bytes()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection, suppress(ConnectionError):
+                        connection.sendall(data)
+
+        Thread(target=serve, daemon=True).start()
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_points_of_a_live_source_say_when_they_came(siamtrack, weights, tmp_path: Path) -> None:
+    clip = clips.constant(tmp_path / "a.ts", frames=20)
+    began = time.time()
+    options = ("--weights", weights, "--box", "20,20,30,30")
+    with served(clip) as address:
+        outputs = ("-o", "a.json", "-o", "a.jsonl", "-o", "a.csv")
+        done = siamtrack("run", address, "--end", "12f", *options, *outputs)
+    assert done.code == 0, done.err
+    ended = time.time()
+    for name in ("a.json", "a.jsonl", "a.csv"):
+        trajectory = read_trajectory(tmp_path / name)
+        assert trajectory.header.live and trajectory.points
+        for point in trajectory.points:
+            assert point.at is not None and point.latency is not None
+            assert point.latency > 0 and began <= point.at and point.at + point.latency <= ended + 1e-5
+        arrivals = [point.at for point in trajectory.points]
+        assert arrivals == sorted(arrivals)
+        assert {"at", "latency"} <= set(trajectory.to_pandas().columns)
+    assert siamtrack("run", clip, *options, "-o", "b.jsonl", "-o", "b.csv").code == 0
+    for name in ("b.jsonl", "b.csv"):
+        assert "latency" not in Path(name).read_text() and '"live"' not in Path(name).read_text()
 
 
 def test_a_camera_that_is_not_there() -> None:

@@ -161,9 +161,7 @@ def test_growth_is_a_phase_that_resumes(tmp_path: Path, monkeypatch: pytest.Monk
     configs = []
     for name in ("whole", "parts"):
         (tmp_path / name).mkdir()
-        path = make_config(tmp_path / name, steps=0, more=more)
-        path.write_text(path.read_text().replace("siamrpnpp-r18", "siamrpnpp-r50", 1))
-        configs.append(path)
+        configs.append(make_config(tmp_path / name, steps=0, more=more, model="siamrpnpp-r50"))
     whole = run(configs[0])
     assert [s.phase for s in whole] == ["grow"] * 2
     assert "neck1" not in whole[0].losses and "neck1" in whole[1].losses

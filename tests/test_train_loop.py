@@ -19,7 +19,7 @@ from training_set import make_config
 from siamcli.boxes import Box, iou
 from siamcli.checkpoints.header import sha256_of
 from siamcli.checkpoints.native import read_native, write_native
-from siamcli.errors import InputError, OutputError
+from siamcli.errors import InputError, OutputError, WeightsError
 from siamcli.frames import Frame
 from siamcli.load import build_model, load_tracker
 from siamcli.model.siamrpn import SiamRPN
@@ -66,7 +66,7 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, stop_after: int) -> None:
     ours, theirs = tensors(tmp_path / "parts"), tensors(tmp_path / "whole")
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-    moved = read_native(tmp_path / "whole" / "out" / "siamrpnpp-r18.safetensors").weights
+    moved = read_native(tmp_path / "whole" / "out" / "siamrpnpp-r10.safetensors").weights
     assert all(v.isfinite().all() for v in moved.values())
 
 
@@ -81,10 +81,10 @@ def test_the_average_is_written_and_resumed(tmp_path: Path) -> None:
         states.append({n.removeprefix("model."): t for n, t in tensors(tmp_path / str(steps)).items()})
     run(tmp_path / "1" / "tiny.toml", resume=True)
     whole, resumed = (
-        read_native(tmp_path / n / "out" / "siamrpnpp-r18.safetensors").weights for n in ("3", "1")
+        read_native(tmp_path / n / "out" / "siamrpnpp-r10.safetensors").weights for n in ("3", "1")
     )
     torch.manual_seed(0)  # as the runs began
-    start = SiamRPN(SPECS["siamrpnpp-r18"]).state_dict()
+    start = SiamRPN(SPECS["siamrpnpp-r10"]).state_dict()
     mean = {name: value for name, value in start.items() if value.is_floating_point()}
     for step, state in enumerate(states, start=1):
         keep = min(0.25, step / (step + 9))
@@ -97,17 +97,17 @@ def test_the_average_is_written_and_resumed(tmp_path: Path) -> None:
 def test_no_steps_give_the_untrained_weights(tmp_path: Path) -> None:
     assert run(make_config(tmp_path, steps=0)) == []
     torch.manual_seed(0)  # as the run began
-    untrained = SiamRPN(SPECS["siamrpnpp-r18"]).state_dict()
+    untrained = SiamRPN(SPECS["siamrpnpp-r10"]).state_dict()
     written = tensors(tmp_path)
     assert all(torch.equal(written[f"model.{name}"], value) for name, value in untrained.items())
-    assert read_native(tmp_path / "out" / "siamrpnpp-r18.safetensors").name == "siamrpnpp-r18"
+    assert read_native(tmp_path / "out" / "siamrpnpp-r10.safetensors").name == "siamrpnpp-r10"
 
 
 def test_resting_parts_stay_as_they_were(tmp_path: Path) -> None:
     more = 'frozen = 0.0\nbackbone_rate = 1.0\nwarmup = 0.0\nresting = ["conv1", "layer1.0"]'
     run(make_config(tmp_path, steps=1, more=more))
     torch.manual_seed(0)  # as the run began
-    before = SiamRPN(SPECS["siamrpnpp-r18"]).state_dict()
+    before = SiamRPN(SPECS["siamrpnpp-r10"]).state_dict()
     after = tensors(tmp_path)
     still = {name for name in before if torch.equal(before[name], after[f"model.{name}"])}
     convs = {name for name in before if name.startswith("backbone.") and before[name].ndim == 4}
@@ -128,13 +128,32 @@ def test_distillation_comes_first_and_resumes(tmp_path: Path) -> None:
     more = (
         f'[distill]\nteacher = "{TEACHER}"\nsizes = [127]\n[distill.phase]\nsteps = 4\nbatch = 2\nrate = 1e-3'
     )
-    whole = run(make_config(tmp_path / "whole", steps=1, more=more))
+    whole = run(make_config(tmp_path / "whole", steps=1, more=more, model="siamrpnpp-r18"))
     assert [s.phase for s in whole] == ["distill"] * 4 + ["track"]
     assert "layer3.1" in whole[0].losses  # block by block
     assert "stage3" in whole[3].losses  # end to end
-    config = make_config(tmp_path / "parts", steps=1, more=more)
+    config = make_config(tmp_path / "parts", steps=1, more=more, model="siamrpnpp-r18")
     parts = run(config, stop_after=3) + run(config, resume=True)
     assert [s.losses for s in parts] == [s.losses for s in whole]
+
+
+def distilled(folder: Path, teacher: str) -> list[Step]:
+    phase = "[distill.phase]\nsteps = 12\nbatch = 4\noptimizer = 'adamw'\nrate = 4e-3"
+    return run(make_config(folder, steps=0, more=f'[distill]\nteacher = "{teacher}"\nsizes = [64]\n{phase}'))
+
+
+def test_a_tracker_teaches_a_smaller_one(tmp_path: Path) -> None:
+    totals = [s.losses["total"] for s in distilled(tmp_path, "siamrpnpp-r18")]
+    assert totals[-1] < 0.5 * totals[0]
+
+
+def test_a_teacher_that_is_none_is_named(tmp_path: Path, weights: Path) -> None:
+    with pytest.raises(WeightsError, match="nowhere"):
+        distilled(tmp_path / "a", "nowhere")
+    checkpoint = replace(read_native(weights), spec=(spec := SPECS["siamrpnpp-alexnet"]))
+    write_native(replace(checkpoint, weights=SiamRPN(spec).state_dict()), tmp_path / "alex.safetensors")
+    with pytest.raises(InputError, match=r"distill\.teacher: untrained has no ResNet"):
+        distilled(tmp_path / "b", str(tmp_path / "alex.safetensors"))
 
 
 def test_loss_falls_within_seconds(tmp_path: Path) -> None:
@@ -146,11 +165,11 @@ def test_loss_falls_within_seconds(tmp_path: Path) -> None:
 def test_weights_load_and_name_their_origin(tmp_path: Path) -> None:
     config = make_config(tmp_path, steps=1)
     run(config)
-    path = tmp_path / "out" / "siamrpnpp-r18.safetensors"
+    path = tmp_path / "out" / "siamrpnpp-r10.safetensors"
     checkpoint = read_native(path)
     assert checkpoint.provenance["pairs"] == 2
-    assert 'model = "siamrpnpp-r18"' in checkpoint.provenance["config"]
-    assert load_tracker(path).model == "siamrpnpp-r18"
+    assert 'model = "siamrpnpp-r10"' in checkpoint.provenance["config"]
+    assert load_tracker(path).model == "siamrpnpp-r10"
     assert not build_model(checkpoint).training
 
 
@@ -212,7 +231,7 @@ def test_a_stop_keeps_a_checkpoint(siamtrack, tmp_path: Path, monkeypatch, numbe
     lines = log.read_text().splitlines()
     assert lines[0] == "phase,step,pairs,rate,seconds,data_seconds,losses"
     assert done.step == len(lines) - 1 >= 1
-    assert load_tracker(tmp_path / "out" / "siamrpnpp-r18.safetensors")
+    assert load_tracker(tmp_path / "out" / "siamrpnpp-r10.safetensors")
 
 
 def logged(path: Path) -> list[list[str]]:
@@ -247,7 +266,7 @@ def test_a_killed_run_leaves_no_step_in_the_log_twice(siamtrack, tmp_path: Path)
     config.write_text(config.read_text().replace(f"steps = {last}", "steps = 1"))
     assert siamtrack("train", config, "--device", "cpu").code == 0
     assert logged(log) == [["phase", "step"], ["track", "1"]]
-    assert {p.name for p in log.parent.iterdir()} == {"log.csv", CHECKPOINT, "siamrpnpp-r18.safetensors"}
+    assert {p.name for p in log.parent.iterdir()} == {"log.csv", CHECKPOINT, "siamrpnpp-r10.safetensors"}
 
 
 @pytest.mark.parametrize(("phase", "step", "left"), [("distill", 1, 1), ("distill", 2, 2), ("track", 1, 4)])
@@ -324,7 +343,7 @@ def test_fine_tuning_starts_from_weights_that_fit(siamtrack, tmp_path: Path) -> 
     config = make_config(tmp_path, steps=1, more="frozen = 1.0")
     run(config)
     first = tmp_path / "first.safetensors"
-    (tmp_path / "out" / "siamrpnpp-r18.safetensors").rename(first)
+    (tmp_path / "out" / "siamrpnpp-r10.safetensors").rename(first)
     (tmp_path / "out" / CHECKPOINT).unlink()
     base = replace(read_native(first), params=TrackerParams(penalty_k=0.11), license="CC0-1.0", name="first")
     write_native(base, first)
@@ -333,17 +352,17 @@ def test_fine_tuning_starts_from_weights_that_fit(siamtrack, tmp_path: Path) -> 
     assert "track: 1 of 1 steps, total" in done.err
     config.write_text(config.read_text().replace("steps = 1", "steps = 2"))
     run(config, resume=True)
-    tuned = read_native(tmp_path / "out" / "siamrpnpp-r18.safetensors")
+    tuned = read_native(tmp_path / "out" / "siamrpnpp-r10.safetensors")
     assert (tuned.params.penalty_k, tuned.license) == (0.11, "CC0-1.0")
     assert tuned.provenance["base"] == {"name": "first", "sha256": sha256_of(first)}
     assert tuned.provenance["pairs"] == 4
     before, after = (
         read_native(first).weights,
-        read_native(tmp_path / "out" / "siamrpnpp-r18.safetensors").weights,
+        read_native(tmp_path / "out" / "siamrpnpp-r10.safetensors").weights,
     )
     assert torch.equal(before["backbone.conv1.weight"], after["backbone.conv1.weight"])  # it rests
     assert not torch.equal(before["cls.branches.0.kernel.0.weight"], after["cls.branches.0.kernel.0.weight"])
-    config.write_text(config.read_text().replace("siamrpnpp-r18", "siamrpn_alex_dwxcorr"))
+    config.write_text(config.read_text().replace("siamrpnpp-r10", "siamrpn_alex_dwxcorr"))
     wrong = siamtrack("train", config, "--device", "cpu", "--from", first)
     assert wrong.code == 4
     assert "is no siamrpn_alex_dwxcorr" in wrong.err
@@ -370,7 +389,7 @@ def test_a_diverged_run_ends_and_keeps_what_was_good(tmp_path: Path, rate: str) 
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
-        ("siamrpnpp-r18", "siamrpnpp-alexnet", "model"),
+        ("siamrpnpp-r10", "siamrpnpp-alexnet", "model"),
         ("batch = 2", "batch = 3", "track.batch"),
         ("save_every", "seed = 1\nsave_every", "seed"),
         ("float32", "bf16", "precision"),

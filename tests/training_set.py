@@ -32,13 +32,15 @@ def make_sequences(folder: Path, count: int = 2, frames: int = 6) -> None:
         (inner / "groundtruth.txt").write_text("\n".join(rows))
 
 
-def make_config(folder: Path, *, steps: int, save_every: int = 100, more: str = "") -> Path:
-    """A config that trains the small model on `make_sequences` within seconds."""
+def make_config(
+    folder: Path, *, steps: int, save_every: int = 100, more: str = "", model: str = "siamrpnpp-r10"
+) -> Path:
+    """A config that trains a small model on `make_sequences` within seconds."""
     make_sequences(folder / "data")
     path = folder / "tiny.toml"
     path.write_text(
         f"""
-model = "siamrpnpp-r18"
+model = "{model}"
 output = "{folder / "out"}"
 save_every = {save_every}
 precision = "float32"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Annotated, get_args
 
 import typer
 
+from siamcli.cli.usage import read_share
 from siamcli.drawing.colors import COLOR_NAMES, parse_color
 from siamcli.drawing.kinds import EFFECTS
 from siamcli.drawing.style import Color, Effect, LabelPart, Mark, Shape, Style, WhenLost
@@ -110,6 +110,13 @@ class PictureOptions:
         named = [name for name in EFFECTS if getattr(self, name)]
         if named and not drawn:
             raise typer.BadParameter(f"--{named[0]} needs a video among the outputs")
+        grow, default = read_share("--grow", self.grow), PictureOptions()
+        idle = [
+            name for name in ("shape", "grow", "when_lost") if getattr(self, name) != getattr(default, name)
+        ]
+        if idle and not named:
+            what = ", ".join(f"--{name}" for name in EFFECTS)
+            raise typer.BadParameter(f"--{idle[0].replace('_', '-')} belongs to one of {what}")
         effects = [
             Effect(kind, target.strip())
             for kind, named in (
@@ -123,7 +130,7 @@ class PictureOptions:
         return Style(
             effects=tuple(effects),
             shape=self.shape,
-            grow=_share("--grow", self.grow),
+            grow=grow,
             when_lost=self.when_lost,
             mark=self.draw,
             labels=None if self.labels is None else _parts(self.labels),
@@ -155,11 +162,3 @@ def _parts(text: str) -> tuple[LabelPart, ...]:
     if not words or len(parts) < len(set(words)):
         raise typer.BadParameter(f"--labels takes some of {','.join(_PARTS)}, or none, not {text!r}")
     return parts
-
-
-def _share(option: str, text: str) -> float:
-    """A share from 0 on, written in percent; raises typer.BadParameter."""
-    match = re.fullmatch(r"(\d{1,4}(?:\.\d*)?)\s*%", text.strip())
-    if match is None:
-        raise typer.BadParameter(f"{option} takes a percentage such as 20%, not {text!r}")
-    return float(match[1]) / 100

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from siamcli.formats.records import COLUMNS, COLUMNS_1, bad_line, parse_points
+from siamcli.formats.records import COLUMNS, COLUMNS_1, LIVE_COLUMNS, bad_line, parse_points
 from siamcli.formats.select import image_name
 from siamcli.formats.stream import TextStream
 from siamcli.frames import SourceInfo
@@ -18,7 +18,7 @@ from siamcli.trajectory import TrackHeader, Trajectory
 __all__ = ["Stream", "read"]
 
 
-_NUMBERS = set(COLUMNS) - {"state", "label", "source"}
+_NUMBERS = {*COLUMNS, "agreement", *LIVE_COLUMNS} - {"state", "label", "source"}
 
 
 class Stream(TextStream):
@@ -37,7 +37,8 @@ class Stream(TextStream):
 
     @property
     def _columns(self) -> list[str]:
-        return [*COLUMNS, *(["agreement"] if self._header.checked else [])]
+        more = [*["agreement"] * self._header.checked, *LIVE_COLUMNS * self._header.live]
+        return [*COLUMNS, *more]
 
 
 def _row(cells: Sequence[object]) -> str:
@@ -68,8 +69,7 @@ def read(path: Path, text: str) -> Trajectory:
     except SheetError as error:
         raise bad_line(path, error.line, error) from None
     labels = tuple(names.get(target) for target in range(1, max(names, default=1) + 1))
-    checked = any(point.agreement is not None for point in points)
-    header = TrackHeader(
-        SourceInfo(path.stem), model="", weights_sha256="", version="", labels=labels, checked=checked
-    )
+    checked, live = ("agreement" in sheet.columns), set(LIVE_COLUMNS) <= set(sheet.columns)
+    source = SourceInfo(path.stem)
+    header = TrackHeader(source, "", "", "", labels=labels, checked=checked, live=live)
     return Trajectory(header, points, complete=True)

@@ -19,6 +19,7 @@ from siamcli.trajectory import PointSource, TrackHeader, TrackPoint, TrackState
 __all__ = [
     "COLUMNS",
     "COLUMNS_1",
+    "LIVE_COLUMNS",
     "SCHEMA",
     "bad_line",
     "header_record",
@@ -33,6 +34,7 @@ BOXES = "x, y, w, h in pixels after rotation, 0-based and continuous: (x, y) is 
 LONGEST_NAME = 1000  # characters: longer than any file system takes
 COLUMNS_1 = ("frame", "time", "target", "x", "y", "w", "h", "score", "state")
 COLUMNS = (*COLUMNS_1, "label", "raw_score", "source")
+LIVE_COLUMNS = ("at", "latency")
 
 Record = dict[str, Any]
 
@@ -56,6 +58,8 @@ def point_record(point: TrackPoint, labels: Sequence[str | None] = ()) -> Record
         "raw_score": _rounded(point.raw_score, 4),
         "source": point.source,
         **({} if point.agreement is None else {"agreement": _rounded(point.agreement, 4)}),
+        **({} if point.at is None else {"at": _rounded(point.at, 6)}),
+        **({} if point.latency is None else {"latency": _rounded(point.latency, 6)}),
     }
 
 
@@ -79,6 +83,8 @@ def _parse_point(record: Mapping[str, Any]) -> TrackPoint:
         raw_score=None if math.isnan(raw_score) else raw_score,
         source=point.source or ("human" if point.state == "init" else "forward"),
         agreement=None if math.isnan(point.agreement) else point.agreement,
+        at=None if math.isnan(point.at) else point.at,
+        latency=None if math.isnan(point.latency) else point.latency,
     )
 
 
@@ -126,6 +132,7 @@ def header_record(header: TrackHeader) -> Record:
         "params": dict(header.params),
         "labels": list(header.labels),
         **({"checked": True} if header.checked else {}),
+        **({"live": True} if header.live else {}),
         "boxes": BOXES,
     }
 
@@ -151,6 +158,7 @@ def parse_header(record: Mapping[str, Any]) -> TrackHeader:
         params=header.params,
         labels=header.labels,
         checked=header.checked,
+        live=header.live,
     )
 
 
@@ -200,6 +208,8 @@ class _Point:
     raw_score: Number = math.nan
     source: PointSource | None = None
     agreement: Number = math.nan
+    at: Number = math.nan
+    latency: Number = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +235,7 @@ class _Header:
     params: Mapping[str, Any]
     labels: tuple[Label | None, ...]
     checked: bool = False
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ class LiveSource(Source):
                     began = began or now
                     decision = frame_filter(index, now - began)
                     if decision == "keep":
-                        self._publish(Frame(index, now - began, frame.image))
+                        self._publish(Frame(index, now - began, frame.image, arrived=now))
                     if decision == "stop":
                         self._finish(None)
                     if self._stop.is_set():

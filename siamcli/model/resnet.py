@@ -7,7 +7,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-__all__ = ["ResNet", "resnet18", "resnet50"]
+__all__ = ["ResNet", "resnet10", "resnet18", "resnet50"]
 
 
 class _CroppedConv2d(nn.Conv2d):
@@ -93,20 +93,22 @@ class ResNet(nn.Module):
     (N, 3, 127, 127) -> per level (N, C, 15, 15);  (N, 3, 255, 255) -> per level (N, C, 31, 31)
     """
 
-    def __init__(self, block: _Block, blocks: Sequence[int], levels: Sequence[int], downsample: int) -> None:
+    def __init__(
+        self, block: _Block, blocks: Sequence[int], levels: Sequence[int], downsample: int, width: float
+    ) -> None:
         super().__init__()
         self.levels = tuple(levels)
-        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
+        c_in = int(64 * width)
+        self.conv1 = nn.Conv2d(3, c_in, 7, stride=2, bias=False)
+        self.bn1 = nn.BatchNorm2d(c_in)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.stages: list[str] = []
         self.channels: tuple[int, ...] = ()
-        c_in = 64
         for stage, (count, stride, dilation) in enumerate(
             zip(blocks, (1, 2, 1, 1), (1, 1, 2, 4), strict=False), start=1
         ):
-            c_mid = 32 * 2**stage
+            c_mid = int(32 * 2**stage * width)
             module = _stage(block, c_in, c_mid, count, stride=stride, dilation=dilation, kernel=downsample)
             self.add_module(f"layer{stage}", module)
             self.stages.append(f"layer{stage}")
@@ -145,11 +147,16 @@ def _stage(
     return nn.Sequential(head, *blocks)
 
 
-def resnet50(levels: Sequence[int], downsample: int) -> ResNet:
-    """The paper's backbone: stages of 256, 512, 1024 and 2048 channels."""
-    return ResNet(Bottleneck, (3, 4, 6, 3), levels, downsample)
+def resnet50(levels: Sequence[int], downsample: int, width: float = 1.0) -> ResNet:
+    """The paper's backbone: stages of 256, 512, 1024 and 2048 channels, times `width`."""
+    return ResNet(Bottleneck, (3, 4, 6, 3), levels, downsample, width)
 
 
-def resnet18(levels: Sequence[int], downsample: int) -> ResNet:
-    """A light backbone: stages of 64, 128, 256 and 512 channels, no more of them than `levels` need."""
-    return ResNet(BasicBlock, (2, 2, 2, 2)[: max(levels)], levels, downsample)
+def resnet18(levels: Sequence[int], downsample: int, width: float = 1.0) -> ResNet:
+    """Stages of 64, 128, 256 and 512 channels, times `width`; no more of them than `levels` need."""
+    return ResNet(BasicBlock, (2, 2, 2, 2)[: max(levels)], levels, downsample, width)
+
+
+def resnet10(levels: Sequence[int], downsample: int, width: float = 1.0) -> ResNet:
+    """As `resnet18` with one block a stage instead of two."""
+    return ResNet(BasicBlock, (1, 1, 1, 1)[: max(levels)], levels, downsample, width)

@@ -12,7 +12,7 @@ from siamcli.model.alexnet import AlexNet
 from siamcli.model.head import Head
 from siamcli.model.mobilenet import MobileNetV2
 from siamcli.model.neck import Neck, center_crop
-from siamcli.model.resnet import resnet18, resnet50
+from siamcli.model.resnet import resnet10, resnet18, resnet50
 from siamcli.model.spec import ModelSpec
 
 __all__ = ["SiamRPN", "Template", "build_backbone", "stack_templates"]
@@ -40,13 +40,12 @@ def stack_templates(templates: Sequence[Template]) -> Template:
 
 def build_backbone(spec: ModelSpec) -> nn.Module:
     """The feature extractor of `spec`, untrained; `.channels` holds its output channels per level."""
-    if spec.backbone == "resnet50":
-        return resnet50(spec.levels, spec.downsample)
-    if spec.backbone == "resnet18":
-        return resnet18(spec.levels, spec.downsample)
     if spec.backbone == "mobilenetv2":
         return MobileNetV2(spec.levels)
-    return AlexNet()
+    if spec.backbone == "alexnet":
+        return AlexNet()
+    resnet = {"resnet50": resnet50, "resnet18": resnet18, "resnet10": resnet10}[spec.backbone]
+    return resnet(spec.levels, spec.downsample, spec.width)
 
 
 class SiamRPN(nn.Module):

@@ -26,7 +26,8 @@ Side = Annotated[float, Range(0, 4096, "low")]
 class ModelSpec:
     """Architecture: whatever changes the shape or the meaning of a weight.
 
-    `downsample` is the kernel of the ResNet shortcuts: 3 as in PySOT, 1 as in the plain ResNet.
+    `downsample` is the kernel of the ResNet shortcuts: 3 as in PySOT, 1 as in the plain ResNet; `width`
+    is what a ResNet's channels are multiplied by.
     `levels` are the backbone stages whose features are used (paper section 3.2).  `channels` is the
     neck's output per level; empty means no neck.  `weighted` levels are summed with learned
     softmax weights, others averaged.  `anchors` are (w, h) in search-region pixels, `crop` the
@@ -39,7 +40,7 @@ class ModelSpec:
     """
 
     name: FileName
-    backbone: Literal["resnet50", "resnet18", "alexnet", "mobilenetv2"] = "resnet50"
+    backbone: Literal["resnet50", "resnet18", "resnet10", "alexnet", "mobilenetv2"] = "resnet50"
     downsample: Literal[1, 3] = 3
     levels: tuple[Annotated[int, Range(1, 8)], ...] = (2, 3, 4)
     channels: tuple[Annotated[int, Range(1, 4096)], ...] = (256, 256, 256)
@@ -52,6 +53,7 @@ class ModelSpec:
     anchors: tuple[tuple[Side, Side], ...] = PYSOT_ANCHORS
     crop: Literal["pysot", "mmtracking", "exact"] = "pysot"
     correlation: Literal["depthwise", "up-channel", "plain"] = "depthwise"
+    width: Annotated[float, Range(0.125, 4)] = 1.0
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -140,6 +142,9 @@ _ALEX = ModelSpec(
     search_size=287,
     base_size=0,
 )
+_R18 = ModelSpec(
+    "siamrpnpp-r18", backbone="resnet18", downsample=1, levels=(2, 3), channels=(128, 128), crop="exact"
+)
 _OUR_ALEX = replace(_ALEX, name="siamrpnpp-alexnet", crop="exact")
 
 SPECS: dict[str, ModelSpec] = {
@@ -153,14 +158,8 @@ SPECS: dict[str, ModelSpec] = {
         replace(_R50, name="mmtracking_r50", anchors=MMTRACKING_ANCHORS, crop="mmtracking"),
         _OUR_R50,
         replace(_OUR_R50, name="siamrpn-r50", correlation="up-channel"),
-        ModelSpec(
-            "siamrpnpp-r18",
-            backbone="resnet18",
-            downsample=1,
-            levels=(2, 3),
-            channels=(128, 128),
-            crop="exact",
-        ),
+        _R18,
+        replace(_R18, name="siamrpnpp-r10", backbone="resnet10", width=0.5, channels=(64, 64)),
         _OUR_ALEX,
         replace(_OUR_ALEX, name="siamrpn-alexnet", correlation="up-channel"),
         replace(_OUR_ALEX, name="siamfc-alexnet", correlation="plain", anchors=((64.0, 64.0),)),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from siamcli.atomic import Unfinished
 from siamcli.drawing.style import Style
 from siamcli.errors import InputError
+from siamcli.formats.kinds import is_stream
 from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.encoders import VideoOptions
@@ -37,6 +38,7 @@ __all__ = [
     "reopen_job",
     "resolve_targets",
     "unused_target",
+    "uses_more_frames",
     "without_timecodes",
 ]
 
@@ -78,7 +80,8 @@ class Job:
     mask: str | None = None
 
     def __post_init__(self) -> None:
-        self.style.check(self.labels)
+        if self.targets:
+            self.style.check(self.labels)
         end = self.cut.end
         for target in self.targets:
             if end is not None and any(moment.is_from(end) for moment in target.moments[:1]):
@@ -95,7 +98,9 @@ class Job:
     @property
     def files(self) -> list[str]:
         """Every file that is written."""
-        return [name for path in self.paths if path != "-" for name in target_paths(path, self.labels)]
+        return [
+            name for path in self.paths if not is_stream(path) for name in target_paths(path, self.labels)
+        ]
 
 
 def open_job(job: Job) -> FrameSource:
@@ -106,6 +111,12 @@ def open_job(job: Job) -> FrameSource:
     cut = job.cut
     moments = [moment for mark in job.targets for moment in mark.moments]
     return reopen_job(job, start=cut.start, end=cut.end, stride=cut.stride, also=moments)
+
+
+def uses_more_frames(job: Job, first: Frame) -> bool:
+    """True when `open_job` gives frames only because targets begin, or are absent, after the `first` one."""
+    moments = [moment for mark in job.targets for moment in mark.moments]
+    return job.cut.stride > 1 and any(moment.frame != first.index for moment in moments)
 
 
 def reopen_job(
@@ -167,27 +178,28 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
         marks.append(Start(target.box((width, height)), target.at, number))
         if odd := target.oddity((width, height)):
             _logger.warning("%s: box %s %s", source_name(job.source).shown, target.text, odd)
-    _check_absences(job, marks)
+    _check_absences(job, marks, frame)
     return marks
 
 
-def _check_absences(job: Job, marks: Sequence[Mark]) -> None:
+def _check_absences(job: Job, marks: Sequence[Mark], first: Frame) -> None:
     """Raises InputError for a box of a target at a time of which another mark says that it is absent."""
     absences = [mark for mark in marks if isinstance(mark, Absence)]
     for target, start in zip(job.targets, marks, strict=True):
-        if isinstance(start, Start) and any(
-            absence.target == start.target and _is_within(start.at, absence) for absence in absences
-        ):
+        if not isinstance(start, Start):
+            continue
+        its = [absence for absence in absences if absence.target == start.target]
+        if any(_is_within(start.at, absence, first) for absence in its):
             raise InputError(
                 f"{job.source}: {target.text!r} is a box at a time at which its target is said to be absent",
                 hint="leave the box out, or shorten the absence",
             )
 
 
-def _is_within(at: TimePoint | None, absence: Absence) -> bool:
-    """True when that can be told without the source."""
+def _is_within(at: TimePoint | None, absence: Absence, first: Frame) -> bool:
+    """True when that can be told from the first frame alone, which None stands for."""
     if at is None:
-        return False
+        return absence.first.is_reached(first.index, first.time)
     for a, b, c in (
         (absence.first.frame, at.frame, absence.last.frame),
         (absence.first.seconds, at.seconds, absence.last.seconds),

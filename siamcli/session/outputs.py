@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
@@ -14,6 +16,7 @@ from siamcli.cores import lower_priority
 from siamcli.drawing.painter import Painter
 from siamcli.drawing.style import Style
 from siamcli.errors import OutputError
+from siamcli.formats.kinds import is_stream
 from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Output
@@ -39,7 +42,7 @@ class Outputs:
     `drop_lost` leaves lost frames out of formats without states.  `painter` makes the pictures of videos.
 
     Once it has ended, `written` names the files that are there, `incomplete` those of them that miss
-    something.
+    something; `missed` counts the lines that readers at an address did not get.
 
     Used as a context manager: when an exception ends the block the outputs are finished and
     readable, and say that they are incomplete; `unfinished` says where they go.  They replace no file.
@@ -60,6 +63,7 @@ class Outputs:
     ) -> None:
         self.written: list[str] = []
         self.incomplete: list[str] = []
+        self.missed: dict[str, int] = {}
         self._unfinished = unfinished
         self._painter = painter or Painter(Style(), header.labels)
         self._lost = LostIntervals()
@@ -98,7 +102,7 @@ class Outputs:
     def _open_texts(self, stack: ExitStack, path: str, header: TrackHeader, *, overwrite: bool) -> None:
         names = target_paths(path, header.labels)
         for number, name in enumerate(names, start=1):
-            if name != "-":
+            if not is_stream(name):
                 make_folder(Path(name).parent)
             text = open_text(
                 name,
@@ -157,6 +161,8 @@ class Outputs:
                     output.close(complete=failure is None)
             except BaseException as error:  # noqa: BLE001 - the others must end too
                 missing, late = True, late or error
+            if isinstance(output, TextOutput) and output.is_sent:
+                self.missed[output.name] = output.missed
             if output.kept is not None:
                 self.written.append(str(output.kept))
                 self.incomplete += self.written[-1:] * missing
@@ -164,6 +170,9 @@ class Outputs:
             raise late
 
     def _write(self, frame: Frame, points: Sequence[TrackPoint]) -> None:
+        if frame.arrived is not None:
+            latency = time.monotonic() - frame.arrived
+            points = [replace(point, at=time.time() - latency, latency=latency) for point in points]
         for point in points:
             self._lost.add(point)
         for text, target in self._texts:

@@ -23,10 +23,12 @@ from siamcli.session.job import (
     open_job,
     resolve_targets,
     unused_target,
+    uses_more_frames,
     without_timecodes,
 )
 from siamcli.session.outputs import Outputs
 from siamcli.session.passes import TrackStep
+from siamcli.targets import TargetMark
 from siamcli.times import length_in_words
 from siamcli.tracker import follow
 from siamcli.tracker.follow import Mark, Start, begin, track_points
@@ -38,7 +40,10 @@ if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
     from siamcli.tracker.tracker import Tracker
 
-__all__ = ["Session", "advance"]
+__all__ = ["AskTargets", "Session", "advance"]
+
+AskTargets = Callable[[Frame, SourceInfo], Sequence[TargetMark]]
+"""Gives the targets of a source, whose first frame is shown to who is asked."""
 
 
 class Session:
@@ -48,16 +53,14 @@ class Session:
             for frame, points in session:
                 session.restart(1, box)  # optional: begin a target anew in the frame just written
 
-    `load` is called when the source and its boxes are known to be good; `ask` gives the box of a job without
-    targets in the first frame.  An exception that leaves the block ends the outputs as incomplete.  Raises
-    InputError, OutputError, and what `load` and `ask` raise.
+    `load` is called when the source and its boxes are known to be good; `ask` gives the targets of a job that
+    has none, from the first frame and what is known of the source.  An exception that leaves the block ends
+    the outputs as incomplete.  Raises InputError, OutputError, and what `load` and `ask` raise.
     """
 
     header: TrackHeader
 
-    def __init__(
-        self, job: Job, load: Callable[[], LoadedTracker], *, ask: Callable[[Frame], Box] | None = None
-    ) -> None:
+    def __init__(self, job: Job, load: Callable[[], LoadedTracker], *, ask: AskTargets | None = None) -> None:
         self.job = job
         self.began = time.time()
         self.frames = 0
@@ -72,12 +75,13 @@ class Session:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.job = without_timecodes(self.job)
-            self._source = stack.enter_context(prefetch(open_job(self.job)))
-            frames = iter(self._source)
-            self.first = next(frames)
+            frames = self._open_source(stack)
+            if not self.job.targets and self._ask is not None:
+                self.job = replace(self.job, targets=tuple(self._ask(self.first, self.info)))
+                if uses_more_frames(self.job, self.first):
+                    stack.close()
+                    frames = self._open_source(stack)
             self.marks = resolve_targets(self.job, self.first, self._source.info)
-            if not self.marks and self._ask is not None:
-                self.marks = [Start(self._ask(self.first), target=1)]
             height, width = self.first.image.shape[:2]
             self.area = search_area(self.job, (width, height))
             for mark in self.marks:
@@ -88,13 +92,20 @@ class Session:
             self._sound = soundtrack(self.job.source, self.job.audio) if video else None
             self.tracker = self._load()
             header = make_header(self._source.info, self.first, self.tracker, self.job.labels)
-            self.header = replace(header, checked=self.job.check)
+            self.header = replace(header, checked=self.job.check, live=self._source.live)
             self._outputs = stack.enter_context(self._open_outputs())
             self._stack = stack.pop_all()
         self._frames: Iterator[Frame] = chain([self.first], frames)
         self._last = self.first
         self.began = time.time()
         return self
+
+    def _open_source(self, stack: ExitStack) -> Iterator[Frame]:
+        """The frames after the first one."""
+        self._source = stack.enter_context(prefetch(open_job(self.job)))
+        frames = iter(self._source)
+        self.first = next(frames)
+        return frames
 
     def _open_outputs(self) -> Outputs:
         job = self.job
@@ -196,6 +207,11 @@ class Session:
     def written(self) -> list[str]:
         """The files that are there, once the outputs have ended."""
         return self._outputs.written
+
+    @property
+    def missed(self) -> dict[str, int]:
+        """Address -> lines that its readers did not get, once the outputs have ended."""
+        return self._outputs.missed
 
     @property
     def incomplete(self) -> list[str]:

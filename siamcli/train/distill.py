@@ -1,7 +1,8 @@
 """Distils features into an untrained backbone: it learns those of a trained teacher.
 
-The teacher is an ImageNet ResNet-18 whose stages keep their strides; rebuilt with our dilated,
-unpadded stages it computes the same features on our stride-8 grid.  Its weights are not in the result.
+The teacher is a ResNet-18 of ours that tracks, or one trained on ImageNet whose stages keep their strides;
+rebuilt with our dilated, unpadded stages that computes the same features on our stride-8 grid.  The
+teacher's weights are not in the result.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from siamcli.errors import DatasetError
+from siamcli.checkpoints.read import read_checkpoint
+from siamcli.checkpoints.store import find
+from siamcli.errors import DatasetError, InputError
+from siamcli.load import build_model
 from siamcli.model.resnet import ResNet, resnet18
 from siamcli.model.siamrpn import build_backbone
 from siamcli.model.spec import ModelSpec
@@ -30,8 +34,27 @@ DISTILLED = (1, 2, 3)
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB in [0, 1]
 
 
-def load_teacher(folder: Path) -> ResNet:
-    """The teacher from its folder of arrays, for BGR crops in [0, 255] like ours."""
+def load_teacher(source: str) -> ResNet:
+    """The backbone of a tracker of ours (a name or a file), or what a folder of arrays holds.
+
+    It takes BGR crops in [0, 255].  Raises InputError, WeightsError.
+    """
+    if Path(source).is_dir():
+        return _load_arrays(Path(source))
+    checkpoint = read_checkpoint(find(source))
+    teacher = build_backbone(replace(checkpoint.spec, levels=DISTILLED))
+    if not isinstance(teacher, ResNet):
+        raise InputError(
+            f"distill.teacher: {checkpoint.name} has no ResNet",
+            hint="name a ResNet tracker, or a folder of arrays",
+        )
+    learned = build_model(checkpoint).backbone.state_dict()
+    teacher.load_state_dict({name: learned[name] for name in teacher.state_dict()})
+    return teacher.eval().requires_grad_(False)
+
+
+def _load_arrays(folder: Path) -> ResNet:
+    """An ImageNet ResNet-18 from its folded convolutions."""
     tensors = {p.stem: torch.from_numpy(np.load(p)).float() for p in sorted(folder.glob("*.npy"))}
     names = sorted(n.removesuffix(".weight") for n in tensors if n.endswith(".weight"))
     if "conv1" not in names:

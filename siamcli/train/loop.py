@@ -94,7 +94,7 @@ def _first_phase(run: Run, footage: TrainingImages, device: torch.device) -> Dis
 
 
 def _run(phase: Phase, run: Run, before: TrainingState | None) -> Generator[Step, None, None]:
-    config, settings = run.config, phase.config
+    config, settings = run.config, phase.settings
     rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     device = next(phase.module.parameters()).device
     draws = RandomSource(config.seed * 1000 + rank, device)
@@ -171,9 +171,9 @@ def _prepare(phase: Phase, backbone_learns: bool, world: int) -> nn.Module:
     phase.module.train()
     if phase.backbone is not None:
         phase.backbone.requires_grad_(backbone_learns)
-        for name in phase.config.resting:
+        for name in phase.settings.resting:
             phase.backbone.get_submodule(name).requires_grad_(False)
-        if phase.config.fixed_norm or not backbone_learns:
+        if phase.settings.fixed_norm or not backbone_learns:
             for part in phase.backbone.modules():
                 if isinstance(part, nn.BatchNorm2d):
                     part.eval()
@@ -206,7 +206,7 @@ def _diverged(run: Run, phase: Phase, step: int, what: str) -> InputError:
     kept = f"; --resume goes on from {file}" if file.exists() else ""
     return InputError(
         f"{phase.name} step {step}: {what}: the training diverged",
-        hint=f"lower {key}.rate, which is {phase.config.rate:g}{kept}",
+        hint=f"lower {key}.rate, which is {phase.settings.rate:g}{kept}",
     )
 
 

@@ -27,7 +27,7 @@ class Phase(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def config(self) -> PhaseConfig: ...
+    def settings(self) -> PhaseConfig: ...
     @property
     def module(self) -> nn.Module: ...
     @property
@@ -41,57 +41,57 @@ class Phase(Protocol):
 class DistillPhase:
     """Random crops from everywhere; the student imitates the teacher's features."""
 
-    whole: TrainConfig
+    config: TrainConfig
     footage: TrainingImages
     module: Distiller
     name: str = "distill"
     backbone: None = None
 
     @property
-    def config(self) -> PhaseConfig:
-        return self.whole.distill.phase
+    def settings(self) -> PhaseConfig:
+        return self.config.distill.phase
 
     def batch(self, step: int, n: int, draws: RandomSource) -> tuple[object, ...]:
-        sizes = self.whole.distill.sizes
+        sizes = self.config.distill.sizes
         size = sizes[draws.integer(0, len(sizes))]
-        forced = self.module.same_layers and step < self.whole.distill.forced * self.config.steps
-        return distill_crops(self.footage, n, size, self.whole.pairs.color, draws), forced
+        forced = self.module.same_layers and step < self.config.distill.forced * self.settings.steps
+        return distill_crops(self.footage, n, size, self.config.pairs.color, draws), forced
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GrowPhase:
     """Random crops from everywhere; stage 1 of the grown network imitates the source's."""
 
-    whole: TrainConfig
+    config: TrainConfig
     footage: TrainingImages
     module: Imitator
     name: str = "grow"
     backbone: None = None
 
     @property
-    def config(self) -> PhaseConfig:
-        return self.whole.grow.phase
+    def settings(self) -> PhaseConfig:
+        return self.config.grow.phase
 
     def batch(self, step: int, n: int, draws: RandomSource) -> tuple[object, ...]:
-        sizes = self.whole.grow.sizes
+        sizes = self.config.grow.sizes
         size = sizes[draws.integer(0, len(sizes))]
-        near = step < self.whole.grow.near * self.config.steps
-        return distill_crops(self.footage, n, size, self.whole.pairs.color, draws), near
+        near = step < self.config.grow.near * self.settings.steps
+        return distill_crops(self.footage, n, size, self.config.pairs.color, draws), near
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackPhase:
     """Pairs of exemplar and search region; the network learns to find the one in the other."""
 
-    whole: TrainConfig
+    config: TrainConfig
     footage: TrainingImages
     sampler: PairSampler
     module: TrackerLoss
     name: str = "track"
 
     @property
-    def config(self) -> PhaseConfig:
-        return self.whole.track
+    def settings(self) -> PhaseConfig:
+        return self.config.track
 
     @property
     def model(self) -> SiamRPN:
@@ -102,5 +102,5 @@ class TrackPhase:
         return self.model.backbone
 
     def batch(self, step: int, n: int, draws: RandomSource) -> tuple[object, ...]:
-        pairs = draw_pairs(self.footage, self.sampler, self.model.spec, self.whole.pairs, n, draws)
+        pairs = draw_pairs(self.footage, self.sampler, self.model.spec, self.config.pairs, n, draws)
         return pairs, draws

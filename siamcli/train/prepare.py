@@ -71,7 +71,7 @@ def prepare(config: TrainConfig, *, start: Checkpoint | None = None, resume: boo
         origin = _origin(start)
     distiller, source = None, None
     if config.distill.teacher and start is None and phase in ("", "distill"):
-        distiller = Distiller(config.spec, load_teacher(Path(config.distill.teacher)))
+        distiller = Distiller(config.spec, load_teacher(config.distill.teacher))
     if config.grow.source and start is None and phase in ("", "grow"):
         small = read_checkpoint(find(config.grow.source))
         check_growth(small.spec, config.spec)

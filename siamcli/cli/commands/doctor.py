@@ -7,14 +7,12 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 from typing import Annotated, Literal
 
 import typer
 
 from siamcli.cli import console
-from siamcli.cores import usable_cores
 from siamcli.errors import PartialError, SiamtrackError
 from siamcli.extras import CPU_TORCH, EXTRAS, install_extra
 from siamcli.tables import align
@@ -64,6 +62,8 @@ def doctor(
 
 
 def _program() -> Iterator[Check]:
+    from siamcli.cores import usable_cores
+
     where = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     yield Check("siamtrack", "ok", f"{__version__}, {where}, {usable_cores()} cores")
 
@@ -94,6 +94,8 @@ def _torch() -> Iterator[Check]:
 
 
 def _opencv() -> Iterator[Check]:
+    from importlib.metadata import packages_distributions, version
+
     from siamcli.errors import PickError
     from siamcli.ui.display import require_display
 
@@ -146,6 +148,8 @@ def _cache() -> Iterator[Check]:
 
 
 def _extras() -> Iterator[Check]:
+    from importlib.metadata import version
+
     for name, module in EXTRAS.items():
         if find_spec(module) is None:
             yield Check("extra", "note", f"{name} is not installed", install_extra(name))
