@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
+import clips
 import cv2
 import numpy as np
 from conftest import DEMO
@@ -44,6 +46,13 @@ def test_recipes(siamtrack, weights, tmp_path):
         ]
     trajectory = Trajectory(header, tuple(points), complete=True, frames=len(points))
     write_trajectory(trajectory, tmp_path / "video.tracked.json")
+    for name in ("GX010042.mp4", "GX020042.mp4"):
+        shutil.copy(tmp_path / "video.mp4", tmp_path / name)
+    clips.two_sounds(tmp_path / "two.mp4", default=0)
+    clips.ffmpeg(
+        *("-i", str(tmp_path / "video.mp4"), "-i", str(tmp_path / "two.mp4"), "-map", "0:v", "-map", "1:a"),
+        *("-c", "copy", "-shortest", str(tmp_path / "film.mp4")),
+    )
     cv2.imwrite(str(tmp_path / "arena.png"), np.full((360, 640), 255, np.uint8))
     assert recipes()
     for recipe in recipes():

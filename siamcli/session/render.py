@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,12 +19,13 @@ from siamcli.formats.kinds import find_format
 from siamcli.frames import SourceInfo
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
-from siamcli.media.sound import AudioChoice, soundtrack
+from siamcli.media.sound import AudioChoice
+from siamcli.media.soundtrack import soundtrack
 from siamcli.media.sources import open_source
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
 from siamcli.session.fit import MisfitError, frames_with_points
 from siamcli.session.outputs import Outputs
-from siamcli.session.reading import Reading
+from siamcli.session.reading import Reading, recording_of
 from siamcli.trajectory import NO_BOX, TrackPoint, Trajectory, lost_intervals
 
 __all__ = ["draw_video", "unlocated", "write_again"]
@@ -57,6 +58,8 @@ def draw_video(
     """
     if not is_video(target):
         raise OutputError(f"{target} is no video", hint=f"known suffixes: {' '.join(VIDEO_SUFFIXES)}")
+    with suppress(MisfitError) if anyway else nullcontext():
+        source = recording_of(source, trajectory.header.source)
     name = source_name(source)
     rate = fps or (trajectory.header.source.fps if name.is_images else None)
     with ExitStack() as stack:
@@ -85,6 +88,7 @@ def draw_video(
             raise
         except InputError as error:
             damage = error
+        outputs.end_of(frames.info)
     if damage is not None:
         raise damage
 
