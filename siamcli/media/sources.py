@@ -12,6 +12,7 @@ from siamcli.addresses import without_secrets
 from siamcli.errors import InputError
 from siamcli.frames import FrameSource, SourceInfo
 from siamcli.media.cameras import Camera, LiveSource
+from siamcli.media.devices import check_camera
 from siamcli.media.files import OwnTimesError, VideoFile
 from siamcli.media.folders import ImageSequence, images_in, matching
 from siamcli.media.kinds import SourceName, source_name
@@ -91,8 +92,14 @@ def _open(
     if name.kind == "camera":
         if fps is not None:
             raise OwnTimesError(f"camera {source}")
+        if not source.isdecimal():
+            check_camera(name.path)
         device = int(source) if source.isdecimal() else source
         return LiveSource(Camera(device, name.stem), lambda: Camera(device, name.stem), cut)
+    if name.path.exists():
+        raise InputError(f"{source} is no file, no folder and no camera", hint="name a video or images")
+    if source.startswith("/dev/"):
+        raise InputError(f"no such device: {source}", hint="`siamtrack doctor` lists cameras")
     raise InputError(
         f"no such file or folder: {source}",
         hint="give a video, a folder of images, a quoted pattern, a camera number, an address, or -",
