@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from siamcli.session.session import Session
     from siamcli.targets import Target, parse_target
     from siamcli.times import TimePoint
+    from siamcli.tracker.area import SearchArea
     from siamcli.tracker.follow import Absence, Start, follow, track_points
     from siamcli.tracker.tracker import Tracker, TrackerState
     from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
@@ -56,6 +57,7 @@ __all__ = [
     "LoadedTracker",
     "OutputError",
     "PickError",
+    "SearchArea",
     "Session",
     "SiamtrackError",
     "SourceInfo",
@@ -94,6 +96,7 @@ _MODULES = {
     "session.session": ("Session",),
     "targets": ("Target", "parse_target"),
     "times": ("TimePoint",),
+    "tracker.area": ("SearchArea",),
     "tracker.follow": ("Absence", "Start", "follow", "track_points"),
     "tracker.tracker": ("Tracker", "TrackerState"),
     "trajectory": ("TrackHeader", "TrackPoint", "Trajectory"),

@@ -1,18 +1,22 @@
-"""A command that asks for a box on a web page, and requests to that page."""
+"""A command that asks for targets on a web page, and requests to that page."""
 
 from __future__ import annotations
 
 import http.client
 import json
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from queue import Queue
 from threading import Thread
 from urllib.parse import urlsplit
 
 import clips
 
-from siamcli.ui.browser import BrowserPicker
+from siamcli.frames import Frame, SourceInfo
+from siamcli.session.job import Job, open_job
+from siamcli.ui.review.asking import ask_for_targets
 
-__all__ = ["JSON", "Asking", "fetch"]
+__all__ = ["JSON", "Asked", "asked", "fetch"]
 
 JSON = {"Content-Type": "application/json"}
 
@@ -30,36 +34,47 @@ def fetch(address, name, body=None, headers=JSON, method=None):
     return reply.status, json.loads(data) if kind == "application/json" else data
 
 
-def aside(work, *arguments):
-    """Do it in another thread; `result(10)` of what comes back is what came of it."""
-    outcome = Future()
+class Asked:
+    """A command that asks, in a thread of its own, for the targets of a job; of stdin it has the first frame,
+    which has a `size`."""
 
-    def do():
-        try:
-            outcome.set_result(work(*arguments))
-        except OSError as error:
-            outcome.set_exception(error)
+    def __init__(self, job, size=(480, 360)):
+        if job.source == "-":
+            first, info = Frame(0, 0.0, clips.image(5, size)), SourceInfo("stdin")
+        else:
+            with open_job(job) as source:
+                first, info = next(iter(source)), source.info
+        addresses = Queue()
+        self._marks = Future()
 
-    Thread(target=do, daemon=True).start()
-    return outcome
+        def ask():
+            marks = ask_for_targets(job, first, info, lambda address, _: addresses.put(address))
+            self._marks.set_result(marks)
+
+        Thread(target=ask, daemon=True).start()
+        self.address = addresses.get(timeout=10)
+        self.size = size
+
+    def change(self, version, **what):
+        """(status, document) of a change of the state `version`."""
+        return fetch(self.address, "clips/0", {"version": version, **what})
+
+    @property
+    def waits(self):
+        return not self._marks.done()
+
+    def marks(self):
+        """The targets, once the page is closed."""
+        return self._marks.result(10)
 
 
-class Asking:
-    """A command that asks, in a thread of its own."""
-
-    def __init__(self):
-        self._picker = BrowserPicker()
-        self.address = self._picker.address
-
-    def ask(self, size, title="a title"):
-        """Begin to ask; the result is the box."""
-        waiting = aside(self._picker, clips.image(5, size), title)
-        assert fetch(self.address, "question")[1]["title"] == title  # waits until it is asked
-        return waiting
-
-    def answer(self, number, box):
-        """Begin to answer; the result is the reply, which waits for the next question or the end."""
-        return aside(fetch, self.address, "answer", {"number": number, "box": box})
-
-    def close(self):
-        self._picker.close()
+@contextmanager
+def asked(source="-", size=(480, 360), **more):
+    """Ask; the page is closed at the end."""
+    asking = Asked(Job(str(source), (), (), **more), size)
+    try:
+        yield asking
+    finally:
+        with suppress(OSError):  # it may have ended
+            asking.change(0, do="finish")
+        asking.marks()

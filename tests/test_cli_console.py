@@ -6,7 +6,6 @@ import io
 import json
 import re
 import time
-from contextlib import contextmanager
 from threading import Event
 
 import clips
@@ -16,10 +15,10 @@ from rich.console import Console
 
 import siamcli.cli.commands.run
 import siamcli.load
-from siamcli.boxes import Box
 from siamcli.cli import console
 from siamcli.cli.commands import doctor
 from siamcli.extras import EXTRAS
+from siamcli.targets import parse_target
 
 BOX = "43.3,150.4,73.4,79.2"
 PATIENT = 3600.0
@@ -85,16 +84,12 @@ def test_the_user_draws_while_the_tracker_loads(siamtrack, weights, monkeypatch,
         assert asked.wait(300)
         return load(*args, **more)
 
-    @contextmanager
-    def picker(title: str, *, browser: bool):
-        def ask(image, title: str) -> Box:
-            asked.set()
-            return Box(43, 150, 73, 79)
-
-        yield ask
+    def ask(job, first, info):
+        asked.set()
+        return [parse_target("43,150,73,79")]
 
     monkeypatch.setattr(siamcli.load, "load_tracker", after_the_question)
-    monkeypatch.setattr(siamcli.cli.commands.run, "picker", picker)
+    monkeypatch.setattr(siamcli.cli.commands.run, "ask_on_page", ask)
     done = siamtrack("run", DEMO, "--weights", weights, "--pick-browser", "--end", "2f", "-o", "a.json")
     assert done.code == 0, done.err
     first = json.loads((tmp_path / "a.json").read_text())["points"][0]
@@ -107,11 +102,10 @@ def test_a_load_that_fails_while_the_user_draws_is_said(siamtrack, weights, monk
     whole[-1] ^= 1
     (tmp_path / "bad.safetensors").write_bytes(whole)
 
-    @contextmanager
-    def picker(title: str, *, browser: bool):
-        yield lambda image, title: Box(43, 150, 73, 79)
+    def ask(job, first, info):
+        return [parse_target("43,150,73,79")]
 
-    monkeypatch.setattr(siamcli.cli.commands.run, "picker", picker)
+    monkeypatch.setattr(siamcli.cli.commands.run, "ask_on_page", ask)
     done = siamtrack("run", DEMO, "--weights", "bad.safetensors", "--pick-browser", "-o", "a.json")
     assert done.code == 4 and "bad.safetensors" in done.err
     assert not (tmp_path / "a.json").exists()

@@ -249,9 +249,9 @@ def test_what_is_no_camera_is_refused(tmp_path: Path) -> None:
         server.bind(str(tmp_path / "socket"))
         for path, says in {
             "video0": "video0 is a device, but no camera",
-            "socket": "socket is no file, no folder and no camera",
+            "socket": "neither a file nor a folder: .*socket",
             "gone": "no such file or folder: .*gone",
-            "/dev/null": "/dev/null is no file, no folder and no camera",
+            "/dev/null": "neither a file nor a folder: /dev/null",
             "/dev/video97": "no such device: /dev/video97",
             "/dev/v4l/by-id/usb-none": "no such device",
         }.items():

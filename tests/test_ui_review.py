@@ -77,7 +77,7 @@ def library(clip, tmp_path):
 
 
 def test_frames_are_exact_in_any_order(clip, tmp_path):
-    with closing(FrameStore(Reading(str(clip)), memory=20_000)) as store:
+    with closing(FrameStore(Reading(str(clip)).open, memory=20_000)) as store:
         for index in (0, 1, 2, 19, 18, 3, 17, 4, 5, 12, 0):
             picture = cv2.imdecode(np.frombuffer(store.jpeg(index), np.uint8), cv2.IMREAD_COLOR)
             assert clips.number(picture) == index
@@ -286,7 +286,7 @@ def test_a_video_whose_frames_are_not_all_there_is_shown_as_far_as_it_goes(tmp_p
         with pytest.raises(InputError):
             for frame in source:
                 seen.append(frame.index)
-    with closing(FrameStore(Reading(str(video)))) as store:
+    with closing(FrameStore(Reading(str(video)).open)) as store:
         assert store.jpeg(seen[-1]) is not None and store.jpeg(seen[-1] + 1) is None
 
 

@@ -4,45 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from contextlib import closing
 
 import clips
 import pytest
-from selenium import webdriver
-from selenium.webdriver.common.action_chains import ActionChains
-from selenium.webdriver.common.actions.action_builder import ActionBuilder
-from selenium.webdriver.common.actions.pointer_input import PointerInput
-from selenium.webdriver.common.keys import Keys
+from browsing import PHONE, Person, chromium, needs_chromium
 from selenium.webdriver.support.ui import WebDriverWait
 from test_ui_review import trajectory_of
 
-from siamcli.batch.manifest import read_manifest
 from siamcli.formats.files import read_trajectory, write_trajectory
 from siamcli.load import load_tracker
 from siamcli.session.reading import Reading
-from siamcli.ui.review.library import Library, clip_to_pick, one_clip
+from siamcli.ui.review.library import Library, one_clip
 from siamcli.ui.review.report import report_page
 from siamcli.ui.review.server import ReviewServer
 
-missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
-pytestmark = pytest.mark.skipif(bool(missing), reason=f"not installed: {' '.join(missing)}")
+__all__ = ["chromium"]
+pytestmark = needs_chromium
 
 SIZE = (320, 180)
-LAPTOP, PHONE = (1366, 768, 1), (390, 844, 2)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    # the sandbox wants rights that containers do not have; the only page shown is our own
-    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="module")
@@ -60,74 +40,16 @@ def review(video, weights, tmp_path):
         yield server
 
 
-class Person:
-    """Hands and eyes before the page."""
+class Reviewer(Person):
+    """Somebody before the clip of `review`."""
 
-    def __init__(self, driver, review, view=LAPTOP, touch=False, shown=8):
-        self.driver, self.review, self._touch = driver, review, touch
-        width, height, ratio = view
-        metrics = {"width": width, "height": height, "deviceScaleFactor": ratio, "mobile": touch}
-        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": touch})
-        driver.get(review.address)
-        self.wait(lambda _: self.frame == shown)
-
-    def wait(self, condition):
-        return WebDriverWait(self.driver, 30, poll_frequency=0.03).until(condition)
-
-    def find(self, name):
-        return self.driver.find_element("id", name)
-
-    @property
-    def frame(self):
-        """The frame whose picture is shown, None before the first."""
-        shown = self.find("picture").get_attribute("data-frame")
-        return None if shown is None else int(shown)
-
-    @property
-    def said(self):
-        return self.find("said").text
-
-    def hears(self, words):
-        self.wait(lambda _: words in self.said)
-
-    def keys(self, *keys):
-        for key in keys:
-            held = key.rpartition("+")[0] if len(key) > 1 else ""
-            actions = ActionChains(self.driver)
-            for name in filter(None, held.split("+")):
-                actions.key_down(getattr(Keys, name))
-            name = key.rpartition("+")[2] if len(key) > 1 else key
-            actions.send_keys(getattr(Keys, name, name))
-            for name in filter(None, held.split("+")):
-                actions.key_up(getattr(Keys, name))
-            actions.perform()
-
-    def drag(self, *points):
-        """Press at the first point, move over the others, release; returns where that really was."""
-        left, top, width, height = self.driver.execute_script(
-            "const r = document.getElementById('picture').getBoundingClientRect();"
-            "return [r.left, r.top, r.width, r.height]"
-        )
-        scale = min(width / SIZE[0], height / SIZE[1])
-        x0, y0 = left + (width - scale * SIZE[0]) / 2, top + (height - scale * SIZE[1]) / 2
-        kind = "touch" if self._touch else "mouse"
-        actions = ActionBuilder(self.driver, mouse=PointerInput(kind, kind), duration=0)
-        hand = actions.pointer_action
-        places = [(round(x0 + x * scale), round(y0 + y * scale)) for x, y in points]
-        hand.move_to_location(*places[0]).pointer_down()
-        for place in places[1:]:
-            hand.move_to_location(*place)
-        hand.pointer_up()
-        actions.perform()
-        return [((x - x0) / scale, (y - y0) / scale) for x, y in places]
+    def __init__(self, driver, review, **how):
+        self.review = review
+        super().__init__(driver, review.address, SIZE, shown=8, **how)
 
     @property
     def pending(self):
         return self.review.library.state(0).edits.pending
-
-    def complaints(self):
-        return [line["message"] for line in self.driver.get_log("browser")]
 
 
 def human(path):
@@ -136,7 +58,7 @@ def human(path):
 
 
 def test_a_mouse_corrects_tracks_again_and_saves(chromium, review, tmp_path):
-    person = Person(chromium, review)
+    person = Reviewer(chromium, review)
     person.hears("Doubt 1 of 2: bug, lost, frames 8-11")
     # it begins on the box of a lost target, which is not taken for the one to move
     (x0, y0), _, (x1, y1) = person.drag((20, 20), (130, 90), (160, 110))
@@ -158,7 +80,7 @@ def test_a_mouse_corrects_tracks_again_and_saves(chromium, review, tmp_path):
 
 
 def test_keys_alone_do_everything(chromium, review, tmp_path):
-    person = Person(chromium, review)
+    person = Reviewer(chromium, review)
     person.keys("d")
     person.hears("Doubt 2 of 2: leaf, lost, frames 15-16")
     person.wait(lambda _: person.frame == 15)
@@ -198,7 +120,7 @@ def test_keys_alone_do_everything(chromium, review, tmp_path):
 
 
 def test_a_finger_on_a_phone(chromium, review):
-    person = Person(chromium, review, PHONE, touch=True)
+    person = Reviewer(chromium, review, view=PHONE, touch=True)
     wide = chromium.execute_script("return document.documentElement.scrollWidth")
     assert wide <= 390
     for button in chromium.find_elements("css selector", "header button, #controls button"):
@@ -223,11 +145,11 @@ def test_a_finger_on_a_phone(chromium, review):
 
 
 def test_two_tabs_hear_of_each_other(chromium, review):
-    person = Person(chromium, review)
+    person = Reviewer(chromium, review)
     first = chromium.current_window_handle
     chromium.switch_to.new_window("tab")
     try:
-        other = Person(chromium, review)
+        other = Reviewer(chromium, review)
         other.drag((100, 60), (130, 90), (160, 110))
         other.wait(lambda _: other.pending)
         chromium.switch_to.window(first)
@@ -251,40 +173,9 @@ def test_two_tabs_hear_of_each_other(chromium, review):
 
 
 def test_the_page_says_when_the_program_ends(chromium, review):
-    person = Person(chromium, review)
+    person = Reviewer(chromium, review)
     review.close()
     person.wait(lambda _: re.search("has ended|does not answer", person.said))
-    chromium.get_log("browser")
-
-
-def test_picking_on_the_page(chromium, video, tmp_path):
-    sources = (video, tmp_path / "gone.mp4", video)
-    found = [clip_to_pick(str(source), tmp_path / "boxes.csv") for source in sources]
-    with closing(ReviewServer(Library(found), None)) as server:
-        person = Person(chromium, server, shown=0)
-        person.keys("ARROW_RIGHT", "ARROW_RIGHT")
-        person.wait(lambda _: person.frame == 2)
-        (x0, y0), _, (x1, y1) = person.drag((100, 60), (130, 90), (160, 110))
-        person.hears("target 1 begins in frame 2")
-        person.keys("n")
-        person.wait(lambda _: person.find("naming").is_displayed())
-        person.keys("leaf", "ENTER", "HOME", "b", "ENTER")
-        person.hears("leaf begins in frame 0")
-        person.keys("s")
-        person.wait(lambda _: (tmp_path / "boxes.csv").exists())
-        # the clip that cannot be shown is left out
-        person.wait(lambda _: server.library.clips[1].error and "leaf" not in person.find("targets").text)
-        person.keys("[")
-        person.wait(
-            lambda _: person.find("save").text.startswith("Use") and "leaf" in person.find("targets").text
-        )
-        assert not person.find("save").is_enabled()  # it is in the manifest
-        person.find("finish").click()
-        server.wait()
-        server.close()
-        person.hears("Done")
-    row = read_manifest(tmp_path / "boxes.csv", "xywh").of(str(video))[0]
-    assert row.at.frame == 2 and row.values == pytest.approx((x0, y0, x1 - x0, y1 - y0), abs=0.02)
     chromium.get_log("browser")
 
 

@@ -2,50 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from siamcli.boxes import Box
 from siamcli.cli import console
 from siamcli.cli.outputs import check_writable, frames_in_words, left_out, target_name
 from siamcli.engines.kinds import engine_name
 from siamcli.errors import PickError
-from siamcli.frames import Frame
+from siamcli.frames import Frame, SourceInfo
 from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import is_video
 from siamcli.session.job import Job, describe_points
 from siamcli.session.session import Session
 from siamcli.session.twoway import TwoWaySession
+from siamcli.targets import TargetMark
 from siamcli.tracker.follow import Start
 
 if TYPE_CHECKING:
     from siamcli.cli.options import TrackerOptions
     from siamcli.load import LoadedTracker
-    from siamcli.ui.pick import Picker
     from siamcli.ui.window import LiveWindow
 
-__all__ = ["follow_source"]
+__all__ = ["follow_source", "summary"]
+
+AskUser = Callable[[Job, Frame, SourceInfo], Sequence[TargetMark]]
+"""Gives the targets of a job, none when it was cancelled; its first frame is there to be shown."""
 
 
-def follow_source(
-    job: Job, options: TrackerOptions, *, picker: AbstractContextManager[Picker], show: bool
-) -> dict[str, Any]:
-    """Track, write every output, report; returns the summary document.
+def follow_source(job: Job, options: TrackerOptions, *, ask: AskUser, show: bool) -> Session:
+    """Track, write every output, report; returns the session, which has ended.
 
-    `picker` is opened for a job without targets; the tracker is loaded meanwhile.  Whatever stops it (a
+    `ask` gives the targets of a job that has none; the tracker is loaded meanwhile.  Whatever stops it (a
     damaged source, Ctrl-C, a full disk), outputs that were begun are finished and say that they are
     incomplete.
     """
     clock = console.Clock()
     load = options.load
 
-    def ask(first: Frame) -> Box:
+    def targets(first: Frame, info: SourceInfo) -> Sequence[TargetMark]:
         nonlocal load
         options.check()  # what can be known of a run that cannot begin is said before a box is drawn
         check_writable(job.files, overwrite=job.overwrite)
         load = options.begin_loading()
-        return _ask_for_box(job, first, picker)
+        if not (found := ask(session.job, first, info)):
+            raise PickError(
+                "no box was picked", hint="drag a box and confirm it, or give it with --box x,y,w,h"
+            )
+        return found
 
     def loaded() -> LoadedTracker:
         clock.lap("open the source and decode its first frame")
@@ -59,7 +64,7 @@ def follow_source(
         return tracker
 
     one_way = job.direction == "forward" and not job.check
-    session = (Session if one_way else TwoWaySession)(job, loaded, ask=ask)
+    session = (Session if one_way else TwoWaySession)(job, loaded, ask=targets)
     try:
         with session, _live_window(session, show) as window:
             clock.lap("open the outputs")
@@ -69,7 +74,7 @@ def follow_source(
         raise
     _report(session, stopped=False)
     clock.lap(f"track {session.frames} frames and finish the outputs")
-    return _summary(session)
+    return session
 
 
 def _track(session: Session, window: LiveWindow | None) -> None:
@@ -102,15 +107,6 @@ def _print_boxes(session: Session) -> None:
             x, y, w, h = (f"{v:g}" for v in start.box)
             name = session.job.labels[start.target - 1] or f"target {start.target}"
             console.info(f"{name}: box {x},{y},{w},{h} in a {width}x{height} frame")
-
-
-def _ask_for_box(job: Job, first: Frame, picker: AbstractContextManager[Picker]) -> Box:
-    """The box that the user draws in the first frame.  Raises PickError."""
-    with picker as ask:
-        box = ask(first.image, f"siamtrack: {source_name(job.source).shown}")
-    if box is None:
-        raise PickError("no box was picked", hint="drag a box and confirm it, or give it with --box x,y,w,h")
-    return box
 
 
 def _live_window(session: Session, show: bool) -> AbstractContextManager[LiveWindow | None]:
@@ -148,7 +144,7 @@ def _report(session: Session, *, stopped: bool) -> None:
             console.info(f"{what} {', '.join(names)}")
 
 
-def _summary(session: Session) -> dict[str, Any]:
+def summary(session: Session) -> dict[str, Any]:
     """The document that --json prints."""
     header = session.header
     return {

@@ -1,9 +1,8 @@
-"""Chooses between a window and a browser for pointing at targets."""
+"""Asks for targets in a window, or on a web page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,37 +10,40 @@ import typer
 from siamcli.cli import console
 
 if TYPE_CHECKING:
-    from siamcli.ui.pick import Picker
+    from siamcli.frames import Frame, SourceInfo
+    from siamcli.session.job import Job
+    from siamcli.targets import TargetMark
 
-__all__ = ["PickBrowser", "announce", "picker"]
+__all__ = ["PickBrowser", "announce", "ask_in_window", "ask_on_page"]
 
 PickBrowser = Annotated[
     bool,
     typer.Option(
         "--pick-browser",
-        help="Draw the box on a web page: needs no display, works over SSH.",
+        help="Draw boxes on a web page: in any frame, several targets; needs no display, works over SSH.",
         rich_help_panel="Target",
     ),
 ]
 
 
-@contextmanager
-def picker(title: str, *, browser: bool) -> Iterator[Picker]:
-    """Gives what asks the user for boxes; opens when it is entered.
+def ask_in_window(job: Job, first: Frame, info: SourceInfo) -> Sequence[TargetMark]:
+    """The box that the user draws in the first frame; none when cancelled.  Raises PickError without a
+    display."""
+    from siamcli.targets import parse_target
+    from siamcli.ui.pick import window_picker
 
-    Raises PickError without a display, unless it is for a `browser`, whose address is printed.
-    """
-    if not browser:
-        from siamcli.ui.pick import window_picker
+    title = f"siamtrack: {info.name}"
+    job.style.check(job.labels)
+    with window_picker(title) as ask:
+        box = ask(first.image, title)
+    return [] if box is None else [parse_target(",".join(map(str, box)))]
 
-        with window_picker(title) as ask:
-            yield ask
-        return
-    from siamcli.ui.browser import BrowserPicker
 
-    with closing(BrowserPicker()) as page:
-        announce(page.address, page.port)
-        yield page
+def ask_on_page(job: Job, first: Frame, info: SourceInfo) -> Sequence[TargetMark]:
+    """The targets that the user points at on a web page, whose address is printed; none when cancelled."""
+    from siamcli.ui.review.asking import ask_for_targets
+
+    return ask_for_targets(job, first, info, announce)
 
 
 def announce(address: str, port: int) -> None:

@@ -37,6 +37,7 @@ __all__ = [
     "reopen_job",
     "resolve_targets",
     "unused_target",
+    "uses_more_frames",
     "without_timecodes",
 ]
 
@@ -53,7 +54,8 @@ class Job:
     `fps_if_needed`.  `stream` is the number of one of its video streams.  `drop_lost` leaves lost frames out
     of MOT lines.  `unfinished` says where outputs go that an exception ends.  `direction` is the one in
     which targets are tracked from their boxes, `check` adds the agreement with a pass in the other one.
-    `style` is that of the annotated video.
+    `style` is that of the annotated video.  Targets are looked for in `region` alone, or where the image
+    `mask` is white.
     """
 
     source: str
@@ -71,9 +73,12 @@ class Job:
     direction: Direction = "forward"
     check: bool = False
     style: Style = field(default_factory=Style)
+    region: Target | None = None
+    mask: str | None = None
 
     def __post_init__(self) -> None:
-        self.style.check(self.labels)
+        if self.targets:
+            self.style.check(self.labels)
         end = self.cut.end
         for target in self.targets:
             if end is not None and any(moment.is_from(end) for moment in target.moments[:1]):
@@ -103,6 +108,12 @@ def open_job(job: Job) -> FrameSource:
     cut = job.cut
     moments = [moment for mark in job.targets for moment in mark.moments]
     return reopen_job(job, start=cut.start, end=cut.end, stride=cut.stride, also=moments)
+
+
+def uses_more_frames(job: Job, first: Frame) -> bool:
+    """True when `open_job` gives frames only because targets begin, or are absent, after the `first` one."""
+    moments = [moment for mark in job.targets for moment in mark.moments]
+    return job.cut.stride > 1 and any(moment.frame != first.index for moment in moments)
 
 
 def reopen_job(
@@ -164,27 +175,28 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
         marks.append(Start(target.box((width, height)), target.at, number))
         if odd := target.oddity((width, height)):
             _logger.warning("%s: box %s %s", source_name(job.source).shown, target.text, odd)
-    _check_absences(job, marks)
+    _check_absences(job, marks, frame)
     return marks
 
 
-def _check_absences(job: Job, marks: Sequence[Mark]) -> None:
+def _check_absences(job: Job, marks: Sequence[Mark], first: Frame) -> None:
     """Raises InputError for a box of a target at a time of which another mark says that it is absent."""
     absences = [mark for mark in marks if isinstance(mark, Absence)]
     for target, start in zip(job.targets, marks, strict=True):
-        if isinstance(start, Start) and any(
-            absence.target == start.target and _is_within(start.at, absence) for absence in absences
-        ):
+        if not isinstance(start, Start):
+            continue
+        its = [absence for absence in absences if absence.target == start.target]
+        if any(_is_within(start.at, absence, first) for absence in its):
             raise InputError(
                 f"{job.source}: {target.text!r} is a box at a time at which its target is said to be absent",
                 hint="leave the box out, or shorten the absence",
             )
 
 
-def _is_within(at: TimePoint | None, absence: Absence) -> bool:
-    """True when that can be told without the source."""
+def _is_within(at: TimePoint | None, absence: Absence, first: Frame) -> bool:
+    """True when that can be told from the first frame alone, which None stands for."""
     if at is None:
-        return False
+        return absence.first.is_reached(first.index, first.time)
     for a, b, c in (
         (absence.first.frame, at.frame, absence.last.frame),
         (absence.first.seconds, at.seconds, absence.last.seconds),

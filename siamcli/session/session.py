@@ -15,19 +15,22 @@ from siamcli.frames import Frame, SourceInfo
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import expected_count
+from siamcli.session.area import search_area
 from siamcli.session.job import (
     Job,
     make_header,
     open_job,
     resolve_targets,
     unused_target,
+    uses_more_frames,
     without_timecodes,
 )
 from siamcli.session.outputs import Outputs
 from siamcli.session.passes import TrackStep
+from siamcli.targets import TargetMark
 from siamcli.times import length_in_words
 from siamcli.tracker import follow
-from siamcli.tracker.follow import Mark, Start, begin, track_points
+from siamcli.tracker.follow import Mark, begin, track_points
 from siamcli.trajectory import TrackHeader, TrackPoint
 
 if TYPE_CHECKING:
@@ -36,7 +39,10 @@ if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
     from siamcli.tracker.tracker import Tracker
 
-__all__ = ["Session", "advance"]
+__all__ = ["AskTargets", "Session", "advance"]
+
+AskTargets = Callable[[Frame, SourceInfo], Sequence[TargetMark]]
+"""Gives the targets of a source, whose first frame is shown to who is asked."""
 
 
 class Session:
@@ -46,16 +52,14 @@ class Session:
             for frame, points in session:
                 session.restart(1, box)  # optional: begin a target anew in the frame just written
 
-    `load` is called when the source and its boxes are known to be good; `ask` gives the box of a job without
-    targets in the first frame.  An exception that leaves the block ends the outputs as incomplete.  Raises
-    InputError, OutputError, and what `load` and `ask` raise.
+    `load` is called when the source and its boxes are known to be good; `ask` gives the targets of a job that
+    has none, from the first frame and what is known of the source.  An exception that leaves the block ends
+    the outputs as incomplete.  Raises InputError, OutputError, and what `load` and `ask` raise.
     """
 
     header: TrackHeader
 
-    def __init__(
-        self, job: Job, load: Callable[[], LoadedTracker], *, ask: Callable[[Frame], Box] | None = None
-    ) -> None:
+    def __init__(self, job: Job, load: Callable[[], LoadedTracker], *, ask: AskTargets | None = None) -> None:
         self.job = job
         self.began = time.time()
         self.frames = 0
@@ -70,13 +74,19 @@ class Session:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.job = without_timecodes(self.job)
-            self._source = stack.enter_context(prefetch(open_job(self.job)))
-            frames = iter(self._source)
-            self.first = next(frames)
+            frames = self._open_source(stack)
+            if not self.job.targets and self._ask is not None:
+                self.job = replace(self.job, targets=tuple(self._ask(self.first, self.info)))
+                if uses_more_frames(self.job, self.first):
+                    stack.close()
+                    frames = self._open_source(stack)
             self.marks = resolve_targets(self.job, self.first, self._source.info)
-            if not self.marks and self._ask is not None:
-                self.marks = [Start(self._ask(self.first), target=1)]
-            self.progress = begin(self.marks)
+            height, width = self.first.image.shape[:2]
+            self.area = search_area(self.job, (width, height))
+            for mark in self.marks:
+                if self.area and isinstance(mark, Start):
+                    self.area.check(mark.box)
+            self.progress = begin(self.marks, self.area)
             self.tracker = self._load()
             header = make_header(self._source.info, self.first, self.tracker, self.job.labels)
             self.header = replace(header, checked=self.job.check, live=self._source.live)
@@ -86,6 +96,13 @@ class Session:
         self._last = self.first
         self.began = time.time()
         return self
+
+    def _open_source(self, stack: ExitStack) -> Iterator[Frame]:
+        """The frames after the first one."""
+        self._source = stack.enter_context(prefetch(open_job(self.job)))
+        frames = iter(self._source)
+        self.first = next(frames)
+        return frames
 
     def _open_outputs(self) -> Outputs:
         job, source = self.job, source_name(self.job.source)
@@ -139,7 +156,7 @@ class Session:
 
     def restart(self, target: int, box: Box) -> None:
         """Begin a target (counted from 1) anew in the frame that was written last; raises InputError."""
-        state = self.tracker.start(self._last, box)
+        state = self.tracker.start(self._last, box, self.area)
         states = self.progress.states
         self.progress = replace(self.progress, states=(*states[: target - 1], state, *states[target:]))
 

@@ -24,13 +24,18 @@ from siamcli.trajectory import TrackPoint
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["TwoWaySession", "check_rereadable"]
+__all__ = ["TwoWaySession", "check_rereadable", "is_rereadable"]
+
+
+def is_rereadable(source: str) -> bool:
+    """True for what can be read several times, in stretches: files and images."""
+    name = source_name(source)
+    return name.is_images or name.has_sound
 
 
 def check_rereadable(source: str) -> None:
-    """Raises InputError for a source that cannot be read several times, in stretches."""
-    name = source_name(source)
-    if not (name.is_images or name.has_sound or name.kind == "missing"):
+    """Raises InputError for a source that is there and not `is_rereadable`."""
+    if not is_rereadable(source) and source_name(source).kind != "missing":
         raise InputError(
             f"{source} can be read only once, from its start",
             hint="tracking backward is for files and images: record it to a file first",
@@ -56,7 +61,9 @@ class TwoWaySession(Session):
         """
         times, given = self._survey()
         height, width = self.first.image.shape[:2]
-        footage = Footage(self.job.source, partial(reopen_job, self.job), (width, height), list(times))
+        footage = Footage(
+            self.job.source, partial(reopen_job, self.job), (width, height), list(times), area=self.area
+        )
         gaps = [gap for target, said in given.items() for gap in gaps_of(target, list(times), said)]
         gaps = [gap for gap in map(self._directed, gaps) if (gap.left, gap.right) != (None, None)]
         passes = yield from track_gaps(self.tracker, footage, gaps, given)

@@ -20,8 +20,7 @@ __all__ = ["MIN_SIDE", "Picker", "pick_box", "window_picker"]
 Picker = Callable[[Image, str], Box | None]
 """Shows an image under a title and waits: the box that the user confirms, None when cancelled.
 
-The box lies inside the image and is at least MIN_SIDE wide and high.  `window_picker` and
-`browser.BrowserPicker` are two of them.
+The box lies inside the image and is at least MIN_SIDE wide and high.
 """
 
 HELP = "drag a box    Enter: use it    drag again: another    Esc: cancel"

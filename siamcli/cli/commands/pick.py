@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.picking import PickBrowser, announce, picker
+from siamcli.cli.picking import PickBrowser, announce
 from siamcli.errors import InputError, PartialError, PickError
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def pick(
 
         @cache  # opened when there is something to show
         def opened() -> Picker:
-            return stack.enter_context(picker("siamtrack pick", browser=False))
+            from siamcli.ui.pick import window_picker
+
+            return stack.enter_context(window_picker("siamtrack pick"))
 
         def ask(image: Image, title: str) -> Box | None:
             return opened()(image, title)

@@ -10,9 +10,10 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.options import BoxFormatName, TrackerOptions
 from siamcli.cli.outputs import check_outputs_differ, files_that_exist, output_paths, require_found
-from siamcli.cli.picking import PickBrowser, picker
+from siamcli.cli.picking import PickBrowser, ask_in_window, ask_on_page
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
+from siamcli.cli.search import SearchOptions
 from siamcli.cli.targets import given_targets, require_one_way
 from siamcli.errors import InputError, OutputError
 from siamcli.formats.kinds import FORMATS, STREAMS, find_format
@@ -179,6 +180,7 @@ def run(
     ] = ENCODING.crf,
     *,
     reading: ReadingOptions,
+    search: SearchOptions,
     picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
@@ -218,7 +220,7 @@ def run(
         encoder_named(encoder)
     _require_display(pick=pick, show=show)
 
-    from siamcli.cli.follow import follow_source
+    from siamcli.cli.follow import follow_source, summary
     from siamcli.session.job import Job
 
     job = Job(
@@ -230,16 +232,16 @@ def run(
         encoding=VideoOptions(encoder, preset, crf),
         drop_lost=drop_lost,
         **reading.given(),
+        **search.given(),
         direction=direction,
         check=check,
         style=picture.style(drawn=show or any(map(is_video, paths))),
     )
-    ask = picker(f"siamtrack: {source}", browser=pick_browser)
-    summary = follow_source(job, tracker, picker=ask, show=show)
+    session = follow_source(job, tracker, ask=ask_on_page if pick_browser else ask_in_window, show=show)
     if as_json:
-        console.print_json(summary)
+        console.print_json(summary(session))
     if fail_if_lost:
-        require_found(labels, {int(target): found for target, found in summary["lost"].items()})
+        require_found(session.header.labels, session.lost)
 
 
 def _check_drop_lost(paths: list[str], *, drop_lost: bool) -> None:

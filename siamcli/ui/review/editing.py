@@ -75,6 +75,7 @@ class Editing:
         if info.size is None:
             raise InputError(f"{info.name} does not say how large its frames are")
         self.size = size = info.size
+        self._announced = info.count or 0
         trajectory = read_trajectory(files.trajectory)
         Moments(trajectory)  # refuses one without a point
         check_source(info, trajectory.header.source, sorted({point.index for point in trajectory.points}))
@@ -99,7 +100,7 @@ class Editing:
             "mode": "review",
             "version": self.version,
             "fps": header.source.fps and float(header.source.fps),
-            "last": edits.trajectory.points[-1].index,
+            "frames": max(edits.trajectory.points[-1].index + 1, self._announced),
             "labels": header.labels,
             "pending": mark_rows(edits.pending),
             "doubted": DOUBTED_BELOW,

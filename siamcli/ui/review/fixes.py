@@ -14,11 +14,11 @@ from siamcli.errors import InputError, why_unread
 from siamcli.media.kinds import source_name
 from siamcli.session.fix import Moments
 from siamcli.sheets import Sheet
-from siamcli.targets import ABSENT, Target, number_marks
+from siamcli.targets import ABSENT, Target, TargetMark, number_marks, parse_mark
 from siamcli.trajectory import Trajectory
 from siamcli.ui.review.changes import Said
 
-__all__ = ["corrections_in", "fixes_table", "picks_table"]
+__all__ = ["corrections_in", "fixes_table", "picked_marks", "picks_table"]
 
 FIXES = ("clip", "time", "target", "box")
 """The columns of a table of corrections."""
@@ -69,13 +69,26 @@ def picks_table(path: Path, source: str, boxes: Said, labels: Sequence[str | Non
 
     Raises InputError for a manifest that cannot be added to.
     """
-    rows, known = [], set[int]()
+    rows = [("" if time == "0f" else time, box, name) for time, box, name in _picks(boxes, labels)]
+    return _table(path, source, COLUMNS, rows)
+
+
+def picked_marks(boxes: Said, labels: Sequence[str | None]) -> list[TargetMark]:
+    """The boxes of one clip as a user writes them.
+
+    >>> [mark.text for mark in picked_marks({(1, 7): Box(1, 2, 3, 4), (1, 9): None}, ["bug"])]
+    ['7f=bug=1,2,3,4', '9f=bug=absent']
+    """
+    return [parse_mark(f"{time}={name}={box}") for time, box, name in _picks(boxes, labels)]
+
+
+def _picks(boxes: Said, labels: Sequence[str | None]) -> Iterator[tuple[str, str, str]]:
+    """Time, box and name of every row."""
+    known = set[int]()
     for target, time, box in _lines(boxes):
         # without a label the first box is a target of its own, and the others name it
-        name = labels[target - 1] or (f"#{target}" if target in known else "")
+        yield time, box, labels[target - 1] or (f"#{target}" if target in known else "")
         known.add(target)
-        rows.append(("" if time == "0f" else time, box, name))
-    return _table(path, source, COLUMNS, rows)
 
 
 def _table(path: Path, source: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]]) -> str:

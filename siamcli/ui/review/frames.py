@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 
 from siamcli.errors import InputError
-from siamcli.frames import Frame, Image
-from siamcli.session.reading import Reading
-from siamcli.times import TimePoint
+from siamcli.frames import Frame, Image, SourceInfo
+from siamcli.media.base import Source
+from siamcli.media.reverse import Reopen
+from siamcli.times import FrameFilter, FrameRange, TimePoint
 
-__all__ = ["FrameStore", "as_jpeg", "resized"]
+__all__ = ["FrameStore", "OneFrame", "as_jpeg", "resized"]
 
 MEMORY = 128 * 2**20  # bytes of pictures that are kept
 BEFORE = 12  # frames decoded before the one that is asked for: steps back are as quick as steps forward
@@ -39,16 +40,34 @@ def as_jpeg(image: Image, room: tuple[int, int] = WIDEST, quality: int = 85) -> 
     return jpeg.tobytes()
 
 
+class OneFrame(Source):
+    """The frame that was read of a source that can be read only once."""
+
+    def __init__(self, frame: Frame, info: SourceInfo) -> None:
+        super().__init__(FrameRange())
+        self.info = info
+        self._frame = frame
+
+    def frames(self, frame_filter: FrameFilter) -> Iterator[Frame]:
+        """That frame."""
+        yield self._frame
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class FrameStore:
     """Gives any frame of a file or of images, and keeps those that were given last.
 
-    `end` is the number of frames once that is known for sure.  It may be asked by several threads.
-     Raises InputError for a source that cannot be opened.
+    `end` is the frame after the last one once that is known for sure, `reached` the frame after the farthest
+    one that was given.  It may be asked by several threads.
+    Raises InputError for a source that cannot be opened.
     """
 
-    def __init__(self, reading: Reading, memory: int = MEMORY) -> None:
+    def __init__(self, reopen: Reopen, memory: int = MEMORY) -> None:
         self.end: int | None = None
-        self._reading = reading
+        self.reached = 0
+        self._reopen = reopen
         self._memory = memory
         self._pictures: OrderedDict[int, bytes] = OrderedDict()
         self._lock = Lock()
@@ -71,7 +90,7 @@ class FrameStore:
 
     def _restart(self, index: int) -> None:
         self._open.close()
-        source = self._open.enter_context(self._reading.open(start=TimePoint(frame=index)))
+        source = self._open.enter_context(self._reopen(start=TimePoint(frame=index)))
         self.info = source.info
         self._frames, self._first, self._next = iter(source), index, index
 
@@ -79,6 +98,7 @@ class FrameStore:
         try:
             for frame in self._frames:
                 self._next = frame.index + 1
+                self.reached = max(self.reached, self._next)
                 self._keep(frame.index, as_jpeg(frame.image))
                 if frame.index >= index:
                     return self._pictures.get(index)

@@ -10,24 +10,30 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from siamcli.atomic import write_text
 from siamcli.batch.fix import batch_entries, replace_outputs, trajectory_file
 from siamcli.batch.status import Entry
 from siamcli.errors import InputError
 from siamcli.formats.files import read_trajectory
 from siamcli.frames import SourceInfo
 from siamcli.media.kinds import source_name
+from siamcli.media.reverse import Reopen
 from siamcli.session.reading import Reading
 from siamcli.session.render import write_again
 from siamcli.trajectory import Trajectory
 from siamcli.ui.review.changes import State
 from siamcli.ui.review.doubt import Summary, summarize
 from siamcli.ui.review.editing import ClipFiles, Editing
+from siamcli.ui.review.fixes import picks_table
 from siamcli.ui.review.frames import FrameStore
-from siamcli.ui.review.picking import Picking
+from siamcli.ui.review.picking import Picking, Picks
 
 __all__ = ["Clip", "Library", "batch_clips", "clip_to_pick", "one_clip", "worst_first"]
 
 OPEN_VIDEOS = 3  # each has a decoder and its pictures
+UNKNOWN_LENGTH = (
+    250  # frames that are offered after the last one seen, where it is not known how many there are
+)
 
 Opening = Callable[[str], Reading]
 """Says how a source is read."""
@@ -35,16 +41,19 @@ Opening = Callable[[str], Reading]
 
 @dataclass(slots=True)
 class Clip:
-    """A clip by the name that people see: how it is read, and what begins the work at it; `error` says why it
-    cannot be shown.  `trajectory` is its file, None where there is none yet.
+    """A clip by the name that people see: what opens it, and what begins the work at it; `error` says why it
+    cannot be shown.  `trajectory` is its file, None where there is none yet; its frames `first` up to, not
+    including, `end` are shown, None: as many as there are.
     """
 
     name: str
-    reading: Reading | None = None
+    reopen: Reopen | None = None
     begin: Callable[[SourceInfo], State] | None = None
     trajectory: Path | None = None
     summary: Summary = field(default_factory=lambda: Summary(0, 0.0, None, None))
     error: str | None = None
+    first: int = 0
+    end: int | None = None
 
 
 def one_clip(video: str, trajectory: Path, fixes: Path | None, opening: Opening) -> Clip:
@@ -57,7 +66,7 @@ def one_clip(video: str, trajectory: Path, fixes: Path | None, opening: Opening)
         return write_again(reading, new, [str(trajectory)], overwrite=True, also=also)
 
     begin = partial(Editing, ClipFiles(reading, trajectory, table, write))
-    return Clip(source_name(video).stem, reading, begin, trajectory, summarize(known))
+    return Clip(source_name(video).stem, reading.open, begin, trajectory, summarize(known))
 
 
 def batch_clips(folder: Path, fixes: Path | None, opening: Opening) -> Iterator[tuple[int, int, Clip]]:
@@ -73,7 +82,16 @@ def batch_clips(folder: Path, fixes: Path | None, opening: Opening) -> Iterator[
 
 def clip_to_pick(source: str, manifest: Path) -> Clip:
     """A clip in which targets are pointed at for `manifest`; nothing of it is read before it is shown."""
-    return Clip(source, Reading(source), partial(Picking, source, manifest))
+
+    def write(picks: Picks) -> None:
+        write_text(manifest, picks_table(manifest, source, picks.boxes, picks.labels))
+
+    def begin(info: SourceInfo) -> Picking:
+        if info.size is None:
+            raise InputError(f"{info.name} does not say how large its frames are")
+        return Picking(info.size, write, manifest)
+
+    return Clip(source, Reading(source).open, begin)
 
 
 def _batch_clip(folder: Path, entry: Entry, fixes: Path, opening: Opening) -> Clip:
@@ -89,9 +107,10 @@ def _batch_clip(folder: Path, entry: Entry, fixes: Path, opening: Opening) -> Cl
         clip.error = str(error)
         return clip
     clip.summary = summarize(known)
-    clip.reading = opening(source_name(entry.id).within(folder).text).of(known)
-    write = partial(replace_outputs, folder, entry.id, clip.reading)
-    clip.begin = partial(Editing, ClipFiles(clip.reading, clip.trajectory, fixes, write))
+    reading = opening(source_name(entry.id).within(folder).text).of(known)
+    clip.reopen = reading.open
+    write = partial(replace_outputs, folder, entry.id, reading)
+    clip.begin = partial(Editing, ClipFiles(reading, clip.trajectory, fixes, write))
     return clip
 
 
@@ -135,25 +154,32 @@ class Library:
             return False
         return True
 
-    def _clip(self, number: int) -> tuple[Reading, Callable[[SourceInfo], State]]:
+    def _clip(self, number: int) -> tuple[Reopen, Callable[[SourceInfo], State]]:
         if not 0 <= number < len(self.clips):
             raise InputError(f"no clip {number}")
         clip = self.clips[number]
-        if clip.reading is None or clip.begin is None:
+        if clip.reopen is None or clip.begin is None:
             raise InputError(f"{clip.name}: {clip.error}")
-        return clip.reading, clip.begin
+        return clip.reopen, clip.begin
 
     def document(self, number: int, *, points: bool = True) -> dict[str, Any]:
         """What the page is told of a clip, as by `State.document`.  Raises InputError."""
-        known, store = self.state(number).document(points=points), self.frames(number)
+        known, store, clip = (
+            self.state(number).document(points=points),
+            self.frames(number),
+            self.clips[number],
+        )
         width, height = store.info.size or (0, 0)
+        end = store.end or clip.end or known.get("frames") or store.info.count
         return {
             **known,
             "clip": number,
-            "name": self.clips[number].name,
+            "name": clip.name,
             "size": [width, height],
             "fps": known["fps"] or float(store.info.fps or 25),
-            "frames": store.end or max(known["last"] + 1, store.info.count or 0),
+            "first": clip.first,
+            "frames": end or max(clip.first, store.reached) + UNKNOWN_LENGTH,
+            "endless": end is None,
         }
 
     def rows(self) -> list[dict[str, Any]]:

@@ -1,23 +1,18 @@
-"""One clip in which targets are pointed at before anything is tracked: its rows of a manifest."""
+"""One clip in which targets are pointed at before anything is tracked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from siamcli.atomic import write_text
 from siamcli.errors import InputError
-from siamcli.frames import SourceInfo
 from siamcli.ui.review.changes import Said, StaleError, box_in, frame_in, label_in, target_in
 from siamcli.ui.review.documents import mark_rows
-from siamcli.ui.review.fixes import picks_table
 
 __all__ = ["Picking", "Picks"]
-
-UNKNOWN_LENGTH = 250  # frames that the page offers of a source that does not say how many it has
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +24,23 @@ class Picks:
 
 
 class Picking:
-    """The targets of one clip, a `State`; `save` puts its rows into the manifest, in place of earlier ones.
+    """The targets of one clip with frames of `size` (width, height), a `State`; `save` hands them to `use`.
 
-    Raises InputError for a source that does not say how large its frames are.
+    `saves` are the files that this writes.
     """
 
-    def __init__(self, source: str, manifest: Path, info: SourceInfo) -> None:
-        if info.size is None:
-            raise InputError(f"{info.name} does not say how large its frames are")
+    def __init__(self, size: tuple[int, int], use: Callable[[Picks], None], *saves: Path) -> None:
         self.version = 1
         self.stopped = self.working = False
         self.picks = Picks()
-        self._source, self._manifest, self._size = source, manifest, info.size
-        self._length_known = info.count is not None
+        self._size, self._use, self._saves = size, use, saves
         self._before: list[Picks] = []
         self._saved = self.picks
         self._lock = Lock()
 
     @property
     def unsaved(self) -> bool:
-        """True when a box is not in the manifest."""
+        """True when a box is not used yet."""
         return self.picks is not self._saved
 
     def document(self, *, points: bool = True) -> dict[str, Any]:
@@ -57,7 +49,6 @@ class Picking:
             "mode": "pick",
             "version": self.version,
             "fps": None,
-            "last": 0 if self._length_known else UNKNOWN_LENGTH - 1,
             "labels": self.picks.labels,
             "points": [[] for _ in self.picks.labels],
             "pending": mark_rows(self.picks.boxes),
@@ -65,7 +56,7 @@ class Picking:
             "doubted": 0,
             "unsaved": self.unsaved,
             "undo": bool(self._before),
-            "saves": [str(self._manifest)],
+            "saves": list(map(str, self._saves)),
         }
 
     def change(self, version: int, change: Mapping[str, Any]) -> None:
@@ -102,8 +93,7 @@ class Picking:
         raise InputError(f"no such change: {what}")
 
     def save(self, version: int) -> Iterator[int]:
-        """Write the rows of the clip.  Raises StaleError, OutputError, and InputError for a target without a
-        box."""
+        """Hand on the targets.  Raises StaleError, InputError for one without a box, what `use` raises."""
         self._check(version)
         picks = self.picks
         with_box = {target for (target, _), box in picks.boxes.items() if box is not None}
@@ -112,8 +102,7 @@ class Picking:
                 raise InputError(f"{label or f'target {target}'} has no box")
         if not picks.labels:
             raise InputError("no box yet", hint="drag one, or skip the clip")
-        text = picks_table(self._manifest, self._source, picks.boxes, picks.labels)
-        write_text(self._manifest, text)
+        self._use(picks)
         with self._lock:
             self._saved = picks
             self.version += 1

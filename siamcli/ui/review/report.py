@@ -14,9 +14,8 @@ from siamcli.drawing.draw import draw
 from siamcli.errors import InputError
 from siamcli.formats.files import read_trajectory
 from siamcli.frames import Image
-from siamcli.media.reverse import frames_at
+from siamcli.media.reverse import Reopen, frames_at
 from siamcli.session.fit import check_source
-from siamcli.session.reading import Reading
 from siamcli.trajectory import LostIntervals, TrackPoint, Trajectory
 from siamcli.ui.review.doubt import confidence, doubts
 from siamcli.ui.review.frames import as_jpeg, resized
@@ -42,7 +41,7 @@ def report_entries(clips: Sequence[Clip]) -> Iterator[dict[str, Any]]:
     left = PICTURE_BYTES
     for clip in clips:
         entry: dict[str, Any] = {"name": clip.name, "error": clip.error}
-        if clip.trajectory is not None and clip.reading is not None:
+        if clip.trajectory is not None and clip.reopen is not None:
             trajectory = read_trajectory(clip.trajectory)
             if not trajectory.points:
                 yield {**entry, "error": "the trajectory has no point"}
@@ -50,7 +49,7 @@ def report_entries(clips: Sequence[Clip]) -> Iterator[dict[str, Any]]:
             entry |= _described(clip, trajectory)
             entry["pictures"] = []
             if left > 0:
-                entry["pictures"], problem = _pictures(clip.reading, trajectory)
+                entry["pictures"], problem = _pictures(clip.reopen, trajectory)
                 left -= sum(len(picture["jpeg"]) for picture in entry["pictures"])
                 entry["problem"] = problem
         yield entry
@@ -142,7 +141,7 @@ def worst_frames(trajectory: Trajectory) -> list[int]:
     return sorted(chosen)
 
 
-def _pictures(reading: Reading, trajectory: Trajectory) -> tuple[list[dict[str, Any]], str | None]:
+def _pictures(reopen: Reopen, trajectory: Trajectory) -> tuple[list[dict[str, Any]], str | None]:
     """The worst moments as {frame, jpeg (Base64)}, and why there are no more of them, None if there are."""
     wanted = worst_frames(trajectory)
     at: dict[int, list[TrackPoint]] = {index: [] for index in wanted}
@@ -156,10 +155,10 @@ def _pictures(reading: Reading, trajectory: Trajectory) -> tuple[list[dict[str, 
         groups[-1].append(index)
     pictures = []
     try:
-        with reading.open() as frames:
+        with reopen() as frames:
             check_source(frames.info, trajectory.header.source, wanted)
         for group in groups:
-            for frame in frames_at(reading.open, group):
+            for frame in frames_at(reopen, group):
                 image = _scene(frame.image, at[frame.index], trajectory.header.labels)
                 jpeg = base64.b64encode(as_jpeg(image, PICTURE, 60)).decode()
                 pictures.append({"frame": frame.index, "jpeg": jpeg})

@@ -3,11 +3,11 @@
 import { isLarge, moved } from "./boxes.js";
 import { Clips } from "./clips.js";
 import {
-  absent, add, beginKeys, cancel, change, choose, commit, endKeys, finish, onward, reload, rename, save, track,
+  absent, add, beginKeys, cancel, change, choose, commit, endKeys, finish, leave, onward, reload, rename, save, track,
 } from "./marks.js";
 import { get, listen, settled } from "./net.js";
 import { $, boxOf, boxToTake, clips, doc, frame, keyed, live, picks, playing, set, target, work } from "./state.js";
-import { beside, jump, list, open, pause, play, skip } from "./travel.js";
+import { beside, jump, list, open, pause, play } from "./travel.js";
 import { fill, go, paint, say, select, stage } from "./view.js";
 
 stage.on = { box: boxToTake, drawn: commit, picked: choose };
@@ -16,9 +16,9 @@ async function heard(event) {
   if (event.ended) {
     source.close();
     if (!doc) return;
+    if (picks()) farewell();
     doc.unsaved = false;
-    say(picks() ? "Done: you can close this tab" : "siamtrack has ended: it said where unsaved corrections are", !picks());
-    return;
+    return say("siamtrack has ended: it said where unsaved corrections are", true);
   }
   if (!doc || event.clip !== doc.clip) return;
   if (event.said) return say(event.said);
@@ -55,6 +55,13 @@ async function heard(event) {
   }
 }
 
+function farewell() {
+  pause();
+  const used = !doc.unsaved && doc.targets.length;
+  $("end").textContent = `${clips ? "Done." : used ? "Done: siamtrack has the boxes." : "Cancelled: no box was picked."} You can close this tab.`;
+  for (const part of document.body.children) part.hidden = part.id !== "end";
+}
+
 // ------------------------------------------------------------------ keys and buttons
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -63,7 +70,7 @@ const KEYS = {
   d: () => jump(1), D: () => jump(-1), "[": () => beside(-1), "]": () => beside(1), Home: () => go(0),
   End: () => go(doc.frames - 1), Escape: cancel, "+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5),
   0: () => zoom(1 / 100), "?": () => $("keys").showModal(), PageUp: () => go(frame - 100), PageDown: () => go(frame + 100),
-  c: () => { list(); $("filter").focus(); },
+  c: () => { list(); $("filter").focus(); }, Enter: () => picks() && save(),
 };
 
 function zoom(factor) {
@@ -97,7 +104,7 @@ document.addEventListener("keydown", (event) => {
 for (const [id, act] of Object.entries({
   play, track, save, absent, add, name: rename, box: beginKeys, undo: () => change({ do: "undo" }), menu: () => list(),
   back: () => { pause(); go(frame - 1); }, forward: () => { pause(); go(frame + 1); },
-  before: () => beside(-1), skip, finish, "doubt-before": () => jump(-1), "doubt-next": () => jump(1), help: () => $("keys").showModal(),
+  before: () => beside(-1), skip: leave, finish, "doubt-before": () => jump(-1), "doubt-next": () => jump(1), help: () => $("keys").showModal(),
 })) $(id).addEventListener("click", act);
 
 addEventListener("beforeunload", (event) => {

@@ -40,7 +40,7 @@ export function commit(box) {
     change({ do: "add", label, ...said }, () => {
       select(doc.targets.length);
       const name = doc.targets.at(-1).label;
-      say(picks() ? `${name} begins in frame ${said.frame}: S uses it, N adds another` : `${name} begins in frame ${said.frame}: track again (T) follows it`);
+      say(picks() ? `${name} begins in frame ${said.frame}: Use (Enter) takes it, N adds another` : `${name} begins in frame ${said.frame}: track again (T) follows it`);
     });
     return;
   }
@@ -117,7 +117,7 @@ export function cancel() {
   if (keyed) return endKeys();
   if (work?.work === "track") change({ do: "stop" });
   else if (absentFrom !== null || adding) say("");
-  else if (picks() && !keyed) return skip();
+  else if (picks()) return leave();
   set({ absentFrom: null, adding: null });
   paint();
 }
@@ -132,10 +132,22 @@ export function track() {
 export function save() {
   if (!picks() && doc.pending.length) return say("Some corrections are not tracked yet: track again first (T)", true);
   if (doc.unsaved) change({ do: "save" });
+  else if (picks()) say("Nothing to use yet: drag a box around the target");
 }
 
+let warned = null; // the state whose boxes were said not to be used
 export function finish() {
+  if (doc.unsaved && warned !== doc.version) {
+    warned = doc.version;
+    return say("These boxes are not used yet: Use (Enter) takes them; the same again ends without them", true);
+  }
   change({ do: "finish" });
+}
+
+// goes on, or ends, without the boxes of this clip
+export function leave() {
+  if (clips) skip();
+  else finish();
 }
 
 // the next clip that nobody has picked in, else the end

@@ -3,6 +3,7 @@
 import { clamp, cursor, grip, isLarge, moved } from "./boxes.js";
 
 const FARTHEST = 16; // times the fitting size
+const LOUPE = 120, ENLARGED = 3; // pixels of the page; times the size of the picture
 const REACH = { mouse: 8, pen: 12, touch: 24 }; // pixels of the page
 
 export class Stage {
@@ -90,6 +91,7 @@ export class Stage {
     }
     if (event.pointerId !== this.drag.id || !this.isDrag(event)) return;
     const [x, y] = this.at(event);
+    this.drag.under = event.pointerType === "touch" && !this.drag.edges.every(Boolean) ? [x, y] : null;
     this.draft = moved(this.drag.edges, this.drag.start, x - this.drag.at[0], y - this.drag.at[1], this.size);
     this.paint();
   }
@@ -133,7 +135,27 @@ export class Stage {
     pen.imageSmoothingEnabled = scale < 3;
     pen.drawImage(picture, 0, 0, ...this.size);
     for (const shape of this.boxes) this.outline(pen, shape, scale);
-    if (this.draft) this.outline(pen, { box: this.draft, color: "#ffffff", handles: true, name: "" }, scale);
+    const draft = { box: this.draft, color: "#ffffff", handles: true, name: "" };
+    if (this.draft) this.outline(pen, draft, scale);
+    if (this.draft && this.drag?.under) this.loupe(pen, draft, ratio);
+  }
+
+  // what lies under the finger, enlarged, in the upper corner away from it
+  loupe(pen, draft, ratio) {
+    const [x, y] = this.drag.under, { scale, x: offset } = this.view(), near = ENLARGED * scale;
+    const left = offset + x * scale > this.canvas.clientWidth / 2 ? 6 : this.canvas.clientWidth - LOUPE - 6;
+    pen.setTransform(ratio, 0, 0, ratio, ratio * left, ratio * 6);
+    pen.strokeStyle = "#e8eaed";
+    pen.lineWidth = 4;
+    pen.beginPath();
+    pen.roundRect(0, 0, LOUPE, LOUPE, 8);
+    pen.stroke();
+    pen.clip();
+    pen.fillStyle = "#000";
+    pen.fill();
+    pen.transform(near, 0, 0, near, LOUPE / 2 - x * near, LOUPE / 2 - y * near);
+    pen.drawImage(this.picture, 0, 0, ...this.size);
+    this.outline(pen, { ...draft, handles: false }, near);
   }
 
   outline(pen, { box, color, dashed, handles, name, faint }, scale) {

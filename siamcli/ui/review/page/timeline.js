@@ -20,7 +20,7 @@ export class Timeline {
     const area = this.canvas.getBoundingClientRect();
     const part = (event.clientX - area.left) / area.width;
     const row = Math.floor((event.clientY - area.top) / (ROW + GAP)) + 1;
-    this.seek(Math.min(Math.max(Math.floor(part * this.doc.frames), 0), this.doc.frames - 1),
+    this.seek(this.doc.first + Math.floor(part * (this.doc.frames - this.doc.first)),
       event.type === "pointerdown" && row <= this.doc.targets.length ? row : null);
   }
 
@@ -51,13 +51,13 @@ export class Timeline {
   }
 
   x(frame) {
-    return (frame * this.canvas.clientWidth) / this.doc.frames;
+    return ((frame - this.doc.first) * this.canvas.clientWidth) / (this.doc.frames - this.doc.first);
   }
 
   #row(pen, target, number, top) {
     const wide = Math.ceil(this.canvas.clientWidth);
     const low = new Float32Array(wide).fill(2), lost = new Uint8Array(wide), absent = new Uint8Array(wide);
-    const each = Math.max(1, this.x(1));
+    const each = Math.max(1, this.x(this.doc.first + 1));
     for (const [frame, , score, state, source, agreement] of this.points[number].values()) {
       const sure = source === "h" || state === "a" ? 1 : Math.min(score, agreement ?? 1);
       const from = Math.floor(this.x(frame)), to = Math.min(wide, Math.ceil(this.x(frame) + each));
@@ -104,12 +104,12 @@ export class Timeline {
   }
 
   #ruler(pen) {
-    const top = this.canvas.clientHeight - RULER, { frames } = this.doc;
-    const wish = (frames * 80) / this.canvas.clientWidth, power = 10 ** Math.floor(Math.log10(Math.max(wish, 1)));
+    const top = this.canvas.clientHeight - RULER, { first, frames } = this.doc;
+    const wish = ((frames - first) * 80) / this.canvas.clientWidth, power = 10 ** Math.floor(Math.log10(Math.max(wish, 1)));
     const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= wish);
     pen.fillStyle = "#a9b0b9";
     pen.font = "11px system-ui, sans-serif";
-    for (let frame = 0; frame < frames; frame += step) pen.fillText(frame, this.x(frame) + 2, top + 11);
+    for (let frame = Math.ceil(first / step) * step; frame < frames; frame += step) pen.fillText(frame, this.x(frame) + 2, top + 11);
   }
 
   cursor() {
@@ -129,6 +129,7 @@ export class Timeline {
     if (this.doc.targets.length) pen.strokeRect(0.5, (this.target - 1) * (ROW + GAP) + 0.5, this.canvas.clientWidth - 1, ROW - 1);
     pen.fillStyle = "#ffffff";
     pen.fillRect(this.x(this.frame + 0.5) - 1, 0, 2, this.canvas.clientHeight);
+    this.canvas.setAttribute("aria-valuemin", this.doc.first);
     this.canvas.setAttribute("aria-valuemax", this.doc.frames - 1);
     this.canvas.setAttribute("aria-valuenow", this.frame);
   }

@@ -13,13 +13,14 @@ export async function open(number) {
   });
   if (!next) return false;
   set({ doc: null, live: new Map(), keyed: null, absentFrom: null, adding: null, target: 1 });
-  set({ frames: new Frames(number, next.frames), frame: next.doubts[0]?.first ?? 0 });
+  set({ frames: new Frames(number, next.frames), frame: next.doubts[0]?.first ?? next.first });
   stage.reset(next.size);
   take(next);
   select(next.doubts[0]?.target ?? 1);
   clips?.mark(number);
   list(false);
-  if (picks()) say("Go to a frame in which the target is seen and drag a box around it");
+  const still = next.frames - next.first === 1;
+  if (picks()) say(still ? "Drag a box around the target" : "Go to a frame in which the target is seen, and drag a box around it");
   else say(next.doubts.length ? tell(0) : "Nothing to doubt: the target is believed in every frame");
   return true;
 }

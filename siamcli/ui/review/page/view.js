@@ -1,9 +1,12 @@
 // What is shown: the picture with its boxes, the time line, the words and buttons.
 
+import { fromSides, toSides } from "./boxes.js";
+import { get } from "./net.js";
 import { $, adding, clips, doc, frame, frames, keyed, live, playing, points, target, work, boxOf, pendingAt, picks, set } from "./state.js";
 import { Stage } from "./stage.js";
 import { Timeline } from "./timeline.js";
 
+const NEAR_END = 10; // frames
 const COLORS = ["#3cdc50", "#5ab0ff", "#ff8fd0", "#ffd84d", "#b98cff", "#59e0d8", "#ff9a5c", "#c5d96b", "#e0a0a0"];
 const STATES = { i: "given", t: "tracked", l: "lost", f: "found again", a: "absent" };
 const ORIGINS = { h: "human", f: "forward", b: "backward", i: "interpolated" };
@@ -53,7 +56,8 @@ export async function paint() {
     if (picture) {
       stage.show(picture, now === frame ? shapes() : []);
       $("picture").dataset.frame = now;
-    } else if (now === frame) say(`Frame ${now} cannot be shown`, true);
+    }
+    if ((!picture || (doc.endless && now >= doc.frames - NEAR_END)) && now === frame) await learn(now, picture);
   }
   busy = false;
   stage.boxes = shapes();
@@ -61,19 +65,33 @@ export async function paint() {
   if (!playing) frames.prepare(frame, 3);
 }
 
+// how many frames there are may be known by now
+async function learn(at, picture) {
+  const next = await get(`clips/${doc.clip}`).catch(() => null);
+  if (next) take(next);
+  if (picture) return;
+  if (at >= doc.frames) go(doc.frames - 1);
+  else say(`Frame ${at} cannot be shown`, true);
+}
+
+function measured(box) {
+  const [x, y, w, h] = toSides(box).map((v) => v.toFixed(1));
+  return `${w} × ${h} px at ${x}, ${y}`;
+}
+
 function words() {
-  if (!doc.targets.length) {
-    $("where").textContent = `${frame} / ${doc.frames - 1} · ${(frame / doc.fps).toFixed(2)} s`;
+  const place = `${frame}${doc.endless ? "" : ` / ${doc.frames - 1}`} · ${(frame / doc.fps).toFixed(2)} s`;
+  if (keyed || !doc.targets.length) {
+    $("where").textContent = keyed ? `${place} · ${measured(keyed)}` : place;
     return;
   }
   const one = doc.targets[target - 1], row = points[target - 1]?.get(frame), mark = pendingAt(target, frame);
-  const seconds = (frame / doc.fps).toFixed(2);
   let about = row ? `${STATES[row[3]]}, ${row[4] === "h" ? "by a human" : `overlap ${row[2].toFixed(2)}`}` : "no box";
   if (row?.[5] != null) about += `, passes agree ${row[5].toFixed(2)}`;
   if (row && row[4] !== "h") about += `, ${ORIGINS[row[4]]}`;
   const later = picks() ? "" : ", not tracked yet";
-  if (mark) about = mark.box ? `${picks() ? "given" : "corrected"}${later}` : `absent${later}`;
-  $("where").textContent = `${frame} / ${doc.frames - 1} · ${seconds} s · ${one.label}: ${about}`;
+  if (mark) about = `${mark.box ? measured(fromSides(mark.box)) : "absent"}${later}`;
+  $("where").textContent = `${place} · ${one.label}: ${about}`;
 }
 
 function liveRange() {
@@ -103,12 +121,17 @@ export function fill() {
   $("save").disabled = !doc.unsaved || waiting > 0 || Boolean(work) || (picks() && !doc.targets.length);
   $("save").classList.toggle("main", !$("save").disabled);
   for (const id of ["doubt-before", "doubt-next"]) $(id).hidden = picks();
-  for (const id of ["before", "skip", "finish"]) $(id).hidden = !picks() || (id !== "finish" && !clips);
-  for (const id of ["box", "absent", "name"]) $(id).disabled = id !== "box" && !doc.targets.length;
+  $("save").lastElementChild.textContent = picks() ? "Enter" : "S";
+  for (const id of ["before", "skip", "finish"]) $(id).hidden = !picks() || (id !== "skip" && !clips);
+  $("skip").firstChild.textContent = clips ? "Skip " : "Cancel ";
+  for (const id of ["absent", "name"]) $(id).disabled = !doc.targets.length;
+  const still = doc.frames - doc.first === 1;
+  for (const id of ["lines", "travel", "absent"]) $(id).hidden = still;
   $("title").textContent = `${doc.unsaved ? "● " : ""}${doc.name}`;
   $("title").title = doc.unsaved ? "not saved" : "saved";
+  document.body.dataset.mode = doc.mode;
   document.title = `${doc.unsaved ? "● " : ""}${doc.name} · siamtrack ${doc.mode}`;
-  $("saves").textContent = `Save writes ${doc.saves.join(" and ")}.`;
+  $("saves").textContent = doc.saves.length ? `${picks() ? "Use" : "Save"} writes ${doc.saves.join(" and ")}.` : "";
 }
 
 export function take(next) {
@@ -118,6 +141,7 @@ export function take(next) {
   const targets = next.labels.map((label, i) => ({ label: label ?? `target ${i + 1}`, named: label !== null }));
   const known = next.labels.map((_, i) => rows[i] ?? new Map());
   set({ doc: { doubts: doc?.doubts, ...next, targets }, points: known, target: Math.max(1, Math.min(target, targets.length)) });
+  frames.count = doc.frames;
   fill();
   timeline.show(doc, points, colors);
   paint();
@@ -126,7 +150,7 @@ export function take(next) {
 // ------------------------------------------------------------------ where one is
 
 export function go(to) {
-  set({ frame: Math.min(Math.max(to, 0), doc.frames - 1), keyed: null });
+  set({ frame: Math.min(Math.max(to, doc.first), doc.frames - 1), keyed: null });
   paint();
 }
 

@@ -1,0 +1,53 @@
+"""Asks on a page for the targets of one source, before it is tracked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+
+from siamcli.frames import Frame, SourceInfo
+from siamcli.media.kinds import source_name
+from siamcli.media.sources import expected_count
+from siamcli.session.job import Job, reopen_job
+from siamcli.session.twoway import is_rereadable
+from siamcli.targets import TargetMark
+from siamcli.times import FrameRange, TimePoint
+from siamcli.ui.review.fixes import picked_marks
+from siamcli.ui.review.frames import OneFrame
+from siamcli.ui.review.library import Clip, Library
+from siamcli.ui.review.picking import Picking, Picks
+from siamcli.ui.review.server import ReviewServer
+
+__all__ = ["ask_for_targets"]
+
+
+def ask_for_targets(
+    job: Job, first: Frame, info: SourceInfo, announce: Callable[[str, int], None]
+) -> list[TargetMark]:
+    """The targets that somebody points at; none where it was cancelled.
+
+    The page shows the frames of the job from the `first` one on; of a source that can be read only once, that
+    one alone.  `announce` is told its address and port.
+    """
+    marks: list[TargetMark] = []
+    height, width = first.image.shape[:2]
+
+    def use(picks: Picks) -> None:
+        marks[:] = picked_marks(picks.boxes, picks.labels)
+
+    clip = Clip(
+        source_name(job.source).shown, begin=lambda _: Picking((width, height), use), first=first.index
+    )
+    if is_rereadable(job.source):
+        clip.reopen = partial(reopen_job, job, end=job.cut.end)
+        count = expected_count(info, FrameRange(TimePoint(frame=first.index), job.cut.end))
+        clip.end = None if count is None else first.index + max(count, 1)
+    else:
+        clip.reopen = lambda **_: OneFrame(first, replace(info, size=(width, height)))
+        clip.end = first.index + 1
+    with closing(ReviewServer(Library([clip]), None)) as server:
+        announce(server.address, server.port)
+        server.wait()
+    return marks

@@ -1,0 +1,224 @@
+"""Pointing in a real browser, with a mouse, by keys and with a finger."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import clips
+import pytest
+from asking import asked
+from browsing import LAPTOP, PHONE, Person, chromium, needs_chromium
+
+from siamcli.batch.manifest import read_manifest
+from siamcli.times import FrameRange, TimePoint
+from siamcli.ui.review.library import Library, clip_to_pick
+from siamcli.ui.review.server import ReviewServer
+
+__all__ = ["chromium"]
+pytestmark = needs_chromium
+
+TOLERANCE = 0.02  # pixels of the source: the page rounds to a hundredth
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return clips.constant(tmp_path_factory.mktemp("video") / "a.mkv", frames=20, size=(320, 180))
+
+
+def before(driver, asking, view=LAPTOP, touch=False):
+    return Person(driver, asking.address, asking.size, view, touch)
+
+
+def picked(person, asking):
+    """The only box, once it was confirmed; the command then goes on."""
+    (mark,) = asking.marks()
+    assert person.ended() == "Done: siamtrack has the boxes. You can close this tab."
+    assert not person.complaints()
+    return mark.box(asking.size)
+
+
+@pytest.mark.parametrize(
+    ("size", "view", "touch"),
+    [
+        ((640, 360), (1000, 700, 1), False),
+        ((3840, 2160), (1000, 700, 1.5), False),  # larger than the window
+        ((3840, 2160), PHONE, True),
+        ((1080, 1920), (800, 600, 0.5), False),  # portrait, zoomed out
+        ((97, 65), (1000, 700, 2), False),  # enlarged
+    ],
+)
+def test_the_box_is_in_pixels_of_the_source(chromium, size, view, touch):
+    with asked(size=size) as asking:
+        person = before(chromium, asking, view, touch)
+        w, h = size
+        # from the lower right
+        (x1, y1), _, (x0, y0) = person.drag((0.7 * w, 0.8 * h), (0.5 * w, 0.5 * h), (0.2 * w, 0.4 * h))
+        person.hears("target 1 begins in frame 0")
+        person.find("save").click()
+        assert picked(person, asking) == pytest.approx((x0, y0, x1 - x0, y1 - y0), abs=TOLERANCE)
+
+
+def test_adjust_by_mouse_and_by_keys(chromium):
+    with asked(size=(400, 300)) as asking:
+        person = before(chromium, asking)
+        (left, top), (right, bottom) = person.drag((100, 100), (200, 180))
+        person.hears("target 1 begins")
+        (x0, y0), (x1, y1) = person.drag((150, 140), (170, 150))  # moved by its middle
+        left, top, right, bottom = left + x1 - x0, top + y1 - y0, right + x1 - x0, bottom + y1 - y0
+        (x0, y0), (x1, y1) = person.drag((220, 190), (260, 240))  # its lower right corner
+        right, bottom = right + x1 - x0, bottom + y1 - y0
+        (x0, _), (x1, _) = person.drag((120, 170), (90, 200))  # its left edge, which moves sideways only
+        left += x1 - x0
+        person.keys("b", "ARROW_LEFT", "ARROW_LEFT", "ARROW_DOWN", "SHIFT+ARROW_RIGHT", "SHIFT+ARROW_UP")
+        box = (left - 2, top + 1, right - left + 1, bottom - top - 1)
+        assert "{2:.1f} \u00d7 {3:.1f} px at {0:.1f}, {1:.1f}".format(*box) in person.find("where").text
+        person.keys("ENTER", "ENTER")  # the first keeps it, the second uses it
+        assert picked(person, asking) == pytest.approx(box, abs=TOLERANCE)
+
+
+def test_a_box_drawn_elsewhere_takes_its_place(chromium):
+    with asked(size=(400, 300)) as asking:
+        person = before(chromium, asking)
+        person.drag((20, 20), (60, 60))
+        person.hears("target 1 begins")
+        (left, top), (right, bottom) = person.drag((300, 200), (350, 220))
+        person.hears("Box of target 1")
+        person.keys("ENTER")
+        expected = (left, top, right - left, bottom - top)
+        assert picked(person, asking) == pytest.approx(expected, abs=TOLERANCE)
+
+
+def test_beyond_the_edge_ends_at_the_edge(chromium):
+    with asked(size=(640, 360)) as asking:
+        person = before(chromium, asking)
+        person.drag((600, 300), (620, 320), (640 + 9, 360 + 30))
+        person.hears("target 1 begins")
+        person.keys("ENTER")
+        x, y, w, h = picked(person, asking)
+        assert (x + w, y + h) == pytest.approx((640, 360), abs=TOLERANCE)
+
+
+def test_a_click_is_no_box_and_reloading_no_cancel(chromium):
+    with asked(size=(640, 360)) as asking:
+        person = before(chromium, asking)
+        person.drag((100, 100))
+        assert not person.find("save").is_enabled() and "drag to the opposite" in person.said
+        person.keys("ENTER")
+        person.drag((100, 100), (200, 101))
+        assert not person.find("save").is_enabled()
+        chromium.get("about:blank")
+        person.open()
+        assert asking.waits
+        person.drag((100, 100), (200, 200))
+        person.hears("target 1 begins")
+        person.open()  # what was drawn is not lost
+        person.find("save").click()
+        assert picked(person, asking) is not None
+
+
+@pytest.mark.parametrize("how", ["key", "button"])
+def test_cancel_on_the_page(chromium, how):
+    with asked(size=(640, 360)) as asking:
+        person = before(chromium, asking)
+        person.drag((100, 100), (200, 200))
+        person.hears("target 1 begins")
+        for words in ("not used yet", None):  # said before it is lost
+            assert asking.waits
+            person.keys("ESCAPE") if how == "key" else person.find("skip").click()
+            if words:
+                person.hears(words)
+        assert asking.marks() == []
+        assert "no box" in person.ended()
+
+
+def test_one_frame_has_no_time_line(chromium):
+    with asked(size=(640, 360)) as asking:
+        person = before(chromium, asking, PHONE, touch=True)
+        for name, shown in (
+            ("lines", False),
+            ("travel", False),
+            ("finish", False),
+            ("skip", True),
+            ("box", True),
+        ):
+            assert person.find(name).is_displayed() == shown, name
+        person.keys("ARROW_RIGHT", "END", " ", "ESCAPE")
+        assert asking.marks() == [] and not person.complaints()
+
+
+def test_any_frame_of_the_cut_and_several_targets(chromium, video):
+    cut = FrameRange(TimePoint(frame=4), TimePoint(frame=16), 3)
+    with asked(video, (320, 180), cut=cut) as asking:
+        person = Person(chromium, asking.address, (320, 180), shown=4)
+        person.keys("HOME", "ARROW_LEFT")
+        person.keys("END")
+        person.wait(lambda _: person.frame == 15)
+        (x0, y0), (x1, y1) = person.drag((100, 60), (160, 110))
+        person.hears("target 1 begins in frame 15")
+        person.keys("r")
+        person.wait(lambda _: person.find("naming").is_displayed())
+        person.keys("bug", "ENTER")
+        person.hears("is called bug")
+        person.keys("HOME", "n")
+        person.wait(lambda _: person.find("naming").is_displayed())
+        person.keys("ENTER")
+        person.hears("Drag a box around target 2")
+        person.keys("b", "ENTER")
+        person.hears("target 2 begins in frame 4")
+        person.keys("ENTER")
+        bug, other = asking.marks()
+    assert (bug.label, bug.at.frame, other.label, other.at.frame) == ("bug", 15, "target 2", 4)
+    assert bug.values == pytest.approx((x0, y0, x1 - x0, y1 - y0), abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("announced", [None, 30])
+def test_the_end_is_learned_where_it_is_not_known(chromium, video, monkeypatch, announced):
+    monkeypatch.setattr("siamcli.ui.review.asking.expected_count", lambda info, cut: announced)
+    with asked(video, (320, 180)) as asking:
+        person = Person(chromium, asking.address, (320, 180))
+        person.keys("END")
+        person.wait(lambda _: person.frame == 19 and "19 / 19" in person.find("where").text)
+        person.find("skip").click()
+        assert asking.marks() == []
+
+
+def test_the_page_says_when_nobody_answers(chromium):
+    with asked() as asking:
+        person = before(chromium, asking)
+        chromium.execute_script("window.fetch = () => Promise.reject(new TypeError('gone'))")
+        person.drag((100, 100), (200, 200))
+        person.hears("does not answer")
+    chromium.get_log("browser")
+
+
+def test_clip_after_clip(chromium, video, tmp_path):
+    sources = (video, tmp_path / "gone.mp4", video)
+    found = [clip_to_pick(str(source), tmp_path / "boxes.csv") for source in sources]
+    with closing(ReviewServer(Library(found), None)) as server:
+        person = Person(chromium, server.address, (320, 180))
+        person.keys("ARROW_RIGHT", "ARROW_RIGHT")
+        person.wait(lambda _: person.frame == 2)
+        (x0, y0), _, (x1, y1) = person.drag((100, 60), (130, 90), (160, 110))
+        person.hears("target 1 begins in frame 2")
+        person.keys("n")
+        person.wait(lambda _: person.find("naming").is_displayed())
+        person.keys("leaf", "ENTER", "HOME", "b", "ENTER")
+        person.hears("leaf begins in frame 0")
+        person.find("finish").click()
+        person.hears("not used yet")
+        person.keys("s")
+        person.wait(lambda _: (tmp_path / "boxes.csv").exists())
+        # the clip that cannot be shown is left out
+        person.wait(lambda _: server.library.clips[1].error and "leaf" not in person.find("targets").text)
+        person.keys("[")
+        person.wait(
+            lambda _: person.find("save").text.startswith("Use") and "leaf" in person.find("targets").text
+        )
+        assert not person.find("save").is_enabled()  # it is in the manifest
+        person.find("finish").click()
+        server.wait()
+        server.close()
+        assert person.ended().startswith("Done")
+    row = read_manifest(tmp_path / "boxes.csv", "xywh").of(str(video))[0]
+    assert row.at.frame == 2 and row.values == pytest.approx((x0, y0, x1 - x0, y1 - y0), abs=0.02)
+    chromium.get_log("browser")
