@@ -30,7 +30,7 @@ from siamcli.session.passes import TrackStep
 from siamcli.targets import TargetMark
 from siamcli.times import length_in_words
 from siamcli.tracker import follow
-from siamcli.tracker.follow import Mark, begin, track_points
+from siamcli.tracker.follow import Mark, Start, begin, track_points
 from siamcli.trajectory import TrackHeader, TrackPoint
 
 if TYPE_CHECKING:
