@@ -337,6 +337,32 @@ def test_convert_brings_a_task_back(siamtrack, tmp_path):
     assert siamtrack("convert", "task.xml", "--to", "siamtrack", "-o", "out/").out == "out/task.json\n"
 
 
+def test_convert_takes_several_videos_apart(siamtrack, tmp_path):
+    for name in ("one", "two"):
+        write_trajectory(made([[Box(1, 2, 30, 40), Box(2, 3, 30, 40)]], name), tmp_path / f"{name}.json")
+    many = siamtrack("convert", "one.json", "two.json", "--to", "coco", "-o", "data/", "--val", "0%")
+    assert many.code == 0, many.err
+    data = "data/annotations/instances_train.json"
+    done = siamtrack("convert", data, "--to", "siamtrack", "-o", "again/")
+    assert (done.code, done.out) == (0, "again/one.json\nagain/two.json\n"), done.err
+    for name in ("one", "two"):
+        assert boxes_of(read_trajectory(tmp_path / "again" / f"{name}.json")) == {
+            (i, "bug 1"): Box(1 + i, 2 + i, 30, 40) for i in (0, 1)
+        }
+    for words, message in (
+        (("--to", "siamtrack", "-o", "all.json"), "2 files do not fit into all.json"),
+        (("--to", "siamtrack", "-o", "-"), "2 files do not fit into -"),
+        (("--to", "siamtrack", "-o", "again/"), "again/one.json exists"),
+        (("--to", "siamtrack", "-o", "more/", "--video", "one.json"), "--video names one"),
+        (("--to", "siamtrack", "-o", "more/", "--video", "again/"), "one: its video is not there"),
+    ):
+        done = siamtrack("convert", data, *words)
+        assert done.code in (3, 8) and message in done.err.replace("\n", " "), done.err
+    assert not (tmp_path / "more").exists() and not (tmp_path / "all.json").exists()
+    done = siamtrack("convert", data, "--to", "yolo", "-o", "yolo/", "--val", "0%")
+    assert done.code == 0 and len(list((tmp_path / "yolo" / "labels" / "train").iterdir())) == 4, done.err
+
+
 def test_csv_with_a_video_or_a_size(siamtrack, tmp_path):
     clips.constant(tmp_path / "clip.mp4", frames=4)
     header = TrackHeader(SourceInfo("clip", clips.SIZE, RATE, 4), "m", "", "1")
