@@ -12,6 +12,7 @@ from siamcli.addresses import without_secrets
 from siamcli.errors import InputError
 from siamcli.frames import FrameSource, SourceInfo
 from siamcli.media.cameras import Camera, LiveSource
+from siamcli.media.devices import check_camera
 from siamcli.media.files import OwnTimesError, VideoFile
 from siamcli.media.folders import ImageSequence, images_in, matching
 from siamcli.media.kinds import SourceName, source_name
@@ -91,6 +92,8 @@ def _open(
     if name.kind == "camera":
         if fps is not None:
             raise OwnTimesError(f"camera {source}")
+        if not source.isdecimal():
+            check_camera(name.path)
         device = int(source) if source.isdecimal() else source
         return LiveSource(Camera(device, name.stem), lambda: Camera(device, name.stem), cut)
     raise no_source(name)
@@ -98,6 +101,8 @@ def _open(
 
 def no_source(name: SourceName) -> InputError:
     """The error of a path at which nothing is that frames can come from."""
+    if name.text.startswith("/dev/") and not name.path.exists():
+        return InputError(f"no such device: {name.text}", hint="`siamtrack doctor` lists cameras")
     what = "neither a file nor a folder" if name.path.exists() else "no such file or folder"
     return InputError(
         f"{what}: {name.shown}",

@@ -34,7 +34,9 @@ DROPS_LOST = " ".join(kind.said for kind in WITHOUT_STATES)
 def run(
     source: Annotated[
         str,
-        typer.Argument(help="Video, image folder or quoted pattern, camera number, address, or - for stdin."),
+        typer.Argument(
+            help="Video, image folder or quoted pattern, camera (0, or its path), address, or - for stdin."
+        ),
     ],
     box: Annotated[
         list[str] | None,
