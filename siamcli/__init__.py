@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from siamcli.session.session import Session
     from siamcli.targets import Target, parse_target
     from siamcli.times import TimePoint
+    from siamcli.tracker.area import SearchArea
     from siamcli.tracker.follow import Absence, Start, follow, track_points
     from siamcli.tracker.tracker import Tracker, TrackerState
     from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
@@ -58,6 +59,7 @@ __all__ = [
     "OutputError",
     "PickError",
     "Reading",
+    "SearchArea",
     "Session",
     "SiamtrackError",
     "SourceInfo",
@@ -97,6 +99,7 @@ _MODULES = {
     "session.session": ("Session",),
     "targets": ("Target", "parse_target"),
     "times": ("TimePoint",),
+    "tracker.area": ("SearchArea",),
     "tracker.follow": ("Absence", "Start", "follow", "track_points"),
     "tracker.tracker": ("Tracker", "TrackerState"),
     "trajectory": ("TrackHeader", "TrackPoint", "Trajectory"),

@@ -7,7 +7,13 @@ __all__ = ["CPU_TORCH", "EXTRAS", "install_extra"]
 CPU_TORCH = "pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cpu"
 """Replaces a PyTorch with CUDA, several gigabytes, by the one for the CPU alone."""
 
-EXTRAS = {"openvino": "openvino", "onnx": "onnxruntime", "plots": "matplotlib", "ray": "ray"}
+EXTRAS = {
+    "openvino": "openvino",
+    "onnx": "onnxruntime",
+    "plots": "matplotlib",
+    "ray": "ray",
+    "live": "websockets",
+}
 """Every extra for users, and a module by which one sees that it is there."""
 
 

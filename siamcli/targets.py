@@ -18,8 +18,8 @@ from siamcli.times import TimePoint, parse_span, parse_time
 
 __all__ = [
     *("ABSENT", "AbsentTarget", "BoxFormat", "Target", "TargetMark", "check_label", "number_marks"),
-    *("parse_absent", "parse_mark", "parse_target", "parse_timed_target", "read_lines", "read_targets"),
-    "target_labels",
+    *("parse_absent", "parse_mark", "parse_region", "parse_target", "parse_timed_target", "read_lines"),
+    *("read_targets", "target_labels"),
 ]
 
 BoxFormat = Literal["xywh", "xyxy", "cxcywh"]
@@ -179,6 +179,17 @@ def parse_target(text: str, format: BoxFormat = "xywh") -> Target:
     a, b, c, d = values
     pa, pb, pc, pd = (bool(mark) for _, mark in found)
     return Target(text.strip(), (a, b, c, d), (pa, pb, pc, pd), format, label.strip() or None)
+
+
+def parse_region(text: str) -> Target:
+    """Read `X,Y,W,H` in pixels or percent as a part of the frame.  Raises InputError."""
+    try:
+        region = parse_target(text)
+    except InputError:
+        region = None
+    if region is None or region.label or region.values[2] <= 0 or region.values[3] <= 0:
+        raise InputError(f"not a region: {text!r}", hint="write x,y,w,h, for example 25%,0,50%,100%")
+    return region
 
 
 def check_label(label: str) -> None:

@@ -115,6 +115,17 @@ def pitch(path: Path) -> float:
     return float(spectrum.argmax() * 48000 / len(wave))
 
 
+def faces(*places: tuple[int, int]) -> np.ndarray:
+    """A textured ground of 640x360 with the same face drawn at each place."""
+    ground = cv2.GaussianBlur(np.random.default_rng(0).integers(40, 140, (360, 640, 3), np.uint8), (0, 0), 3)
+    for x, y in places:
+        cv2.ellipse(ground, (x, y), (24, 30), 0, 0, 360, (150, 180, 235), -1)
+        cv2.circle(ground, (x - 9, y - 8), 5, (40, 30, 20), -1)
+        cv2.circle(ground, (x + 9, y - 8), 5, (40, 30, 20), -1)
+        cv2.ellipse(ground, (x, y + 12), (11, 5), 0, 0, 180, (60, 40, 160), -1)
+    return ground
+
+
 def folder(path: Path, frames: int = 12) -> Path:
     """Images that sort wrongly by letter: f1.png, f2.png ... f10.png, and a file that is none."""
     path.mkdir()

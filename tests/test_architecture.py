@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "media": "addresses errors cores atomic frames times",
     "evaluation": "errors schema atomic boxes frames tables times figures media",
     "formats": "errors schema atomic boxes frames times sheets targets trajectory evaluation",
-    "session": "errors version cores atomic boxes frames times targets trajectory tracker load"
+    "session": "errors version extras cores atomic boxes frames times targets trajectory tracker load"
     " drawing analysis media formats",
     "train": "errors schema cores atomic boxes frames model engines checkpoints load media evaluation",
     "batch": "errors version schema extras cores atomic frames times sheets targets trajectory"
@@ -64,6 +64,7 @@ ONLY_IN = {
     "tomli_w": {"schema"},
     "starlette": {"ui"},
     "uvicorn": {"ui"},
+    "websockets": {"session"},
 }
 MODULES = sorted((ROOT / "siamcli").rglob("*.py"))
 

@@ -96,6 +96,20 @@ def test_four_words_are_the_box_that_one_word_is(numbers, label):
 
 
 @pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("render", "--fill", "-o", "x.mp4", "clip.mp4", "a.json"), "--fill needs a value before -o"),
+        (("run", "clip.mp4", "--box", "--end", "3f"), "--box needs a value before --end"),
+        (("run", "clip.mp4", "--box", "1,2,3,4", "-o", "-q"), "-o needs a value before -q"),
+        (("weights", "list", "--json", "-q", "clip.mp4"), "unexpected extra argument"),
+    ],
+)
+def test_an_option_is_no_value_of_another(siamtrack, words, says):
+    done = siamtrack(*words)
+    assert done.code == 2 and says in done.err
+
+
+@pytest.mark.parametrize(
     "words", [["--box", BOX, "0"], ["--box"], ["--box", "a", "b"], ["--box", "43"], ["1", "2", "3", "4"]]
 )
 def test_other_words_stay(words):

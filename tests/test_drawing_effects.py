@@ -194,4 +194,8 @@ def test_an_effect_needs_a_video(siamtrack, weights, tmp_path):
     clip = clips.constant(tmp_path / "a.mkv")
     done = siamtrack("run", clip, "--weights", weights, "--box", "60,40,20,30", "--pixelate", "-o", "a.json")
     assert done.code == 2 and "--pixelate needs a video among the outputs" in done.err
+    done = siamtrack(
+        "run", clip, "--weights", weights, "--box", "60,40,20,30", "--grow", "30%", "-o", "a.mp4"
+    )
+    assert done.code == 2 and "--grow belongs to one of --blur, --pixelate" in done.err
     assert not (tmp_path / "a.json").exists()

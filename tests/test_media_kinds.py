@@ -9,7 +9,8 @@ import pytest
 
 from siamcli.batch.clips import Clip, Shard
 from siamcli.batch.manifest import Boxes, Manifest
-from siamcli.batch.plan import Settings, plan
+from siamcli.batch.plan import plan
+from siamcli.batch.settings import Settings
 from siamcli.media.kinds import source_name
 from siamcli.targets import parse_target
 

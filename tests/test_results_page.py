@@ -7,6 +7,8 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import cv2
+import numpy as np
 from conftest import DEMO
 
 from siamcli.boxes import Box
@@ -42,6 +44,7 @@ def test_recipes(siamtrack, weights, tmp_path):
         ]
     trajectory = Trajectory(header, tuple(points), complete=True, frames=len(points))
     write_trajectory(trajectory, tmp_path / "video.tracked.json")
+    cv2.imwrite(str(tmp_path / "arena.png"), np.full((360, 640), 255, np.uint8))
     assert recipes()
     for recipe in recipes():
         words = [name for word in recipe for name in _expanded(word, tmp_path)]

@@ -86,6 +86,7 @@ def test_box_file_and_manifest_say_the_same(run, siamtrack, weights, tmp_path):
 def test_what_cannot_be_meant_is_said_in_one_line(run, tmp_path, options, says):
     done = run(*options, "-o", "a.json")
     assert done.code == 3 and says in done.err.splitlines()[-2]
+    assert "loading" not in done.err or "boxes for target" in says
     assert not list(tmp_path.iterdir())
 
 

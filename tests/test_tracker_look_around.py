@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
+import clips
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,22 +24,11 @@ sides = st.integers(20, 2000)
 )
 def test_tiles_cover_the_frame_nearest_first(frame, share, side, along):
     center = (share[0] * frame[0], share[1] * frame[1])
-    places = tiles(frame, center, side)
+    places = tiles(Box(0, 0, *frame), center, side)
     distances = [np.hypot(x - center[0], y - center[1]) for x, y in places]
     assert distances == pytest.approx(sorted(distances))
     x, y = along * frame[0], (1 - along) * frame[1]
     assert any(max(abs(a - x), abs(b - y)) <= side / 2 for a, b in places)
-
-
-def scene(*places):
-    """A textured ground of 640x360 with the same face drawn at each place."""
-    ground = cv2.GaussianBlur(np.random.default_rng(0).integers(40, 140, (360, 640, 3), np.uint8), (0, 0), 3)
-    for x, y in places:
-        cv2.ellipse(ground, (x, y), (24, 30), 0, 0, 360, (150, 180, 235), -1)
-        cv2.circle(ground, (x - 9, y - 8), 5, (40, 30, 20), -1)
-        cv2.circle(ground, (x + 9, y - 8), 5, (40, 30, 20), -1)
-        cv2.ellipse(ground, (x, y + 12), (11, 5), 0, 0, 180, (60, 40, 160), -1)
-    return ground
 
 
 @pytest.mark.parametrize("look_around", [0, 4])
@@ -50,7 +39,11 @@ def test_a_far_return(look_around):
     """
     tracker = load_tracker(engine="eager")
     tracker = replace(tracker, params=replace(tracker.params, look_around=look_around))
-    clip = [scene((90, 90), (320, 290))] * 2 + [scene((320, 290))] * 7 + [scene((540, 90), (320, 290))] * 3
+    clip = (
+        [clips.faces((90, 90), (320, 290))] * 2
+        + [clips.faces((320, 290))] * 7
+        + [clips.faces((540, 90), (320, 290))] * 3
+    )
     boxes = [Box(66, 60, 48, 60), Box(296, 260, 48, 60)]
     states = tracker.start_all([Frame(0, None, clip[0])] * 2, boxes)
     seen = []

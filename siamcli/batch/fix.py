@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from siamcli.batch.manifest import Manifest
-from siamcli.batch.plan import style_key
+from siamcli.batch.settings import style_key
 from siamcli.batch.status import Entry, StatusFile, latest_entries, read_status
 from siamcli.errors import InputError, SiamtrackError
 from siamcli.formats.files import read_trajectory

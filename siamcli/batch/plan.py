@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from fractions import Fraction
 from pathlib import Path
 from typing import Literal
-from uuid import uuid4
 
 from siamcli.atomic import as_output_error, incomplete_path
 from siamcli.batch.clips import Clip, Shard, output_names
 from siamcli.batch.manifest import Boxes
 from siamcli.batch.schedule import Finished
+from siamcli.batch.settings import Settings, clip_key, style_key
 from siamcli.batch.status import Entry
 from siamcli.drawing.style import Style
 from siamcli.errors import InputError, OutputError, SiamtrackError
@@ -28,10 +25,8 @@ from siamcli.session.render import draw_video
 from siamcli.session.textfile import write_trajectory
 from siamcli.targets import TargetMark, target_labels
 from siamcli.trajectory import Trajectory
-from siamcli.version import __version__
 
 __all__ = [
-    "Settings",
     "Task",
     "Verdict",
     "complete",
@@ -44,7 +39,6 @@ __all__ = [
     "plan",
     "refused_entry",
     "started_entry",
-    "style_key",
 ]
 
 
@@ -52,24 +46,6 @@ Verdict = Literal["track", "complete", "skip", "failed"] | SiamtrackError
 """What to do with a clip.  skip: it is finished with the same key and all outputs are there; complete: it
 lacks only outputs that its trajectory gives; failed: it has failed with the same key and is not tried again
 unasked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What all clips of a batch have in common; a change makes a finished clip outdated, but that of the
-    wanted `suffixes`, and of the `style` of its videos, which are then drawn again.
-
-    `params` are those that replace the parameters of the weights.
-    """
-
-    suffixes: tuple[str, ...]
-    weights_sha256: str
-    params: Mapping[str, object]
-    fps: Fraction | None = None
-    stream: int | None = None
-    deinterlace: bool = False
-    version: str = __version__
-    style: Style = field(default_factory=Style)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +78,7 @@ def plan(
         try:
             marks = boxes.of(clip.source)
             settings.style.check(target_labels(marks) or (None,))
-            key = _key(source_name(clip.source).fingerprint(), marks, settings)
+            key = clip_key(source_name(clip.source).fingerprint(), marks, settings)
             targets = marks
         except InputError as error:
             key, problem = "", error
@@ -118,6 +94,8 @@ def plan(
             fps_if_needed=True,
             stream=settings.stream,
             deinterlace=settings.deinterlace,
+            region=settings.region,
+            mask=settings.mask,
             unfinished="beside",
             style=Style() if problem else settings.style,
         )
@@ -126,31 +104,6 @@ def plan(
 
 def _stems(entry: Entry) -> list[str]:
     return [output.partition(".tracked.")[0].casefold() for output in entry.outputs[:1]]
-
-
-def _key(content: object, targets: Sequence[TargetMark], settings: Settings) -> str:
-    """One hash of everything that the trajectory depends on; of what never comes twice, such as a camera's
-    pictures (`content` None), a new one every time."""
-    content = uuid4().hex if content is None else content
-    drawing = ("suffixes", "style")
-    tracking = {name: value for name, value in asdict(settings).items() if name not in drawing}
-    if settings.stream is None and not settings.deinterlace:  # the key of batches that could not say so
-        del tracking["stream"], tracking["deinterlace"]
-    return _hash([content, [asdict(target, dict_factory=_without_timecode) for target in targets], tracking])
-
-
-def _without_timecode(items: list[tuple[str, object]]) -> dict[str, object]:
-    """The fields of a target as batches had them that knew no timecode, where there is none."""
-    return {name: value for name, value in items if name != "timecode" or value is not None}
-
-
-def style_key(style: Style) -> str | None:
-    """How a status file says in what style videos are drawn."""
-    return None if style == Style() else _hash(asdict(style))
-
-
-def _hash(plain: object) -> str:
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
 def decide(

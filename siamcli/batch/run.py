@@ -23,8 +23,9 @@ from siamcli.batch.plan import (
 )
 from siamcli.batch.schedule import Events, Finished, Moved, Started
 from siamcli.batch.status import Entry, History, StatusFile
-from siamcli.errors import InputError, SiamtrackError
+from siamcli.errors import SiamtrackError
 from siamcli.media.kinds import source_name
+from siamcli.media.sources import no_source
 from siamcli.session.job import Job
 
 __all__ = ["Policy", "Result", "Results", "TrackAll", "foresee", "run_batch"]
@@ -62,7 +63,7 @@ def foresee(
         verdict = _decide(task, history, folder, policy)
         source = source_name(task.job.source)
         if verdict == "track" and source.kind == "missing":
-            verdict = InputError(f"no such file or folder: {source.shown}")
+            verdict = no_source(source)
         yield task, verdict
 
 

@@ -133,6 +133,10 @@ def _report(session: Session, *, stopped: bool) -> None:
         if intervals:
             name = target_name(labels, target)
             console.info(f"{name}: lost in frames {frames_in_words(intervals)}", style="yellow")
+    for address, lines in session.missed.items():
+        if lines:
+            missed = f"{lines} line{'s' * (lines > 1)}"
+            console.info(f"{address}: {missed} did not reach a reader", style="yellow")
     if session.job.drop_lost:
         console.info(left_out(session.points_lost, session.points, len(labels)))
     for what, incomplete in (("wrote", False), ("kept, incomplete:", True)):
@@ -153,5 +157,6 @@ def summary(session: Session) -> dict[str, Any]:
         "targets": [label or str(i) for i, label in enumerate(header.labels, start=1)],
         "lost": {str(t): [list(i) for i in intervals] for t, intervals in session.lost.items()},
         "outputs": session.job.files,
+        "missed": session.missed,
         "complete": True,
     }

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from siamcli.atomic import AtomicFile, as_output_error, make_folder
 from siamcli.errors import LostError, OutputError
-from siamcli.formats.kinds import streamed_suffixes
+from siamcli.formats.kinds import STREAMS, is_stream, streamed_suffixes
 from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import VIDEO_SUFFIXES
+from siamcli.session.endpoint import parse_endpoint
 
 __all__ = [
     "DEFAULT_SUFFIXES",
@@ -32,9 +33,10 @@ OUTPUT_SUFFIXES = (*VIDEO_SUFFIXES, *streamed_suffixes())
 def output_paths(
     source: str, outputs: Sequence[str], *, folder: Path | None, jsonl: str | None, video: bool
 ) -> list[str]:
-    """The files to write: what was named, else NAME.tracked.mp4, .json and .csv; `-` is stdout.
+    """The outputs: what was named, else NAME.tracked.mp4, .json and .csv; `-` is stdout.
 
-    A named folder takes the default names.  Raises OutputError for an unknown suffix.
+    A named folder takes the default names.  Raises OutputError for an unknown suffix, and for an address
+    that cannot be opened.
     """
     suffixes = [s for s in DEFAULT_SUFFIXES if video or s not in VIDEO_SUFFIXES]
     base = folder or Path()
@@ -42,12 +44,17 @@ def output_paths(
     for name in outputs:
         if not name:
             raise OutputError("an output without a name", hint="give -o a file, a folder or -")
+        if is_stream(name):
+            if name != "-":
+                parse_endpoint(name).check()
+            paths.append(name)
+            continue
         with as_output_error(Path(name)):
-            folder_named = name != "-" and (name.endswith("/") or Path(name).is_dir())
+            folder_named = name.endswith("/") or Path(name).is_dir()
         if folder_named:
             paths += [str(Path(name) / f"{source_name(source).stem}.tracked{s}") for s in suffixes]
         else:
-            paths.append(name if name == "-" else str(base / name))
+            paths.append(str(base / name))
     if jsonl is not None and jsonl != "-" and Path(jsonl).suffix.lower() != ".jsonl":
         raise OutputError(f"{jsonl} does not end in .jsonl", hint="--jsonl takes NAME.jsonl, or - for stdout")
     if jsonl is not None:
@@ -55,10 +62,10 @@ def output_paths(
     if not paths:
         paths = [str(base / f"{source_name(source).stem}.tracked{s}") for s in suffixes]
     for path in paths:
-        suffix = Path(path).suffix.lower()
-        if path != "-" and suffix not in OUTPUT_SUFFIXES:
+        if not is_stream(path) and Path(path).suffix.lower() not in OUTPUT_SUFFIXES:
             known = " ".join(OUTPUT_SUFFIXES)
-            raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {known}; - is stdout")
+            hint = f"known suffixes: {known}; - is stdout; {' and '.join(STREAMS)} send lines"
+            raise OutputError(f"{path}: unknown format", hint=hint)
     return paths
 
 
@@ -68,9 +75,9 @@ def check_outputs_differ(paths: Sequence[str], inputs: Sequence[str]) -> None:
     for path in paths:
         with as_output_error(Path(path)):  # also where the working folder is gone
             place = Path(path).absolute()
-            place = place if path == "-" else Path(os.path.realpath(place.parent)) / place.name
+            place = Path(path) if is_stream(path) else Path(os.path.realpath(place.parent)) / place.name
             taken = place in seen
-            read = path != "-" and place.exists() and [n for n in inputs if _same(place, Path(n))]
+            read = not is_stream(path) and place.exists() and [n for n in inputs if _same(place, Path(n))]
         if taken:
             raise OutputError(f"{path} is named twice as an output", hint="give each output its own name")
         if read:
@@ -87,7 +94,7 @@ def files_that_exist(paths: Sequence[str]) -> list[str]:
     there = []
     for name in paths:
         with as_output_error(Path(name)):
-            if name != "-" and Path(name).exists():
+            if not is_stream(name) and Path(name).exists():
                 there.append(name)
     return there
 

@@ -110,6 +110,13 @@ class PictureOptions:
         named = [name for name in EFFECTS if getattr(self, name)]
         if named and not drawn:
             raise typer.BadParameter(f"--{named[0]} needs a video among the outputs")
+        grow, default = read_share("--grow", self.grow), PictureOptions()
+        idle = [
+            name for name in ("shape", "grow", "when_lost") if getattr(self, name) != getattr(default, name)
+        ]
+        if idle and not named:
+            what = ", ".join(f"--{name}" for name in EFFECTS)
+            raise typer.BadParameter(f"--{idle[0].replace('_', '-')} belongs to one of {what}")
         effects = [
             Effect(kind, target.strip())
             for kind, named in (
@@ -123,7 +130,7 @@ class PictureOptions:
         return Style(
             effects=tuple(effects),
             shape=self.shape,
-            grow=read_share("--grow", self.grow),
+            grow=grow,
             when_lost=self.when_lost,
             mark=self.draw,
             labels=None if self.labels is None else _parts(self.labels),

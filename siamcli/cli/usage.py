@@ -6,7 +6,7 @@ import inspect
 import re
 import shlex
 from collections.abc import Callable, Sequence
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +57,28 @@ class Commands(TyperGroup):
         if args[0] not in self.commands and _is_source(args[0]):
             raise WrongUsage(f"no such command {args[0]!r}", hint=f"siamtrack run {shlex.join(args)}")
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command, join_boxes(add_empty_values(rest))
+        words = add_empty_values(rest)
+        _check_values(words, command)
+        return name, command, join_boxes(words)
 
 
 def _is_source(text: str) -> bool:
     """True for what can only be a source to track, such as clip.mp4, 0 or rtsp://host/stream."""
     return text.isdecimal() or "/" in text or bool(Path(text).suffix) or Path(text).exists()
+
+
+def _check_values(words: Sequence[str], command: Any) -> None:  # noqa: ANN401
+    """Raises WrongUsage where an option stands in the place of another one's value."""
+    options = [option for option in getattr(command, "params", ()) if option.param_type_name == "option"]
+    names = {name for option in options for name in (*option.opts, *option.secondary_opts)}
+    valued = {name for option in options if not option.is_flag and not option.count for name in option.opts}
+    for word, following in pairwise(words):
+        if word == "--":
+            return
+        if word in valued and following in names:
+            raise WrongUsage(
+                f"{word} needs a value before {following}", hint=f"siamtrack {command.name} --help"
+            )
 
 
 def add_empty_values(words: Sequence[str]) -> list[str]:

@@ -7,8 +7,10 @@ from pathlib import PurePath
 
 __all__ = [
     "FORMATS",
+    "STREAMS",
     "FormatKind",
     "find_format",
+    "is_stream",
     "read_suffixes",
     "start_formats",
     "streamed_suffixes",
@@ -91,6 +93,8 @@ FORMATS = {
 }
 """Name -> format, in the order in which help lists them."""
 
+STREAMS = ("udp://HOST:PORT", "ws://HOST:PORT")
+"""Addresses to which JSON Lines are written while tracking, as they are to `-`."""
 
 _ONLY_READ = (FormatKind("via", ".json", tracks=True),)
 
@@ -102,6 +106,15 @@ def track_formats() -> dict[str, FormatKind]:
     ['mot', 'coco', 'cvat', 'labelstudio', 'via']
     """
     return {kind.name: kind for kind in (*FORMATS.values(), *_ONLY_READ) if kind.tracks}
+
+
+def is_stream(path: str) -> bool:
+    """True for an output that is no file: `-`, and the addresses of STREAMS.
+
+    >>> [is_stream(path) for path in ("-", "WS://127.0.0.1:8080", "a.jsonl", "ws/a.jsonl")]
+    [True, True, False, False]
+    """
+    return path == "-" or path.lower().startswith(tuple(known.partition("HOST")[0] for known in STREAMS))
 
 
 def find_format(path: str | PurePath) -> FormatKind | None:

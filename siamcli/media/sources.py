@@ -19,7 +19,7 @@ from siamcli.media.playlists import check_playlist, protocol_options
 from siamcli.media.streams import Streams, VideoStream, list_streams
 from siamcli.times import FrameRange, TimePoint
 
-__all__ = ["announced_count", "constant_rate", "expected_count", "open_source"]
+__all__ = ["announced_count", "constant_rate", "expected_count", "no_source", "open_source"]
 
 _PAGES = re.compile(r"https?://((www|m)\.)?(youtube\.com/(watch|shorts/|live/)|youtu\.be/)", re.IGNORECASE)
 _SILENCE = "10000000"  # microseconds without a byte after which an address counts as gone
@@ -93,8 +93,14 @@ def _open(
             raise OwnTimesError(f"camera {source}")
         device = int(source) if source.isdecimal() else source
         return LiveSource(Camera(device, name.stem), lambda: Camera(device, name.stem), cut)
-    raise InputError(
-        f"no such file or folder: {source}",
+    raise no_source(name)
+
+
+def no_source(name: SourceName) -> InputError:
+    """The error of a path at which nothing is that frames can come from."""
+    what = "neither a file nor a folder" if name.path.exists() else "no such file or folder"
+    return InputError(
+        f"{what}: {name.shown}",
         hint="give a video, a folder of images, a quoted pattern, a camera number, an address, or -",
     )
 

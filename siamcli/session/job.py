@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from siamcli.atomic import Unfinished
 from siamcli.drawing.style import Style
 from siamcli.errors import InputError
+from siamcli.formats.kinds import is_stream
 from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.encoders import VideoOptions
@@ -52,7 +53,8 @@ class Job:
     `fps_if_needed`.  `stream` is the number of one of its video streams.  `drop_lost` leaves lost frames out
     of MOT lines.  `unfinished` says where outputs go that an exception ends.  `direction` is the one in
     which targets are tracked from their boxes, `check` adds the agreement with a pass in the other one.
-    `style` is that of the annotated video.
+    `style` is that of the annotated video.  Targets are looked for in `region` alone, or where the image
+    `mask` is white.
     """
 
     source: str
@@ -70,6 +72,8 @@ class Job:
     direction: Direction = "forward"
     check: bool = False
     style: Style = field(default_factory=Style)
+    region: Target | None = None
+    mask: str | None = None
 
     def __post_init__(self) -> None:
         if self.targets:
@@ -95,7 +99,9 @@ class Job:
     @property
     def files(self) -> list[str]:
         """Every file that is written."""
-        return [name for path in self.paths if path != "-" for name in target_paths(path, self.labels)]
+        return [
+            name for path in self.paths if not is_stream(path) for name in target_paths(path, self.labels)
+        ]
 
 
 def open_job(job: Job) -> FrameSource:
@@ -151,27 +157,28 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
         marks.append(Start(target.box((width, height)), target.at, number))
         if odd := target.oddity((width, height)):
             _logger.warning("%s: box %s %s", source_name(job.source).shown, target.text, odd)
-    _check_absences(job, marks)
+    _check_absences(job, marks, frame)
     return marks
 
 
-def _check_absences(job: Job, marks: Sequence[Mark]) -> None:
+def _check_absences(job: Job, marks: Sequence[Mark], first: Frame) -> None:
     """Raises InputError for a box of a target at a time of which another mark says that it is absent."""
     absences = [mark for mark in marks if isinstance(mark, Absence)]
     for target, start in zip(job.targets, marks, strict=True):
-        if isinstance(start, Start) and any(
-            absence.target == start.target and _is_within(start.at, absence) for absence in absences
-        ):
+        if not isinstance(start, Start):
+            continue
+        its = [absence for absence in absences if absence.target == start.target]
+        if any(_is_within(start.at, absence, first) for absence in its):
             raise InputError(
                 f"{job.source}: {target.text!r} is a box at a time at which its target is said to be absent",
                 hint="leave the box out, or shorten the absence",
             )
 
 
-def _is_within(at: TimePoint | None, absence: Absence) -> bool:
-    """True when that can be told without the source."""
+def _is_within(at: TimePoint | None, absence: Absence, first: Frame) -> bool:
+    """True when that can be told from the first frame alone, which None stands for."""
     if at is None:
-        return False
+        return absence.first.is_reached(first.index, first.time)
     for a, b, c in (
         (absence.first.frame, at.frame, absence.last.frame),
         (absence.first.seconds, at.seconds, absence.last.seconds),

@@ -16,6 +16,7 @@ from siamcli.cores import lower_priority
 from siamcli.drawing.painter import Painter
 from siamcli.drawing.style import Style
 from siamcli.errors import OutputError
+from siamcli.formats.kinds import is_stream
 from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Output
@@ -40,7 +41,7 @@ class Outputs:
     `drop_lost` leaves lost frames out of formats without states.  `painter` makes the pictures of videos.
 
     Once it has ended, `written` names the files that are there, `incomplete` those of them that miss
-    something.
+    something; `missed` counts the lines that readers at an address did not get.
 
     Used as a context manager: when an exception ends the block the outputs are finished and
     readable, and say that they are incomplete; `unfinished` says where they go.  They replace no file.
@@ -61,6 +62,7 @@ class Outputs:
     ) -> None:
         self.written: list[str] = []
         self.incomplete: list[str] = []
+        self.missed: dict[str, int] = {}
         self._unfinished = unfinished
         self._painter = painter or Painter(Style(), header.labels)
         self._lost = LostIntervals()
@@ -99,7 +101,7 @@ class Outputs:
     def _open_texts(self, stack: ExitStack, path: str, header: TrackHeader, *, overwrite: bool) -> None:
         names = target_paths(path, header.labels)
         for number, name in enumerate(names, start=1):
-            if name != "-":
+            if not is_stream(name):
                 make_folder(Path(name).parent)
             text = open_text(
                 name,
@@ -158,6 +160,8 @@ class Outputs:
                     output.close(complete=failure is None)
             except BaseException as error:  # noqa: BLE001 - the others must end too
                 missing, late = True, late or error
+            if isinstance(output, TextOutput) and output.is_sent:
+                self.missed[output.name] = output.missed
             if output.kept is not None:
                 self.written.append(str(output.kept))
                 self.incomplete += self.written[-1:] * missing

@@ -16,6 +16,7 @@ from siamcli.tracker.follow import track_points
 from siamcli.trajectory import PointSource, TrackPoint
 
 if TYPE_CHECKING:
+    from siamcli.tracker.area import SearchArea
     from siamcli.tracker.tracker import Tracker, TrackerState
 
 __all__ = ["Footage", "Passes", "TrackStep", "frames_to_track", "track_gaps"]
@@ -26,6 +27,7 @@ class Footage:
     """A file or images that can be read several times: the indices of the frames that are used, rising.
 
     `size` is (width, height).  `check` is given every frame that is read, and raises for a wrong one.
+    `area` is where targets are looked for, None for the whole frame.
     """
 
     source: str
@@ -33,6 +35,7 @@ class Footage:
     size: tuple[int, int]
     indices: Sequence[int]
     check: Callable[[Frame], None] = lambda frame: None
+    area: SearchArea | None = None
 
 
 class Passes(NamedTuple):
@@ -85,7 +88,7 @@ def track_gaps(
     for direction, points in directions:
         runs = _runs(gaps, given, direction)
         frames = _read(footage, runs, direction)
-        for place, point in _track(tracker, frames, runs):
+        for place, point in _track(tracker, frames, runs, footage.area):
             tracked = point if point.source == "human" else replace(point, source=direction)
             points[place].append(tracked)
             done += 1
@@ -129,7 +132,7 @@ def _read(footage: Footage, runs: Sequence[_Run], direction: PointSource) -> Ite
 
 
 def _track(
-    tracker: Tracker, frames: Iterable[Frame], runs: Sequence[_Run]
+    tracker: Tracker, frames: Iterable[Frame], runs: Sequence[_Run], area: SearchArea | None
 ) -> Iterator[tuple[int, TrackPoint]]:
     """The points of every run with the place of its gap, without the boxes that runs begin with."""
     due: dict[int, list[_Run]] = {}
@@ -147,5 +150,6 @@ def _track(
         active = [(run, state) for run, state in active if run.end != frame.index]
         if frame.index in due:
             begin = due[frame.index]
-            states = tracker.start_all([frame] * len(begin), [run.box for run in begin])
+            boxes = [run.box for run in begin]
+            states = tracker.start_all([frame] * len(begin), boxes, [area] * len(begin))
             active += zip(begin, states, strict=True)

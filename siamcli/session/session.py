@@ -15,6 +15,7 @@ from siamcli.frames import Frame, SourceInfo
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import expected_count
+from siamcli.session.area import search_area
 from siamcli.session.job import (
     Job,
     make_header,
@@ -29,7 +30,7 @@ from siamcli.session.passes import TrackStep
 from siamcli.targets import TargetMark
 from siamcli.times import length_in_words
 from siamcli.tracker import follow
-from siamcli.tracker.follow import Mark, begin, track_points
+from siamcli.tracker.follow import Mark, Start, begin, track_points
 from siamcli.trajectory import TrackHeader, TrackPoint
 
 if TYPE_CHECKING:
@@ -80,7 +81,12 @@ class Session:
                     stack.close()
                     frames = self._open_source(stack)
             self.marks = resolve_targets(self.job, self.first, self._source.info)
-            self.progress = begin(self.marks)
+            height, width = self.first.image.shape[:2]
+            self.area = search_area(self.job, (width, height))
+            for mark in self.marks:
+                if self.area and isinstance(mark, Start):
+                    self.area.check(mark.box)
+            self.progress = begin(self.marks, self.area)
             self.tracker = self._load()
             header = make_header(self._source.info, self.first, self.tracker, self.job.labels)
             self.header = replace(header, checked=self.job.check, live=self._source.live)
@@ -150,7 +156,7 @@ class Session:
 
     def restart(self, target: int, box: Box) -> None:
         """Begin a target (counted from 1) anew in the frame that was written last; raises InputError."""
-        state = self.tracker.start(self._last, box)
+        state = self.tracker.start(self._last, box, self.area)
         states = self.progress.states
         self.progress = replace(self.progress, states=(*states[: target - 1], state, *states[target:]))
 
@@ -198,6 +204,11 @@ class Session:
     def written(self) -> list[str]:
         """The files that are there, once the outputs have ended."""
         return self._outputs.written
+
+    @property
+    def missed(self) -> dict[str, int]:
+        """Address -> lines that its readers did not get, once the outputs have ended."""
+        return self._outputs.missed
 
     @property
     def incomplete(self) -> list[str]:

@@ -12,11 +12,12 @@ from typing import TextIO
 from siamcli.atomic import AtomicFile, Unfinished, as_output_error
 from siamcli.errors import OutputError
 from siamcli.formats.files import make_stream
-from siamcli.formats.kinds import FORMATS, find_format, streamed_suffixes
+from siamcli.formats.kinds import FORMATS, STREAMS, find_format, is_stream, streamed_suffixes
 from siamcli.formats.stream import Lost, TextStream
 from siamcli.frames import SourceInfo
 from siamcli.media.base import Output
 from siamcli.media.suffixes import VIDEO_SUFFIXES
+from siamcli.session.lines import Lines, open_lines
 from siamcli.trajectory import LostIntervals, TrackHeader, TrackPoint, Trajectory
 
 __all__ = ["TextOutput", "open_text", "write_trajectory"]
@@ -30,7 +31,8 @@ class TextOutput(Output):
     Raises OutputError when the system refuses to write.
     """
 
-    def __init__(self, file: TextIO, part: AtomicFile | None, stream: TextStream) -> None:
+    def __init__(self, name: str, file: TextIO | Lines, part: AtomicFile | None, stream: TextStream) -> None:
+        self.name = name
         self.lost: Lost = {}
         self.source: SourceInfo | None = None
         self._file = file
@@ -59,6 +61,7 @@ class TextOutput(Output):
             if head != self._head:
                 self._write_head(self._part, head)
             self._part.commit(complete=complete)
+        self._end_lines()
 
     def _write_head(self, part: AtomicFile, head: str) -> None:
         """Put `head` in the place of the one that was written."""
@@ -71,7 +74,7 @@ class TextOutput(Output):
 
     def _emit(self, text: str) -> None:
         try:
-            with as_output_error(self._part.target if self._part else Path("standard output")):
+            with as_output_error(Path("standard output" if self.name == "-" else self.name)):
                 self._file.write(text)
                 self._file.flush()
         except OutputError:
@@ -85,6 +88,21 @@ class TextOutput(Output):
             with contextlib.suppress(OSError):
                 self._file.close()
             self._part.discard()
+        self._end_lines()
+
+    def _end_lines(self) -> None:
+        if isinstance(self._file, Lines):
+            self._file.close()
+
+    @property
+    def is_sent(self) -> bool:
+        """True for what goes to readers at an address."""
+        return isinstance(self._file, Lines)
+
+    @property
+    def missed(self) -> int:
+        """How many lines readers at an address did not get."""
+        return self._file.missed if isinstance(self._file, Lines) else 0
 
     @property
     def begun(self) -> bool:
@@ -103,24 +121,27 @@ def open_text(
     drop_lost: bool = False,
     unfinished: Unfinished = "kept",
 ) -> TextOutput:
-    """A trajectory file in the format of its suffix; `-` is JSON Lines on standard output.
+    """A trajectory file in the format of its suffix; `-` is JSON Lines on standard output, and an address of
+    STREAMS has them sent there.
 
     `drop_lost` is for formats without states, `unfinished` for what an exception ends.  Raises OutputError
     when the file exists, cannot be written, or has a suffix of no format.
     """
-    kind = FORMATS["jsonl"] if path == "-" else find_format(path)
+    kind = FORMATS["jsonl"] if is_stream(path) else find_format(path)
     if kind is None:
-        known = " ".join((*streamed_suffixes(), *VIDEO_SUFFIXES))
+        known = " ".join((*streamed_suffixes(), *VIDEO_SUFFIXES, *STREAMS))
         raise OutputError(f"{path}: unknown format", hint=f"known: {known}")
     stream = make_stream(kind, header, drop_lost=drop_lost)
     if path == "-":
         if sys.stdout is None:
             raise OutputError("standard output is closed", hint="name a file")
-        return TextOutput(sys.stdout, None, stream)
+        return TextOutput(path, sys.stdout, None, stream)
+    if is_stream(path):
+        return TextOutput(path, open_lines(path), None, stream)
     part = AtomicFile(Path(path), overwrite=overwrite, unfinished=unfinished)
     with as_output_error(part.target):
         file = part.path.open("w", encoding="utf-8", newline="\n")
-    return TextOutput(file, part, stream)
+    return TextOutput(path, file, part, stream)
 
 
 def write_trajectory(path: str, trajectory: Trajectory, *, frames: int) -> None:

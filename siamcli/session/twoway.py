@@ -60,7 +60,8 @@ class TwoWaySession(Session):
         """
         times, given = self._survey()
         height, width = self.first.image.shape[:2]
-        footage = Footage(self.job.source, self.job.reading.open, (width, height), list(times))
+        size = (width, height)
+        footage = Footage(self.job.source, self.job.reading.open, size, list(times), area=self.area)
         gaps = [gap for target, said in given.items() for gap in gaps_of(target, list(times), said)]
         gaps = [gap for gap in map(self._directed, gaps) if (gap.left, gap.right) != (None, None)]
         passes = yield from track_gaps(self.tracker, footage, gaps, given)

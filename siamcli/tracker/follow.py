@@ -13,6 +13,7 @@ from siamcli.times import TimePoint
 from siamcli.trajectory import NO_BOX, TrackPoint
 
 if TYPE_CHECKING:
+    from siamcli.tracker.area import SearchArea
     from siamcli.tracker.tracker import Tracker, TrackerState
 
 __all__ = [
@@ -54,16 +55,18 @@ States = tuple["TrackerState | None", ...]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the targets of a source are: their states, and the marks that still count."""
+    """How far the targets of a source are: their states, and the marks that still count; `area` is where
+    they are looked for, None for the whole frame."""
 
     states: States
     marks: tuple[Mark, ...]
+    area: SearchArea | None = None
 
 
 Following = Generator[tuple[Frame, States], Mapping[int, Box] | None, None]
 
 
-def begin(marks: Sequence[Mark | Box]) -> Progress:
+def begin(marks: Sequence[Mark | Box], area: SearchArea | None = None) -> Progress:
     """Before the first frame: every mark with the number of its target, no target with a state."""
     highest = 0
     numbered: list[Mark] = []
@@ -71,28 +74,34 @@ def begin(marks: Sequence[Mark | Box]) -> Progress:
         number = highest + 1 if mark.target is None else mark.target
         highest = max(highest, number)
         numbered.append(replace(mark, target=number))
-    return Progress((None,) * highest, tuple(numbered))
+    return Progress((None,) * highest, tuple(numbered), area)
 
 
-def follow(tracker: Tracker, frames: Iterable[Frame], starts: Sequence[Mark | Box]) -> Following:
+def follow(
+    tracker: Tracker,
+    frames: Iterable[Frame],
+    starts: Sequence[Mark | Box],
+    area: SearchArea | None = None,
+) -> Following:
     """Track every target from its start on: per frame one state per target, None before its start.
 
-    A box is a start in the first frame.  All targets of a frame go through the network in one batch.
+    A box is a start in the first frame.  Targets are looked for in `area` alone, if there is one.  All
+    targets of a frame go through the network in one batch.
     The consumer may `send` boxes by position in the states: those targets begin anew in the frame just
     yielded.
     Raises InputError for a box outside its frame, for two of one target in a frame, and for one in a frame
     in which the target is absent.
     """
-    progress = begin(starts)
+    progress = begin(starts, area)
     for frame in frames:
         (progress,) = advance(tracker, [(frame, progress)])
         again = yield frame, progress.states
         if again:
             states = (
-                tracker.start(frame, again[i]) if i in again else state
+                tracker.start(frame, again[i], area) if i in again else state
                 for i, state in enumerate(progress.states)
             )
-            progress = Progress(tuple(states), progress.marks)
+            progress = replace(progress, states=tuple(states))
 
 
 def advance(tracker: Tracker, sources: Sequence[tuple[Frame, Progress]]) -> list[Progress]:
@@ -116,12 +125,17 @@ def advance(tracker: Tracker, sources: Sequence[tuple[Frame, Progress]]) -> list
     stepped = tracker.step_all([state for _, state in running], [sources[s][0] for (s, _), _ in running])
     after.update(zip((place for place, _ in running), stepped, strict=True))
     if pointed:
-        begun = tracker.start_all([sources[s][0] for (s, _), _ in pointed], [box for _, box in pointed])
+        begun = tracker.start_all(
+            [sources[s][0] for (s, _), _ in pointed],
+            [box for _, box in pointed],
+            [sources[s][1].area for (s, _), _ in pointed],
+        )
         after.update(zip((place for place, _ in pointed), begun, strict=True))
     return [
         Progress(
             tuple(after.get((s, t)) for t in range(1, len(progress.states) + 1)),
             tuple(mark for mark in progress.marks if not is_over(mark, frame)),
+            progress.area,
         )
         for s, (frame, progress) in enumerate(sources)
     ]

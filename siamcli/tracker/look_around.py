@@ -13,6 +13,7 @@ from siamcli.boxes import Box
 from siamcli.frames import Frame
 from siamcli.model.siamrpn import Template
 from siamcli.model.spec import TrackerParams
+from siamcli.tracker.area import SearchArea
 from siamcli.tracker.crop import Color, context_side
 from siamcli.tracker.engine import Candidate, Engine
 from siamcli.tracker.regions import Region, cut, locate_in
@@ -31,7 +32,7 @@ class Missing:
 
     `templates`: the first exemplar, then the one searched with if that differs; `usual`: the logit that is
     usual for it; `others`: the boxes of targets in the same frame that are not lost, which it is not
-    mistaken for.
+    mistaken for; `area`: where to look, None for the whole frame.
     """
 
     templates: tuple[Template, ...]
@@ -41,6 +42,7 @@ class Missing:
     usual: float
     missed: int
     others: tuple[Box, ...]
+    area: SearchArea | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def look_around(
         by_each = [next(answers) for _ in missing[i].templates]
         weakest = min(by_each, key=lambda candidate: candidate.logit)
         center = _center(by_each[0], region)
-        if weakest.logit > CLEAR * missing[i].usual and not _is_taken(center, missing[i]):
+        if weakest.logit > CLEAR * missing[i].usual and not _is_excluded(center, missing[i]):
             found[i] = Found(center, _size(by_each[0], region), weakest)
     return found
 
@@ -82,11 +84,17 @@ def _likely(
     regions: list[Region] = []
     for target, frame in zip(missing, frames, strict=True):
         height, width = frame.image.shape[:2]
-        reach = context_side(target.size, params.context) * spec.search_size
-        places = tiles((width, height), target.center, reach / spec.exemplar_size)
+        side = context_side(target.size, params.context) * spec.search_size / spec.exemplar_size
+        bounds = target.area.bounds if target.area else Box(0, 0, width, height)
+        places = [
+            place
+            for place in tiles(bounds, target.center, side)
+            if target.area is None or target.area.meets(Box.from_center(*place, side, side))
+        ]
         begin = (target.missed - PATIENCE - 1) * count
         for i in range(begin, begin + count):
-            regions.append(cut(spec, params, frame, target.fill, places[i % len(places)], target.size))
+            place = places[i % len(places)]
+            regions.append(cut(spec, params, frame, target.fill, place, target.size, area=target.area))
     templates = [target.templates[-1] for target in missing for _ in range(count)]
     answers = list(zip(locate_in(engine, params, templates, regions), regions, strict=True))
     likely: dict[int, Region] = {}
@@ -94,15 +102,20 @@ def _likely(
         free = [
             (candidate, region)
             for candidate, region in answers[i * count : (i + 1) * count]
-            if candidate.logit > LIKELY * target.usual and not _is_taken(_center(candidate, region), target)
+            if candidate.logit > LIKELY * target.usual
+            and not _is_excluded(_center(candidate, region), target)
         ]
         if free:
             best = max(free, key=lambda answer: answer[0].logit)
-            likely[i] = cut(spec, params, frames[i], target.fill, _center(*best), _size(*best))
+            center, size = _center(*best), _size(*best)
+            likely[i] = cut(spec, params, frames[i], target.fill, center, size, area=target.area)
     return likely
 
 
-def _is_taken(center: tuple[float, float], target: Missing) -> bool:
+def _is_excluded(center: tuple[float, float], target: Missing) -> bool:
+    """True where another target is, and outside the area."""
+    if target.area is not None and not target.area.holds(center):
+        return True
     x, y = center
     return any(box.x < x < box.x + box.w and box.y < y < box.y + box.h for box in target.others)
 
@@ -116,15 +129,16 @@ def _size(candidate: Candidate, region: Region) -> tuple[float, float]:
     return candidate.w / region.scale, candidate.h / region.scale
 
 
-def tiles(frame: tuple[int, int], center: tuple[float, float], side: float) -> list[tuple[float, float]]:
-    """Centres of squares of `side` that cover a frame of (width, height), nearest to `center` first.
+def tiles(bounds: Box, center: tuple[float, float], side: float) -> list[tuple[float, float]]:
+    """Centres of squares of `side` that cover `bounds`, nearest to `center` first.
 
-    >>> tiles((100, 40), (90, 20), 80)
+    >>> tiles(Box(0, 0, 100, 40), (90, 20), 80)
     [(75.0, 20.0), (25.0, 20.0)]
     """
-    columns, rows = (int(length / (side * (1 - OVERLAP))) + 1 for length in frame)
+    left, top, *lengths = bounds
+    columns, rows = (int(length / (side * (1 - OVERLAP))) + 1 for length in lengths)
     places = [
-        ((x + 0.5) * frame[0] / columns, (y + 0.5) * frame[1] / rows)
+        (left + (x + 0.5) * bounds.w / columns, top + (y + 0.5) * bounds.h / rows)
         for x in range(columns)
         for y in range(rows)
     ]

@@ -13,11 +13,14 @@ from siamcli.cores import usable_cores
 from siamcli.frames import Frame, Image
 from siamcli.model.siamrpn import Template
 from siamcli.model.spec import ModelSpec, TrackerParams
+from siamcli.tracker.area import SearchArea
 from siamcli.tracker.crop import Color, context_side, crop
 from siamcli.tracker.engine import Candidate, Engine, Ranking
 
 __all__ = ["Region", "cut", "exemplar", "in_threads", "locate_in", "ranking_of"]
 
+BLACK: Color = (0, 0, 0)
+WHITE_FROM = 127  # of values from 0 to 255, where a crop of an area mixes its pixels
 MANY = 8  # targets: fewer are cut sooner than threads are woken
 T = TypeVar("T")
 R = TypeVar("R")
@@ -46,12 +49,19 @@ def cut(
     *,
     pixels: int | None = None,
     factor: float = 1.0,
+    area: SearchArea | None = None,
 ) -> Region:
-    """The region of (pixels, pixels), None for the spec's, around `center` for a target of `size`."""
+    """The region of (pixels, pixels), None for the spec's, around `center` for a target of `size`.
+
+    What lies outside `area` looks like what lies outside the frame.
+    """
     pixels = pixels or spec.search_size
     side = context_side(size, params.context) * factor
     image_side = round(side * (pixels / spec.exemplar_size))
     region = crop(frame.image, center, image_side, pixels, fill, spec.crop)
+    if area is not None:
+        shown = crop(area.picture, center, image_side, pixels, BLACK, spec.crop) > WHITE_FROM
+        region = np.where(shown, region, np.asarray(fill).astype(np.uint8))
     return Region(region, spec.exemplar_size / side, factor, center, size)
 
 

@@ -20,6 +20,7 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame
 from siamcli.model.siamrpn import Template
 from siamcli.model.spec import TrackerParams
+from siamcli.tracker.area import SearchArea
 from siamcli.tracker.crop import Color
 from siamcli.tracker.engine import Candidate, Engine
 from siamcli.tracker.first_frame import NO_BIAS, Bias, first_frame_biases, without_bias
@@ -41,7 +42,8 @@ class TrackerState:
     `template` is what is searched with; `center` and `size` are where from.  `score` is the overlap to
     expect of the box, as far as the weights say what that is, `raw_score` the network's own.
     `usual` is the logit that is usual for this target, `age` counts frames since the start.  `seen` is the
-    last sure place and size (see SURE), `missed` the number of frames since a loss.
+    last sure place and size (see SURE), `missed` the number of frames since a loss.  `area` is where the
+    target is looked for, None for the whole frame.
     """
 
     template: Template = field(repr=False, compare=False)
@@ -57,6 +59,7 @@ class TrackerState:
     usual: float = 0.0
     age: int = 0
     missed: int = 0
+    area: SearchArea | None = field(default=None, compare=False)
 
     @property
     def box(self) -> Box:
@@ -69,6 +72,13 @@ class TrackerState:
         """True while the target is not believed to be in view."""
         return self.status in ("lost", "absent")
 
+    @property
+    def strays(self) -> bool:
+        """True where it has left its area: in its place, or in the box that is believed."""
+        if self.area is None:
+            return False
+        return not self.area.holds(self.center) or not (self.lost or self.area.holds(self.box.center))
+
 
 @dataclass(frozen=True, slots=True)
 class Tracker:
@@ -77,9 +87,9 @@ class Tracker:
     engine: Engine
     params: TrackerParams
 
-    def start(self, frame: Frame, box: Box) -> TrackerState:
-        """Learn one target from the frame in which it was pointed at."""
-        return self.start_all([frame], [box])[0]
+    def start(self, frame: Frame, box: Box, area: SearchArea | None = None) -> TrackerState:
+        """Learn one target from the frame in which it was pointed at, to look for it in an `area` alone."""
+        return self.start_all([frame], [box], [area])[0]
 
     def step(self, state: TrackerState, frame: Frame) -> TrackerState:
         """Find the target of `state` in `frame`."""
@@ -94,14 +104,18 @@ class Tracker:
         missed = max(state.missed, PATIENCE) + 1
         return replace(state, status="absent", score=0.0, raw_score=0.0, usual=usual, missed=missed)
 
-    def start_all(self, frames: Sequence[Frame], boxes: Sequence[Box]) -> list[TrackerState]:
-        """Learn N targets, the i-th from `boxes[i]` in `frames[i]`, in one batch.
+    def start_all(
+        self, frames: Sequence[Frame], boxes: Sequence[Box], areas: Sequence[SearchArea | None] = ()
+    ) -> list[TrackerState]:
+        """Learn N targets, the i-th from `boxes[i]` in `frames[i]`, in one batch; `areas` are where they are
+        looked for, if that is not the whole frame.
 
-        Raises InputError for a box that does not fit its frame.
+        Raises InputError for a box that does not fit its frame, or lies outside its area.
         """
         fills: list[Color] = []
-        for frame, box in zip(frames, boxes, strict=True):
-            _check(box, frame)
+        areas = areas or [None] * len(boxes)
+        for frame, box, area in zip(frames, boxes, areas, strict=True):
+            _check(box, frame, area)
             blue, green, red = frame.image.mean(axis=(0, 1)).tolist()
             fills.append((blue, green, red))
         exemplars = [
@@ -114,20 +128,42 @@ class Tracker:
             biases = first_frame_biases(self.engine, self.params, frames, boxes, templates, fills)
             biases = [bias.times(share) for bias in biases]
         states = []
-        for template, fill, box, bias in zip(templates, fills, boxes, biases, strict=True):
-            center, size = box.center, (box.w, box.h)
-            states.append(
-                TrackerState(template, Memory(template), fill, center, size, seen=(center, size), bias=bias)
-            )
+        for template, fill, box, bias, area in zip(templates, fills, boxes, biases, areas, strict=True):
+            place = box.center, (box.w, box.h)
+            memory = Memory(template)
+            states.append(TrackerState(template, memory, fill, *place, seen=place, bias=bias, area=area))
         return states
 
     def step_all(self, states: Sequence[TrackerState], frames: Sequence[Frame]) -> list[TrackerState]:
-        """Find N targets, the i-th in `frames[i]`: one batch per size of search region."""
+        """Find N targets, the i-th in `frames[i]`: one batch per size of search region.
+
+        Where a target would leave its area, that alone is looked at again.
+        """
+        states = [
+            state if state.area is None else replace(state, center=state.area.nearest(state.center))
+            for state in states
+        ]
+        after = self._found(states, frames, range(len(states)))
+        strayed = [i for i, state in after.items() if state.strays]
+        for i, state in self._found(states, frames, strayed, hide=True).items():
+            after[i] = self._missed(states[i]) if state.strays else state
+        in_order = [after[i] for i in range(len(states))]
+        return self._remember(self._look_around(in_order, frames), frames)
+
+    def _found(
+        self,
+        states: Sequence[TrackerState],
+        frames: Sequence[Frame],
+        chosen: Sequence[int],
+        *,
+        hide: bool = False,
+    ) -> dict[int, TrackerState]:
+        """The `chosen` ones of the states after their frames, by position; `hide` what no area holds."""
         after: dict[int, TrackerState] = {}
-        sizes = [self._search_size(state) for state in states]
-        for search_size in sorted(set(sizes)):
-            members = [i for i, size in enumerate(sizes) if size == search_size]
-            places = [(states[i], frames[i], search_size) for i in members]
+        sizes = {i: self._search_size(states[i]) for i in chosen}
+        for search_size in sorted(set(sizes.values())):
+            members = [i for i, size in sizes.items() if size == search_size]
+            places = [(states[i], frames[i], search_size, hide) for i in members]
             cuts = in_threads(lambda place: self.regions(*place), places)
             regions = dict(zip(members, cuts, strict=True))
             tried = [(states[i], region) for i in members for region in regions[i]]
@@ -138,19 +174,29 @@ class Tracker:
                 answers = [(next(candidates), region) for region in regions[i]]
                 best, region = max(answers, key=self._scale_score)
                 after[i] = self._update(states[i], frames[i], best, region.scale)
-        in_order = [after[i] for i in range(len(states))]
-        return self._remember(self._look_around(in_order, frames), frames)
+        return after
+
+    def _missed(self, state: TrackerState) -> TrackerState:
+        """The state after a frame in which nothing in its area is like the target."""
+        state = replace(state, status="lost", score=0.0, raw_score=0.0, usual=state.usual or LEAST_USUAL)
+        return replace(state, age=state.age + 1, missed=state.missed + 1)
 
     def _search_size(self, state: TrackerState) -> int:
         lost_size = self.params.lost_search_size
         return lost_size if state.lost and lost_size is not None else self.engine.spec.search_size
 
-    def regions(self, state: TrackerState, frame: Frame, search_size: int) -> list[Region]:
-        """The search regions of `search_size` pixels around the last position: one per scale to try."""
+    def regions(
+        self, state: TrackerState, frame: Frame, search_size: int, hide: bool = False
+    ) -> list[Region]:
+        """The search regions of `search_size` pixels around the last position: one per scale to try.
+
+        `hide` what lies outside the state's area.
+        """
         spec, params = self.engine.spec, self.params
         place = state.fill, state.center, state.size
+        area = state.area if hide else None
         return [
-            cut(spec, params, frame, *place, pixels=search_size, factor=factor)
+            cut(spec, params, frame, *place, pixels=search_size, factor=factor, area=area)
             for factor in (1.0, *params.scales)
         ]
 
@@ -204,16 +250,16 @@ class Tracker:
             ]
             first = state.memory.first
             templates = (first,) if state.template is first else (first, state.template)
-            missing.append(
-                Missing(templates, state.fill, *state.seen, state.usual, state.missed, tuple(others))
-            )
+            place, known = state.seen, (state.usual, state.missed)
+            missing.append(Missing(templates, state.fill, *place, *known, tuple(others), state.area))
         after = list(states)
         answers = look_around(self.engine, self.params, missing, [frames[i] for i in lost])
         for i, found in zip(lost, answers, strict=True):
             if found is not None:
                 best, score = found.candidate, overlap_of(found.candidate, self.params)
                 state = replace(states[i], center=found.center, size=found.size, status="found", missed=0)
-                after[i] = replace(state, score=score, raw_score=best.score)
+                if not state.strays:
+                    after[i] = replace(state, score=score, raw_score=best.score)
         return after
 
     def _remember(self, states: list[TrackerState], frames: Sequence[Frame]) -> list[TrackerState]:
@@ -239,7 +285,9 @@ class Tracker:
         return after
 
 
-def _check(box: Box, frame: Frame) -> None:
+def _check(box: Box, frame: Frame, area: SearchArea | None) -> None:
+    if area is not None:
+        area.check(box)
     height, width = frame.image.shape[:2]
     if wrong := box_problem(box, (width, height)):
         raise InputError(

@@ -20,6 +20,7 @@ from siamcli.cli.options import BoxFormatName, TrackerOptions, check_box_format
 from siamcli.cli.outputs import DEFAULT_SUFFIXES, OUTPUT_SUFFIXES
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
+from siamcli.cli.search import SearchOptions
 from siamcli.cli.signals import told_at_once
 from siamcli.cli.tally import Tally, say_plan
 from siamcli.cli.usage import WrongUsage
@@ -99,6 +100,7 @@ def batch(
     as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
     *,
     reading: ReadingOptions,
+    search: SearchOptions,
     picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
@@ -122,8 +124,9 @@ def batch(
 
     from siamcli.batch.clips import Shard, find_clips
     from siamcli.batch.manifest import Boxes, Manifest, read_manifest
-    from siamcli.batch.plan import Settings, plan
+    from siamcli.batch.plan import plan
     from siamcli.batch.run import Policy, foresee, run_batch
+    from siamcli.batch.settings import Settings
     from siamcli.batch.status import History, StatusFile, read_status
     from siamcli.checkpoints.header import sha256_of
 
@@ -144,6 +147,7 @@ def batch(
         sha256_of(tracker.file()),
         tracker.overrides(),
         **reading.given(),
+        **search.given(),
         style=picture.style(drawn=any(is_video(f"clip{suffix}") for suffix in suffixes)),
     )
     policy = Policy(retry_failed, stop_on_error, overwrite)

@@ -15,7 +15,7 @@ from siamcli.cli.outputs import check_outputs_differ, left_out
 from siamcli.cli.reading import Fps
 from siamcli.cli.usage import WrongUsage, read_share
 from siamcli.errors import OutputError
-from siamcli.formats.kinds import FORMATS, read_suffixes, track_formats
+from siamcli.formats.kinds import FORMATS, is_stream, read_suffixes, track_formats
 from siamcli.times import parse_rate
 
 if TYPE_CHECKING:
@@ -173,6 +173,8 @@ def convert(
     if to and to not in FORMATS:
         raise typer.BadParameter(f"--to takes one of {', '.join(NAMES)}, not {to!r}")
     options = _own_options(to, keyframes, media_url)
+    if output not in (None, "-") and is_stream(output):
+        raise OutputError(f"{output}: convert writes files", hint="`siamtrack run` sends lines as it tracks")
     if len(trajectories) > 1 or dataset.images or dataset.crops:
         _write_dataset(trajectories, to, output, reading, dataset, drop_lost=drop_lost, overwrite=overwrite)
         return

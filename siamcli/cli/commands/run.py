@@ -13,9 +13,10 @@ from siamcli.cli.outputs import check_outputs_differ, files_that_exist, output_p
 from siamcli.cli.picking import PickBrowser, ask_in_window, ask_on_page
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
+from siamcli.cli.search import SearchOptions
 from siamcli.cli.targets import given_targets, require_one_way
 from siamcli.errors import InputError, OutputError
-from siamcli.formats.kinds import FORMATS, find_format
+from siamcli.formats.kinds import FORMATS, STREAMS, find_format
 from siamcli.formats.names import target_paths
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
@@ -110,9 +111,9 @@ def run(
         typer.Option(
             "--output",
             "-o",
-            help=f"Output by suffix: {' '.join(VIDEO_SUFFIXES)} {TEXT_SUFFIXES}; - is JSON Lines on"
-            " stdout; {target} in the name gives every target a file of its own.  Repeatable."
-            "  Default: NAME.tracked.mp4, .json and .csv.",
+            help=f"Output by suffix: {' '.join(VIDEO_SUFFIXES)} {TEXT_SUFFIXES}; JSON Lines on stdout: -,"
+            f" or sent while tracking: {' '.join(STREAMS)}; {{target}} in the name gives every target a file"
+            " of its own.  Repeatable.  Default: NAME.tracked.mp4, .json and .csv.",
             rich_help_panel="Output",
         ),
     ] = None,
@@ -177,6 +178,7 @@ def run(
     ] = ENCODING.crf,
     *,
     reading: ReadingOptions,
+    search: SearchOptions,
     picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
@@ -228,6 +230,7 @@ def run(
         encoding=VideoOptions(encoder, preset, crf),
         drop_lost=drop_lost,
         **reading.given(),
+        **search.given(),
         direction=direction,
         check=check,
         style=picture.style(drawn=show or any(map(is_video, paths))),

@@ -1,0 +1,68 @@
+"""What all clips of a batch have in common, and the key that says whether a finished clip is outdated."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from uuid import uuid4
+
+from siamcli.drawing.style import Style
+from siamcli.media.kinds import source_name
+from siamcli.targets import Target, TargetMark
+from siamcli.version import __version__
+
+__all__ = ["Settings", "clip_key", "style_key"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What all clips of a batch have in common; a change makes a finished clip outdated, but that of the
+    wanted `suffixes`, and of the `style` of its videos, which are then drawn again.
+
+    `params` are those that replace the parameters of the weights.
+    """
+
+    suffixes: tuple[str, ...]
+    weights_sha256: str
+    params: Mapping[str, object]
+    fps: Fraction | None = None
+    stream: int | None = None
+    deinterlace: bool = False
+    region: Target | None = None
+    mask: str | None = None
+    version: str = __version__
+    style: Style = field(default_factory=Style)
+
+
+def clip_key(content: object, targets: Sequence[TargetMark], settings: Settings) -> str:
+    """One hash of everything that the trajectory depends on; of what never comes twice, such as a camera's
+    pictures (`content` None), a new one every time."""
+    content = uuid4().hex if content is None else content
+    drawing = ("suffixes", "style")
+    tracking = {name: value for name, value in asdict(settings).items() if name not in drawing}
+    if settings.stream is None and not settings.deinterlace:  # the key of batches that could not say so
+        del tracking["stream"], tracking["deinterlace"]
+    if settings.region is None:  # and so these
+        del tracking["region"]
+    if settings.mask is None:
+        del tracking["mask"]
+    else:
+        tracking["mask"] = source_name(settings.mask).fingerprint()
+    return _hash([content, [asdict(target, dict_factory=_without_timecode) for target in targets], tracking])
+
+
+def _without_timecode(items: list[tuple[str, object]]) -> dict[str, object]:
+    """The fields of a target as batches had them that knew no timecode, where there is none."""
+    return {name: value for name, value in items if name != "timecode" or value is not None}
+
+
+def style_key(style: Style) -> str | None:
+    """How a status file says in what style videos are drawn."""
+    return None if style == Style() else _hash(asdict(style))
+
+
+def _hash(plain: object) -> str:
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()[:32]

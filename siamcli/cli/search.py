@@ -1,0 +1,50 @@
+"""Options for where in the frame targets are looked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypedDict
+
+import typer
+
+from siamcli.errors import InputError
+from siamcli.targets import Target, parse_region
+
+__all__ = ["SearchOptions", "SearchPlace"]
+
+
+class SearchPlace(TypedDict):
+    """The fields of a Job that say where to search."""
+
+    region: Target | None
+    mask: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """Where targets are looked for; the fields are the options."""
+
+    region: Annotated[
+        str | None,
+        typer.Option(
+            help="Search only here: x,y,w,h in pixels or percent; no box has its centre elsewhere.",
+            show_default="the whole frame",
+            rich_help_panel="Target",
+        ),
+    ] = None
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            help="Search only where this image, as large as the frame, is white.", rich_help_panel="Target"
+        ),
+    ] = None
+
+    def given(self) -> SearchPlace:
+        """What they say.  Raises typer.BadParameter for both, InputError for what is no region or file."""
+        if self.region is not None and self.mask is not None:
+            raise typer.BadParameter("give --region or --mask, not both")
+        if self.mask is not None and not self.mask.is_file():
+            raise InputError(f"no such file: {self.mask}", hint="--mask takes an image")
+        region = None if self.region is None else parse_region(self.region)
+        return {"region": region, "mask": None if self.mask is None else str(self.mask)}

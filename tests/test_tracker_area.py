@@ -1,0 +1,204 @@
+"""A target that is looked for in a part of the frame alone: no box is believed elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import clips
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from siamcli import Box, Job, follow, load_tracker, parse_target, read_trajectory
+from siamcli.batch.settings import Settings, clip_key
+from siamcli.boxes import iou
+from siamcli.errors import InputError
+from siamcli.frames import Frame
+from siamcli.media.masks import read_mask
+from siamcli.session.area import search_area
+from siamcli.targets import parse_region
+from siamcli.tracker.area import SearchArea
+from siamcli.tracker.look_around import tiles
+
+SIZE = (24, 16)
+masks = arrays(np.bool_, (SIZE[1], SIZE[0])).filter(np.any)
+points = st.tuples(st.floats(-5, 30), st.floats(-5, 30))
+
+
+@given(masks, points)
+def test_the_nearest_point_is_within_and_none_is_nearer(mask, point) -> None:
+    area = SearchArea.of_mask(mask)
+    x, y = area.nearest(point)
+    assert area.holds((x, y))
+    if area.holds(point):
+        assert (x, y) == point
+    else:
+        distances = [np.hypot(i + 0.5 - point[0], j + 0.5 - point[1]) for j, i in np.argwhere(mask)]
+        assert np.hypot(x - point[0], y - point[1]) == pytest.approx(min(distances))
+
+
+@given(masks)
+def test_the_bounds_hold_every_pixel_and_touch_the_outer_ones(mask) -> None:
+    x, y, w, h = map(int, SearchArea.of_mask(mask).bounds)
+    part = mask[y : y + h, x : x + w]
+    assert part.sum() == mask.sum()
+    assert all(side.any() for side in (part[0], part[-1], part[:, 0], part[:, -1]))
+
+
+@given(masks, st.floats(2, 30), points)
+def test_tiles_that_meet_an_area_cover_it(mask, side, center) -> None:
+    area = SearchArea.of_mask(mask)
+    squares = [Box.from_center(*place, side, side) for place in tiles(area.bounds, center, side)]
+    kept = [square for square in squares if area.meets(square)]
+    for y, x in np.argwhere(mask):
+        assert any(b.x <= x + 0.5 <= b.x + b.w and b.y <= y + 0.5 <= b.y + b.h for b in kept)
+
+
+boxes = st.builds(Box, st.integers(0, 20), st.integers(0, 12), st.integers(1, 9), st.integers(1, 9))
+
+
+@given(boxes, boxes)
+def test_a_region_is_a_mask_with_one_rectangle(region, box) -> None:
+    mask = np.zeros((SIZE[1], SIZE[0]), np.bool_)
+    mask[region.y : region.y + region.h, region.x : region.x + region.w] = True
+    of_box, of_mask = SearchArea.of_box(region, SIZE), SearchArea.of_mask(mask)
+    np.testing.assert_array_equal(of_box.picture, of_mask.picture)
+    seen = Box(box.x, box.y, min(box.w, SIZE[0] - box.x), min(box.h, SIZE[1] - box.y))
+    assert of_box.meets(box) == (iou(region, seen) > 0)
+
+
+def states(area, *clip):
+    """The state after every frame."""
+    tracker = load_tracker(engine="eager")
+    frames = [Frame(i, i / 25, image) for i, image in enumerate(clip)]
+    return [state for _, (state,) in follow(tracker, frames, [Box(66, 60, 48, 60)], area)]
+
+
+def test_an_area_of_the_whole_frame_changes_no_digit() -> None:
+    clip = [clips.faces((90 + 4 * i, 90)) for i in range(3)] + [clips.faces()] * 8
+    whole = SearchArea.of_box(Box(0, 0, 640, 360), (640, 360))
+    for plain, within in zip(states(None, *clip), states(whole, *clip), strict=True):
+        assert plain == within
+        assert plain.box == within.box
+
+
+def test_a_double_outside_the_area_is_not_taken_for_the_target() -> None:
+    """The target goes, a double stands beside its place: without an area that is tracked."""
+    clip = [
+        *[clips.faces((90, 90), (165, 90))] * 3,
+        *[clips.faces((165, 90))] * 6,
+        *[clips.faces((98, 120), (165, 90))] * 3,
+    ]
+    double, back = Box(141, 60, 48, 60), Box(74, 90, 48, 60)
+    assert iou(states(None, *clip)[5].box, double) > 0.5
+    area = SearchArea.of_box(Box(20, 20, 115, 300), (640, 360))
+    within = states(area, *clip)
+    assert [state.lost for state in within[:9]] == [*[False] * 3, *[True] * 6]
+    assert not within[-1].lost
+    assert iou(within[-1].box, back) > 0.5
+    assert all(area.holds(state.center) for state in within)
+
+
+def test_a_target_that_begins_at_the_edge_is_searched_within() -> None:
+    clip = [clips.faces((90, 90)), clips.faces((98, 90)), clips.faces((106, 90))]
+    area = SearchArea.of_box(Box(97, 0, 543, 360), (640, 360))
+    first, *later = states(area, *clip)
+    assert first.box == Box(66, 60, 48, 60)  # as it was given
+    assert all(area.holds(state.box.center) for state in later if not state.lost)
+    assert iou(later[-1].box, Box(82, 60, 48, 60)) > 0.6
+    with pytest.raises(InputError, match="box 66,60,48,60 lies outside the region"):
+        states(SearchArea.of_box(Box(400, 0, 240, 360), (640, 360)), *clip)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> str:
+    """A clip of 96x64."""
+    return str(clips.constant(tmp_path / "a.mp4", frames=10))
+
+
+@pytest.fixture
+def mask(tmp_path: Path) -> Path:
+    """White where the right three quarters of that clip are."""
+    image = np.zeros((64, 96), np.uint8)
+    image[:, 24:] = 255
+    cv2.imwrite(str(tmp_path / "mask.png"), image)
+    return tmp_path / "mask.png"
+
+
+def test_masks_of_any_depth_and_colour(tmp_path: Path) -> None:
+    expected = np.zeros((6, 8), np.bool_)
+    expected[2:4, 1:5] = True
+    for name, white in (("a.png", np.uint8(255)), ("b.png", np.uint16(65535)), ("c.tif", np.float32(1))):
+        cv2.imwrite(str(tmp_path / name), np.where(expected, white, type(white)(0)))
+        np.testing.assert_array_equal(read_mask(str(tmp_path / name)), expected)
+
+
+def test_a_job_has_a_region_in_percent_or_a_mask(mask: Path) -> None:
+    job = Job("a.mp4", (parse_target("1,2,3,4"),), ())
+    assert search_area(job, (96, 64)) is None
+    region = search_area(replace(job, region=parse_region("25%,0,75%,100%")), (96, 64))
+    from_mask = search_area(replace(job, mask=str(mask)), (96, 64))
+    assert region and from_mask
+    np.testing.assert_array_equal(region.picture, from_mask.picture)
+    with pytest.raises(InputError, match=r"mask .*mask\.png is 96x64, the frames of a\.mp4 are 80x60"):
+        search_area(replace(job, mask=str(mask)), (80, 60))
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward", "both"])
+def test_every_direction_keeps_to_the_region(siamtrack, weights, clip, tmp_path: Path, direction) -> None:
+    way = {"forward": (), "backward": ("--backward",), "both": ("--both-ways",)}[direction]
+    box = ("--box-at", "5f=40,20,20,20", "--region", "30,10,40,40")
+    done = siamtrack("run", clip, *box, *way, "-o", "a.json", "--weights", weights)
+    assert done.code == 0, done.err
+    believed = [point.box.center for point in read_trajectory(tmp_path / "a.json").points if point.is_located]
+    assert believed
+    assert all(30 <= x <= 70 and 10 <= y <= 50 for x, y in believed)
+
+
+def test_run_and_batch_take_both_options(siamtrack, weights, clip, mask: Path, tmp_path: Path) -> None:
+    target = ("--box", "40,20,20,20", "--weights", weights, "-y")
+    for place in (("--region", "25%,0,75%,100%"), ("--mask", mask)):
+        done = siamtrack("run", clip, *place, "-o", "a.json", *target)
+        assert done.code == 0, done.err
+        a = read_trajectory(tmp_path / "a.json").points
+        done = siamtrack("batch", clip, *place, "-f", "json", *target)
+        assert done.code == 0, done.err
+        assert read_trajectory(tmp_path / "tracked" / "a.tracked.json").points == a
+        assert all(point.box.center[0] >= 24 for point in a if point.is_located)
+
+
+def test_another_region_or_mask_makes_a_finished_clip_outdated(mask: Path) -> None:
+    def key(**place) -> str:
+        return clip_key("clip", (), Settings((".json",), "", {}, **place))
+
+    keys = [key(), key(region=parse_region("0,0,9,9")), key(region=parse_region("0,0,9,8"))]
+    keys.append(key(mask=str(mask)))
+    mask.write_bytes(mask.read_bytes() + b" ")
+    assert len({*keys, key(mask=str(mask))}) == 5
+
+
+def test_what_is_no_place_to_search(siamtrack, weights, clip, mask: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "black.png"), np.zeros((64, 96), np.uint8))
+    cv2.imwrite(str(tmp_path / "small.png"), np.full((60, 80), 255, np.uint8))
+    (tmp_path / "text.png").write_text("no image")
+    wrong = {
+        ("--region", "1,2,3"): (3, "not a region: '1,2,3'"),
+        ("--region", "a=1,2,3,4"): (3, "not a region: 'a=1,2,3,4'"),
+        ("--region", "1,2,0,4"): (3, "not a region: '1,2,0,4'"),
+        ("--region", "96,0,40,40"): (3, "the region 96,0,40,40 lies outside the 96x64 frame"),
+        ("--region", "70,40,20,20"): (3, "box 40,20,20,20 lies outside the region 70,40,20,20"),
+        ("--mask", "none.png"): (3, "no such file: none.png"),
+        ("--mask", "text.png"): (3, "cannot read the mask text.png"),
+        ("--mask", "black.png"): (3, "the mask black.png has no white pixel"),
+        ("--mask", "small.png"): (3, "the mask small.png is 80x60, the frames of"),
+        ("--mask", mask, "--region", "1,2,3,4"): (2, "give --region or --mask, not both"),
+    }
+    for options, (code, message) in wrong.items():
+        done = siamtrack("run", clip, "--box", "40,20,20,20", *options, "--weights", weights, "-o", "a.json")
+        assert (done.code, done.err.count("error:")) == (code, 1), done.err
+        assert message in done.err
+        assert not (tmp_path / "a.json").exists()
