@@ -103,9 +103,8 @@ def no_source(name: SourceName) -> InputError:
     """The error of a path at which nothing is that frames can come from."""
     if name.text.startswith("/dev/") and not name.path.exists():
         return InputError(f"no such device: {name.text}", hint="`siamtrack doctor` lists cameras")
-    what = "neither a file nor a folder" if name.path.exists() else "no such file or folder"
     return InputError(
-        f"{what}: {name.shown}",
+        f"no such file or folder: {name.shown}",
         hint="give a video, a folder of images, a quoted pattern, a camera number, an address, or -",
     )
 
