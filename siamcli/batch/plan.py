@@ -96,6 +96,7 @@ def plan(
             deinterlace=settings.deinterlace,
             region=settings.region,
             mask=settings.mask,
+            audio=settings.audio,
             unfinished="beside",
             style=Style() if problem else settings.style,
         )
@@ -137,7 +138,7 @@ def decide(
 def missing(task: Task, entry: Entry, folder: Path) -> list[str]:
     """The wanted files that a finished clip does not have, and its videos that are of another style."""
     there = {output for output in entry.outputs if (folder / output).exists()}
-    redrawn = entry.style != style_key(task.job.style)
+    redrawn = entry.style != style_key(task.job.style, task.job.audio)
     return [
         file
         for file in task.job.files
@@ -164,18 +165,7 @@ def complete(task: Task, entry: Entry, folder: Path) -> None:
         raise InputError(f"{task.job.source}: its trajectory is gone", hint="run the same command again")
     for file in missing(task, entry, folder):
         if is_video(file):
-            drawn = draw_video(
-                task.job.source,
-                trajectory,
-                Path(file),
-                overwrite=True,
-                fps=task.job.fps,
-                fps_if_needed=True,
-                stream=task.job.stream,
-                deinterlace=task.job.deinterlace,
-                style=task.job.style,
-            )
-            for _ in drawn:
+            for _ in draw_video(task.job.reading, trajectory, Path(file), overwrite=True):
                 pass
         else:
             write_trajectory(file, trajectory, frames=entry.frames or 0)
@@ -189,9 +179,9 @@ def extended(entry: Entry, files: Sequence[str], folder: Path) -> Entry:
 
 def completed_entry(task: Task, entry: Entry, files: Sequence[str], folder: Path) -> Entry:
     """The line of a finished clip whose missing `files` are made; videos of another style count no more."""
-    if any(map(is_video, files)) and entry.style != style_key(task.job.style):
+    if any(map(is_video, files)) and entry.style != style_key(task.job.style, task.job.audio):
         kept = tuple(output for output in entry.outputs if not is_video(output))
-        entry = replace(entry, outputs=kept, style=style_key(task.job.style))
+        entry = replace(entry, outputs=kept, style=style_key(task.job.style, task.job.audio))
     return extended(entry, files, folder)
 
 
@@ -220,7 +210,7 @@ def finished_entry(task: Task, end: Finished, folder: Path) -> Entry:
         seconds=end.seconds,
         lost=end.lost,
         targets=end.targets,
-        style=style_key(task.job.style),
+        style=style_key(task.job.style, task.job.audio),
     )
     return done if end.error is None else failed_entry(done, end.error)
 

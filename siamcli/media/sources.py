@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -101,11 +102,11 @@ def _open(
 
 def no_source(name: SourceName) -> InputError:
     """The error of a path at which nothing is that frames can come from."""
-    if name.text.startswith("/dev/") and not name.path.exists():
+    there = os.path.exists(name.text)  # noqa: PTH110 - no error for a name that no system takes
+    if not there and name.text.startswith(("/dev/video", "/dev/v4l/")):
         return InputError(f"no such device: {name.text}", hint="`siamtrack doctor` lists cameras")
-    what = "neither a file nor a folder" if name.path.exists() else "no such file or folder"
     return InputError(
-        f"{what}: {name.shown}",
+        f"{'neither a file nor a folder' if there else 'no such file or folder'}: {name.shown}",
         hint="give a video, a folder of images, a quoted pattern, a camera number, an address, or -",
     )
 

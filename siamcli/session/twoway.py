@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from siamcli.boxes import Box
@@ -15,7 +14,7 @@ from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.session.check import return_gap, with_agreement
 from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order, join
-from siamcli.session.job import open_job, reopen_job, unused_target
+from siamcli.session.job import open_job, unused_target
 from siamcli.session.passes import Footage, Passes, TrackStep, track_gaps
 from siamcli.session.session import Session
 from siamcli.tracker.follow import begin, due, is_over
@@ -61,9 +60,8 @@ class TwoWaySession(Session):
         """
         times, given = self._survey()
         height, width = self.first.image.shape[:2]
-        footage = Footage(
-            self.job.source, partial(reopen_job, self.job), (width, height), list(times), area=self.area
-        )
+        size = (width, height)
+        footage = Footage(self.job.source, self.job.reading.open, size, list(times), area=self.area)
         gaps = [gap for target, said in given.items() for gap in gaps_of(target, list(times), said)]
         gaps = [gap for gap in map(self._directed, gaps) if (gap.left, gap.right) != (None, None)]
         passes = yield from track_gaps(self.tracker, footage, gaps, given)

@@ -231,7 +231,7 @@ def run(
         overwrite=overwrite,
         encoding=VideoOptions(encoder, preset, crf),
         drop_lost=drop_lost,
-        **reading.given(),
+        **reading.given(drawn=any(map(is_video, paths))),
         **search.given(),
         direction=direction,
         check=check,
