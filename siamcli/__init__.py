@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from siamcli.media.sources import open_source
     from siamcli.session.fix import fix
     from siamcli.session.job import Job
+    from siamcli.session.reading import Reading
     from siamcli.session.session import Session
     from siamcli.targets import Target, parse_target
     from siamcli.times import TimePoint
@@ -58,6 +59,7 @@ __all__ = [
     "LoadedTracker",
     "OutputError",
     "PickError",
+    "Reading",
     "SearchArea",
     "Session",
     "SiamtrackError",
@@ -96,6 +98,7 @@ _MODULES = {
     "media.sources": ("open_source",),
     "session.fix": ("fix",),
     "session.job": ("Job",),
+    "session.reading": ("Reading",),
     "session.session": ("Session",),
     "targets": ("Target", "parse_target"),
     "times": ("TimePoint",),

@@ -13,6 +13,7 @@ from siamcli.errors import InputError
 from siamcli.frames import SourceInfo
 from siamcli.media.sources import open_source
 from siamcli.session.fit import MisfitError, frames_with_points
+from siamcli.session.reading import Reading
 from siamcli.session.render import draw_video
 from siamcli.times import TimePoint
 from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
@@ -111,12 +112,12 @@ def test_a_source_that_announces_no_number_is_refused_at_the_end(made, tmp_path)
     """Its frames are counted: nothing is left under the video's name, and `--anyway` draws all."""
     trajectory, target = tracked(made["clip"]), tmp_path / "a.mp4"
     longer = str(clips.constant(tmp_path / "longer.h264", frames=33))
-    options = {"overwrite": False, "fps": Fraction(30000, 1001)}
+    reading = Reading(longer, fps=Fraction(30000, 1001))
     with pytest.raises(MisfitError, match="longer has 33 frames, the video of the trajectory 30"):
-        list(draw_video(longer, trajectory, target, **options))
+        list(draw_video(reading, trajectory, target, overwrite=False))
     assert [path.name for path in tmp_path.iterdir()] == ["longer.h264"]
-    assert list(draw_video(longer, trajectory, target, anyway=True, **options))[-1] == 33
-    assert len(pairs(made["raw"], trajectory, fps=options["fps"])) == 30
+    assert list(draw_video(reading, trajectory, target, overwrite=False, anyway=True))[-1] == 33
+    assert len(pairs(made["raw"], trajectory, fps=reading.fps)) == 30
 
 
 def test_a_joined_recording_is_more_than_its_first_part(made, tmp_path):
@@ -155,7 +156,10 @@ def test_a_damaged_source_fits_as_far_as_it_decodes(made):
 
 def test_images_are_drawn_at_the_rate_under_which_they_were_tracked(made, tmp_path):
     trajectory = tracked(made["images"], fps=Fraction(8))
-    assert list(draw_video(str(made["images"]), trajectory, tmp_path / "a.mp4", overwrite=False))[-1] == 12
+    assert (
+        list(draw_video(Reading(str(made["images"])), trajectory, tmp_path / "a.mp4", overwrite=False))[-1]
+        == 12
+    )
     drawn = cv2.VideoCapture(str(tmp_path / "a.mp4"))
     assert drawn.get(cv2.CAP_PROP_FPS) == 8 and drawn.get(cv2.CAP_PROP_FRAME_COUNT) == 12
 
@@ -164,7 +168,7 @@ def test_raw_streams_are_drawn_at_a_rate(made, tmp_path):
     trajectory = tracked(made["raw"], fps=Fraction(50))
     target = tmp_path / "a.mp4"
     with pytest.raises(MisfitError, match="frame 2 of raw"):
-        list(draw_video(str(made["raw"]), trajectory, target, overwrite=False))
+        list(draw_video(Reading(str(made["raw"])), trajectory, target, overwrite=False))
     assert not target.exists()
-    assert list(draw_video(str(made["raw"]), trajectory, target, overwrite=False, fps=Fraction(50)))
+    assert list(draw_video(Reading(str(made["raw"]), fps=Fraction(50)), trajectory, target, overwrite=False))
     assert cv2.VideoCapture(str(target)).get(cv2.CAP_PROP_FPS) == 50

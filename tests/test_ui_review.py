@@ -105,9 +105,16 @@ def test_the_table_says_what_was_corrected(tmp_path_factory, corrections):
     trajectory = trajectory_of(["i" + 29 * "t"] * 2, labels=("bug, red", None))
     text = fixes_table(path, video, corrections, trajectory.header.labels)
     path.write_text(text)
-    assert corrections_in(path, video, trajectory, clips.SIZE) == corrections
+    assert corrections_in(path, Reading(video), trajectory, clips.SIZE) == corrections
     assert len(read_manifest(path, "xywh").of(str(folder / "other.mkv"))) == 1
     assert fixes_table(path, video, corrections, trajectory.header.labels) == text
+
+
+def test_a_table_may_have_timecodes(clip, tmp_path):
+    (tmp_path / "a.fixes.csv").write_text("clip,time,target,box\na.mkv,00:00:00:09,bug,absent\n")
+    known = read_trajectory(tmp_path / "a.json")
+    found = corrections_in(tmp_path / "a.fixes.csv", Reading(str(clip)), known, clips.SIZE)
+    assert found == {(1, 9): None}
 
 
 def test_corrections_are_tracked_undone_and_saved(library, clip, weights, tmp_path):

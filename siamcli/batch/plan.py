@@ -165,19 +165,7 @@ def complete(task: Task, entry: Entry, folder: Path) -> None:
         raise InputError(f"{task.job.source}: its trajectory is gone", hint="run the same command again")
     for file in missing(task, entry, folder):
         if is_video(file):
-            drawn = draw_video(
-                task.job.source,
-                trajectory,
-                Path(file),
-                overwrite=True,
-                fps=task.job.fps,
-                fps_if_needed=True,
-                stream=task.job.stream,
-                deinterlace=task.job.deinterlace,
-                audio=task.job.audio,
-                style=task.job.style,
-            )
-            for _ in drawn:
+            for _ in draw_video(task.job.reading, trajectory, Path(file), overwrite=True):
                 pass
         else:
             write_trajectory(file, trajectory, frames=entry.frames or 0)

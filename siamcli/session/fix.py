@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from itertools import pairwise
 from statistics import median_low
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from siamcli.boxes import Box, box_problem
 from siamcli.errors import InputError
 from siamcli.frames import Frame
-from siamcli.media.sources import constant_rate
+from siamcli.session.check import check_gaps
 from siamcli.session.fit import check_source, check_time
 from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order, join
 from siamcli.session.passes import Footage, TrackStep, track_gaps
@@ -37,24 +36,21 @@ Steps = Generator[TrackStep, None, Trajectory]
 def fix(
     trajectory: Trajectory,
     corrections: Sequence[Mark],
-    source: str,
+    source: str | Reading,
     tracker: Tracker,
-    *,
-    fps: Fraction | None = None,
-    stream: int | None = None,
-    deinterlace: bool = False,
 ) -> Trajectory:
     """The trajectory of `source` with boxes (`Start` with a time and a target) and absences put right.
 
     Between two boxes of a target the forward pass from the first goes up to the frame in which it agrees best
     with the backward pass from the second.  Before the first and after the last box frames are tracked as far
-    as they were before.  Gaps that no correction touches keep their points.  A target that the header names
-    and that has no point begins in its first box and is tracked to the end.  `fps`, `stream` and
-    `deinterlace` are those of `open_source`.
+    as they were before.  In a checked trajectory what is tracked again has an agreement too.  Gaps that no
+    correction touches keep their points.  A target that the header names
+    and that has no point begins in its first box and is tracked to the end.  A `Reading` of the source says
+    under which options it is opened.
     Raises InputError for a correction outside the frame or the clip, for a target that is not there, two
     for one frame, and a source that is not the one of the trajectory.
     """
-    reading = Reading(source, fps, stream, deinterlace)
+    reading = Reading(source) if isinstance(source, str) else source
     return finish(fix_in_steps(trajectory, corrections, reading, lambda: tracker))
 
 
@@ -94,12 +90,17 @@ def fix_in_steps(
     changed = [gap for target, given in said.items() for gap in _changed(target, given, clip, trajectory)]
     footage = Footage(reading.source, reading.open, info.size, clip, check)
     given = {target: Given(one.boxes, one.absent) for target, one in said.items()}
-    passes = yield from track_gaps(load(), footage, changed, given)
+    tracker = load()
+    passes = yield from track_gaps(tracker, footage, changed, given)
+    if trajectory.header.checked:
+        found = yield from check_gaps(tracker, footage, changed, given, passes)
+    else:
+        found = [join(forward, backward) for forward, backward in passes]
     points = [point for point in trajectory.points if not _is_replaced(point, said, changed)]
     for target, one in said.items():
         points += [human_point(target, i, times.get(i), one.boxes.get(i)) for i in sorted(one.new)]
-    for gap, (forward, backward) in zip(changed, passes, strict=True):
-        points += [p for p in in_frame_order(join(forward, backward)) if p.index not in said[gap.target].new]
+    for gap, between in zip(changed, found, strict=True):
+        points += [p for p in in_frame_order(between) if p.index not in said[gap.target].new]
     return replace(
         trajectory,
         points=tuple(sorted(points, key=lambda point: (point.index, point.target))),
@@ -247,13 +248,11 @@ def correct(
     `new_targets` a label that the trajectory does not have is a new target.
     """
     check_rereadable(reading.source)
-    opening = reading.of(trajectory).open
-    with opening() as frames:
+    reading = reading.of(trajectory)
+    with reading.open() as frames:
         size = frames.info.size
     assert size is not None
-    if any(moment.timecode for mark in marks for moment in mark.moments):
-        rate = constant_rate(reading.source, opening)
-        marks = [mark.at_rate(rate) for mark in marks]
+    marks = reading.without_timecodes(marks)
     labels = list(trajectory.header.labels)
     corrections: list[Mark] = []
     for mark in sorted(marks, key=lambda mark: isinstance(mark, AbsentTarget)):

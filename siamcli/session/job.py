@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
-from functools import partial
 from typing import TYPE_CHECKING
 
 from siamcli.atomic import Unfinished
@@ -18,8 +17,9 @@ from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.kinds import source_name
 from siamcli.media.sound import AudioChoice
-from siamcli.media.sources import constant_rate, open_source
+from siamcli.media.sources import constant_rate
 from siamcli.media.suffixes import INDEXED_SUFFIXES
+from siamcli.session.reading import Reading
 from siamcli.targets import Target, TargetMark, number_marks, target_labels
 from siamcli.times import Direction, FrameRange, TimePoint
 from siamcli.tracker.follow import Absence, Mark, Start
@@ -35,7 +35,6 @@ __all__ = [
     "describe_points",
     "make_header",
     "open_job",
-    "reopen_job",
     "resolve_targets",
     "unused_target",
     "uses_more_frames",
@@ -53,11 +52,10 @@ class Job:
 
     `fps` is the rate of a source that has no times; one that has its own refuses it, or keeps them with
     `fps_if_needed`.  `stream` is the number of one of its video streams, `audio` the sound that is kept.
-    `drop_lost` leaves lost frames out
-    of MOT lines.  `unfinished` says where outputs go that an exception ends.  `direction` is the one in
-    which targets are tracked from their boxes, `check` adds the agreement with a pass in the other one.
-    `style` is that of the annotated video.  Targets are looked for in `region` alone, or where the image
-    `mask` is white.
+    `drop_lost` leaves lost frames out of MOT lines.  `unfinished` says where outputs go that an exception
+    ends.  `direction` is the one in which targets are tracked from their boxes, `check` adds the agreement
+    with a pass in the other one.  `style` is that of the annotated video.  Targets are looked for in `region`
+    alone, or where the image `mask` is white.
     """
 
     source: str
@@ -101,6 +99,13 @@ class Job:
         return target_labels(self.targets) or (None,)
 
     @property
+    def reading(self) -> Reading:
+        """How the source is read."""
+        return Reading(
+            self.source, self.fps, self.fps_if_needed, self.stream, self.deinterlace, self.audio, self.style
+        )
+
+    @property
     def files(self) -> list[str]:
         """Every file that is written."""
         return [
@@ -115,7 +120,7 @@ def open_job(job: Job) -> FrameSource:
     """
     cut = job.cut
     moments = [moment for mark in job.targets for moment in mark.moments]
-    return reopen_job(job, start=cut.start, end=cut.end, stride=cut.stride, also=moments)
+    return job.reading.open(start=cut.start, end=cut.end, stride=cut.stride, also=moments)
 
 
 def uses_more_frames(job: Job, first: Frame) -> bool:
@@ -124,34 +129,12 @@ def uses_more_frames(job: Job, first: Frame) -> bool:
     return job.cut.stride > 1 and any(moment.frame != first.index for moment in moments)
 
 
-def reopen_job(
-    job: Job,
-    *,
-    start: TimePoint | None,
-    end: TimePoint | None,
-    stride: int = 1,
-    also: Sequence[TimePoint] = (),
-) -> FrameSource:
-    """Open a part of the job's source.  Raises InputError."""
-    return open_source(
-        job.source,
-        start=start,
-        end=end,
-        stride=stride,
-        also=also,
-        fps=job.fps,
-        fps_if_needed=job.fps_if_needed,
-        stream=job.stream,
-        deinterlace=job.deinterlace,
-    )
-
-
 def without_timecodes(job: Job) -> Job:
     """The job with frames of its source in the place of timecodes.  Raises InputError."""
     moments = [moment for mark in job.targets for moment in mark.moments]
     if not replace(job.cut, also=tuple(moments)).has_timecode:
         return job
-    rate = constant_rate(job.source, partial(reopen_job, job, start=None, end=None))
+    rate = constant_rate(job.source, job.reading.open)
     targets = tuple(mark.at_rate(rate) for mark in job.targets)
     return replace(job, cut=job.cut.at_rate(rate), targets=targets)
 

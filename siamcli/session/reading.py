@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
@@ -10,15 +11,16 @@ from siamcli.drawing.style import Style
 from siamcli.frames import FrameSource, SourceInfo
 from siamcli.media.kinds import join_files, source_name
 from siamcli.media.sound import AudioChoice
-from siamcli.media.sources import open_source
+from siamcli.media.sources import constant_rate, open_source
 from siamcli.session.fit import MisfitError
+from siamcli.targets import TargetMark
 from siamcli.times import TimePoint
 from siamcli.trajectory import Trajectory
 
-__all__ = ["Reading", "recording_of"]
+__all__ = ["Reading"]
 
 
-def recording_of(source: str, tracked: SourceInfo) -> str:
+def _recording_of(source: str, tracked: SourceInfo) -> str:
     """The files of a joined recording that was tracked, of which `source` names the first; others unchanged.
 
     Raises MisfitError when it does not, InputError for a file that is not there.
@@ -43,6 +45,7 @@ class Reading:
 
     source: str
     fps: Fraction | None = None
+    fps_if_needed: bool = False
     stream: int | None = None
     deinterlace: bool = False
     audio: AudioChoice = None
@@ -53,16 +56,36 @@ class Reading:
         joined files brings the others.  Raises MisfitError, InputError."""
         tracked = trajectory.header.source
         if self.fps or not source_name(self.source).is_images:
-            return replace(self, source=recording_of(self.source, tracked))
+            return replace(self, source=_recording_of(self.source, tracked))
         return replace(self, fps=tracked.fps)
 
-    def open(self, *, start: TimePoint | None = None, end: TimePoint | None = None) -> FrameSource:
-        """The frames from `start` up to, not including, `end`.  Raises InputError."""
+    def without_timecodes(self, marks: Sequence[TargetMark]) -> list[TargetMark]:
+        """The marks with a frame in place of every timecode.  Raises InputError."""
+        if not any(moment.timecode for mark in marks for moment in mark.moments):
+            return list(marks)
+        rate = constant_rate(self.source, self.open)
+        return [mark.at_rate(rate) for mark in marks]
+
+    def open(
+        self,
+        *,
+        start: TimePoint | None = None,
+        end: TimePoint | None = None,
+        stride: int = 1,
+        also: Sequence[TimePoint] = (),
+    ) -> FrameSource:
+        """Every `stride`-th frame from `start` up to, not including, `end`, and those at the times in `also`.
+
+        Raises InputError.
+        """
         return open_source(
             self.source,
             start=start,
             end=end,
+            stride=stride,
+            also=also,
             fps=self.fps,
+            fps_if_needed=self.fps_if_needed,
             stream=self.stream,
             deinterlace=self.deinterlace,
         )

@@ -5,53 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 from siamcli.analysis.framing import Crop, follow_target
 from siamcli.atomic import AtomicFile, as_output_error
 from siamcli.drawing.painter import Painter
-from siamcli.drawing.style import Style
 from siamcli.drawing.view import View
 from siamcli.errors import InputError, OutputError
 from siamcli.formats.files import convert
 from siamcli.formats.kinds import find_format
 from siamcli.frames import SourceInfo
-from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
-from siamcli.media.sound import AudioChoice
 from siamcli.media.soundtrack import soundtrack
-from siamcli.media.sources import open_source
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
 from siamcli.session.fit import MisfitError, frames_with_points
 from siamcli.session.outputs import Outputs
-from siamcli.session.reading import Reading, recording_of
+from siamcli.session.reading import Reading
 from siamcli.trajectory import NO_BOX, TrackPoint, Trajectory, lost_intervals
 
 __all__ = ["draw_video", "unlocated", "write_again"]
 
 
 def draw_video(
-    source: str,
+    reading: Reading,
     trajectory: Trajectory,
     target: Path,
     *,
     overwrite: bool,
-    fps: Fraction | None = None,
-    fps_if_needed: bool = False,
-    stream: int | None = None,
-    deinterlace: bool = False,
-    audio: AudioChoice = None,
     anyway: bool = False,
-    style: Style | None = None,
     crop: Crop | None = None,
 ) -> Iterator[int]:
-    """Draw every point into its frame of `source`, in a `style`, and write `target`; yields the number of
-    frames written.
+    """Draw every point into its frame of a source and write `target`; yields the number of frames written.
 
-    With a `crop` the video shows what follows a target.  `fps` is the rate of a source that has no times,
-    `fps_if_needed` as in `open_source`; images have the one under which they were tracked.  `audio` is the
-    sound that is kept.
+    With a `crop` the video shows what follows a target.
     What fails or is stopped can be drawn again, so it leaves nothing, and an earlier `target` stays.
     Raises MisfitError, unless `anyway`, when the trajectory is not one of this source; InputError for a
     damaged source once all that decodes is drawn, which stays.
@@ -59,23 +45,18 @@ def draw_video(
     if not is_video(target):
         raise OutputError(f"{target} is no video", hint=f"known suffixes: {' '.join(VIDEO_SUFFIXES)}")
     with suppress(MisfitError) if anyway else nullcontext():
-        source = recording_of(source, trajectory.header.source)
-    name = source_name(source)
-    rate = fps or (trajectory.header.source.fps if name.is_images else None)
+        reading = reading.of(trajectory)
     with ExitStack() as stack:
-        opened = open_source(
-            source, fps=rate, fps_if_needed=fps_if_needed, stream=stream, deinterlace=deinterlace
-        )
-        frames = stack.enter_context(prefetch(opened))
+        frames = stack.enter_context(prefetch(reading.open()))
         header = replace(trajectory.header, source=frames.info)
         view = None if crop is None else _view(trajectory, crop, frames.info)
         video = Outputs(
             [str(target)],
             header,
             overwrite=overwrite,
-            audio=soundtrack(source, audio),
+            audio=soundtrack(reading.source, reading.audio),
             unfinished="removed",
-            painter=Painter(style or Style(), header.labels, view),
+            painter=Painter(reading.style, header.labels, view),
         )
         outputs = stack.enter_context(video)
         damage: InputError | None = None
@@ -139,16 +120,6 @@ def write_again(
             with as_output_error(target):
                 parts[-1].path.write_text(text, encoding="utf-8", newline="\n")
         for path in filter(is_video, paths):
-            yield from draw_video(
-                reading.source,
-                trajectory,
-                Path(path),
-                overwrite=overwrite,
-                fps=reading.fps,
-                stream=reading.stream,
-                deinterlace=reading.deinterlace,
-                audio=reading.audio,
-                style=reading.style,
-            )
+            yield from draw_video(reading, trajectory, Path(path), overwrite=overwrite)
         for part in parts:
             part.commit()

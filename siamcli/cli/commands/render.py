@@ -65,16 +65,8 @@ def render(
     window = crop.wanted(drawn.header.labels)
     written = 0
     with console.progress(Path(video).name, drawn.header.source.count) as update:
-        steps = draw_video(
-            video,
-            drawn,
-            target,
-            overwrite=overwrite,
-            **reading.given(),
-            anyway=anyway,
-            style=style,
-            crop=window,
-        )
+        source = reading.opening(style)(video)
+        steps = draw_video(source, drawn, target, overwrite=overwrite, anyway=anyway, crop=window)
         try:
             for written in steps:
                 update(written, "")

@@ -36,8 +36,8 @@ def run(
     source: Annotated[
         list[str],
         typer.Argument(
-            help="Video, image folder or quoted pattern, camera number, address, or - for stdin; with --join"
-            " several videos.",
+            help="Video, image folder or quoted pattern, camera (0, or its path), address, or - for stdin;"
+            " with --join several videos.",
             metavar="SOURCE...",
         ),
     ],

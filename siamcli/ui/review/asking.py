@@ -10,7 +10,7 @@ from functools import partial
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.kinds import source_name
 from siamcli.media.sources import expected_count
-from siamcli.session.job import Job, reopen_job
+from siamcli.session.job import Job
 from siamcli.session.twoway import is_rereadable
 from siamcli.targets import TargetMark
 from siamcli.times import FrameRange, TimePoint
@@ -41,7 +41,7 @@ def ask_for_targets(
         source_name(job.source).shown, begin=lambda _: Picking((width, height), use), first=first.index
     )
     if is_rereadable(job.source):
-        clip.reopen = partial(reopen_job, job, end=job.cut.end)
+        clip.reopen = partial(job.reading.open, end=job.cut.end)
         count = expected_count(info, FrameRange(TimePoint(frame=first.index), job.cut.end))
         clip.end = None if count is None else first.index + max(count, 1)
     else:

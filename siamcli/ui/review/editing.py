@@ -79,7 +79,7 @@ class Editing:
         trajectory = read_trajectory(files.trajectory)
         Moments(trajectory)  # refuses one without a point
         check_source(info, trajectory.header.source, sorted({point.index for point in trajectory.points}))
-        corrections = corrections_in(files.fixes, files.reading.source, trajectory, size)
+        corrections = corrections_in(files.fixes, files.reading, trajectory, size)
         self.edits = Edits(trajectory, {}, corrections)
         self.stopped = self.working = False
         self._saved = self.edits

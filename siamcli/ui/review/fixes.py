@@ -13,6 +13,7 @@ from siamcli.boxes import Box
 from siamcli.errors import InputError, why_unread
 from siamcli.media.kinds import source_name
 from siamcli.session.fix import Moments
+from siamcli.session.reading import Reading
 from siamcli.sheets import Sheet
 from siamcli.targets import ABSENT, Target, TargetMark, number_marks, parse_mark
 from siamcli.trajectory import Trajectory
@@ -25,7 +26,7 @@ FIXES = ("clip", "time", "target", "box")
 
 
 def corrections_in(
-    path: Path, source: str, trajectory: Trajectory, size: tuple[int, int]
+    path: Path, reading: Reading, trajectory: Trajectory, size: tuple[int, int]
 ) -> dict[tuple[int, int], Box | None]:
     """What the table says of a clip with frames of `size`; nothing where there is no table.
 
@@ -35,7 +36,7 @@ def corrections_in(
         return {}
     _rows(path, FIXES)
     found: dict[tuple[int, int], Box | None] = {}
-    marks = read_manifest(path, "xywh").of(source)
+    marks = reading.without_timecodes(read_manifest(path, "xywh").of(reading.source))
     if not marks:
         return found
     labels, moments = trajectory.header.labels, Moments(trajectory)
