@@ -234,7 +234,7 @@ def test_what_writes_files_alone_says_so(siamtrack, tmp_path) -> None:
     done = siamtrack("convert", "a.json", "--to", "jsonl", "-o", address)
     assert done.code == 8 and "convert writes files" in done.err
     done = siamtrack("batch", clip, "--box", "1,2,30,40", "-f", address)
-    assert done.code == 2 and "--format takes one of" in done.err
+    assert done.code == 2 and "a batch writes files" in done.err
     done = siamtrack("fix", clip, "a.json", "--box-at", "0f=1,2,30,40", "-o", address)
     assert done.code == 8 and "unknown format" in done.err
     assert {path.name for path in tmp_path.iterdir()} == {"a.json", "clip.mp4"}
