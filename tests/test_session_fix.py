@@ -70,12 +70,16 @@ def test_only_the_gaps_that_a_correction_touches_are_tracked_again(tracked, corr
     assert read_trajectory(tmp_path / "b.json").complete
 
 
-def test_it_equals_a_run_that_was_told_at_once(tracked, correct, tmp_path):
+@pytest.mark.parametrize("check", [(), ("--check",)])
+def test_it_equals_a_run_that_was_told_at_once(tracked, correct, tmp_path, check):
+    """Of a checked trajectory what is tracked again is checked too, also where there is one pass."""
     marks = ("--box-at", f"7f=a={B}", "--absent", "a=3f-4f")
-    clip = tracked("a.mkv", "--box", f"a={A}")
+    clip = tracked("a.mkv", "--box", f"a={A}", *check)
     assert correct(clip, *marks, "-o", "b.json").code == 0
-    tracked("a.mkv", "--box", f"a={A}", *marks, "--both-ways")
+    tracked("a.mkv", "--box", f"a={A}", *marks, "--both-ways", *check)
     assert lines(tmp_path / "a.json") == lines(tmp_path / "b.json")
+    points = read_trajectory(tmp_path / "b.json").points
+    assert {p.index for p in points if p.agreement is None} == ({0, 3, 4, 7} if check else set(range(30)))
 
 
 def test_a_human_box_is_never_moved(tracked, correct, tmp_path):

@@ -5,14 +5,55 @@ The forward-backward error of Kalal et al. (ICPR 2010), as an overlap of boxes a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from siamcli.boxes import iou
-from siamcli.session.gaps import Gap
+from siamcli.session.gaps import Gap, Given, join
+from siamcli.session.passes import Footage, Passes, TrackStep, track_gaps
 from siamcli.trajectory import TrackPoint
 
-__all__ = ["return_gap", "with_agreement"]
+if TYPE_CHECKING:
+    from siamcli.tracker.tracker import Tracker
+
+__all__ = ["check_gaps", "return_gap", "with_agreement"]
+
+
+def check_gaps(
+    tracker: Tracker,
+    footage: Footage,
+    gaps: Sequence[Gap],
+    given: Mapping[int, Given],
+    passes: Sequence[Passes],
+) -> Generator[TrackStep, None, list[list[TrackPoint]]]:
+    """The joined points of every gap with their agreement: of both `passes`, or with a way back that is
+    tracked where there is one pass.  Yields and raises as `track_gaps`.
+    """
+    found = [join(forward, backward) for forward, backward in passes]
+    ways = [
+        None if forward and backward else return_gap(gap, points)
+        for gap, points, (forward, backward) in zip(gaps, found, passes, strict=True)
+    ]
+    ends = {
+        target: Given(
+            {way[1].index: way[1].box for way in ways if way and way[0].target == target}, said.absent
+        )
+        for target, said in given.items()
+    }
+    back = yield from track_gaps(tracker, footage, [way[0] for way in ways if way], ends)
+    returned = iter(back)
+    checked = []
+    for points, way, (forward, backward) in zip(found, ways, passes, strict=True):
+        if forward and backward:
+            overlaps = {point.index: point.agreement for point in with_agreement(forward, backward)}
+            checked.append([replace(point, agreement=overlaps[point.index]) for point in points])
+        elif way is None:
+            checked.append(with_agreement(points, ()))
+        else:
+            one = next(returned)
+            checked.append(with_agreement(points, [way[1], *one.forward, *one.backward]))
+    return checked
 
 
 def return_gap(gap: Gap, points: Sequence[TrackPoint]) -> tuple[Gap, TrackPoint] | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from siamcli.boxes import Box, box_problem
 from siamcli.errors import InputError
 from siamcli.frames import Frame
+from siamcli.session.check import check_gaps
 from siamcli.session.fit import check_source, check_time
 from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order, join
 from siamcli.session.passes import Footage, TrackStep, track_gaps
@@ -42,7 +43,8 @@ def fix(
 
     Between two boxes of a target the forward pass from the first goes up to the frame in which it agrees best
     with the backward pass from the second.  Before the first and after the last box frames are tracked as far
-    as they were before.  Gaps that no correction touches keep their points.  A target that the header names
+    as they were before.  In a checked trajectory what is tracked again has an agreement too.  Gaps that no
+    correction touches keep their points.  A target that the header names
     and that has no point begins in its first box and is tracked to the end.  A `Reading` of the source says
     under which options it is opened.
     Raises InputError for a correction outside the frame or the clip, for a target that is not there, two
@@ -88,12 +90,17 @@ def fix_in_steps(
     changed = [gap for target, given in said.items() for gap in _changed(target, given, clip, trajectory)]
     footage = Footage(reading.source, reading.open, info.size, clip, check)
     given = {target: Given(one.boxes, one.absent) for target, one in said.items()}
-    passes = yield from track_gaps(load(), footage, changed, given)
+    tracker = load()
+    passes = yield from track_gaps(tracker, footage, changed, given)
+    if trajectory.header.checked:
+        found = yield from check_gaps(tracker, footage, changed, given, passes)
+    else:
+        found = [join(forward, backward) for forward, backward in passes]
     points = [point for point in trajectory.points if not _is_replaced(point, said, changed)]
     for target, one in said.items():
         points += [human_point(target, i, times.get(i), one.boxes.get(i)) for i in sorted(one.new)]
-    for gap, (forward, backward) in zip(changed, passes, strict=True):
-        points += [p for p in in_frame_order(join(forward, backward)) if p.index not in said[gap.target].new]
+    for gap, between in zip(changed, found, strict=True):
+        points += [p for p in in_frame_order(between) if p.index not in said[gap.target].new]
     return replace(
         trajectory,
         points=tuple(sorted(points, key=lambda point: (point.index, point.target))),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,10 +12,10 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame, FrameSource
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
-from siamcli.session.check import return_gap, with_agreement
+from siamcli.session.check import check_gaps
 from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order, join
 from siamcli.session.job import open_job, unused_target
-from siamcli.session.passes import Footage, Passes, TrackStep, track_gaps
+from siamcli.session.passes import Footage, TrackStep, track_gaps
 from siamcli.session.session import Session
 from siamcli.tracker.follow import begin, due, is_over
 from siamcli.trajectory import TrackPoint
@@ -65,9 +65,10 @@ class TwoWaySession(Session):
         gaps = [gap for target, said in given.items() for gap in gaps_of(target, list(times), said)]
         gaps = [gap for gap in map(self._directed, gaps) if (gap.left, gap.right) != (None, None)]
         passes = yield from track_gaps(self.tracker, footage, gaps, given)
-        found = [join(forward, backward) for forward, backward in passes]
         if self.job.check:
-            found = yield from self._check(footage, gaps, given, passes, found)
+            found = yield from check_gaps(self.tracker, footage, gaps, given, passes)
+        else:
+            found = [join(forward, backward) for forward, backward in passes]
         for target, said in given.items():
             points = [human_point(target, index, times[index], box) for index, box in said.boxes.items()]
             for gap, between in zip(gaps, found, strict=True):
@@ -84,40 +85,6 @@ class TwoWaySession(Session):
         if self.job.direction == "forward" and gap.left is None:
             return replace(gap, right=None)
         return gap
-
-    def _check(
-        self,
-        footage: Footage,
-        gaps: Sequence[Gap],
-        given: Mapping[int, Given],
-        passes: Sequence[Passes],
-        found: Sequence[list[TrackPoint]],
-    ) -> Generator[TrackStep, None, list[list[TrackPoint]]]:
-        """The points of all gaps with their agreement: with the other pass, or with a way back."""
-        ways = [
-            None if forward and backward else return_gap(gap, points)
-            for gap, points, (forward, backward) in zip(gaps, found, passes, strict=True)
-        ]
-        ends = {
-            target: Given(
-                {way[1].index: way[1].box for way in ways if way and way[0].target == target}, said.absent
-            )
-            for target, said in given.items()
-        }
-        back = yield from track_gaps(self.tracker, footage, [way[0] for way in ways if way], ends)
-        returned = iter(back)
-        checked = []
-        for points, way, (forward, backward) in zip(found, ways, passes, strict=True):
-            if forward and backward:
-                forward_points = with_agreement(forward, backward)
-                overlaps = {point.index: point.agreement for point in forward_points}
-                checked.append([replace(point, agreement=overlaps[point.index]) for point in points])
-            elif way is None:
-                checked.append(with_agreement(points, ()))
-            else:
-                one = next(returned)
-                checked.append(with_agreement(points, [way[1], *one.forward, *one.backward]))
-        return checked
 
     def _survey(self) -> tuple[dict[int, float | None], dict[int, Given]]:
         """The times of all frames by index, and what is given of every target."""
