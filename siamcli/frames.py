@@ -32,7 +32,7 @@ class Frame:
     index: int
     time: float | None
     image: Image = field(repr=False)
-    arrived: float | None = None
+    arrived: float | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,10 +67,10 @@ def load_once():
     def state(value: object) -> object:
         return (value, value.stat().st_mtime_ns) if isinstance(value, Path) and value.exists() else value
 
-    def once(model: object, **options: object) -> LoadedTracker:
-        key = (state(model), *((name, state(value)) for name, value in sorted(options.items())))
+    def once(*model: object, **options: object) -> LoadedTracker:
+        key = (*map(state, model), *((name, state(value)) for name, value in sorted(options.items())))
         if key not in trackers:
-            trackers[key] = load(model, **options)
+            trackers[key] = load(*model, **options)
         return trackers[key]
 
     return once

@@ -11,14 +11,17 @@ from xml.etree import ElementTree
 import clips
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from siamcli.boxes import Box
 from siamcli.errors import InputError
+from siamcli.formats.coco import dataset
+from siamcli.formats.datasets import class_list, make_clips
 from siamcli.formats.files import convert, read_trajectory, write_trajectory
 from siamcli.formats.keyframes import key_frames
-from siamcli.formats.tracks import between, read_any
+from siamcli.formats.starts import read_starts
+from siamcli.formats.tracks import between, read_any, read_each
 from siamcli.frames import SourceInfo
 from siamcli.trajectory import NO_BOX, TrackHeader, TrackPoint, Trajectory
 
@@ -182,6 +185,134 @@ def test_via(tmp_path):
         ]
 
 
+sides = st.floats(1, 170).map(lambda v: round(v, 3))
+tracked = st.builds(Box, sides, sides, sides, sides)
+one_clip = st.lists(st.lists(tracked | st.none(), min_size=1, max_size=8), min_size=1, max_size=3)
+
+
+def made(rows: list[list[Box | None]], name: str = "clip") -> Trajectory:
+    """A target per row, without a point where the row has no box."""
+    points = [
+        TrackPoint(i, i / 25, box, 0.5, "tracked", target)
+        for target, row in enumerate(rows, start=1)
+        for i, box in enumerate(row)
+        if box is not None
+    ]
+    points.sort(key=lambda point: (point.index, point.target))
+    labels = tuple(f"bug {n}" for n in range(1, len(rows) + 1))
+    header = TrackHeader(SourceInfo(name, SIZE, RATE, 8), "m", "", "1", labels=labels)
+    return Trajectory(header, tuple(points), complete=True)
+
+
+def boxes_of(trajectory: Trajectory) -> dict[tuple[int, str | None], Box]:
+    """By frame and label, as numbers of targets follow the order in which they come."""
+    return {(p.index, trajectory.header.labels[p.target - 1]): p.box for p in trajectory.points if p.has_box}
+
+
+@pytest.mark.parametrize("kind", SUFFIXES)
+@settings(max_examples=25)
+@given(rows=one_clip)
+def test_every_box_comes_back(tmp_path_factory, kind, rows):
+    """Of any targets that begin, pause and end anywhere."""
+    original = made(rows)
+    assume(original.points)
+    read = back(tmp_path_factory.mktemp("trip"), kind, original)
+    if kind == "mot":  # it has no labels: they are those of the rows, in the order in which targets begin
+        begin = sorted(original.points, key=lambda point: (point.index, point.target))
+        order = list(dict.fromkeys(original.header.labels[point.target - 1] for point in begin))
+        read = replace(read, header=replace(read.header, labels=tuple(order)))
+    there, found = boxes_of(original), boxes_of(read)
+    assert found.keys() >= there.keys()
+    for key, box in there.items():
+        assert found[key] == pytest.approx(box, abs=0.01), key
+    # nothing is added but what tools draw between two boxes
+    assert found.keys() == there.keys() or kind in ("cvat", "labelstudio")
+
+
+@settings(max_examples=25)
+@given(clips_of=st.lists(one_clip, min_size=2, max_size=4))
+def test_several_videos_of_coco_come_back(tmp_path_factory, clips_of):
+    trajectories = [made(rows, f"clip{n}") for n, rows in enumerate(clips_of)]
+    assume(all(one.points for one in trajectories))
+    made_clips = make_clips(
+        [(one.header.source.name, one) for one in trajectories], every=1, held_back=0, drop_lost=False
+    )
+    ((_, text),) = dataset(made_clips, class_list(made_clips)).items()
+    path = tmp_path_factory.mktemp("trip") / "a.json"
+    path.write_text(text)
+    read = read_each(path, None, lambda name: (None, None))
+    assert list(read) == [one.header.source.name for one in trajectories]
+    for original, again in zip(trajectories, read.values(), strict=True):
+        assert again.header.source.name == original.header.source.name
+        assert again.header.source.size == SIZE
+        assert boxes_of(again) == {k: pytest.approx(b, abs=0.01) for k, b in boxes_of(original).items()}
+    with pytest.raises(InputError, match=f"holds {len(read)} videos"):
+        read_any(path)
+    with pytest.raises(InputError, match=f"it holds {len(read)} videos"):
+        read_starts(path, "coco")
+
+
+def project(times: list[float]) -> dict:
+    """A project of VIA 3: two videos and two images; regions of other shapes, and a stretch of time."""
+
+    def region(view, z, x, values, shape=2):
+        return {"vid": view, "flg": 0, "z": z, "xy": [shape, x, 2, 30, 40], "av": values}
+
+    return {
+        "project": {"pid": "x", "data_format_version": "3.1.1", "vid_list": ["1", "2", "3", "4"]},
+        "config": {"ui": {"spatial_region_label_attribute_id": ""}},
+        "attribute": {
+            "1": {"aname": "Object", "anchor_id": "FILE1_Z1_XY1", "type": 4, "options": {"0": "bug"}},
+            "2": {"aname": "id", "anchor_id": "FILE1_Z1_XY1", "type": 1, "options": {}},
+            "3": {"aname": "activity", "anchor_id": "FILE1_Z2_XY0", "type": 1, "options": {}},
+        },
+        "file": {
+            "1": {"fid": "1", "fname": "one.mp4", "type": 4, "loc": 1, "src": ""},
+            "2": {"fid": "2", "fname": "two.mp4", "type": 4, "loc": 1, "src": ""},
+            "3": {"fid": "3", "fname": "b.jpg", "type": 2, "loc": 1, "src": ""},
+            "4": {"fid": "4", "fname": "a.jpg", "type": 2, "loc": 1, "src": ""},
+        },
+        "metadata": {
+            **{f"m{i}": region("1", [t], 10 + i, {"1": "0", "2": "7"}) for i, t in enumerate(times)},
+            "a": region("2", [0.5], 50, {"1": "0"}),
+            "b": region("2", [0.5], 60, {"1": "0"}),
+            "c": region("2", [0.5], 60, {"1": "0"}, shape=3),
+            "d": {"vid": "1", "flg": 0, "z": [0.1, 2.5], "xy": [], "av": {"3": "walks"}},
+            "e": region("3", [], 5, {"1": "0"}),
+            "f": region("4", [], 6, {"1": "0"}),
+        },
+        "view": {n: {"fid_list": [n]} for n in ("1", "2", "3", "4")},
+    }
+
+
+def test_via_3(tmp_path):
+    # as VIA writes them: with three digits, at a frame's beginning or in its middle
+    times = [round(i / 25 + more, 3) for i, more in ((0, 0), (1, 0.02), (2, 0.035), (50, 0))]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(project(times)))
+    read = read_each(path, None, lambda name: (SourceInfo(name, None, RATE), None))
+    assert list(read) == ["images", "one", "two"]
+    one, two, images = read["one"], read["two"], read["images"]
+    assert [(p.index, p.box.x) for p in one.points] == [(0, 10), (1, 11), (2, 12), (50, 13)]
+    assert one.header.labels == ("bug",) and {p.source for p in one.points} == {"human"}
+    assert [(p.index, p.target, p.box.x) for p in two.points] == [(12, 1, 50), (12, 2, 60)]
+    assert images.header.source.files == ("b.jpg", "a.jpg")
+    assert [(p.index, p.box.x, p.time) for p in images.points] == [(0, 5, 0.0), (1, 6, 0.04)]
+    with pytest.raises(InputError, match="says times and not frames"):
+        read_each(path, None, lambda name: (None, None))
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 900), st.sampled_from([Fraction(24000, 1001), RATE, Fraction(60)]), st.floats(0, 0.9))
+def test_a_time_of_via_3_is_the_frame_that_is_shown_then(tmp_path_factory, frame, rate, later):
+    path = tmp_path_factory.mktemp("via") / "a.json"
+    path.write_text(json.dumps(project([round(float((frame + later) / rate), 3)])))
+    info, times = SourceInfo("", None, rate), {i: float(i / rate) for i in range(frame + 3)}
+    for known in ((info, None), (info, times)):
+        read = read_each(path, None, lambda name: known)  # noqa: B023 - called at once
+        assert [p.index for p in read["one"].points] == [frame]
+
+
 def test_convert_brings_a_task_back(siamtrack, tmp_path):
     clip = clips.constant(tmp_path / "clip.mp4", frames=8)
     points = tuple(TrackPoint(i, i * 1001 / 30000, Box(5 + i, 6, 20, 20), 0.9, "tracked") for i in range(8))
@@ -206,6 +337,32 @@ def test_convert_brings_a_task_back(siamtrack, tmp_path):
     assert siamtrack("convert", "task.xml", "--to", "siamtrack", "-o", "out/").out == "out/task.json\n"
 
 
+def test_convert_takes_several_videos_apart(siamtrack, tmp_path):
+    for name in ("one", "two"):
+        write_trajectory(made([[Box(1, 2, 30, 40), Box(2, 3, 30, 40)]], name), tmp_path / f"{name}.json")
+    many = siamtrack("convert", "one.json", "two.json", "--to", "coco", "-o", "data/", "--val", "0%")
+    assert many.code == 0, many.err
+    data = "data/annotations/instances_train.json"
+    done = siamtrack("convert", data, "--to", "siamtrack", "-o", "again/")
+    assert (done.code, done.out) == (0, "again/one.json\nagain/two.json\n"), done.err
+    for name in ("one", "two"):
+        assert boxes_of(read_trajectory(tmp_path / "again" / f"{name}.json")) == {
+            (i, "bug 1"): Box(1 + i, 2 + i, 30, 40) for i in (0, 1)
+        }
+    for words, message in (
+        (("--to", "siamtrack", "-o", "all.json"), "2 files do not fit into all.json"),
+        (("--to", "siamtrack", "-o", "-"), "2 files do not fit into -"),
+        (("--to", "siamtrack", "-o", "again/"), "again/one.json exists"),
+        (("--to", "siamtrack", "-o", "more/", "--video", "one.json"), "--video names one"),
+        (("--to", "siamtrack", "-o", "more/", "--video", "again/"), "one: its video is not there"),
+    ):
+        done = siamtrack("convert", data, *words)
+        assert done.code in (3, 8) and message in done.err.replace("\n", " "), done.err
+    assert not (tmp_path / "more").exists() and not (tmp_path / "all.json").exists()
+    done = siamtrack("convert", data, "--to", "yolo", "-o", "yolo/", "--val", "0%")
+    assert done.code == 0 and len(list((tmp_path / "yolo" / "labels" / "train").iterdir())) == 4, done.err
+
+
 def test_csv_with_a_video_or_a_size(siamtrack, tmp_path):
     clips.constant(tmp_path / "clip.mp4", frames=4)
     header = TrackHeader(SourceInfo("clip", clips.SIZE, RATE, 4), "m", "", "1")
@@ -226,8 +383,9 @@ def test_csv_with_a_video_or_a_size(siamtrack, tmp_path):
         ("a.xml", "<oops", "a.xml is no cvat file: not XML"),
         ("a.txt", "1,1,2,3,4\n", "a.txt is no mot file: line 1"),
         ("a.txt", "1,1,2,3,4,5,1\n1,1,2,3,4,5,1\n", "twice in frame 0"),
-        ("a.json", '[{"data": {}, "predictions": []}]', "a.json is no labelstudio file"),
-        ("a.json", '{"images": [], "annotations": []}', "a.json is no coco file"),
+        ("a.json", '[{"data": {}, "predictions": []}]', "no box in a.json"),
+        ("a.json", '[{"data": {}, "predictions": 3}]', "a.json is no labelstudio file"),
+        ("a.json", '{"images": [], "annotations": []}', "no box in a.json"),
         ("a.json", '{"b": 1}', "a.json"),
         ("a.doc", "", "not a trajectory"),
     ],

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Semaphore, Thread
 
 import clips
 import pytest
 
+from siamcli.cli.commands import doctor
 from siamcli.errors import InputError
 from siamcli.formats.files import read_trajectory
 from siamcli.frames import Frame, SourceInfo
+from siamcli.media import devices, sources
 from siamcli.media.base import Source
 from siamcli.media.cameras import LiveSource, ReconnectPolicy
 from siamcli.media.kinds import source_name
@@ -227,12 +231,79 @@ def test_a_camera_that_is_not_there() -> None:
 
 def test_a_camera_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As /dev/v4l/by-id/..., the names that last: any device but a terminal."""
-    monkeypatch.setattr(Path, "is_char_device", lambda path: path.name == "usb-cam")
-    name = source_name(str(tmp_path / "usb-cam"))
+    camera = tmp_path / "usb-cam"
+    camera.symlink_to("/dev/zero")
+    name = source_name(str(camera))
     assert (name.kind, name.stem) == ("camera", "usb-cam")
     assert source_name("/dev/tty").kind == "missing"
+    monkeypatch.setattr(sources, "check_camera", lambda path: None)
     with pytest.raises(InputError, match="usb-cam gives no picture"):
-        open_source(str(tmp_path / "usb-cam"))
+        open_source(str(camera))
+
+
+def test_what_is_no_camera_is_refused(tmp_path: Path) -> None:
+    """Another device, a socket, a link to nothing, a device that is not there."""
+    (tmp_path / "video0").symlink_to("/dev/zero")
+    (tmp_path / "gone").symlink_to(tmp_path / "nothing")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+        for path, says in {
+            "video0": "video0 is a device, but no camera",
+            "socket": "neither a file nor a folder: .*socket",
+            "gone": "no such file or folder: .*gone",
+            "/dev/null": "neither a file nor a folder: /dev/null",
+            "/dev/video97": "no such device: /dev/video97",
+            "/dev/v4l/by-id/usb-none": "no such device",
+        }.items():
+            with pytest.raises(InputError, match=says) as refused:
+                open_source(str(tmp_path / path))
+            assert refused.value.hint
+
+
+def lists(path: Path) -> str:
+    """What ffmpeg says of the devices below, as it colours it."""
+    head = "\x1b[0;35m[video4linux2,v4l2 @ 0x5581] \x1b[0m[info] "
+    if path.name == "video1":
+        return f"{head}\x1b[1;31m[error] \x1b[0m\x1b[1;31mNot a video capture device.\n"
+    return (
+        f"{head}Raw       :     yuyv422 :           YUYV 4:2:2 : 640x480 160x120 1280x720\n"
+        f"{head}Compressed:       mjpeg :          Motion-JPEG : 640x480 1920x1080\n"
+        "[in#0 @ 0x55d5] Error opening input: Immediate exit requested\n"
+    )
+
+
+def test_cameras_as_linux_lists_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes of a camera, of its metadata, of one that is not there any more, and of a second camera."""
+    numbers = {"video0": "1:5", "video1": "1:8", "video2": "1:9", "video10": "1:3", "v4l-subdev0": "1:7"}
+    sysfs, dev = tmp_path / "sys" / "video4linux", tmp_path / "dev"
+    for name, number in numbers.items():
+        (sysfs / name).mkdir(parents=True)
+        (sysfs / name / "dev").write_text(f"{number}\n")
+        (sysfs / name / "name").write_text(f"Camera of {name}\n")
+    (dev / "v4l" / "by-id").mkdir(parents=True)
+    for name, target in (("video0", "/dev/zero"), ("video1", "/dev/random"), ("video10", "/dev/null")):
+        (dev / name).symlink_to(target)
+    (dev / "v4l" / "by-id" / "usb-cam-index0").symlink_to("../../video0")
+    first, second = found = devices.list_cameras(sysfs, dev, lists)
+    assert (first.name, first.path) == ("Camera of video0", dev / "video0")
+    assert first.lasting == str(dev / "v4l" / "by-id" / "usb-cam-index0") and first.allowed
+    assert first.sizes == ((1920, 1080), (1280, 720), (640, 480), (160, 120))
+    assert second.path == dev / "video10" and second.lasting is None
+    assert devices.list_cameras(tmp_path / "none", dev) == []
+    # asked itself, ffmpeg names no sizes of these devices
+    assert [camera.sizes for camera in devices.list_cameras(sysfs, dev)] == [()] * 3
+    devices.check_camera(dev / "v4l" / "by-id" / "usb-cam-index0", sysfs)
+    with pytest.raises(InputError, match="is a device, but no camera"):
+        devices.check_camera(Path("/dev/tty"), sysfs)
+    monkeypatch.setattr(devices, "list_cameras", lambda: [first, replace(second, allowed=False)])
+    can, cannot = doctor._cameras()
+    assert can.verdict == "ok" and f"{first.path}: Camera of video0, 1920x1080, 1280x720" in can.finding
+    assert first.lasting in str(can.hint)
+    assert (cannot.verdict, cannot.hint) == ("note", devices.PERMISSION)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(InputError, match="no permission") as refused:
+        devices.check_camera(found[0].path, sysfs)
+    assert "group video" in str(refused.value.hint)
 
 
 def test_a_secret_in_an_address_is_not_repeated() -> None:

@@ -28,6 +28,7 @@ from siamcli.frames import Frame, SourceInfo
 from siamcli.media import encoders
 from siamcli.media import video as video_module
 from siamcli.media.ffmpeg import ffmpeg_exe
+from siamcli.media.sound import Soundtrack, soundtrack
 from siamcli.media.sources import open_source
 from siamcli.media.video import VideoOptions, VideoWriter
 from siamcli.session.outputs import Outputs
@@ -46,7 +47,7 @@ def copy(source: Path, target: Path, start: int = 0, stride: int = 1) -> tuple[l
     """The frames of a source and of its copy, with sound."""
     with open_source(str(source), start=TimePoint(frame=start), stride=stride) as frames:
         given = list(frames)
-        with VideoWriter(str(target), frames.info, overwrite=False, audio=str(source)) as video:
+        with VideoWriter(str(target), frames.info, overwrite=False, audio=soundtrack(str(source))) as video:
             for frame in given:
                 video.write(frame.image, frame.time)
     return given, read(target)[1]
@@ -227,7 +228,9 @@ def test_a_disk_that_is_full_when_the_sound_comes(
     path.write_text("precious")
     with (
         pytest.raises(OutputError, match="cannot write" if whole else "has no sound") as caught,
-        VideoWriter(str(path), INFO, overwrite=True, audio=str(source), unfinished=unfinished) as video,
+        VideoWriter(
+            str(path), INFO, overwrite=True, audio=soundtrack(str(source)), unfinished=unfinished
+        ) as video,
     ):
         video.write(clips.image(0), None)
     assert "No space left" in str(caught.value)
@@ -245,7 +248,9 @@ def test_a_video_that_must_be_whole_is_stopped_at_its_end(tmp_path: Path, monkey
     monkeypatch.setattr(VideoWriter, "_add_audio", ctrl_c)
     with (
         pytest.raises(KeyboardInterrupt),
-        VideoWriter(str(path), INFO, overwrite=True, audio="a.mp4", unfinished="removed") as video,
+        VideoWriter(
+            str(path), INFO, overwrite=True, audio=Soundtrack("a.mp4", ()), unfinished="removed"
+        ) as video,
     ):
         video.write(clips.image(0), None)
     assert path.read_text() == "precious"
@@ -283,7 +288,7 @@ def test_what_is_whole_is_not_called_incomplete(tmp_path: Path, names: tuple[str
     source = clips.constant(tmp_path / "source.mp4", sound=True)
     paths = [str(tmp_path / name) for name in names]
     header = TrackHeader(INFO, "", "", "")
-    sinks = Outputs(paths, header, overwrite=False, audio=str(source))
+    sinks = Outputs(paths, header, overwrite=False, audio=soundtrack(str(source)))
     with pytest.raises(OutputError, match="No space left"), sinks:
         sinks.write(Frame(0, None, clips.image(0)), [TrackPoint(0, None, Box(1, 2, 3, 4), 1.0, "init")])
     assert sinks.incomplete == [str(tmp_path / "a.mp4")]
@@ -434,7 +439,7 @@ def test_sound_stays_with_the_picture(suffix: str, tmp_path: Path) -> None:
     clips.ffmpeg("-i", str(flat), "-f", "lavfi", "-i", click, *video, *codec, *rate, str(source))
     with (
         open_source(str(source)) as opened,
-        VideoWriter(str(out), opened.info, overwrite=False, audio=str(source)) as writer,
+        VideoWriter(str(out), opened.info, overwrite=False, audio=soundtrack(str(source))) as writer,
     ):
         for frame in opened:
             writer.write(frame.image, frame.time)

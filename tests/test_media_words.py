@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from siamcli.errors import InputError
 from siamcli.media.channels import FrameClock, read_head
 from siamcli.media.ffmpeg import DecoderLog, component_message, environment, ffmpeg_exe
+from siamcli.media.sound import soundtrack
 from siamcli.media.sources import open_source
 from siamcli.media.streams import list_streams
 from siamcli.media.video import VideoWriter
@@ -126,7 +127,7 @@ def test_a_language_is_no_sound(plain: Path, tmp_path: Path, caplog: pytest.LogC
     clips.ffmpeg("-i", str(plain), "-c", "copy", "-metadata:s:v", f"language={words}", str(path))
     assert list_streams(f"file:{path}").sounds == ()
     with open_source(str(path)) as source:
-        video = VideoWriter(str(out), source.info, overwrite=False, audio=str(path))
+        video = VideoWriter(str(out), source.info, overwrite=False, audio=soundtrack(str(path)))
         with video:
             for frame in source:
                 video.write(frame.image, frame.time)

@@ -109,4 +109,4 @@ def _replace(
     yield from write_again(reading, trajectory, paths, overwrite=True, also=also)
     lost = sum(point.state == "lost" for point in trajectory.points)
     at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    status.add(replace(entry, at=at, lost=lost, style=style_key(reading.style)))
+    status.add(replace(entry, at=at, lost=lost, style=style_key(reading.style, reading.audio)))

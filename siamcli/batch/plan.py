@@ -96,6 +96,7 @@ def plan(
             deinterlace=settings.deinterlace,
             region=settings.region,
             mask=settings.mask,
+            audio=settings.audio,
             unfinished="beside",
             style=Style() if problem else settings.style,
         )
@@ -137,7 +138,7 @@ def decide(
 def missing(task: Task, entry: Entry, folder: Path) -> list[str]:
     """The wanted files that a finished clip does not have, and its videos that are of another style."""
     there = {output for output in entry.outputs if (folder / output).exists()}
-    redrawn = entry.style != style_key(task.job.style)
+    redrawn = entry.style != style_key(task.job.style, task.job.audio)
     return [
         file
         for file in task.job.files
@@ -178,9 +179,9 @@ def extended(entry: Entry, files: Sequence[str], folder: Path) -> Entry:
 
 def completed_entry(task: Task, entry: Entry, files: Sequence[str], folder: Path) -> Entry:
     """The line of a finished clip whose missing `files` are made; videos of another style count no more."""
-    if any(map(is_video, files)) and entry.style != style_key(task.job.style):
+    if any(map(is_video, files)) and entry.style != style_key(task.job.style, task.job.audio):
         kept = tuple(output for output in entry.outputs if not is_video(output))
-        entry = replace(entry, outputs=kept, style=style_key(task.job.style))
+        entry = replace(entry, outputs=kept, style=style_key(task.job.style, task.job.audio))
     return extended(entry, files, folder)
 
 
@@ -209,7 +210,7 @@ def finished_entry(task: Task, end: Finished, folder: Path) -> Entry:
         seconds=end.seconds,
         lost=end.lost,
         targets=end.targets,
-        style=style_key(task.job.style),
+        style=style_key(task.job.style, task.job.audio),
     )
     return done if end.error is None else failed_entry(done, end.error)
 

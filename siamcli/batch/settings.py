@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from siamcli.drawing.style import Style
 from siamcli.media.kinds import source_name
+from siamcli.media.sound import AudioChoice
 from siamcli.targets import Target, TargetMark
 from siamcli.version import __version__
 
@@ -20,7 +21,7 @@ __all__ = ["Settings", "clip_key", "style_key"]
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What all clips of a batch have in common; a change makes a finished clip outdated, but that of the
-    wanted `suffixes`, and of the `style` of its videos, which are then drawn again.
+    wanted `suffixes`, and of the `style` and `audio` of its videos, which are then drawn again.
 
     `params` are those that replace the parameters of the weights.
     """
@@ -33,6 +34,7 @@ class Settings:
     deinterlace: bool = False
     region: Target | None = None
     mask: str | None = None
+    audio: AudioChoice = None
     version: str = __version__
     style: Style = field(default_factory=Style)
 
@@ -41,7 +43,7 @@ def clip_key(content: object, targets: Sequence[TargetMark], settings: Settings)
     """One hash of everything that the trajectory depends on; of what never comes twice, such as a camera's
     pictures (`content` None), a new one every time."""
     content = uuid4().hex if content is None else content
-    drawing = ("suffixes", "style")
+    drawing = ("suffixes", "style", "audio")
     tracking = {name: value for name, value in asdict(settings).items() if name not in drawing}
     if settings.stream is None and not settings.deinterlace:  # the key of batches that could not say so
         del tracking["stream"], tracking["deinterlace"]
@@ -59,8 +61,10 @@ def _without_timecode(items: list[tuple[str, object]]) -> dict[str, object]:
     return {name: value for name, value in items if name != "timecode" or value is not None}
 
 
-def style_key(style: Style) -> str | None:
-    """How a status file says in what style videos are drawn."""
+def style_key(style: Style, audio: AudioChoice) -> str | None:
+    """How a status file says in what style videos are drawn, and with which sound."""
+    if audio is not None:
+        return _hash([asdict(style), audio])
     return None if style == Style() else _hash(asdict(style))
 
 

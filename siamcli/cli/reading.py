@@ -14,6 +14,7 @@ from siamcli.times import parse_rate
 
 if TYPE_CHECKING:
     from siamcli.drawing.style import Style
+    from siamcli.media.sound import AudioChoice
     from siamcli.session.reading import Reading
 
 __all__ = ["Fps", "ReadingOptions", "SourceOptions"]
@@ -42,12 +43,24 @@ Deinterlace = Annotated[
 ]
 
 
+Audio = Annotated[
+    str | None,
+    typer.Option(
+        "--audio",
+        help="Sound stream for the written video: its number, from 1, or all.",
+        show_default="the one that players play",
+        rich_help_panel="Video",
+    ),
+]
+
+
 class SourceOptions(TypedDict):
-    """The options under which `open_source` opens a source."""
+    """The options under which `open_source` opens a source, and the sound that is kept of it."""
 
     fps: Fraction | None
     stream: int | None
     deinterlace: bool
+    audio: AudioChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +70,34 @@ class ReadingOptions:
     fps: Fps = None
     stream: Stream = None
     deinterlace: Deinterlace = False
+    audio: Audio = None
 
-    def given(self) -> SourceOptions:
-        """What they say.  Raises InputError for what is no rate."""
+    def given(self, *, drawn: bool = True) -> SourceOptions:
+        """What they say.  Raises InputError for what is no rate, typer.BadParameter for what is no sound, and
+        for a sound where no video is `drawn`."""
+        if self.audio is not None and not drawn:
+            raise typer.BadParameter("--audio needs a video among the outputs")
         rate = None if self.fps is None else parse_rate(self.fps)
-        return {"fps": rate, "stream": self.stream, "deinterlace": self.deinterlace}
+        return {
+            "fps": rate,
+            "stream": self.stream,
+            "deinterlace": self.deinterlace,
+            "audio": _sound(self.audio),
+        }
 
     def opening(self, style: Style) -> Callable[[str], Reading]:
         """How a source is read again and drawn in that style.  Raises InputError for what is no rate."""
         from siamcli.session.reading import Reading
 
         return partial(Reading, **self.given(), style=style)
+
+
+def _sound(text: str | None) -> AudioChoice:
+    """Read `2` or `all`; raises typer.BadParameter."""
+    if text is None:
+        return None
+    if text == "all":
+        return "all"
+    if not (text.isdecimal() and 1 <= int(text) < 1000):
+        raise typer.BadParameter(f"--audio takes the number of a sound, from 1, or all, not {text!r}")
+    return int(text)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
 from typing import Any, get_args
 
 from siamcli.boxes import Box, clip_box
@@ -166,20 +166,46 @@ class _Category:
 
 
 @dataclass(frozen=True, slots=True)
+class _Video:
+    id: int | str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Document:
     images: tuple[_Image, ...]
     annotations: tuple[_Annotation, ...]
     categories: tuple[_Category, ...] = ()
+    videos: tuple[_Video, ...] = ()
+
+    def clips(self) -> dict[str, _Document]:
+        """Name -> the part of every video, in the order of the images; images without a video are one.
+
+        Raises KeyError for a box of an image that is not there.
+        """
+        names: dict[object, str] = {video.id: video.name for video in self.videos}
+        of_image = {image.id: image.video_id for image in self.images}
+        parts: dict[str, _Document] = {}
+        for video in dict.fromkeys(of_image.values()):
+            images = tuple(image for image in self.images if image.video_id == video)
+            boxes = tuple(entry for entry in self.annotations if of_image[entry.image_id] == video)
+            name = names.get(video) or ("images" if video is None else f"video {video}")
+            name = name if name not in parts else f"{name} {video}"
+            parts[name] = replace(self, images=images, annotations=boxes)
+        return parts
 
 
-def tracks(text: str) -> Tracks:
-    """Every box of one video, by track_id; a frame is an image's `frame_id`, else its place in the list.
+def tracks(text: str) -> list[Tracks]:
+    """Every box of every video, by track_id; a frame is an image's `frame_id`, else its place among those of
+    its video.
 
     Without a track_id the boxes of a category are one track.  Raises ValueError, KeyError.
     """
     document = from_record(_Document, load_json(text))
-    if len({image.video_id for image in document.images}) > 1:
-        raise ValueError("it holds several videos")
+    return [_clip(PurePath(name).stem, part) for name, part in document.clips().items()]
+
+
+def _clip(name: str, document: _Document) -> Tracks:
     labels: dict[int | str | None, str] = {category.id: category.name for category in document.categories}
     images = {
         image.id: place if image.frame_id is None else image.frame_id
@@ -202,9 +228,8 @@ def tracks(text: str) -> Tracks:
             )
         )
     first = document.images[0]
-    return Tracks(
-        boxes, size=(round(first.width), round(first.height)) if first.width and first.height else None
-    )
+    size = (round(first.width), round(first.height)) if first.width and first.height else None
+    return Tracks(boxes, size=size, name=name)
 
 
 def starts(path: Path, text: str) -> list[Target]:
@@ -213,6 +238,8 @@ def starts(path: Path, text: str) -> list[Target]:
     A frame is an image's `frame_id` or, without it, its place in the list.  Raises ValueError, KeyError.
     """
     document = from_record(_Document, load_json(text))
+    if len(clips := document.clips()) > 1:
+        raise ValueError(f"it holds {len(clips)} videos; `siamtrack convert --to siamtrack` takes them apart")
     labels: dict[int | str | None, str] = {category.id: category.name for category in document.categories}
     images = {
         image.id: (place if image.frame_id is None else image.frame_id, image)

@@ -161,7 +161,7 @@ def _clean(name: str) -> str:
     return "".join(c if c >= " " else "?" for c in text)
 
 
-def tracks(text: str) -> Tracks:
+def tracks(text: str) -> list[Tracks]:
     """Every key frame of every track, or every box of every image.
 
     Without tracks, boxes of one label in several images are one track; of several in an image the first
@@ -191,12 +191,8 @@ def tracks(text: str) -> Tracks:
     sides = [(image.get("width"), image.get("height")) for image in root.iter("image")][:1]
     width, height = size if all(size) else sides[0] if sides else (None, None)
     names = tuple(files.get(i, "") for i in range(max(files) + 1)) if files else ()
-    return Tracks(
-        found,
-        size=(int(width), int(height)) if width and height else None,
-        files=names if all(names) else (),
-        filled=not files,
-    )
+    known = (int(width), int(height)) if width and height else None
+    return [Tracks(found, size=known, files=names if all(names) else (), filled=not files)]
 
 
 def _track_box(box: ElementTree.Element, frame: int, track: str, label: str, *, by_hand: bool) -> TrackBox:

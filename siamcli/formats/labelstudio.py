@@ -6,9 +6,11 @@ Source: https://labelstud.io/tags/videorectangle, https://labelstud.io/tags/vide
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from fractions import Fraction
+from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from siamcli.boxes import Box
 from siamcli.formats.select import (
@@ -26,15 +28,18 @@ from siamcli.trajectory import Trajectory
 __all__ = ["text", "tracks"]
 
 
-def tracks(text: str) -> Tracks:
-    """The regions of the first task: what a human annotated, else what was predicted.
+def tracks(text: str) -> list[Tracks]:
+    """The regions of every task: what a human annotated, else what was predicted.
 
     Raises ValueError, KeyError, TypeError.
     """
     document: Any = load_json(text)
-    task = document[0] if isinstance(document, list) else document
+    return [_task(task) for task in (document if isinstance(document, list) else [document])]
+
+
+def _task(task: Mapping[str, Any]) -> Tracks:
     answers = [a for a in task.get("annotations") or [] if not a.get("was_cancelled")]
-    results = (answers or task["predictions"])[0]["result"]
+    results = [result for answer in (answers or task["predictions"])[:1] for result in answer["result"]]
     regions = [region for region in results if region.get("type") == "videorectangle"]
     boxes: list[TrackBox] = []
     fps: Fraction | None = None
@@ -51,7 +56,10 @@ def tracks(text: str) -> Tracks:
                 boxes.append(TrackBox(key["frame"], track, label, None))
     frames = {(box.track, box.frame) for box in boxes if box.box is not None}
     kept = [box for box in boxes if box.box is not None or (box.track, box.frame) not in frames]
-    return Tracks(kept, fps=fps, relative=True, filled=True)
+    video = str(task["data"].get("video") or next(iter(task["data"].values()), ""))
+    return Tracks(
+        kept, fps=fps, relative=True, filled=True, name=PurePosixPath(unquote(urlsplit(video).path)).stem
+    )
 
 
 def _address(media_url: str, name: str) -> str:

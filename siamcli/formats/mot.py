@@ -30,13 +30,13 @@ class Stream(TextStream):
         return f"{point['frame'] + 1},{point['target']},{box},{point['score']},-1,-1,-1\n"
 
 
-def tracks(text: str) -> Tracks:
+def tracks(text: str) -> list[Tracks]:
     """Every box; rows of ground truth that do not count (0) are left out.  Raises ValueError."""
     boxes = []
     for frame, target, box, confidence in _rows(text):
         score = confidence if 0 < confidence <= 1 else 1.0
         boxes.append(TrackBox(frame, str(target), "", box, score=score))
-    return Tracks(boxes)
+    return [Tracks(boxes)]
 
 
 def starts(path: Path, text: str) -> list[Target]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib import import_module
@@ -14,15 +17,20 @@ from siamcli.boxes import Box
 from siamcli.errors import InputError, why_unread
 from siamcli.formats.files import read_trajectory
 from siamcli.formats.kinds import track_formats
+from siamcli.formats.names import source_stem
 from siamcli.frames import SourceInfo
 from siamcli.schema import decode, load_json
 from siamcli.trajectory import NO_BOX, PointSource, TrackHeader, TrackPoint, TrackState, Trajectory
 
-__all__ = ["TrackBox", "Tracks", "between", "read_any"]
+__all__ = ["TrackBox", "Tracks", "between", "read_any", "read_each"]
+
+_logger = logging.getLogger(__name__)
+ROUNDED = 0.001  # seconds: times are written with three digits
 
 
 class TrackBox(NamedTuple):
-    """An object in a frame.  `track` tells objects apart; without a `box` it is not there."""
+    """An object in a frame, or at a time in `seconds` where that is what is known.  `track` tells objects
+    apart; without a `box` it is not there."""
 
     frame: int
     track: str
@@ -31,6 +39,7 @@ class TrackBox(NamedTuple):
     state: TrackState = "tracked"
     score: float = 1.0
     source: PointSource = "human"
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,7 @@ class Tracks:
     """What a file says: boxes in pixels, or in percent of the frame where it is `relative`.
 
     Between two boxes of a track that is `filled` the object moves in a straight line; where it is not there,
-    it stays away up to its next box.
+    it stays away up to its next box.  `name` is that of the video, where the file says it.
     """
 
     boxes: Sequence[TrackBox]
@@ -47,6 +56,11 @@ class Tracks:
     files: tuple[str, ...] = ()
     relative: bool = False
     filled: bool = False
+    name: str = ""
+
+
+Known = tuple[SourceInfo | None, Mapping[int, float] | None]
+"""What is known of a video, and the times of its frames."""
 
 
 def read_any(
@@ -55,25 +69,50 @@ def read_any(
     info: SourceInfo | None = None,
     times: Mapping[int, float] | None = None,
 ) -> Trajectory:
-    """A trajectory that siamtrack wrote, or one of other programs: of the format `kind`, else by its content.
+    """The one trajectory of `read_each`; raises InputError where there are several."""
+    found = read_each(path, kind, lambda name: (info, times))
+    if len(found) > 1:
+        raise InputError(f"{path} holds {len(found)} videos", hint="`siamtrack convert` takes them apart")
+    return next(iter(found.values()))
 
-    `info` is that of the video, as far as it is known, and goes before what the file says of it; `times` are
-    those of its frames.  Raises InputError that names the file.
+
+def read_each(path: Path, kind: str | None, known: Callable[[str], Known]) -> dict[str, Trajectory]:
+    """A trajectory that siamtrack wrote, or those of other programs, of the format `kind`, else by its
+    content.
+
+    A file of several videos has one for each, by the video's name; the only one of a file has the name "".
+    `known` gives what is known of a video by that name; it goes before what the file says.  Videos without a
+    box are left out, and named in a warning.  Raises InputError that names the file.
     """
     chosen = kind or _format_of(path)
     if chosen is None:
-        return _with_source(read_trajectory(path), info, times)
+        return {"": _with_source(read_trajectory(path), *known(""))}
     module = import_module(f"siamcli.formats.{chosen}")
     try:
-        tracks: Tracks = module.tracks(decode(path.read_bytes()))
-        if not tracks.boxes:
+        every: list[Tracks] = module.tracks(decode(path.read_bytes()))
+        clips = [clip for clip in every if clip.boxes]
+        if not clips:
             raise InputError(f"no box in {path}", hint=f"it was read as {chosen}; see --from")
-        return _trajectory(path, tracks, info, times)
+        if empty := [clip.name for clip in every if not clip.boxes]:
+            _logger.warning("%s: no box of %s", path, ", ".join(empty))
+        if len(every) == 1:
+            return {"": _trajectory(path, clips[0], *known(""))}
+        return {name: _trajectory(path, clip, *known(name)) for name, clip in _named(clips).items()}
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {why_unread(error)}") from None
     except (ArithmeticError, AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         what = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{path} is no {chosen} file: {what}", hint="see --from") from None
+
+
+def _named(clips: Sequence[Tracks]) -> dict[str, Tracks]:
+    """The clips by names of their own that files can have."""
+    named: dict[str, Tracks] = {}
+    for number, clip in enumerate(clips, start=1):
+        name = source_stem(clip.name or f"video {number}")
+        name = name if name not in named else f"{name}_{number}"
+        named[name] = replace(clip, name=name)
+    return named
 
 
 def between(a: Box, b: Box, share: float) -> Box:
@@ -100,6 +139,8 @@ def _format_of(path: Path) -> str | None:
         return "coco"
     if "data" in keys and keys & {"annotations", "predictions"}:
         return "labelstudio"
+    if {"metadata", "view", "file"} <= keys:
+        return "via"
     values = list(first.values())[:1] if isinstance(first, dict) else []
     is_via = "_via_img_metadata" in keys or any(isinstance(v, dict) and "regions" in v for v in values)
     return "via" if is_via else None
@@ -140,10 +181,10 @@ def _trajectory(
             f"{path} does not say how large the frames are", hint="give --size WIDTHxHEIGHT or --video FILE"
         )
     fps = (info.fps if info else None) or tracks.fps
-    name = info.name if info and info.name else path.name.split(".")[0]
+    name = info.name if info and info.name else tracks.name or path.name.split(".")[0]
     base = info or SourceInfo(name)
     source = replace(base, name=name, size=size, fps=fps, files=base.files or tracks.files)
-    ordered = sorted(tracks.boxes, key=lambda box: (box.track, box.frame))
+    ordered = sorted(_in_frames(tracks.boxes, path, fps, times), key=lambda box: (box.track, box.frame))
     objects = [list(boxes) for _, boxes in groupby(ordered, key=lambda box: box.track)]
     objects.sort(key=lambda boxes: (boxes[0].frame, _natural(boxes[0].track)))
     points = []
@@ -155,6 +196,24 @@ def _trajectory(
     points.sort(key=lambda point: (point.index, point.target))
     labels = tuple(boxes[0].label or None for boxes in objects)
     return Trajectory(TrackHeader(source, "", "", "", labels=labels), tuple(points), complete=True)
+
+
+def _in_frames(
+    boxes: Sequence[TrackBox], path: Path, fps: Fraction | None, times: Mapping[int, float] | None
+) -> list[TrackBox]:
+    """The boxes, those with a time in the frame that is shown then.  Raises InputError."""
+    if all(box.seconds is None for box in boxes):
+        return list(boxes)
+    if not times and fps is None:
+        raise InputError(f"{path} says times and not frames", hint="give --video, or --fps")
+    shown = sorted((time, index) for index, time in (times or {}).items())
+
+    def frame(seconds: float) -> int:
+        if not shown:
+            return math.floor((seconds + ROUNDED) * (fps or 0))
+        return shown[max(bisect_right(shown, (seconds + ROUNDED, math.inf)) - 1, 0)][1]
+
+    return [box if box.seconds is None else box._replace(frame=frame(box.seconds)) for box in boxes]
 
 
 def _natural(track: str) -> tuple[int, str]:

@@ -1,4 +1,5 @@
-"""VGG Image Annotator 2: rectangles in images, as its project or its JSON export says them.
+"""VGG Image Annotator: rectangles in images, as the project or the JSON export of version 2 says them, and
+the projects of version 3.
 
 Source: https://www.robots.ox.ac.uk/~vgg/software/via/docs/user_guide.html
 """
@@ -10,22 +11,23 @@ from collections import Counter
 from typing import Any
 
 from siamcli.boxes import Box
+from siamcli.formats import via3
 from siamcli.formats.tracks import TrackBox, Tracks
+from siamcli.formats.via3 import ID_NAMES, LABEL_NAMES
 from siamcli.schema import load_json
 
 __all__ = ["tracks"]
 
-_IDS = ("track_id", "track", "id", "object_id")
-_NAMES = ("label", "name", "class", "type", "category")
 
-
-def tracks(text: str) -> Tracks:
+def tracks(text: str) -> list[Tracks]:
     """Rectangles by image, in the order of their numbers; the images are the frames.
 
     What tells objects apart is a region attribute `track_id`, `track` or `id`, else their label and, of
     several with one label in an image, their order.  Raises ValueError, KeyError, TypeError.
     """
     document: Any = load_json(text)
+    if via3.is_project(document):
+        return via3.clips(document)
     images = list(document.get("_via_img_metadata", document).values())
     images.sort(key=lambda image: _by_number(image["filename"]))
     boxes = []
@@ -36,12 +38,14 @@ def tracks(text: str) -> Tracks:
             shape, attributes = region["shape_attributes"], region.get("region_attributes") or {}
             if shape.get("name") != "rect":
                 continue
-            label = next((str(attributes[key]) for key in _NAMES if attributes.get(key)), "")
+            label = next((str(attributes[key]) for key in LABEL_NAMES if attributes.get(key)), "")
             seen[label] += 1
-            known = next((str(attributes[key]) for key in _IDS if attributes.get(key) not in (None, "")), "")
+            known = next(
+                (str(attributes[key]) for key in ID_NAMES if attributes.get(key) not in (None, "")), ""
+            )
             box = Box(*(float(shape[key]) for key in ("x", "y", "width", "height")))
             boxes.append(TrackBox(frame, known or f"{label} {seen[label]}", label, box))
-    return Tracks(boxes, files=tuple(image["filename"] for image in images))
+    return [Tracks(boxes, files=tuple(image["filename"] for image in images))]
 
 
 def _by_number(name: str) -> tuple[str | int, ...]:

@@ -52,7 +52,8 @@ class Camera(Source):
         if not ok:
             self._capture.release()
             raise InputError(
-                f"camera {device} gives no picture", hint="is it plugged in, and free? 0 is the first camera"
+                f"camera {device} gives no picture",
+                hint="is it plugged in, and free? `siamtrack doctor` lists cameras",
             )
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.info = SourceInfo(

@@ -1,13 +1,21 @@
-"""The sound of a source: its streams, in the order in which players choose one, and when they begin."""
+"""The sound of a source: which of its streams are kept, and when they begin."""
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass
+from typing import Literal
 
+from siamcli.errors import InputError
+from siamcli.media.ffmpeg import ffmpeg_exe
+from siamcli.media.kinds import source_name
 from siamcli.media.packets import first_times
 from siamcli.media.streams import SoundStream, list_streams
 
-__all__ = ["Sound", "sounds_of"]
+__all__ = ["AudioChoice", "Sound", "Soundtrack", "soundtrack"]
+
+AudioChoice = int | Literal["all"] | None
+"""The number of a sound stream, from 1; all; None for the one that players play, or the next that decodes."""
 
 MP4_AUDIO = frozenset({"aac", "ac3", "alac", "eac3", "mp3"})  # other codecs do not play in every MP4 player
 _OWN_START = (
@@ -31,14 +39,21 @@ class Sound:
         """The codec in ffmpeg's words."""
         return self.stream.codec
 
-    def options(self, origin: float) -> tuple[str, ...]:
-        """What takes it from ffmpeg's second input into a video whose first picture has the time `origin`."""
+    def options(self, origin: float, place: int) -> tuple[str, ...]:
+        """What takes it from ffmpeg's second input into a video whose first picture has the time `origin`, as
+        its sound number `place`, from 0."""
         encoder = "copy" if self.codec in MP4_AUDIO else "aac"
-        options = ("-map", f"1:a:{self.stream.number}", "-c:a", encoder)
+        options = ("-map", f"1:a:{self.stream.number}", f"-c:a:{place}", encoder)
         if self.container not in _OWN_START:
             return options
         video, sound = first_times(f"file:{self.source}", self.stream)
-        return (*options, "-bsf:a", f"setts=ts=TS+({max(origin, sound) - video - origin:.6f})/TB")
+        return (*options, f"-bsf:a:{place}", f"setts=ts=TS+({max(origin, sound) - video - origin:.6f})/TB")
+
+    def decodes(self) -> bool:
+        """Whether ffmpeg makes anything of its first second."""
+        command = [ffmpeg_exe(), "-nostdin", "-loglevel", "quiet", "-i", f"file:{self.source}", "-t", "1"]
+        command += ["-map", f"0:a:{self.stream.number}", "-f", "null", "-"]
+        return not subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
 
     def lead(self, origin: float) -> float:
         """Seconds of sound that come before the picture of time `origin` and are kept, as it is the first."""
@@ -52,8 +67,34 @@ class Sound:
         return ("-ss", f"{origin:.6f}", "-t", f"{end:.6f}", "-i", f"file:{self.source}")
 
 
-def sounds_of(source: str) -> list[Sound]:
-    """The sound streams of a file: those that are marked as the default first, which players play."""
-    streams = list_streams(f"file:{source}")
-    ordered = sorted(streams.sounds, key=lambda sound: not sound.default)
-    return [Sound(source, streams.format, sound) for sound in ordered]
+@dataclass(frozen=True, slots=True)
+class Soundtrack:
+    """The sounds of a file that may stand beside its pictures: the first that decodes, or `every` one."""
+
+    source: str
+    sounds: tuple[Sound, ...]
+    every: bool = False
+
+
+def soundtrack(source: str, wanted: AudioChoice = None) -> Soundtrack | None:
+    """The sounds of a source that are `wanted`; None where it has none that could be read.
+
+    Raises InputError for one that is not there, and where none can be read but one is wanted.
+    """
+    name = source_name(source)
+    if not name.has_sound:
+        if wanted is None or (wanted == "all" and name.is_images):
+            return None
+        raise InputError(f"{name.shown}: --audio is for video files", hint="record it to a file first")
+    streams = list_streams(f"file:{name.text}")
+    sounds = [Sound(name.text, streams.format, stream) for stream in streams.sounds]
+    if wanted == "all":
+        return Soundtrack(name.text, tuple(sounds), every=True)
+    if wanted is None:  # what players play is first
+        return Soundtrack(name.text, tuple(sorted(sounds, key=lambda sound: not sound.stream.default)))
+    if wanted > len(sounds):
+        there = ", ".join(f"{number}: {sound.codec}" for number, sound in enumerate(sounds, start=1))
+        raise InputError(
+            f"{name.shown} has no sound {wanted}", hint=f"it has {there}" if there else "it has none at all"
+        )
+    return Soundtrack(name.text, (sounds[wanted - 1],))

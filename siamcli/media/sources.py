@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -12,6 +13,7 @@ from siamcli.addresses import without_secrets
 from siamcli.errors import InputError
 from siamcli.frames import FrameSource, SourceInfo
 from siamcli.media.cameras import Camera, LiveSource
+from siamcli.media.devices import check_camera
 from siamcli.media.files import OwnTimesError, VideoFile
 from siamcli.media.folders import ImageSequence, images_in, matching
 from siamcli.media.kinds import SourceName, source_name
@@ -91,6 +93,8 @@ def _open(
     if name.kind == "camera":
         if fps is not None:
             raise OwnTimesError(f"camera {source}")
+        if not source.isdecimal():
+            check_camera(name.path)
         device = int(source) if source.isdecimal() else source
         return LiveSource(Camera(device, name.stem), lambda: Camera(device, name.stem), cut)
     raise no_source(name)
@@ -98,9 +102,11 @@ def _open(
 
 def no_source(name: SourceName) -> InputError:
     """The error of a path at which nothing is that frames can come from."""
-    what = "neither a file nor a folder" if name.path.exists() else "no such file or folder"
+    there = os.path.exists(name.text)  # noqa: PTH110 - no error for a name that no system takes
+    if not there and name.text.startswith(("/dev/video", "/dev/v4l/")):
+        return InputError(f"no such device: {name.text}", hint="`siamtrack doctor` lists cameras")
     return InputError(
-        f"{what}: {name.shown}",
+        f"{'neither a file nor a folder' if there else 'no such file or folder'}: {name.shown}",
         hint="give a video, a folder of images, a quoted pattern, a camera number, an address, or -",
     )
 

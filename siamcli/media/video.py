@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import NoReturn
@@ -21,7 +22,7 @@ from siamcli.media.base import Output
 from siamcli.media.encoders import VideoOptions, encoder_named
 from siamcli.media.ffmpeg import LOG_OPTIONS, component_message, environment, ffmpeg_exe
 from siamcli.media.rawvideo import INPUT_OPTIONS, frame_header, stream_header
-from siamcli.media.sound import Sound, sounds_of
+from siamcli.media.sound import Sound, Soundtrack
 
 __all__ = ["MUXERS", "VideoOptions", "VideoWriter"]
 
@@ -43,7 +44,7 @@ class VideoWriter(Output):
     """Encodes frames as they come; `close` adds the sound and gives the file its name.
 
     Images of odd size are padded by one row or column, never rescaled; pixels that are not square stay
-    so.  The first frame has time 0.  The sound of the file `audio` is cut to the same stretch.
+    so.  The first frame has time 0.  The sound `audio` is cut to the same stretch.
     `unfinished` says what becomes of it when an exception ends it.  Raises OutputError.
     """
 
@@ -53,7 +54,7 @@ class VideoWriter(Output):
         info: SourceInfo,
         *,
         overwrite: bool,
-        audio: str | None = None,
+        audio: Soundtrack | None = None,
         options: VideoOptions | None = None,
         unfinished: Unfinished = "kept",
     ) -> None:
@@ -182,31 +183,30 @@ class VideoWriter(Output):
         except BrokenPipeError:
             self._fail()
 
-    def _add_audio(self, source: str) -> None:
-        """Put the stretch of `source`'s sound that belongs to the frames beside them."""
-        sounds = sounds_of(source)
-        if not sounds or any(map(self._add_sound, sounds)):
+    def _add_audio(self, track: Soundtrack) -> None:
+        """Put the stretch of the source's sound that belongs to the frames beside them."""
+        groups = [track.sounds] if track.every else [(sound,) for sound in track.sounds]
+        if not track.sounds or any(map(self._add_sounds, groups)):
             return
-        codecs = ", ".join(dict.fromkeys(sound.codec for sound in sounds))
-        _logger.warning("%s has no sound: %s of %s: %s", self._part.target, codecs, source, self._reason())
+        reason, left_out = self._reason(), track.sounds
+        decoded = tuple(sound for sound in track.sounds if track.every and sound.decodes())
+        if decoded and self._add_sounds(decoded):
+            left_out = tuple(sound for sound in track.sounds if sound not in decoded)
+        codecs = ", ".join(dict.fromkeys(sound.codec for sound in left_out))
+        lacks = "has no sound" if left_out == track.sounds else "lacks a sound"
+        _logger.warning("%s %s: %s of %s: %s", self._part.target, lacks, codecs, track.source, reason)
 
-    def _add_sound(self, sound: Sound) -> bool:
-        """Put one of the source's sounds beside the frames; False when it cannot be decoded."""
+    def _add_sounds(self, sounds: Sequence[Sound]) -> bool:
+        """Put sounds of one file beside the frames; False when one of them cannot be decoded."""
         end = float(Fraction(self._pts, self._ticks_per_second) + 1 / self._rate)
         self._log.seek(0)
         self._log.truncate()
         with self._part.second_pass() as (mixed, take):
             self._child = self._run(
                 subprocess.DEVNULL,
-                *("-itsoffset", f"{sound.lead(self._origin):.6f}", "-i", f"file:{self._part.path}"),
-                *(
-                    *sound.stretch(self._origin, end),
-                    "-map",
-                    "0:v",
-                    "-c:v",
-                    "copy",
-                    *sound.options(self._origin),
-                ),
+                *("-itsoffset", f"{sounds[0].lead(self._origin):.6f}", "-i", f"file:{self._part.path}"),
+                *(*sounds[0].stretch(self._origin, end), "-map", "0:v", "-c:v", "copy"),
+                *(word for place, sound in enumerate(sounds) for word in sound.options(self._origin, place)),
                 *("-ss", "0"),  # leave out what comes before
                 *("-movflags", "+faststart", "-f", self._muxer, f"file:{mixed}"),
             )

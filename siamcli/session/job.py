@@ -16,6 +16,7 @@ from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.kinds import source_name
+from siamcli.media.sound import AudioChoice
 from siamcli.media.sources import constant_rate
 from siamcli.media.suffixes import INDEXED_SUFFIXES
 from siamcli.session.reading import Reading
@@ -50,7 +51,8 @@ class Job:
     """What is to be done with one source; no targets means that the user is asked for one.
 
     `fps` is the rate of a source that has no times; one that has its own refuses it, or keeps them with
-    `fps_if_needed`.  `stream` is the number of one of its video streams.  `drop_lost` leaves lost frames out
+    `fps_if_needed`.  `stream` is the number of one of its video streams, `audio` the sound that is kept.
+    `drop_lost` leaves lost frames out
     of MOT lines.  `unfinished` says where outputs go that an exception ends.  `direction` is the one in
     which targets are tracked from their boxes, `check` adds the agreement with a pass in the other one.
     `style` is that of the annotated video.  Targets are looked for in `region` alone, or where the image
@@ -68,6 +70,7 @@ class Job:
     fps_if_needed: bool = False
     stream: int | None = None
     deinterlace: bool = False
+    audio: AudioChoice = None
     unfinished: Unfinished = "kept"
     direction: Direction = "forward"
     check: bool = False
@@ -94,7 +97,9 @@ class Job:
     @property
     def reading(self) -> Reading:
         """How the source is read."""
-        return Reading(self.source, self.fps, self.fps_if_needed, self.stream, self.deinterlace, self.style)
+        return Reading(
+            self.source, self.fps, self.fps_if_needed, self.stream, self.deinterlace, self.audio, self.style
+        )
 
     @property
     def files(self) -> list[str]:

@@ -21,6 +21,7 @@ from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Output
 from siamcli.media.encoders import VideoOptions
+from siamcli.media.sound import Soundtrack
 from siamcli.media.suffixes import is_video
 from siamcli.media.video import VideoWriter
 from siamcli.session.textfile import TextOutput, open_text
@@ -54,7 +55,7 @@ class Outputs:
         header: TrackHeader,
         *,
         overwrite: bool,
-        audio: str | None = None,
+        audio: Soundtrack | None = None,
         options: VideoOptions | None = None,
         unfinished: Unfinished = "kept",
         drop_lost: bool = False,

@@ -9,6 +9,7 @@ from fractions import Fraction
 from siamcli.drawing.style import Style
 from siamcli.frames import FrameSource
 from siamcli.media.kinds import source_name
+from siamcli.media.sound import AudioChoice
 from siamcli.media.sources import constant_rate, open_source
 from siamcli.targets import TargetMark
 from siamcli.times import TimePoint
@@ -19,14 +20,15 @@ __all__ = ["Reading"]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A source, the options under which it is opened, as `open_source` takes them, and the style of its
-    videos."""
+    """A source, the options under which it is opened, as `open_source` takes them, and the sound and the
+    style of its videos."""
 
     source: str
     fps: Fraction | None = None
     fps_if_needed: bool = False
     stream: int | None = None
     deinterlace: bool = False
+    audio: AudioChoice = None
     style: Style = field(default_factory=Style)
 
     def of(self, trajectory: Trajectory) -> Reading:

@@ -15,8 +15,8 @@ from siamcli.errors import InputError, OutputError
 from siamcli.formats.files import convert
 from siamcli.formats.kinds import find_format
 from siamcli.frames import SourceInfo
-from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
+from siamcli.media.sound import soundtrack
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
 from siamcli.session.fit import MisfitError, frames_with_points
 from siamcli.session.outputs import Outputs
@@ -44,17 +44,15 @@ def draw_video(
     """
     if not is_video(target):
         raise OutputError(f"{target} is no video", hint=f"known suffixes: {' '.join(VIDEO_SUFFIXES)}")
-    name = source_name(reading.source)
     with ExitStack() as stack:
         frames = stack.enter_context(prefetch(reading.of(trajectory).open()))
         header = replace(trajectory.header, source=frames.info)
-        audio = name.text if name.has_sound else None
         view = None if crop is None else _view(trajectory, crop, frames.info)
         video = Outputs(
             [str(target)],
             header,
             overwrite=overwrite,
-            audio=audio,
+            audio=soundtrack(reading.source, reading.audio),
             unfinished="removed",
             painter=Painter(reading.style, header.labels, view),
         )

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from siamcli.boxes import Box
 from siamcli.drawing.painter import Painter
 from siamcli.frames import Frame, SourceInfo
-from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
+from siamcli.media.sound import soundtrack
 from siamcli.media.sources import expected_count
+from siamcli.media.suffixes import is_video
 from siamcli.session.area import search_area
 from siamcli.session.job import (
     Job,
@@ -87,6 +88,8 @@ class Session:
                 if self.area and isinstance(mark, Start):
                     self.area.check(mark.box)
             self.progress = begin(self.marks, self.area)
+            video = any(map(is_video, self.job.paths))
+            self._sound = soundtrack(self.job.source, self.job.audio) if video else None
             self.tracker = self._load()
             header = make_header(self._source.info, self.first, self.tracker, self.job.labels)
             self.header = replace(header, checked=self.job.check, live=self._source.live)
@@ -105,12 +108,12 @@ class Session:
         return frames
 
     def _open_outputs(self) -> Outputs:
-        job, source = self.job, source_name(self.job.source)
+        job = self.job
         return Outputs(
             job.paths,
             self.header,
             overwrite=job.overwrite,
-            audio=source.text if source.has_sound else None,
+            audio=self._sound,
             options=job.encoding,
             unfinished=job.unfinished,
             drop_lost=job.drop_lost,

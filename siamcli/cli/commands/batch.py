@@ -142,13 +142,14 @@ def batch(
         ids = [source_name(clip.source).relative_to(output_dir) for clip in found]
     # torch and the weights are loaded when there is something to track
     track = partial(_here, tracker, jobs) if ray is None else _on_ray(ray, jobs, tracker)
+    drawn = any(is_video(f"clip{suffix}") for suffix in suffixes)
     settings = Settings(
         suffixes,
         sha256_of(tracker.file()),
         tracker.overrides(),
-        **reading.given(),
+        **reading.given(drawn=drawn),
         **search.given(),
-        style=picture.style(drawn=any(is_video(f"clip{suffix}") for suffix in suffixes)),
+        style=picture.style(drawn=drawn),
     )
     policy = Policy(retry_failed, stop_on_error, overwrite)
     path = output_dir / part.status_name

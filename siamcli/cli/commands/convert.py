@@ -14,7 +14,7 @@ from siamcli.cli import console
 from siamcli.cli.outputs import check_outputs_differ, left_out
 from siamcli.cli.reading import Fps
 from siamcli.cli.usage import WrongUsage, read_share
-from siamcli.errors import OutputError
+from siamcli.errors import InputError, OutputError
 from siamcli.formats.kinds import FORMATS, is_stream, read_suffixes, track_formats
 from siamcli.times import parse_rate
 
@@ -57,22 +57,33 @@ class ReadOptions:
     ] = None
     fps: Fps = None
 
-    def read(self, path: Path) -> Trajectory:
-        """The trajectory in `path`.  Raises InputError, typer.BadParameter."""
-        from siamcli.formats.tracks import read_any
+    def read(self, path: Path) -> dict[str, Trajectory]:
+        """The trajectories in `path`, by what their files are called: one, but for files of several videos.
+
+        Raises InputError, typer.BadParameter.
+        """
+        from siamcli.formats.tracks import Known, read_each
         from siamcli.frames import SourceInfo
-        from siamcli.session.dataset import frame_times
+        from siamcli.session.dataset import find_video, frame_times
 
         if self.from_format is not None and self.from_format not in track_formats():
-            known = ", ".join(track_formats())
-            raise typer.BadParameter(f"--from takes one of {known}, not {self.from_format!r}")
+            formats = ", ".join(track_formats())
+            raise typer.BadParameter(f"--from takes one of {formats}, not {self.from_format!r}")
         rate = None if self.fps is None else parse_rate(self.fps)
-        if self.video is not None and not self.video.is_dir():
-            info, times = frame_times(str(self.video), rate)
-            return read_any(path, self.from_format, info, times)
         size = None if self.size is None else _size(self.size)
-        known_info = SourceInfo(path.name.split(".")[0], size, rate) if size or rate else None
-        return read_any(path, self.from_format, known_info)
+        is_folder = self.video is not None and self.video.is_dir()
+
+        def known(name: str) -> Known:
+            if self.video is not None and bool(name) == is_folder:
+                return frame_times(find_video(name, [self.video]) if name else str(self.video), rate)
+            if self.video is not None and name:
+                raise InputError(
+                    f"{path} holds several videos, and --video names one",
+                    hint="name the folder that holds them",
+                )
+            return (SourceInfo(name or path.name.split(".")[0], size, rate) if size or rate else None), None
+
+        return {name or _stem(path): one for name, one in read_each(path, self.from_format, known).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +168,8 @@ def convert(
 ) -> None:
     """Write trajectories in another format, or many of them as one data set; says which files it wrote.
 
-    Files of other programs are read as well: what was corrected there returns with --to siamtrack.
+    Files of other programs are read as well: what was corrected there returns with --to siamtrack, a
+    trajectory for every video of a file.
 
     Examples:
         siamtrack convert video.tracked.json --to coco
@@ -175,15 +187,20 @@ def convert(
     options = _own_options(to, keyframes, media_url)
     if output not in (None, "-") and is_stream(output):
         raise OutputError(f"{output}: convert writes files", hint="`siamtrack run` sends lines as it tracks")
-    if len(trajectories) > 1 or dataset.images or dataset.crops:
+    many = len(trajectories) > 1 or dataset.images or dataset.crops
+    trajectory = trajectories[0]
+    read = {} if many else reading.read(trajectory)
+    if many or (len(read) > 1 and to in DATASETS):
         _write_dataset(trajectories, to, output, reading, dataset, drop_lost=drop_lost, overwrite=overwrite)
         return
 
     from siamcli.formats import files
 
-    trajectory = trajectories[0]
-    read = reading.read(trajectory)
-    written = files.convert(read, to, drop_lost=drop_lost, stem=_stem(trajectory), options=options)
+    written = {
+        name: text
+        for stem, one in read.items()
+        for name, text in files.convert(one, to, drop_lost=drop_lost, stem=stem, options=options).items()
+    }
     place = Path(output or "")
     is_folder = output is None or output.endswith("/") or (output != "-" and place.is_dir())
     texts = files.with_paths(written, file=None if is_folder else place, folder=place)
@@ -191,15 +208,16 @@ def convert(
         console.print_text(texts[place])
     else:
         check_outputs_differ([str(path) for path in texts], [str(trajectory)])
-        if is_folder:
-            files.write_converted(read, to, written, place, overwrite=overwrite)
+        if is_folder and len(read) == 1:
+            files.write_converted(next(iter(read.values())), to, written, place, overwrite=overwrite)
         else:
             files.write_files(texts, overwrite=overwrite)
         for path in texts:
             console.print_path(path)
     if drop_lost:
-        lost = sum(point.state == "lost" for point in read.points)
-        console.info(left_out(lost, len(read.points), len(read.header.labels)))
+        points = [point for one in read.values() for point in one.points]
+        targets = max(len(one.header.labels) for one in read.values())
+        console.info(left_out(sum(point.state == "lost" for point in points), len(points), targets))
 
 
 def _write_dataset(
@@ -223,11 +241,12 @@ def _write_dataset(
     from siamcli.formats.datasets import make_clips
     from siamcli.session.dataset import find_video, write_dataset
 
-    named = [(_stem(path), reading.read(path)) for path in paths]
+    read = [(path, stem, one) for path in paths for stem, one in reading.read(path).items()]
+    named = [(stem, one) for _, stem, one in read]
     clips = make_clips(named, every=options.every, held_back=options.held_back, drop_lost=drop_lost)
     videos: dict[str, str] = {}
     if options.images or options.crops:
-        for clip, path in zip(clips, paths, strict=True):
+        for clip, (path, _, _) in zip(clips, read, strict=True):
             places = [reading.video] if reading.video else [Path(), path.parent, path.parent.parent]
             videos[clip.name] = find_video(clip.trajectory.header.source.name, places)
     total = sum(clip.trajectory.header.source.count or 0 for clip in clips)

@@ -21,6 +21,7 @@ from siamcli.version import __version__
 __all__ = ["doctor"]
 
 SELF_TEST_SECONDS = 2.0
+SIZES = 4  # of a camera that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,9 @@ class Check:
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Check this machine: torch, devices, windows, ffmpeg, weights, cache, and a two-second self-test.
+    """Check this machine: torch, devices, windows, ffmpeg, cameras, weights, cache; and a short self-test.
+
+    Cameras are those that Linux lists.  Their list, and cameras by path, were not tried with a real camera.
 
     Examples:
         siamtrack doctor --json
@@ -118,6 +121,25 @@ def _ffmpeg() -> Iterator[Check]:
     yield Check("encoders", "ok" if names else "failed", ", ".join(names) or "no H.264 encoder works")
 
 
+def _cameras() -> Iterator[Check]:
+    from siamcli.media.devices import PERMISSION, SYSFS, list_cameras
+
+    cameras = list_cameras()
+    for camera in cameras:
+        sizes = [f"{width}x{height}" for width, height in camera.sizes]
+        more = [f"and {len(sizes) - SIZES} more"] if len(sizes) > SIZES else []
+        finding = f"{camera.path}: {', '.join([camera.name, *sizes[:SIZES], *more])}"
+        if camera.allowed:
+            hint = camera.lasting and f"also {camera.lasting}, whatever else is plugged in"
+            yield Check("camera", "ok", finding, hint)
+        else:
+            yield Check("camera", "note", f"{finding}: no permission", PERMISSION)
+    if not cameras and platform.system() == "Linux":
+        yield Check("camera", "note", f"none in {SYSFS}")
+    elif not cameras:
+        yield Check("camera", "note", "not listed on this system; run takes their numbers, 0 is the first")
+
+
 def _weights() -> Iterator[Check]:
     from siamcli.checkpoints.read import read_checkpoint
     from siamcli.checkpoints.store import DEFAULT_MODEL, available
@@ -195,6 +217,7 @@ EXAMINATIONS: dict[str, Callable[[], Iterator[Check]]] = {
     "torch": _torch,
     "opencv": _opencv,
     "ffmpeg": _ffmpeg,
+    "cameras": _cameras,
     "weights": _weights,
     "cache": _cache,
     "extras": _extras,

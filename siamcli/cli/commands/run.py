@@ -34,7 +34,9 @@ DROPS_LOST = " ".join(kind.said for kind in WITHOUT_STATES)
 def run(
     source: Annotated[
         str,
-        typer.Argument(help="Video, image folder or quoted pattern, camera number, address, or - for stdin."),
+        typer.Argument(
+            help="Video, image folder or quoted pattern, camera (0, or its path), address, or - for stdin."
+        ),
     ],
     box: Annotated[
         list[str] | None,
@@ -229,7 +231,7 @@ def run(
         overwrite=overwrite,
         encoding=VideoOptions(encoder, preset, crf),
         drop_lost=drop_lost,
-        **reading.given(),
+        **reading.given(drawn=any(map(is_video, paths))),
         **search.given(),
         direction=direction,
         check=check,
