@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siamcli.batch.manifest import read_manifest
+from siamcli.batch.status import Entry
 from siamcli.boxes import Box
 from siamcli.errors import InputError, OutputError
 from siamcli.formats.files import read_trajectory, write_trajectory
@@ -32,7 +33,7 @@ from siamcli.ui.review.changes import StaleError
 from siamcli.ui.review.doubt import Doubt, doubts, summarize
 from siamcli.ui.review.fixes import corrections_in, fixes_table
 from siamcli.ui.review.frames import FrameStore
-from siamcli.ui.review.library import Library, batch_clips, one_clip, worst_first
+from siamcli.ui.review.library import Library, batch_clips, one_clip
 from siamcli.ui.review.report import PICTURES
 from siamcli.ui.review.server import ReviewServer
 
@@ -189,8 +190,7 @@ def test_all_outputs_of_a_batch_are_replaced_the_worst_first(siamtrack, weights,
     batch = ("batch", "in", "--box", "bug=40,20,20,20", "--weights", weights, "-f", "json", "-f", "csv")
     assert siamtrack(*batch).code == 7
     out = tmp_path / "tracked"
-    found = [clip for _, _, clip in batch_clips(out, None, Reading)]
-    with closing(Library(sorted(found, key=worst_first))) as library:
+    with closing(Library(batch_clips(out, None, Reading))) as library:
         assert [clip.name for clip in library.clips][2] == "c.mkv" and "c.mkv" in library.clips[2].error
         number = [clip.name for clip in library.clips].index("a.mkv")
         editing = library.state(number)
@@ -202,6 +202,66 @@ def test_all_outputs_of_a_batch_are_replaced_the_worst_first(siamtrack, weights,
         assert read_trajectory(out / file).header.labels == ("beetle",)
     lines = [json.loads(line) for line in (out / "batch.jsonl").read_text().splitlines()]
     assert lines[-1]["clip"].endswith("a.mkv") and lines[-1]["state"] == "done"
+
+
+def write_batch(folder, lost):
+    """A batch of one clip and a trajectory per share of frames that its status file says are lost."""
+    clips.constant(folder / "a.mkv", frames=8)
+    entries = []
+    for number, frames in enumerate(lost):
+        (folder / f"{number}.mkv").symlink_to("a.mkv")
+        states = "i" + 7 * "t" if frames == 0 else "i" + frames * "l" + (7 - frames) * "t"
+        write_trajectory(trajectory_of([states]), folder / f"{number}.json")
+        entries.append(
+            Entry(
+                *(f"{number}.mkv", f"{number}.mkv", "key", "done", "2026-01-01T00:00:00"),
+                *((f"{number}.json",), 8, 1.0, frames, 1),
+            )
+        )
+    (folder / "batch.jsonl").write_text("".join(entry.line() for entry in entries))
+
+
+def test_a_batch_is_served_before_its_trajectories_are_read(tmp_path):
+    write_batch(tmp_path, [0, 3, 1])
+    (tmp_path / "2.json").write_text("{}")
+    library = Library(batch_clips(tmp_path, None, Reading))
+    assert [row["name"] for row in library.rows()] == ["1.mkv", "2.mkv", "0.mkv"]
+    assert [(row["lost"], row["lowest"]) for row in library.rows()] == [
+        (3 / 8, None),
+        (1 / 8, None),
+        (0, None),
+    ]
+    with closing(library):
+        assert library.state(2).version == 1 and library.row(2)["lowest"] == 0.9  # read when it is looked at
+        assert list(library.read_all()) == [0, 1] and list(library.read_all()) == []
+    assert library.row(0)["lowest"] == 0.1 and "2.json" in library.row(1)["error"]
+
+
+def test_pages_hear_of_clips_that_are_read(tmp_path, monkeypatch):
+    write_batch(tmp_path, [0, 3])
+    listening = threading.Event()
+    read_all = Library.read_all
+
+    def later(library):
+        assert listening.wait(60)
+        yield from read_all(library)
+
+    monkeypatch.setattr(Library, "read_all", later)
+    with closing(ReviewServer(Library(batch_clips(tmp_path, None, Reading)), None)) as server:
+        parts = urlsplit(server.address)
+        link = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+        link.request("GET", f"{parts.path}events")
+        stream = link.getresponse()
+        assert b"retry" in stream.readline()
+        listening.set()
+        while not (line := stream.readline()).startswith(b"data: "):
+            assert line
+        rows = json.loads(line[6:])["rows"]
+        assert {number: (row["name"], row["lowest"]) for number, row in rows.items()} == {
+            "0": ("1.mkv", 0.1),
+            "1": ("0.mkv", 0.9),
+        }
+        link.close()
 
 
 @pytest.fixture

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import re
 from contextlib import closing
+from threading import Event
 
 import clips
 import pytest
 from browsing import PHONE, Person, chromium, needs_chromium
 from selenium.webdriver.support.ui import WebDriverWait
-from test_ui_review import trajectory_of
+from test_ui_review import trajectory_of, write_batch
 
 from siamcli.formats.files import read_trajectory, write_trajectory
 from siamcli.load import load_tracker
 from siamcli.session.reading import Reading
-from siamcli.ui.review.library import Library, one_clip
+from siamcli.ui.review.doubt import Summary
+from siamcli.ui.review.library import Library, batch_clips, one_clip
 from siamcli.ui.review.report import report_page
 from siamcli.ui.review.server import ReviewServer
 
@@ -177,6 +179,38 @@ def test_the_page_says_when_the_program_ends(chromium, review):
     review.close()
     person.wait(lambda _: re.search("has ended|does not answer", person.said))
     chromium.get_log("browser")
+
+
+def test_a_long_list_is_filled_as_one_scrolls_and_ordered_as_clips_are_read(
+    chromium, video, tmp_path, monkeypatch
+):
+    write_batch(tmp_path, [5] + [3] * 249)
+    listening = Event()
+
+    def later(library):
+        assert listening.wait(60)
+        library.clips[240].summary = Summary(8, 0.9, None, 0.05)
+        yield 240
+
+    monkeypatch.setattr(Library, "read_all", later)
+    with closing(ReviewServer(Library(batch_clips(tmp_path, None, Reading)), None)) as server:
+        person = Person(chromium, server.address, clips.SIZE, shown=1)
+        names = (
+            "return [...document.querySelectorAll('#list button')].map((one) => one.firstChild.textContent)"
+        )
+        first = chromium.execute_script(names)
+        assert first[0] == "0.mkv" and 100 <= len(first) < 250 and server.library.clips[240].name not in first
+        listening.set()
+        person.wait(lambda _: chromium.execute_script(names)[0] == server.library.clips[240].name)
+        person.keys("[")  # the clip that is looked at is now the second
+        person.wait(lambda _: server.library.clips[240].name in person.find("title").text)
+        while len(chromium.execute_script(names)) < 250:
+            chromium.execute_script(
+                "const list = document.getElementById('list'); list.scrollTop = list.scrollHeight"
+            )
+        chromium.find_element("id", "filter").send_keys("249.")
+        person.wait(lambda _: chromium.execute_script(names) == ["249.mkv"])
+        assert not person.complaints()
 
 
 def test_ten_thousand_clips_are_listed_and_filled_as_they_are_seen(chromium, tmp_path):

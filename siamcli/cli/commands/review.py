@@ -17,7 +17,7 @@ from siamcli.errors import OutputError, SiamtrackError
 from siamcli.media.kinds import source_name
 
 if TYPE_CHECKING:
-    from siamcli.ui.review.library import Clip, Library, Opening
+    from siamcli.ui.review.library import Library, Opening
 
 __all__ = ["review"]
 
@@ -87,18 +87,13 @@ def review(
 
 def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: Opening) -> Library:
     """The clips.  Raises InputError, WrongUsage."""
-    from siamcli.ui.review.library import Library, batch_clips, one_clip, worst_first
+    from siamcli.ui.review.library import Library, batch_clips, one_clip
 
     if trajectory is not None:
         return Library([one_clip(video, trajectory, fixes, opening)])
     if not Path(video).is_dir():
         raise WrongUsage("which trajectory?", hint="siamtrack review VIDEO TRAJECTORY, or BATCH_FOLDER")
-    clips: list[Clip] = []
-    with console.progress("reading", None, "clips") as update:
-        for number, _, clip in batch_clips(Path(video), fixes, opening):
-            clips.append(clip)
-            update(number)
-    return Library(sorted(clips, key=worst_first))
+    return Library(batch_clips(Path(video), fixes, opening))
 
 
 def _check_page(output: Path, overwrite: bool) -> None:
@@ -112,11 +107,15 @@ def _check_page(output: Path, overwrite: bool) -> None:
 def _write_report(library: Library, output: Path, title: str, overwrite: bool) -> None:
     """Write the page for those who only look."""
     from siamcli.atomic import write_text
+    from siamcli.ui.review.library import worst_first
     from siamcli.ui.review.report import report_entries, report_page
 
+    with console.progress("reading", len(library.clips), "clips") as update:
+        for number in library.read_all():
+            update(number + 1)
     entries = []
     with console.progress("pictures", len(library.clips), "clips") as update:
-        for entry in report_entries(library.clips):
+        for entry in report_entries(sorted(library.clips, key=worst_first)):
             entries.append(entry)
             update(len(entries))
     write_text(output, report_page(title, entries), overwrite=overwrite)

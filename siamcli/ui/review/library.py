@@ -43,7 +43,8 @@ Opening = Callable[[str], Reading]
 class Clip:
     """A clip by the name that people see: what opens it, and what begins the work at it; `error` says why it
     cannot be shown.  `trajectory` is its file, None where there is none yet; its frames `first` up to, not
-    including, `end` are shown, None: as many as there are.
+    including, `end` are shown, None: as many as there are.  `read` fills in what its trajectory says; it is
+    called once, by the library.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Clip:
     error: str | None = None
     first: int = 0
     end: int | None = None
+    read: Callable[[], None] | None = None
 
 
 def one_clip(video: str, trajectory: Path, fixes: Path | None, opening: Opening) -> Clip:
@@ -69,15 +71,13 @@ def one_clip(video: str, trajectory: Path, fixes: Path | None, opening: Opening)
     return Clip(source_name(video).stem, reading.open, begin, trajectory, summarize(known))
 
 
-def batch_clips(folder: Path, fixes: Path | None, opening: Opening) -> Iterator[tuple[int, int, Clip]]:
-    """The clips of the batch in `folder` as they are read, with their number of how many.
-
-    Raises InputError when there is no batch.
+def batch_clips(folder: Path, fixes: Path | None, opening: Opening) -> list[Clip]:
+    """The clips of the batch in `folder`, the worst first as far as its status file tells; their trajectories
+    are read later.  Raises InputError when there is no batch.
     """
-    entries = batch_entries(folder)
     table = fixes or folder / "fixes.csv"
-    for number, entry in enumerate(entries.values(), start=1):
-        yield number, len(entries), _batch_clip(folder, entry, table, opening)
+    entries = batch_entries(folder).values()
+    return sorted((_batch_clip(folder, entry, table, opening) for entry in entries), key=worst_first)
 
 
 def clip_to_pick(source: str, manifest: Path) -> Clip:
@@ -100,17 +100,18 @@ def _batch_clip(folder: Path, entry: Entry, fixes: Path, opening: Opening) -> Cl
     if entry.state != "done":
         clip.error = entry.error or "it is not tracked to its end"
         return clip
-    try:
+    clip.summary = Summary((entry.frames or 0) * (entry.targets or 1), entry.lost_share, None, None)
+
+    def read() -> None:
         clip.trajectory = trajectory_file(folder, entry)
         known = read_trajectory(clip.trajectory)
-    except InputError as error:
-        clip.error = str(error)
-        return clip
-    clip.summary = summarize(known)
-    reading = opening(source_name(entry.id).within(folder).text).of(known)
-    clip.reopen = reading.open
-    write = partial(replace_outputs, folder, entry.id, reading)
-    clip.begin = partial(Editing, ClipFiles(reading, clip.trajectory, fixes, write))
+        clip.summary = summarize(known)
+        reading = opening(source_name(entry.id).within(folder).text).of(known)
+        clip.reopen = reading.open
+        write = partial(replace_outputs, folder, entry.id, reading)
+        clip.begin = partial(Editing, ClipFiles(reading, clip.trajectory, fixes, write))
+
+    clip.read = read
     return clip
 
 
@@ -158,9 +159,27 @@ class Library:
         if not 0 <= number < len(self.clips):
             raise InputError(f"no clip {number}")
         clip = self.clips[number]
+        self._read(clip)
         if clip.reopen is None or clip.begin is None:
             raise InputError(f"{clip.name}: {clip.error}")
         return clip.reopen, clip.begin
+
+    def _read(self, clip: Clip) -> None:
+        """Read what is not read yet; its `error` says why that failed."""
+        if clip.read is not None:
+            read, clip.read = clip.read, None
+            try:
+                read()
+            except InputError as error:
+                clip.error = str(error)
+
+    def read_all(self) -> Iterator[int]:
+        """Read the trajectories of all clips in their order; yields the number of each."""
+        for number, clip in enumerate(self.clips):
+            if clip.read is not None:
+                with self._lock:
+                    self._read(clip)
+                yield number
 
     def document(self, number: int, *, points: bool = True) -> dict[str, Any]:
         """What the page is told of a clip, as by `State.document`.  Raises InputError."""
@@ -188,7 +207,12 @@ class Library:
             for number, state in self._states.items():
                 if isinstance(state, Editing):
                     self.clips[number].summary = summarize(state.edits.trajectory)
-        return [{"name": clip.name, "error": clip.error, **asdict(clip.summary)} for clip in self.clips]
+        return list(map(self.row, range(len(self.clips))))
+
+    def row(self, number: int) -> dict[str, Any]:
+        """What the list of clips says of one."""
+        clip = self.clips[number]
+        return {"name": clip.name, "error": clip.error, **asdict(clip.summary)}
 
     def opened(self) -> list[State]:
         """The state of every clip that was looked at."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import socket
+import time
 from collections.abc import Callable
 from importlib import resources
 from json import JSONDecodeError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["ReviewServer"]
 
 LARGEST = 10_000  # bytes of a change
+TOLD_EVERY = 1.0  # seconds between two events about clips that were read
 _TYPES = {"html": "text/html; charset=utf-8", "css": "text/css", "js": "text/javascript"}
 # the page loads nothing from other hosts and sends them nothing, not even its address, which has the token
 _HEADERS = {
@@ -57,6 +59,7 @@ class ReviewServer:
         self._events = Events()
         self._work = Work(load, self._events)
         self._finished = Event()
+        self._closing = Event()
         self._socket = _listen(host)
         self.port = int(self._socket.getsockname()[1])
         self._token = secrets.token_urlsafe(16)
@@ -68,6 +71,8 @@ class ReviewServer:
         self._server = uvicorn.Server(config)
         self._thread = Thread(target=self._server.run, args=([self._socket],), name="review", daemon=True)
         self._thread.start()
+        self._reader = Thread(target=self._read, name="reader", daemon=True)
+        self._reader.start()
 
     def wait(self) -> None:
         """Wait until a page says that it is finished; an interrupt comes through."""
@@ -76,6 +81,7 @@ class ReviewServer:
 
     def close(self) -> None:
         """Stop what is under way, tell the pages, and let go of everything."""
+        self._closing.set()
         for state in self.library.opened():
             state.stopped = True
         self._work.finish()
@@ -83,8 +89,22 @@ class ReviewServer:
         self._events.close()
         self._server.should_exit = True
         self._thread.join(5)
+        self._reader.join()
         self._socket.close()
         self.library.close()
+
+    def _read(self) -> None:
+        """Read all clips, and tell the pages how good they look."""
+        told, rows = time.monotonic(), {}
+        for number in self.library.read_all():
+            if self._closing.is_set():
+                return
+            rows[number] = self.library.row(number)
+            if time.monotonic() - told >= TOLD_EVERY:
+                self._events.send({"rows": rows})
+                told, rows = time.monotonic(), {}
+        if rows:
+            self._events.send({"rows": rows})
 
     def _application(self) -> Starlette:
         routes = [

@@ -20,6 +20,7 @@ async function heard(event) {
     doc.unsaved = false;
     return say("siamtrack has ended: it said where unsaved corrections are", true);
   }
+  if (event.rows) return clips?.read(event.rows);
   if (!doc || event.clip !== doc.clip) return;
   if (event.said) return say(event.said);
   if (event.work) {

@@ -1,29 +1,44 @@
 // The list of clips, the worst first.
 
 const $ = (id) => document.getElementById(id);
+const PART = 100; // clips that are added to the list at once
 const ORDERS = {
-  worst: () => 0,
+  worst: (a, b) => Boolean(a.error) - Boolean(b.error) || b.bad - a.bad || a.sure - b.sure,
   lost: (a, b) => b.lost - a.lost,
   lowest: (a, b) => (a.lowest ?? 2) - (b.lowest ?? 2),
   name: (a, b) => a.name.localeCompare(b.name),
 };
 
+// what the order is made of: a clip that is corrected keeps its place
+const ranked = (row) => ({ ...row, bad: row.lost + (row.disagreeing ?? 0), sure: row.lowest ?? 1 });
+
 export class Clips {
   constructor(rows, open) {
-    this.rows = rows.map((row, number) => ({ ...row, number }));
+    this.rows = rows.map((row, number) => ({ ...ranked(row), number }));
     this.open = open;
     $("order").hidden = !rows.some((row) => row.points);
-    $("filter").addEventListener("input", () => this.fill());
-    $("order").addEventListener("change", () => this.fill());
-    this.fill();
+    for (const name of ["filter", "order"]) $(name).addEventListener("input", () => this.fill(PART));
+    $("list").addEventListener("scroll", () => this.#more());
+    this.fill(PART);
   }
 
-  fill() {
+  // the first `count` of the clips that the filter leaves; the others come when one scrolls to them
+  fill(count = this.count) {
+    this.count = count;
     const words = $("filter").value.toLowerCase();
     const order = ORDERS[$("order").value];
     this.shown = this.rows.filter((row) => row.name.toLowerCase().includes(words)).sort(order);
-    $("list").replaceChildren(...this.shown.map((row) => this.#item(row)));
-    this.mark(this.current);
+    $("list").replaceChildren(...this.shown.slice(0, count).map((row) => this.#item(row)));
+    this.#mark();
+    this.#more();
+  }
+
+  #more() {
+    const list = $("list");
+    if (this.count >= this.shown.length || list.scrollTop + 2 * list.clientHeight < list.scrollHeight) return;
+    const next = this.shown.slice(this.count, this.count + PART);
+    this.count += PART;
+    list.append(...next.map((row) => this.#item(row)));
   }
 
   #item(row) {
@@ -41,16 +56,28 @@ export class Clips {
 
   mark(number) {
     this.current = number;
-    for (const button of $("list").querySelectorAll("[aria-current]")) button.removeAttribute("aria-current");
-    const button = $("list").querySelector(`[data-clip="${number}"]`);
-    button?.setAttribute("aria-current", "true");
-    button?.scrollIntoView({ block: "nearest" });
+    const place = this.shown.findIndex((row) => row.number === number);
+    if (place >= this.count) this.fill(place + PART);
+    this.#mark()?.scrollIntoView({ block: "nearest" });
   }
 
-  // how good the clips look now; they stay in their order
+  #mark() {
+    for (const button of $("list").querySelectorAll("[aria-current]")) button.removeAttribute("aria-current");
+    const button = $("list").querySelector(`[data-clip="${this.current}"]`);
+    button?.setAttribute("aria-current", "true");
+    return button;
+  }
+
+  // how good clips look now, by their number
   renew(rows) {
-    this.rows = this.rows.map((row) => ({ ...row, ...rows[row.number] }));
+    for (const [number, row] of Object.entries(rows)) Object.assign(this.rows[number], row);
     this.fill();
+  }
+
+  // the same, of clips that were not read before
+  read(rows) {
+    for (const [number, row] of Object.entries(rows)) rows[number] = ranked(row);
+    this.renew(rows);
   }
 
   picked(number) {
