@@ -83,7 +83,7 @@ class Session:
                     frames = self._open_source(stack)
             self.marks = resolve_targets(self.job, self.first, self._source.info)
             height, width = self.first.image.shape[:2]
-            self.area = search_area(self.job, (width, height))
+            self.area = search_area(self.job.reading, (width, height))
             for mark in self.marks:
                 if self.area and isinstance(mark, Start):
                     self.area.check(mark.box)
