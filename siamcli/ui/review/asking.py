@@ -16,7 +16,7 @@ from siamcli.targets import TargetMark
 from siamcli.times import FrameRange, TimePoint
 from siamcli.ui.review.fixes import picked_marks
 from siamcli.ui.review.frames import OneFrame
-from siamcli.ui.review.library import Clip, Library
+from siamcli.ui.review.library import Clip, Library, played_file
 from siamcli.ui.review.picking import Picking, Picks
 from siamcli.ui.review.server import ReviewServer
 
@@ -41,6 +41,7 @@ def ask_for_targets(
         source_name(job.source).shown, begin=lambda _: Picking((width, height), use), first=first.index
     )
     if is_rereadable(job.source):
+        clip.file = played_file(job.reading)
         clip.reopen = partial(job.reading.open, end=job.cut.end)
         count = expected_count(info, FrameRange(TimePoint(frame=first.index), job.cut.end))
         clip.end = None if count is None else first.index + max(count, 1)

@@ -41,6 +41,17 @@ function shapes() {
   return all;
 }
 
+// shows a frame that is played; false where it is none of the clip
+export function put(at, picture) {
+  if (at < doc.first || at >= doc.frames) return false;
+  set({ frame: at });
+  words();
+  timeline.at(frame, target, liveRange());
+  stage.show(picture, shapes());
+  $("picture").dataset.frame = at;
+  return true;
+}
+
 let wanted = null, busy = false;
 export async function paint() {
   wanted = frame;
