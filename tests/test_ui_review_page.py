@@ -75,6 +75,7 @@ def test_a_mouse_corrects_tracks_again_and_saves(chromium, review, tmp_path):
     person.wait(lambda _: person.pending[1, 8].x > x0 + 1)
     person.find("track").click()
     person.hears("Tracked again")
+    person.wait(lambda _: person.frame == 8)  # where it was before what is tracked was shown
     assert person.pending == {} and not human(tmp_path / "a.json")
     person.wait(lambda _: person.find("save").is_enabled())
     person.find("save").click()
@@ -102,6 +103,7 @@ def test_keys_alone_do_everything(chromium, review, tmp_path):
     assert person.pending[1, 10] is None
     person.keys("z")
     person.wait(lambda _: (1, 11) not in person.pending)
+    person.hears("Undone")
     person.keys("r")
     person.wait(lambda _: person.find("naming").is_displayed())
     person.keys("beetle", "ENTER")
@@ -148,6 +150,19 @@ def test_a_finger_on_a_phone(chromium, review):
     person.drag((20, 20), (30, 40))  # its middle moves it
     person.wait(lambda _: person.pending[2, 15].x > 15)
     assert not person.complaints()
+
+
+def test_no_box_is_drawn_on_the_picture_of_another_frame(chromium, review):
+    person = Reviewer(chromium, review)
+    late = "window.fetch = (path, how) => path.includes('/frames/') ? new Promise(() => {}) : real(path, how)"
+    chromium.execute_script(f"const real = window.fetch; {late}")
+    person.keys("HOME")
+    person.wait(lambda _: "stale" in person.find("picture").get_attribute("class"))
+    person.drag((200, 60), (220, 80), (260, 120))
+    person.open(8)
+    assert not person.pending
+    person.drag((200, 60), (220, 80), (260, 120))
+    person.wait(lambda _: (1, 8) in person.pending)
 
 
 def test_two_tabs_hear_of_each_other(chromium, review):
@@ -279,6 +294,10 @@ def test_a_long_list_is_filled_as_one_scrolls_and_ordered_as_clips_are_read(
         person.wait(lambda _: chromium.execute_script(names)[0] == server.library.clips[240].name)
         person.keys("[")  # the clip that is looked at is now the second
         person.wait(lambda _: server.library.clips[240].name in person.find("title").text)
+        server._events.send({"clip": 240, "work": "track", "step": 1, "of": 9})
+        person.wait(lambda _: person.find("track").text.startswith("Stop"))
+        person.keys("]")  # what is under way in one clip is not shown of another
+        person.wait(lambda _: person.find("track").text.startswith("Track again"))
         while len(chromium.execute_script(names)) < 250:
             chromium.execute_script(
                 "const list = document.getElementById('list'); list.scrollTop = list.scrollHeight"

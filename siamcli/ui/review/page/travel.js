@@ -13,7 +13,7 @@ export async function open(number) {
     clips?.failed(number, error.message);
   });
   if (!next) return false;
-  set({ doc: null, live: new Map(), keyed: null, absentFrom: null, adding: null, target: 1 });
+  set({ doc: null, work: null, live: new Map(), keyed: null, absentFrom: null, adding: null, target: 1 });
   set({ frames: new Frames(number, next.frames), film: next.playable ? new Film(number, next) : null, frame: next.doubts[0]?.first ?? next.first });
   stage.reset(next.size);
   take(next);

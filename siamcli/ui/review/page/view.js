@@ -49,7 +49,14 @@ export function put(at, picture) {
   timeline.at(frame, target, liveRange());
   stage.show(picture, shapes());
   $("picture").dataset.frame = at;
+  fresh();
   return true;
+}
+
+// no box is drawn on the picture of another frame
+function fresh() {
+  stage.stale = Number($("picture").dataset.frame) !== frame;
+  $("picture").classList.toggle("stale", stage.stale);
 }
 
 let wanted = null, busy = false;
@@ -57,6 +64,7 @@ export async function paint() {
   wanted = frame;
   words();
   timeline.at(frame, target, liveRange());
+  fresh();
   if (busy) return;
   busy = true;
   while (wanted !== null) {
@@ -71,7 +79,8 @@ export async function paint() {
     if ((!picture || (doc.endless && now >= doc.frames - NEAR_END)) && now === frame) await learn(now, picture);
   }
   busy = false;
-  stage.boxes = shapes();
+  fresh();
+  stage.boxes = stage.stale ? [] : shapes();
   stage.paint();
   if (!playing) frames.prepare(frame, 3);
 }
