@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from siamcli.formats.files import read_trajectory, write_trajectory
     from siamcli.frames import Frame, SourceInfo
     from siamcli.load import LoadedTracker, load_tracker
+    from siamcli.media.kinds import join_files
     from siamcli.media.sources import open_source
     from siamcli.session.fix import fix
     from siamcli.session.job import Job
@@ -75,6 +76,7 @@ __all__ = [
     "__version__",
     "fix",
     "follow",
+    "join_files",
     "load_tracker",
     "open_source",
     "parse_target",
@@ -92,6 +94,7 @@ _MODULES = {
     "formats.files": ("read_trajectory", "write_trajectory"),
     "frames": ("Frame", "SourceInfo"),
     "load": ("LoadedTracker", "load_tracker"),
+    "media.kinds": ("join_files",),
     "media.sources": ("open_source",),
     "session.fix": ("fix",),
     "session.job": ("Job",),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Frame", "FrameSource", "Image", "SourceInfo"]
+__all__ = ["Chapter", "Frame", "FrameSource", "Image", "SourceInfo"]
 
 Image = NDArray[np.uint8]
 """(H, W, 3) uint8, BGR as OpenCV decodes it and as the checkpoints were trained on."""
@@ -36,6 +36,17 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Chapter:
+    """One of the files of a joined recording: its name as seen from the folder that holds them all, the index
+    of its first frame, and the time of the recording in seconds that is 0 in the file.  None: not known yet.
+    """
+
+    name: str
+    frame: int | None = None
+    time: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SourceInfo:
     """What is known before the first frame is read; None where it cannot be known.
 
@@ -45,6 +56,7 @@ class SourceInfo:
     picture was `mirrored` from left to right where that is true.
     `pixel_aspect` is a pixel's width by its height where it is shown; nothing is scaled by it.
     `variable` says that the frames do not all come at the rate `fps`, as far as the container says so.
+    `chapters` are the files that were joined into one recording, none for a single file.
     `files` are the names of an image source's files by frame index, below the folder that holds them all.
     """
 
@@ -58,6 +70,7 @@ class SourceInfo:
     mirrored: bool = False
     announced: int | None = None
     variable: bool = False
+    chapters: tuple[Chapter, ...] = ()
 
     def counted(self, frames: int) -> SourceInfo:
         """The same, where the source has turned out to have so many frames.

@@ -131,6 +131,13 @@ def test_pages(follow, tmp_path, page):
     clips.ffmpeg("-i", str(DEMO), "-frames:v", "6", "-preset", "ultrafast", str(tmp_path / "video.mp4"))
     track(tmp_path / "video.mp4")
     cv2.imwrite(str(tmp_path / "arena.png"), np.full((360, 640), 255, np.uint8))
+    for name in ("GX010042.mp4", "GX020042.mp4"):
+        shutil.copy(tmp_path / "video.mp4", tmp_path / name)
+    sounds = clips.two_sounds(tmp_path / "two.mp4", default=0)
+    clips.ffmpeg(
+        *("-i", str(tmp_path / "video.mp4"), "-i", str(sounds), "-map", "0:v", "-map", "1:a"),
+        *("-c", "copy", "-t", "0.2", str(tmp_path / "film.mp4")),
+    )
     follow(PAGES[page])
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from siamcli.errors import InputError
 from siamcli.media.ffmpeg import ffmpeg_exe
-from siamcli.media.sound import soundtrack
+from siamcli.media.soundtrack import soundtrack
 from siamcli.media.streams import list_streams
 
 BOX = ("--box", "40,20,20,20")

@@ -28,7 +28,8 @@ from siamcli.frames import Frame, SourceInfo
 from siamcli.media import encoders
 from siamcli.media import video as video_module
 from siamcli.media.ffmpeg import ffmpeg_exe
-from siamcli.media.sound import Soundtrack, soundtrack
+from siamcli.media.sound import Soundtrack
+from siamcli.media.soundtrack import soundtrack
 from siamcli.media.sources import open_source
 from siamcli.media.video import VideoOptions, VideoWriter
 from siamcli.session.outputs import Outputs

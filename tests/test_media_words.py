@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from siamcli.errors import InputError
 from siamcli.media.channels import FrameClock, read_head
 from siamcli.media.ffmpeg import DecoderLog, component_message, environment, ffmpeg_exe
-from siamcli.media.sound import soundtrack
+from siamcli.media.soundtrack import soundtrack
 from siamcli.media.sources import open_source
 from siamcli.media.streams import list_streams
 from siamcli.media.video import VideoWriter

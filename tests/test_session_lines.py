@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Iterator
@@ -106,7 +107,10 @@ def slow(address: str) -> ClientConnection:
     return connect(address, max_queue=1, max_size=None, ping_interval=None, close_timeout=0.1)
 
 
-def test_a_slow_reader_misses_lines_and_is_not_waited_for() -> None:
+def test_a_slow_reader_misses_lines_and_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "MOST", 256)
+    monkeypatch.setattr(websocket, "WAIT", 60.0)
+    monkeypatch.setattr(websocket, "DRAIN", 60.0)
     port = free()
     lines = open_lines(f"ws://127.0.0.1:{port}")
     lines.write("header\n")
@@ -123,6 +127,39 @@ def test_a_slow_reader_misses_lines_and_is_not_waited_for() -> None:
     numbers = [int(line.split()[0]) for line in got]
     assert numbers == sorted(numbers) and numbers[-1] == total - 1
     assert lines.missed and len(numbers) + lines.missed == total
+
+
+def test_lines_that_waited_too_long_go_for_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def wait() -> None:
+        reader = websocket._Reader()
+        reader.put("1")
+        monkeypatch.setattr(websocket, "WAIT", -1.0)  # what is there is too old
+        reader.put("2")
+        assert reader.missed == 2
+        monkeypatch.undo()
+        reader.put("3")
+        reader.end()
+        assert [await reader.next(), await reader.next()] == ["3", None] and reader.missed == 2
+
+    asyncio.run(wait())
+
+
+def test_a_burst_reaches_a_reader_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a clip that is written once it is tracked in both directions, or of hundreds of targets."""
+    monkeypatch.setattr(websocket, "WAIT", 60.0)
+    monkeypatch.setattr(websocket, "DRAIN", 60.0)
+    port = free()
+    lines = open_lines(f"ws://127.0.0.1:{port}")
+    lines.write("header\n")
+    with connect(f"ws://127.0.0.1:{port}") as reader:
+        assert reader.recv() == "header"
+        lines.write("".join(f"{number} {'x' * 250}\n" for number in range(3000)))
+        got: list[str] = []
+        reading = Thread(target=lambda: got.extend(reader))
+        reading.start()
+        lines.close()
+        reading.join()
+    assert [int(line.split()[0]) for line in got] == list(range(3000)) and lines.missed == 0
 
 
 def test_a_reader_that_takes_nothing_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +271,7 @@ def test_what_writes_files_alone_says_so(siamtrack, tmp_path) -> None:
     done = siamtrack("convert", "a.json", "--to", "jsonl", "-o", address)
     assert done.code == 8 and "convert writes files" in done.err
     done = siamtrack("batch", clip, "--box", "1,2,30,40", "-f", address)
-    assert done.code == 2 and "--format takes one of" in done.err
+    assert done.code == 2 and "a batch writes files" in done.err
     done = siamtrack("fix", clip, "a.json", "--box-at", "0f=1,2,30,40", "-o", address)
     assert done.code == 8 and "unknown format" in done.err
     assert {path.name for path in tmp_path.iterdir()} == {"a.json", "clip.mp4"}

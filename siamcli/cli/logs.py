@@ -10,11 +10,18 @@ __all__ = ["show_logs"]
 
 
 class _Lines(logging.Handler):
-    """Prints warnings; under -v also what is less."""
+    """Prints warnings, each once, as a file may be opened many times; under -v also what is less."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        say = console.info if record.levelno >= logging.WARNING else console.verbose
-        say(record.getMessage())
+        message = record.getMessage()
+        if message not in self._said:
+            self._said.add(message)
+            say = console.info if record.levelno >= logging.WARNING else console.verbose
+            say(message)
 
 
 def show_logs() -> None:

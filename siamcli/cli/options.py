@@ -124,7 +124,10 @@ Device = Annotated[
     ),
 ]
 TrackedVideo = Annotated[
-    str, typer.Argument(help="The video or image folder that was tracked, or the folder of a batch.")
+    str,
+    typer.Argument(
+        help="The video or image folder that was tracked, or the first of joined ones, or a batch."
+    ),
 ]
 ItsTrajectory = Annotated[
     Path | None,

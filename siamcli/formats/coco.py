@@ -190,7 +190,8 @@ class _Document:
             images = tuple(image for image in self.images if image.video_id == video)
             boxes = tuple(entry for entry in self.annotations if of_image[entry.image_id] == video)
             name = names.get(video) or ("images" if video is None else f"video {video}")
-            name = name if name not in parts else f"{name} {video}"
+            while name in parts:
+                name = f"{name} {video}"
             parts[name] = replace(self, images=images, annotations=boxes)
         return parts
 

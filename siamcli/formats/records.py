@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from siamcli.boxes import Box
 from siamcli.errors import InputError
-from siamcli.frames import SourceInfo
+from siamcli.frames import Chapter, SourceInfo
 from siamcli.schema import FileBelow, Natural, Number, Range, Rule, from_record
 from siamcli.trajectory import PointSource, TrackHeader, TrackPoint, TrackState
 
@@ -125,6 +125,7 @@ def header_record(header: TrackHeader) -> Record:
             "rotation": source.rotation,
             **({"mirrored": True} if source.mirrored else {}),
             **({"files": list(source.files)} if source.files else {}),
+            **({"chapters": [_chapter_record(c) for c in source.chapters]} if source.chapters else {}),
         },
         "model": header.model,
         "weights_sha256": header.weights_sha256,
@@ -135,6 +136,11 @@ def header_record(header: TrackHeader) -> Record:
         **({"live": True} if header.live else {}),
         "boxes": BOXES,
     }
+
+
+def _chapter_record(chapter: Chapter) -> Record:
+    """The name of a file of a joined recording, and where it begins."""
+    return {"name": chapter.name, "frame": chapter.frame, "time": _rounded(chapter.time, 6)}
 
 
 def parse_header(record: Mapping[str, Any]) -> TrackHeader:
@@ -151,6 +157,7 @@ def parse_header(record: Mapping[str, Any]) -> TrackHeader:
             files=source.files,
             mirrored=source.mirrored,
             announced=source.announced,
+            chapters=tuple(Chapter(c.name, c.frame, c.time) for c in source.chapters),
         ),
         model=header.model,
         weights_sha256=header.weights_sha256,
@@ -213,6 +220,13 @@ class _Point:
 
 
 @dataclass(frozen=True, slots=True)
+class _Chapter:
+    name: FileBelow
+    frame: Natural | None = None
+    time: Annotated[float, Range(0, 10**9)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Source:
     name: Name
     width: Side | None
@@ -223,6 +237,7 @@ class _Source:
     files: tuple[FileBelow, ...] = ()
     mirrored: bool = False
     announced: Natural | None = None
+    chapters: tuple[_Chapter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

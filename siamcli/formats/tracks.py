@@ -110,7 +110,8 @@ def _named(clips: Sequence[Tracks]) -> dict[str, Tracks]:
     named: dict[str, Tracks] = {}
     for number, clip in enumerate(clips, start=1):
         name = source_stem(clip.name or f"video {number}")
-        name = name if name not in named else f"{name}_{number}"
+        while name in named:
+            name = f"{name}_{number}"
         named[name] = replace(clip, name=name)
     return named
 

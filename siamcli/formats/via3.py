@@ -81,6 +81,8 @@ def clips(document: Mapping[str, Any]) -> list[Tracks]:
     ]
     for region in sorted(regions, key=lambda region: region["z"]):
         view, values = str(region["vid"]), region.get("av") or {}
+        if view not in images and not region["z"]:
+            raise ValueError(f"a region of {files[view]['fname']} has no time")
         label = attributes.text(attributes.labels, values)
         seconds = None if view in images else float(region["z"][0])
         moment = (view, seconds or 0.0, label)

@@ -87,26 +87,26 @@ class VideoFile(Source):
                 self._replay.close()
             raise self._unreadable(self.streams.problem)
         self._file = address if address.startswith("file:") else None
-        self._plan = make_plan(self._file, name, self.streams, stream, deinterlace=deinterlace)
+        self.plan = make_plan(self._file, name, self.streams, stream, deinterlace=deinterlace)
         head = self._begin_at(cut)
-        turn = self._plan.orientation
+        turn = self.plan.orientation
         self.info = SourceInfo(
             Path(name).stem,
             head.size,
             head.fps,
-            self._count(head, self._plan.video.fps),
+            self._count(head, self.plan.video.fps),
             round(turn.rotation),
             head.pixel_aspect,
             mirrored=turn.mirrored,
-            variable=self._plan.video.varies_from(head.fps),
+            variable=self.plan.video.varies_from(head.fps),
         )
 
     def _begin_at(self, cut: FrameRange) -> FrameHead:
         """Begin to decode, at the key frame before the cut where there is one."""
         self._begin: KeyFrame | None = None
         if cut.start is not None and self._file:
-            self._begin = key_frame_before(self._file, self.streams, self._plan.video, cut.start)
-        size = self._plan.size
+            self._begin = key_frame_before(self._file, self.streams, self.plan.video, cut.start)
+        size = self.plan.size
         head = self._start(size)
         if self._replay is None and head.size != (size or head.size):
             self.close()  # the container says another size than its frames have
@@ -163,7 +163,7 @@ class VideoFile(Source):
             self._refuse_encrypted()
             raise self._unreadable(self._log.problem or self._log.damage or "it has no frames")
         # for a rate that it does not know ffmpeg puts the ticks of the clock
-        unknown = self._plan.video.fps is None and head.fps and self._clock.tick == 1 / head.fps
+        unknown = self.plan.video.fps is None and head.fps and self._clock.tick == 1 / head.fps
         return replace(head, fps=None) if unknown else head
 
     def _reaches(self, begin: KeyFrame, size: tuple[int, int]) -> bool:
@@ -180,8 +180,8 @@ class VideoFile(Source):
         (head, head_end), (times, times_end) = os.pipe(), os.pipe()
         seek = () if self._begin is None else ("-ss", f"{self._begin.time + _LATER:.6f}", *_KEEP_TIMES)
         command = [ffmpeg_exe(), *LOG_OPTIONS, *self._options, *seek, "-i", self._address]
-        stream = ("-map", f"0:v:{self._plan.video.number}")
-        command += [*stream, *HEAD_OPTIONS, f"pipe:{head_end}", *stream, "-filter:v", self._plan.chain(size)]
+        stream = ("-map", f"0:v:{self.plan.video.number}")
+        command += [*stream, *HEAD_OPTIONS, f"pipe:{head_end}", *stream, "-filter:v", self.plan.chain(size)]
         command += ["-stats_enc_pre", f"pipe:{times_end}", "-stats_enc_pre_fmt", TIME_FORMAT]
         command += [
             "-enc_time_base",
@@ -256,7 +256,7 @@ class VideoFile(Source):
 
     def _refuse_encrypted(self) -> None:
         """Raise InputError for encrypted packets; by chance some of them decode, to noise."""
-        if self._file and is_encrypted(self._file, self._plan.video):
+        if self._file and is_encrypted(self._file, self.plan.video):
             raise InputError(f"{self._name} is encrypted", hint="give the video without copy protection")
 
     def _check_all_read(self) -> None:

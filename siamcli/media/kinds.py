@@ -6,21 +6,33 @@ import glob
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from siamcli.addresses import without_secrets
+from siamcli.errors import InputError
 from siamcli.media.suffixes import IMAGE_SUFFIXES
 
-__all__ = ["SourceKind", "SourceName", "is_animated", "is_image", "path_from", "source_name"]
+__all__ = [
+    "SourceKind",
+    "SourceName",
+    "is_animated",
+    "is_image",
+    "join_files",
+    "path_from",
+    "source_name",
+]
 
-SourceKind = Literal["stdin", "address", "folder", "image", "file", "pattern", "camera", "missing"]
-"""stdin: `-`. address: `scheme://`. folder: of images. file: a video, or a named pipe. pattern: of image
+SourceKind = Literal["stdin", "address", "folder", "image", "file", "joined", "pattern", "camera", "missing"]
+"""stdin: `-`. address: `scheme://`. folder: of images. file: a video, or a named pipe. joined: files
+that are one recording, as `join_files` names them. pattern: of image
 names, with `*`, `?` or `[`. camera: its number, or the
 path of its device. missing: the path of nothing."""
 
+_BETWEEN = "\0"  # of the files of a joined recording: no name of a file has it
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 _STREAM = re.compile(r"/dev/(?:std|fd/|tty|null|pts/)|/proc/")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+]+://", re.IGNORECASE)
@@ -35,12 +47,24 @@ class SourceName:
 
     @property
     def path(self) -> Path:
-        """The text as a path; of the kinds that have none it makes no sense."""
-        return Path(self.text)
+        """The text as a path, the first of joined files; of the kinds that have none it makes no sense."""
+        return Path(self.text.split(_BETWEEN)[0])
+
+    @property
+    def parts(self) -> tuple[SourceName, ...]:
+        """The files of a joined recording; of another source itself."""
+        return tuple(source_name(text) for text in self.text.split(_BETWEEN)) if self._joined else (self,)
+
+    @property
+    def _joined(self) -> bool:
+        return self.kind == "joined"
 
     @property
     def shown(self) -> str:
         """The text as it may be shown and kept: of an address without passwords and signatures."""
+        if self._joined:
+            first, *others = self.text.split(_BETWEEN)
+            return f"{first} and {len(others)} more"
         return without_secrets(self.text) if self.kind == "address" else self.text
 
     @property
@@ -56,6 +80,8 @@ class SourceName:
     @property
     def has_sound(self) -> bool:
         """True when it can be read a second time, for its sound."""
+        if self._joined:
+            return True
         return self.kind == "file" and self.path.is_file() and self.descriptor is None
 
     @property
@@ -88,15 +114,19 @@ class SourceName:
 
     @property
     def key(self) -> str:
-        """Equal for two spellings of one source."""
-        return self.absolute().text
+        """Equal for two spellings of one source; tables name a joined recording by its first file."""
+        return self.parts[0].absolute().text
 
     def absolute(self) -> SourceName:
         """The same source in every working directory.  Links stay links."""
+        if self._joined:
+            return SourceName(_BETWEEN.join(part.absolute().text for part in self.parts), self.kind)
         return SourceName(os.path.abspath(self.text), self.kind) if self.is_path else self  # noqa: PTH100
 
     def relative_to(self, folder: Path) -> str:
         """The source as seen from `folder`; addresses that differ in what is not shown differ in a hash."""
+        if self._joined:
+            return self.parts[0].relative_to(folder)
         if self.is_path:
             return path_from(self.text, folder)
         told_apart = hashlib.sha256(self.text.encode(errors="surrogatepass")).hexdigest()[:12]
@@ -117,6 +147,8 @@ class SourceName:
         """
         if self.kind == "address":
             return self.text
+        if self._joined:
+            return [part.fingerprint() for part in self.parts]
         if not self.is_path:
             return None
         if self.kind == "pattern":
@@ -140,7 +172,26 @@ def source_name(text: str) -> SourceName:
         return SourceName(text, "missing")
 
 
+def join_files(files: Sequence[str]) -> str:
+    """The source that is several video files as one recording; one file is that file.
+
+    Raises InputError for what is no file, and for one that is named twice.
+    """
+    names = [source_name(text) for text in files]
+    for name in names:
+        if not name.has_sound or name.kind == "joined":
+            what = "no such file" if name.kind == "missing" else "not a video file"
+            raise InputError(f"{name.shown}: {what}", hint="--join takes video files, in their order")
+    keys = [name.key for name in names]
+    for name in names:
+        if keys.count(name.key) > 1:
+            raise InputError(f"{name.shown} is named twice", hint="--join takes every file once")
+    return _BETWEEN.join(name.text for name in names)
+
+
 def _kind(text: str) -> SourceKind:
+    if _BETWEEN in text:
+        return "joined"
     path = Path(text)
     if text == "-":
         return "stdin"

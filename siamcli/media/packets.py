@@ -18,7 +18,9 @@ from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.media.streams import SoundStream, Streams, VideoStream
 from siamcli.times import TimePoint
 
-__all__ = ["KeyFrame", "Packet", "first_times", "is_encrypted", "key_frame_before", "read_packets"]
+__all__ = [
+    *("KeyFrame", "Packet", "first_times", "is_encrypted", "key_frame_before", "last_frame", "read_packets"),
+]
 
 _TIME_BASE = re.compile(r"#tb 0: (\d{1,10})/(\d{1,10})\s*")
 _PACKET = re.compile(r"0, *(-?\d+), *(-?\d+), *-?\d+, *\d+, 0x\w+(?:, F=0x(\w+))?((?:, .*)?)\s*")
@@ -115,6 +117,25 @@ def key_frame_before(address: str, streams: Streams, video: VideoStream, start: 
     That is so near the beginning, and wherever the packets do not say exactly which frames come when: two
     fields in two packets, times that are missing or go back, damage, edit lists.
     """
+    found = _shown_times(address, streams, video, start)
+    if found is None:
+        return None
+    times, keys = found
+    first = next((n for n, time in enumerate(times) if start.is_reached(n, float(time))), len(times))
+    before = [n for key in keys if 0 < (n := bisect_left(times, key)) <= first]
+    return KeyFrame(max(before), float(times[max(before)])) if before else None
+
+
+def last_frame(address: str, streams: Streams, video: VideoStream) -> tuple[int, float] | None:
+    """Index and time of the last frame; None where the packets do not say exactly which frames come when."""
+    found = _shown_times(address, streams, video, None)
+    return (len(found[0]) - 1, float(found[0][-1])) if found and found[0] else None
+
+
+def _shown_times(
+    address: str, streams: Streams, video: VideoStream, until: TimePoint | None
+) -> tuple[list[Fraction], list[Fraction]] | None:
+    """The times of the frames in order, up to a little after `until`, and those of the key frames."""
     if not streams.format.startswith(_INDEXED) or video.codec not in _ONE_FRAME_EACH or video.interlaced:
         return None
     shown: list[Fraction] = []
@@ -133,11 +154,7 @@ def key_frame_before(address: str, streams: Streams, video: VideoStream, start: 
             shown.append(packet.pts)
             if packet.flags & _KEY:
                 keys.append(packet.pts)
-            if start.is_reached(len(shown) - _REORDERED, float(dts)):
+            if until is not None and until.is_reached(len(shown) - _REORDERED, float(dts)):
                 break  # no packet is shown before it is decoded
     times = sorted(shown)
-    if len(set(times)) < len(times):
-        return None
-    first = next((n for n, time in enumerate(times) if start.is_reached(n, float(time))), len(times))
-    before = [n for key in keys if 0 < (n := bisect_left(times, key)) <= first]
-    return KeyFrame(max(before), float(times[max(before)])) if before else None
+    return None if len(set(times)) < len(times) else (times, keys)

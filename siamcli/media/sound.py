@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from siamcli.errors import InputError
+from siamcli.frames import Chapter
 from siamcli.media.ffmpeg import ffmpeg_exe
-from siamcli.media.kinds import source_name
 from siamcli.media.packets import first_times
 from siamcli.media.streams import SoundStream, list_streams
 
-__all__ = ["AudioChoice", "Sound", "Soundtrack", "soundtrack"]
+__all__ = ["AudioChoice", "Mix", "Sound", "Soundtrack", "sound_wanted", "sounds_of"]
 
 AudioChoice = int | Literal["all"] | None
 """The number of a sound stream, from 1; all; None for the one that players play, or the next that decodes."""
@@ -49,6 +50,13 @@ class Sound:
         video, sound = first_times(f"file:{self.source}", self.stream)
         return (*options, f"-bsf:a:{place}", f"setts=ts=TS+({max(origin, sound) - video - origin:.6f})/TB")
 
+    def late(self) -> float:
+        """How many seconds after the pictures ffmpeg begins it too early, where it is read alone."""
+        if self.container not in _OWN_START:
+            return 0.0
+        video, sound = first_times(f"file:{self.source}", self.stream)
+        return sound - video
+
     def decodes(self) -> bool:
         """Whether ffmpeg makes anything of its first second."""
         command = [ffmpeg_exe(), "-nostdin", "-loglevel", "quiet", "-i", f"file:{self.source}", "-t", "1"]
@@ -67,6 +75,15 @@ class Sound:
         return ("-ss", f"{origin:.6f}", "-t", f"{end:.6f}", "-i", f"file:{self.source}")
 
 
+class Mix(NamedTuple):
+    """How sounds come into a video: the seconds of `lead` before the first picture, and ffmpeg's words for
+    the inputs after the video, and for the output."""
+
+    lead: float
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Soundtrack:
     """The sounds of a file that may stand beside its pictures: the first that decodes, or `every` one."""
@@ -75,26 +92,26 @@ class Soundtrack:
     sounds: tuple[Sound, ...]
     every: bool = False
 
+    def mix(self, chosen: Sequence[int], origin: float, seconds: float, chapters: Sequence[Chapter]) -> Mix:
+        """What puts the `chosen` sounds, by position, beside so many `seconds` of pictures from the time
+        `origin` on; a single file has no `chapters`."""
+        numbered = [(place, self.sounds[number]) for place, number in enumerate(chosen)]
+        words = (word for place, sound in numbered for word in sound.options(origin, place))
+        first = self.sounds[chosen[0]]
+        return Mix(first.lead(origin), first.stretch(origin, seconds), tuple(words))
 
-def soundtrack(source: str, wanted: AudioChoice = None) -> Soundtrack | None:
-    """The sounds of a source that are `wanted`; None where it has none that could be read.
 
-    Raises InputError for one that is not there, and where none can be read but one is wanted.
-    """
-    name = source_name(source)
-    if not name.has_sound:
-        if wanted is None or (wanted == "all" and name.is_images):
-            return None
-        raise InputError(f"{name.shown}: --audio is for video files", hint="record it to a file first")
-    streams = list_streams(f"file:{name.text}")
-    sounds = [Sound(name.text, streams.format, stream) for stream in streams.sounds]
-    if wanted == "all":
-        return Soundtrack(name.text, tuple(sounds), every=True)
-    if wanted is None:  # what players play is first
-        return Soundtrack(name.text, tuple(sorted(sounds, key=lambda sound: not sound.stream.default)))
-    if wanted > len(sounds):
-        there = ", ".join(f"{number}: {sound.codec}" for number, sound in enumerate(sounds, start=1))
-        raise InputError(
-            f"{name.shown} has no sound {wanted}", hint=f"it has {there}" if there else "it has none at all"
-        )
-    return Soundtrack(name.text, (sounds[wanted - 1],))
+def sounds_of(source: str) -> list[Sound]:
+    """The sounds of a file in their order."""
+    streams = list_streams(f"file:{source}")
+    return [Sound(source, streams.format, stream) for stream in streams.sounds]
+
+
+def sound_wanted(source: str, sounds: Sequence[Sound], number: int) -> Sound:
+    """The sound of a file with a number, from 1.  Raises InputError, saying which there are."""
+    if number <= len(sounds):
+        return sounds[number - 1]
+    there = ", ".join(f"{place}: {sound.codec}" for place, sound in enumerate(sounds, start=1))
+    raise InputError(
+        f"{source} has no sound {number}", hint=f"it has {there}" if there else "it has none at all"
+    )

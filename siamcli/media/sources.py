@@ -13,6 +13,7 @@ from siamcli.addresses import without_secrets
 from siamcli.errors import InputError
 from siamcli.frames import FrameSource, SourceInfo
 from siamcli.media.cameras import Camera, LiveSource
+from siamcli.media.chapters import ChapterFile, JoinedFiles
 from siamcli.media.devices import check_camera
 from siamcli.media.files import OwnTimesError, VideoFile
 from siamcli.media.folders import ImageSequence, images_in, matching
@@ -63,6 +64,8 @@ def open_source(
         whole = partial(open_source, fps=fps, fps_if_needed=fps_if_needed, stream=stream)
         cut = cut.at_rate(constant_rate(source, partial(whole, source)))
     name = source_name(source)
+    if name.kind == "joined":
+        return JoinedFiles(name.stem, _chapters(name, fps, stream, deinterlace=deinterlace), cut)
     video = partial(VideoFile, stream=stream, deinterlace=deinterlace)
     try:
         return _open(name, source, cut, fps, video)
@@ -109,6 +112,20 @@ def no_source(name: SourceName) -> InputError:
         f"{'neither a file nor a folder' if there else 'no such file or folder'}: {name.shown}",
         hint="give a video, a folder of images, a quoted pattern, a camera number, an address, or -",
     )
+
+
+def _chapters(
+    name: SourceName, fps: Fraction | None, stream: int | None, *, deinterlace: bool
+) -> list[ChapterFile]:
+    """The files of a joined recording.  Raises InputError for one that is not there any more."""
+    files = []
+    for part in name.parts:
+        if not part.has_sound:
+            raise InputError(f"no such file: {part.shown}", hint="it is a part of a joined recording")
+        check_playlist(part.path)
+        changed, options = part.path.stat().st_mtime_ns, (*protocol_options(None), *_rate(fps))
+        files.append(ChapterFile(part.text, changed, options, stream, deinterlace))
+    return files
 
 
 def _is_pipe(name: SourceName) -> bool:

@@ -21,8 +21,9 @@ from siamcli.frames import Image, SourceInfo
 from siamcli.media.base import Output
 from siamcli.media.encoders import VideoOptions, encoder_named
 from siamcli.media.ffmpeg import LOG_OPTIONS, component_message, environment, ffmpeg_exe
+from siamcli.media.joined_sound import JoinedSoundtrack
 from siamcli.media.rawvideo import INPUT_OPTIONS, frame_header, stream_header
-from siamcli.media.sound import Sound, Soundtrack
+from siamcli.media.sound import Soundtrack
 
 __all__ = ["MUXERS", "VideoOptions", "VideoWriter"]
 
@@ -45,7 +46,8 @@ class VideoWriter(Output):
 
     Images of odd size are padded by one row or column, never rescaled; pixels that are not square stay
     so.  The first frame has time 0.  The sound `audio` is cut to the same stretch.
-    `unfinished` says what becomes of it when an exception ends it.  Raises OutputError.
+    `unfinished` says what becomes of it when an exception ends it.  `source` may be set to what is known when
+    it ends, such as when the files of a joined recording begin.  Raises OutputError.
     """
 
     def __init__(
@@ -54,11 +56,12 @@ class VideoWriter(Output):
         info: SourceInfo,
         *,
         overwrite: bool,
-        audio: Soundtrack | None = None,
+        audio: Soundtrack | JoinedSoundtrack | None = None,
         options: VideoOptions | None = None,
         unfinished: Unfinished = "kept",
     ) -> None:
         self._options = options or VideoOptions()
+        self.source = info
         self._rate = info.fps or self._options.fps
         self._pixel_aspect = info.pixel_aspect
         # fine enough for variable rates, and a whole number for each frame of constant ones
@@ -183,30 +186,31 @@ class VideoWriter(Output):
         except BrokenPipeError:
             self._fail()
 
-    def _add_audio(self, track: Soundtrack) -> None:
+    def _add_audio(self, track: Soundtrack | JoinedSoundtrack) -> None:
         """Put the stretch of the source's sound that belongs to the frames beside them."""
-        groups = [track.sounds] if track.every else [(sound,) for sound in track.sounds]
-        if not track.sounds or any(map(self._add_sounds, groups)):
+        all_of_them = range(len(track.sounds))
+        groups = [all_of_them] if track.every else [range(number, number + 1) for number in all_of_them]
+        if not track.sounds or any(self._add_sounds(track, group) for group in groups):
             return
-        reason, left_out = self._reason(), track.sounds
-        decoded = tuple(sound for sound in track.sounds if track.every and sound.decodes())
-        if decoded and self._add_sounds(decoded):
-            left_out = tuple(sound for sound in track.sounds if sound not in decoded)
-        codecs = ", ".join(dict.fromkeys(sound.codec for sound in left_out))
-        lacks = "has no sound" if left_out == track.sounds else "lacks a sound"
+        left_out, reason = list(all_of_them), self._reason()
+        decoded = [number for number in all_of_them if track.every and track.sounds[number].decodes()]
+        if decoded and self._add_sounds(track, decoded):
+            left_out = [number for number in all_of_them if number not in decoded]
+        codecs = ", ".join(dict.fromkeys(track.sounds[number].codec for number in left_out))
+        lacks = "has no sound" if len(left_out) == len(track.sounds) else "lacks a sound"
         _logger.warning("%s %s: %s of %s: %s", self._part.target, lacks, codecs, track.source, reason)
 
-    def _add_sounds(self, sounds: Sequence[Sound]) -> bool:
-        """Put sounds of one file beside the frames; False when one of them cannot be decoded."""
-        end = float(Fraction(self._pts, self._ticks_per_second) + 1 / self._rate)
+    def _add_sounds(self, track: Soundtrack | JoinedSoundtrack, chosen: Sequence[int]) -> bool:
+        """Put some sounds of the track beside the frames; False when one of them cannot be decoded."""
+        seconds = float(Fraction(self._pts, self._ticks_per_second) + 1 / self._rate)
+        mix = track.mix(chosen, self._origin, seconds, self.source.chapters)
         self._log.seek(0)
         self._log.truncate()
         with self._part.second_pass() as (mixed, take):
             self._child = self._run(
                 subprocess.DEVNULL,
-                *("-itsoffset", f"{sounds[0].lead(self._origin):.6f}", "-i", f"file:{self._part.path}"),
-                *(*sounds[0].stretch(self._origin, end), "-map", "0:v", "-c:v", "copy"),
-                *(word for place, sound in enumerate(sounds) for word in sound.options(self._origin, place)),
+                *("-itsoffset", f"{mix.lead:.6f}", "-i", f"file:{self._part.path}", *mix.inputs),
+                *("-map", "0:v", "-c:v", "copy", *mix.outputs),
                 *("-ss", "0"),  # leave out what comes before
                 *("-movflags", "+faststart", "-f", self._muxer, f"file:{mixed}"),
             )

@@ -21,6 +21,7 @@ from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import open_source
 from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
 from siamcli.session.fit import frames_with_points
+from siamcli.session.reading import Reading
 from siamcli.trajectory import TrackPoint
 
 __all__ = ["find_video", "frame_times", "write_dataset"]
@@ -72,8 +73,8 @@ def _frames(
     """Every frame of every clip, None for one that is not used."""
     for clip in clips:
         used = frozenset(clip.frames)
-        rate = clip.trajectory.header.source.fps if source_name(videos[clip.name]).is_images else None
-        with prefetch(open_source(videos[clip.name], fps=rate)) as frames:
+        reading = Reading(videos[clip.name]).of(clip.trajectory)
+        with prefetch(reading.open()) as frames:
             for frame, points in frames_with_points(frames, clip.trajectory):
                 yield clip, frame if frame.index in used else None, points
 

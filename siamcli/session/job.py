@@ -52,11 +52,10 @@ class Job:
 
     `fps` is the rate of a source that has no times; one that has its own refuses it, or keeps them with
     `fps_if_needed`.  `stream` is the number of one of its video streams, `audio` the sound that is kept.
-    `drop_lost` leaves lost frames out
-    of MOT lines.  `unfinished` says where outputs go that an exception ends.  `direction` is the one in
-    which targets are tracked from their boxes, `check` adds the agreement with a pass in the other one.
-    `style` is that of the annotated video.  Targets are looked for in `region` alone, or where the image
-    `mask` is white.
+    `drop_lost` leaves lost frames out of MOT lines.  `unfinished` says where outputs go that an exception
+    ends.  `direction` is the one in which targets are tracked from their boxes, `check` adds the agreement
+    with a pass in the other one.  `style` is that of the annotated video.  Targets are looked for in `region`
+    alone, or where the image `mask` is white.
     """
 
     source: str
@@ -85,9 +84,14 @@ class Job:
         for target in self.targets:
             if end is not None and any(moment.is_from(end) for moment in target.moments[:1]):
                 raise InputError(
-                    f"{self.source}: the time of {target.text!r} is not before --end",
+                    f"{self.shown}: the time of {target.text!r} is not before --end",
                     hint="choose an earlier time for that box, or a later --end",
                 )
+
+    @property
+    def shown(self) -> str:
+        """The source as messages name it."""
+        return source_name(self.source).shown
 
     @property
     def labels(self) -> tuple[str | None, ...]:
@@ -146,7 +150,7 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
         moments = target.moments
         if moments and _is_before(moments[-1], job.cut, frame):
             raise InputError(
-                f"{job.source}: the time of {target.text!r} is before the first frame that is used",
+                f"{job.shown}: the time of {target.text!r} is before the first frame that is used",
                 hint="choose a later time for that box, or an earlier --start",
             )
         if moments and _is_beyond(moments[0], job.source, info):
@@ -156,12 +160,12 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
             continue
         if any(isinstance(m, Start) and (m.target, m.at) == (number, target.at) for m in marks):
             raise InputError(
-                f"{job.source}: {target.text!r} is a second box for one target at one time",
+                f"{job.shown}: {target.text!r} is a second box for one target at one time",
                 hint="give it another label, or a time of its own with --box-at",
             )
         marks.append(Start(target.box((width, height)), target.at, number))
         if odd := target.oddity((width, height)):
-            _logger.warning("%s: box %s %s", source_name(job.source).shown, target.text, odd)
+            _logger.warning("%s: box %s %s", job.shown, target.text, odd)
     _check_absences(job, marks, frame)
     return marks
 
@@ -175,7 +179,7 @@ def _check_absences(job: Job, marks: Sequence[Mark], first: Frame) -> None:
         its = [absence for absence in absences if absence.target == start.target]
         if any(_is_within(start.at, absence, first) for absence in its):
             raise InputError(
-                f"{job.source}: {target.text!r} is a box at a time at which its target is said to be absent",
+                f"{job.shown}: {target.text!r} is a box at a time at which its target is said to be absent",
                 hint="leave the box out, or shorten the absence",
             )
 
@@ -206,7 +210,7 @@ def unused_target(
 
 def _no_frame(job: Job, target: TargetMark, length: str) -> InputError:
     return InputError(
-        f"{job.source}: no frame at the time of {target.text!r}",
+        f"{job.shown}: no frame at the time of {target.text!r}",
         hint=f"{length}: choose an earlier time for that box",
     )
 
@@ -217,7 +221,7 @@ def _is_beyond(at: TimePoint, source: str, info: SourceInfo) -> bool:
         return False
     if info.files:
         return at.frame is not None and at.frame >= info.count
-    if not source.lower().endswith(INDEXED_SUFFIXES):
+    if not all(part.text.lower().endswith(INDEXED_SUFFIXES) for part in source_name(source).parts):
         return False
     if at.frame is not None:
         return at.frame > info.count * COUNT_SLACK + 2

@@ -21,6 +21,7 @@ from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Output
 from siamcli.media.encoders import VideoOptions
+from siamcli.media.joined_sound import JoinedSoundtrack
 from siamcli.media.sound import Soundtrack
 from siamcli.media.suffixes import is_video
 from siamcli.media.video import VideoWriter
@@ -55,7 +56,7 @@ class Outputs:
         header: TrackHeader,
         *,
         overwrite: bool,
-        audio: Soundtrack | None = None,
+        audio: Soundtrack | JoinedSoundtrack | None = None,
         options: VideoOptions | None = None,
         unfinished: Unfinished = "kept",
         drop_lost: bool = False,
@@ -128,7 +129,7 @@ class Outputs:
         self._queue.put((frame, points))
 
     def end_of(self, source: SourceInfo) -> None:
-        """What is known of the source once all its frames are read."""
+        """What is known of the source now that no frame of it is read any more."""
         self._source = source
 
     def _work(self) -> None:
@@ -152,6 +153,8 @@ class Outputs:
         for text, target in self._texts:
             text.lost = {t: found for t, found in self.lost.items() if target in (None, t)}
             text.source = self._source
+        for video in self._videos:
+            video.source = self._source or video.source
         for output in self._outputs:
             missing = failure is not None
             try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from siamcli.boxes import Box
 from siamcli.errors import InputError
 from siamcli.frames import Frame
+from siamcli.media.kinds import source_name
 from siamcli.media.reverse import Reopen, frames_at, reversed_frames
 from siamcli.session.gaps import Gap, Given
 from siamcli.tracker.follow import track_points
@@ -95,7 +96,8 @@ def track_gaps(
             yield TrackStep(done, total, tracked)
         for run in runs:
             if len(points[run.place]) < len(run.gap.frames):
-                raise InputError(f"{footage.source}: a frame between {run.start} and {run.end} is not there")
+                name = source_name(footage.source).shown
+                raise InputError(f"{name}: a frame between {run.start} and {run.end} is not there")
     return [Passes(tuple(a), tuple(reversed(b))) for a, b in zip(forward, backward, strict=True)]
 
 

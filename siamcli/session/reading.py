@@ -5,17 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from pathlib import Path, PurePosixPath
 
 from siamcli.drawing.style import Style
-from siamcli.frames import FrameSource
-from siamcli.media.kinds import source_name
+from siamcli.frames import FrameSource, SourceInfo
+from siamcli.media.kinds import join_files, source_name
 from siamcli.media.sound import AudioChoice
 from siamcli.media.sources import constant_rate, open_source
+from siamcli.session.fit import MisfitError
 from siamcli.targets import TargetMark
 from siamcli.times import TimePoint
 from siamcli.trajectory import Trajectory
 
 __all__ = ["Reading"]
+
+
+def _recording_of(source: str, tracked: SourceInfo) -> str:
+    """The files of a joined recording that was tracked, of which `source` names the first; others unchanged.
+
+    Raises MisfitError when it does not, InputError for a file that is not there.
+    """
+    name = source_name(source)
+    if not tracked.chapters or name.kind != "file":
+        return source
+    first, *others = (PurePosixPath(chapter.name) for chapter in tracked.chapters)
+    whole = name.absolute().path
+    if whole.parts[-len(first.parts) :] != first.parts:
+        raise MisfitError(
+            f"the trajectory is of a recording that begins with {first}, and {source} is another file"
+        )
+    folder = Path(source).parent if len(first.parts) == 1 else whole.parents[len(first.parts) - 1]
+    return join_files([source, *(str(folder / other) for other in others)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +52,12 @@ class Reading:
     style: Style = field(default_factory=Style)
 
     def of(self, trajectory: Trajectory) -> Reading:
-        """The same; images without a rate have the one under which they were tracked."""
+        """The same, as it was tracked: images without a rate have the one of the trajectory, the first of
+        joined files brings the others.  Raises MisfitError, InputError."""
+        tracked = trajectory.header.source
         if self.fps or not source_name(self.source).is_images:
-            return self
-        return replace(self, fps=trajectory.header.source.fps)
+            return replace(self, source=_recording_of(self.source, tracked))
+        return replace(self, fps=tracked.fps)
 
     def without_timecodes(self, marks: Sequence[TargetMark]) -> list[TargetMark]:
         """The marks with a frame in place of every timecode.  Raises InputError."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from siamcli.formats.files import convert
 from siamcli.formats.kinds import find_format
 from siamcli.frames import SourceInfo
 from siamcli.media.prefetch import prefetch
-from siamcli.media.sound import soundtrack
+from siamcli.media.soundtrack import soundtrack
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
 from siamcli.session.fit import MisfitError, frames_with_points
 from siamcli.session.outputs import Outputs
@@ -44,8 +44,10 @@ def draw_video(
     """
     if not is_video(target):
         raise OutputError(f"{target} is no video", hint=f"known suffixes: {' '.join(VIDEO_SUFFIXES)}")
+    with suppress(MisfitError) if anyway else nullcontext():
+        reading = reading.of(trajectory)
     with ExitStack() as stack:
-        frames = stack.enter_context(prefetch(reading.of(trajectory).open()))
+        frames = stack.enter_context(prefetch(reading.open()))
         header = replace(trajectory.header, source=frames.info)
         view = None if crop is None else _view(trajectory, crop, frames.info)
         video = Outputs(
@@ -67,6 +69,7 @@ def draw_video(
             raise
         except InputError as error:
             damage = error
+        outputs.end_of(frames.info)
     if damage is not None:
         raise damage
 

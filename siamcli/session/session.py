@@ -13,7 +13,7 @@ from siamcli.boxes import Box
 from siamcli.drawing.painter import Painter
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.prefetch import prefetch
-from siamcli.media.sound import soundtrack
+from siamcli.media.soundtrack import soundtrack
 from siamcli.media.sources import expected_count
 from siamcli.media.suffixes import is_video
 from siamcli.session.area import search_area
@@ -121,6 +121,7 @@ class Session:
         )
 
     def __exit__(self, *stopped: object) -> None:
+        self._tell_source()
         self._stack.__exit__(*stopped)  # type: ignore[arg-type]
 
     def prepare(self) -> Iterator[TrackStep]:
@@ -139,10 +140,15 @@ class Session:
             unused = unused_target(self.job, self.marks, self.progress.marks, self._last, self._length)
             if unused is not None:
                 raise unused
-            source = replace(self.header.source, count=self.info.count, announced=self.info.announced)
-            self.header = replace(self.header, source=source)
-            self._outputs.end_of(source)
+            self._tell_source()
         return frame
+
+    def _tell_source(self) -> None:
+        """Tell the outputs what has become known of the source while it was read."""
+        source, info = self.header.source, self.info
+        source = replace(source, count=info.count, announced=info.announced, chapters=info.chapters)
+        self.header = replace(self.header, source=source)
+        self._outputs.end_of(source)
 
     def write(self, frame: Frame) -> tuple[TrackPoint, ...]:
         """Add a frame that was tracked to the outputs; returns its points."""

@@ -36,7 +36,7 @@ def check_rereadable(source: str) -> None:
     """Raises InputError for a source that is there and not `is_rereadable`."""
     if not is_rereadable(source) and source_name(source).kind != "missing":
         raise InputError(
-            f"{source} can be read only once, from its start",
+            f"{source_name(source).shown} can be read only once, from its start",
             hint="tracking backward is for files and images: record it to a file first",
         )
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import socket
+import time
 from collections import deque
 from contextlib import suppress
 from threading import Event, Thread
@@ -17,8 +18,9 @@ from siamcli.session.lines import Lines
 
 __all__ = ["WebSocketLines"]
 
-WAITING = 256  # lines that may wait for a reader: ten seconds of a target, and then the oldest goes
-DRAIN = 2.0  # seconds that readers have at the end for what waits for them
+WAIT = 10.0  # seconds that a line waits for a reader: who is too slow gets what is new
+MOST = 1 << 16  # lines that may wait for one, some 16 MB
+DRAIN = 5.0  # seconds that readers have at the end for what waits for them
 LARGEST = 1024  # bytes of a message from a reader, none of which is read
 _HERE = r"localhost|127\.\d+\.\d+\.\d+|\[::1\]"
 
@@ -28,18 +30,22 @@ class _Reader:
 
     def __init__(self) -> None:
         self.missed = 0
-        self._lines: deque[str] = deque()
+        self._lines: deque[tuple[float, str]] = deque()  # and when each came
         self._under_way = False
         self._ended = False
         self._changed = asyncio.Event()
 
     def put(self, line: str) -> None:
-        """Add a line; the oldest one makes room for it."""
-        if len(self._lines) == WAITING:
+        """Add a line; those that have waited too long go."""
+        self._lines.append((time.monotonic(), line))
+        self._drop_old()
+        self._changed.set()
+
+    def _drop_old(self) -> None:
+        oldest = time.monotonic() - WAIT
+        while self._lines and (self._lines[0][0] < oldest or len(self._lines) > MOST):
             self._lines.popleft()
             self.missed += 1
-        self._lines.append(line)
-        self._changed.set()
 
     def end(self) -> None:
         """No line follows."""
@@ -59,13 +65,14 @@ class _Reader:
     async def next(self) -> str | None:
         """The next line, None at the end; the one before it is sent."""
         self._under_way = False
+        self._drop_old()
         while not self._lines:
             if self._ended:
                 return None
             self._changed.clear()
             await self._changed.wait()
         self._under_way = True
-        return self._lines.popleft()
+        return self._lines.popleft()[1]
 
 
 class WebSocketLines(Lines):

@@ -26,6 +26,7 @@ from siamcli.cli.tally import Tally, say_plan
 from siamcli.cli.usage import WrongUsage
 from siamcli.engines.kinds import engine_name
 from siamcli.errors import InputError, OutputError, PartialError, why_unread
+from siamcli.formats.kinds import is_stream
 from siamcli.formats.starts import number_format
 from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import is_video
@@ -111,6 +112,8 @@ def batch(
     """
     if jobs != "auto" and not (jobs.isdecimal() and int(jobs)):
         raise typer.BadParameter(f"--jobs takes a number from 1 or auto, not {jobs!r}")
+    if sent := next(filter(is_stream, format or []), None):
+        raise typer.BadParameter(f"a batch writes files: {sent} is for `siamtrack run`, one source at a time")
     suffixes = tuple(dict.fromkeys(f".{name.lstrip('.')}" for name in format or DEFAULT_SUFFIXES))
     for suffix in suffixes:
         if Path(f"clip{suffix}").suffix.lower() not in OUTPUT_SUFFIXES:

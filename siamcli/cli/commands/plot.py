@@ -96,13 +96,12 @@ def plot(
 
 def _first_frame(video: str, tracked: Trajectory) -> Image:
     """The picture in which the first target begins.  Raises InputError for another video."""
-    from siamcli.media.kinds import source_name
-    from siamcli.media.sources import open_source
     from siamcli.session.fit import check_source
+    from siamcli.session.reading import Reading
     from siamcli.times import TimePoint
 
     indices = sorted({point.index for point in tracked.points})
-    rate = tracked.header.source.fps if source_name(video).is_images else None
-    with open_source(video, fps=rate, start=TimePoint(frame=indices[0] if indices else 0)) as frames:
+    reading = Reading(video).of(tracked)
+    with reading.open(start=TimePoint(frame=indices[0] if indices else 0)) as frames:
         check_source(frames.info, tracked.header.source, indices)
         return next(iter(frames)).image

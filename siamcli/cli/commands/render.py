@@ -19,7 +19,9 @@ __all__ = ["render"]
 
 
 def render(
-    video: Annotated[str, typer.Argument(help="The video or image folder that was tracked.")],
+    video: Annotated[
+        str, typer.Argument(help="The video or image folder that was tracked; of joined videos the first.")
+    ],
     trajectory: TrajectoryFile,
     output: Annotated[
         Path | None,

@@ -14,8 +14,9 @@ from siamcli.cli.picking import PickBrowser, ask_in_window, ask_on_page
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
 from siamcli.cli.search import SearchOptions
+from siamcli.cli.source import named_source
 from siamcli.cli.targets import given_targets, require_one_way
-from siamcli.errors import InputError, OutputError
+from siamcli.errors import OutputError
 from siamcli.formats.kinds import FORMATS, STREAMS, find_format
 from siamcli.formats.names import target_paths
 from siamcli.media.encoders import EncoderName, Preset, VideoOptions, encoder_named
@@ -33,9 +34,11 @@ DROPS_LOST = " ".join(kind.said for kind in WITHOUT_STATES)
 
 def run(
     source: Annotated[
-        str,
+        list[str],
         typer.Argument(
-            help="Video, image folder or quoted pattern, camera (0, or its path), address, or - for stdin."
+            help="Video, image folder or quoted pattern, camera (0, or its path), address, or - for stdin;"
+            " with --join several videos.",
+            metavar="SOURCE...",
         ),
     ],
     box: Annotated[
@@ -107,6 +110,14 @@ def run(
         str | None,
         typer.Option(help="Stop before this frame or time.", rich_help_panel="Input"),
     ] = None,
+    join: Annotated[
+        bool,
+        typer.Option(
+            "--join",
+            help="The videos are one recording, in this order: camera chapters, dashcam minutes.",
+            rich_help_panel="Input",
+        ),
+    ] = False,
     stride: Annotated[int, typer.Option(help="Use every n-th frame.", min=1, rich_help_panel="Input")] = 1,
     output: Annotated[
         list[str] | None,
@@ -191,8 +202,8 @@ def run(
         siamtrack run video.mp4 --box ball=300,120,80,70 -o ball.csv
         siamtrack run video.mp4 --pick-browser --start 12.5
     """
-    _refuse_videos(source)
-    targets = given_targets(source, box, box_at, absent, box_file, box_format)
+    name = named_source(source, join=join)
+    targets = given_targets(name, box, box_at, absent, box_file, box_format)
     require_one_way([bool(targets), pick, pick_browser])
     if not video and any(map(is_video, output or [])):
         raise typer.BadParameter("-o names a video that --no-video leaves out")
@@ -201,12 +212,12 @@ def run(
         raise typer.BadParameter("give -y or -n, not both")
     first, last = (None if text is None else parse_time(text) for text in (start, end))
     model = tracker.wanted()
-    paths = output_paths(source, output or [], folder=output_dir, jsonl=jsonl, video=video)
+    paths = output_paths(name, output or [], folder=output_dir, jsonl=jsonl, video=video)
     _check_drop_lost(paths, drop_lost=drop_lost)
     labels = target_labels(targets) or (None,)
     files = [name for path in paths for name in target_paths(path, labels)]
     inputs = [str(path) for path in (box_file, model, tracker.params) if isinstance(path, Path)]
-    check_outputs_differ(files, [source, *inputs])
+    check_outputs_differ(files, [*source, *inputs])
     if as_json and "-" in paths:
         raise typer.BadParameter("--json and JSON Lines cannot both go to stdout")
     there = files_that_exist(files)
@@ -224,7 +235,7 @@ def run(
     from siamcli.session.job import Job
 
     job = Job(
-        source=source,
+        source=name,
         targets=tuple(targets),
         paths=tuple(paths),
         cut=FrameRange(first, last, stride),
@@ -270,18 +281,3 @@ def _require_display(*, pick: bool, show: bool) -> None:
             require_display()
         else:
             require_display("leave out --show")
-
-
-def _refuse_videos(source: str) -> None:
-    """Raises InputError for a folder of videos without images: that is work for `batch`."""
-    if not source or not Path(source).is_dir():
-        return
-    from siamcli.batch.clips import find_clips
-    from siamcli.media.kinds import is_image
-
-    videos = [clip.source for clip in find_clips([source], recursive=False)[0] if clip.source != source]
-    if videos and not any(map(is_image, Path(source).iterdir())):
-        raise InputError(
-            f"{source} holds {len(videos)} video{'s' * (len(videos) > 1)}, and run takes one source",
-            hint=f"`siamtrack pick {source}` and `siamtrack batch {source}` take all of them",
-        )

@@ -1,0 +1,44 @@
+"""The source that the words of a command line name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from siamcli.cli.usage import WrongUsage
+from siamcli.errors import InputError
+from siamcli.media.kinds import join_files
+
+__all__ = ["named_source"]
+
+
+def named_source(words: Sequence[str], *, join: bool) -> str:
+    """The source of `run`: one, or several files that are to be joined.
+
+    Raises WrongUsage for several without `join`, InputError for what cannot be joined, and for a folder of
+    videos.
+    """
+    if join:
+        return join_files(words)
+    if len(words) > 1:
+        raise WrongUsage(
+            f"run takes one source, and here are {len(words)}",
+            hint="--join takes them as one recording; `siamtrack batch` tracks each by itself",
+        )
+    _refuse_videos(words[0])
+    return words[0]
+
+
+def _refuse_videos(source: str) -> None:
+    """Raises InputError for a folder of videos without images: that is work for `batch`."""
+    if not source or not Path(source).is_dir():
+        return
+    from siamcli.batch.clips import find_clips
+    from siamcli.media.kinds import is_image
+
+    videos = [clip.source for clip in find_clips([source], recursive=False)[0] if clip.source != source]
+    if videos and not any(map(is_image, Path(source).iterdir())):
+        raise InputError(
+            f"{source} holds {len(videos)} video{'s' * (len(videos) > 1)}, and run takes one source",
+            hint=f"`siamtrack pick {source}` and `siamtrack batch {source}` take all of them",
+        )

@@ -1,0 +1,30 @@
+"""Which sounds of a source are kept beside its pictures."""
+
+from __future__ import annotations
+
+from siamcli.errors import InputError
+from siamcli.media.joined_sound import JoinedSoundtrack, joined_soundtrack
+from siamcli.media.kinds import source_name
+from siamcli.media.sound import AudioChoice, Soundtrack, sound_wanted, sounds_of
+
+__all__ = ["soundtrack"]
+
+
+def soundtrack(source: str, wanted: AudioChoice = None) -> Soundtrack | JoinedSoundtrack | None:
+    """The sounds of a source that are `wanted`; None where it has none that could be read.
+
+    Raises InputError for one that is not there, and where none can be read but one is wanted.
+    """
+    name = source_name(source)
+    if not name.has_sound:
+        if wanted is None or (wanted == "all" and name.is_images):
+            return None
+        raise InputError(f"{name.shown}: --audio is for video files", hint="record it to a file first")
+    if name.kind == "joined":
+        return joined_soundtrack(name.shown, [part.text for part in name.parts], wanted)
+    sounds = sounds_of(name.text)
+    if wanted == "all":
+        return Soundtrack(name.text, tuple(sounds), every=True)
+    if wanted is None:  # what players play is first
+        return Soundtrack(name.text, tuple(sorted(sounds, key=lambda sound: not sound.stream.default)))
+    return Soundtrack(name.text, (sound_wanted(name.shown, sounds, wanted),))
