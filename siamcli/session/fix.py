@@ -149,6 +149,10 @@ class Moments:
             )
         return index
 
+    def rows(self) -> list[tuple[int, float]]:
+        """Index and time of every frame that has a time."""
+        return [(index, time) for index, time in self._times.items() if time is not None]
+
     def frames(self, more: Sequence[int]) -> list[int]:
         """The frames of the trajectory, those in `more`, and, before the first, those at the same stride."""
         first = self._indices[0]
