@@ -77,7 +77,7 @@ class Session:
             self.job = without_timecodes(self.job)
             frames = self._open_source(stack)
             height, width = self.first.image.shape[:2]
-            self.area = search_area(self.job, (width, height))
+            self.area = search_area(self.job.reading, (width, height))
             if not self.job.targets and self._ask is not None:
                 self.job = replace(self.job, targets=tuple(self._ask(self.first, self.info)))
                 if uses_more_frames(self.job, self.first):

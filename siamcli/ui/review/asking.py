@@ -34,7 +34,7 @@ def ask_for_targets(
     """
     marks: list[TargetMark] = []
     size = first.image.shape[1], first.image.shape[0]
-    area = search_area(job, size)
+    area = search_area(job.reading, size)
 
     def use(picks: Picks) -> None:
         found = picked_marks(picks.boxes, picks.labels)
