@@ -92,7 +92,11 @@ class FrameStore:
                 return None
             if not self._next <= index < self._next + AHEAD:
                 self._restart(max(0, index - BEFORE))
-            return self._read_to(index)
+            picture = self._read_to(index)
+            if picture is None and self.end is None:  # the end lies before: it is looked for
+                self._restart(max(0, self.reached - 1))
+                picture = self._read_to(index)
+            return picture
 
     def _restart(self, index: int) -> None:
         self._open.close()
