@@ -534,3 +534,18 @@ def test_the_stream_that_is_named(batch, clips, short, tmp_path):
     assert first.header.source.size != second.header.source.size
     assert summary(batch(folder / "two.mkv", "--json", "--stream", 1)) == (0, 1, 0, 0)
     assert summary(batch(folder / "two.mkv", "--json", "--stream", 1, "--deinterlace")) == (1, 0, 0, 0)
+
+
+def test_timecodes_of_a_manifest(siamtrack, weights, clips, tmp_path):
+    """They are frames of each clip; the batch goes on to the others, and knows the clips again."""
+    clips("a.mp4", "b.mp4", "c.mp4")
+    rows = ("a.mp4,00:00:00:02", "b.mp4,00:00:00:25", "c.mp4,00:00:00:01")
+    table = "\n".join(["clip,time,box", *(f'{row},"{BOX}"' for row in rows)])
+    (tmp_path / "clips/boxes.csv").write_text(table)
+    command = ("batch", "--boxes", tmp_path / "clips/boxes.csv", "--weights", weights, "-f", "json", "--json")
+    done = siamtrack(*command)
+    assert done.code == 7 and summary(done) == (2, 0, 1, 0), done.err
+    assert "b.mp4: 00:00:00:25: there is no frame 25 in a second of 25" in done.err
+    first = [read_trajectory(tmp_path / f"tracked/{name}.tracked.json").points[0] for name in "ac"]
+    assert [(point.index, point.state) for point in first] == [(2, "init"), (1, "init")]
+    assert summary(siamtrack(*command)) == (0, 2, 0, 1)

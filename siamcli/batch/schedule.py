@@ -102,8 +102,8 @@ class _Scheduler:
         self._width = width
         self._pool = ThreadPoolExecutor(2 * width, thread_name_prefix="clips")
         self._opening: dict[Future[Session], Job] = {}
-        self._running: list[Session] = []
-        self._closing: dict[Future[None], Session] = {}
+        self._running: dict[Session, Job] = {}  # the job as it came: a session fills in what its source says
+        self._closing: dict[Future[None], tuple[Session, Job]] = {}
 
     @property
     def has_room(self) -> bool:
@@ -126,18 +126,20 @@ class _Scheduler:
         for opened in [future for future in self._opening if future.done()]:
             job, error = self._opening.pop(opened), opened.exception()
             if error is None:
-                self._running.append(opened.result())
+                self._running[opened.result()] = job
             else:
                 finished.append(Finished(job, error=_named(error)))
         if self._running:
-            self._step_sessions([session for session in self._running if session.ready] or self._running[:1])
+            self._step_sessions(
+                [session for session in self._running if session.ready] or [*self._running][:1]
+            )
         for closed in [future for future in self._closing if future.done()]:
-            finished.append(_finished(self._closing.pop(closed), closed.exception()))
+            finished.append(_finished(*self._closing.pop(closed), closed.exception()))
         return finished
 
     def moved(self) -> Moved:
         """How far the sessions are, those included that only finish their outputs."""
-        sessions = [*self._running, *self._closing.values()]
+        sessions = [*self._running, *(session for session, _ in self._closing.values())]
         return Moved(sum(s.frames for s in sessions), sum(s.share for s in sessions))
 
     def _step_sessions(self, sessions: Sequence[Session]) -> None:
@@ -171,26 +173,26 @@ class _Scheduler:
         return decoded
 
     def _end(self, session: Session, error: BaseException | None) -> None:
-        self._running.remove(session)
-        self._closing[self._pool.submit(_close, session, error)] = session
+        job = self._running.pop(session)
+        self._closing[self._pool.submit(_close, session, error)] = session, job
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        for future in self._opening:
+        for future, job in self._opening.items():
             if not future.cancel() and future.exception() is None:
-                self._running.append(future.result())
+                self._running[future.result()] = job
         for session in list(self._running):
             self._end(session, error or InputError("stopped"))
         self._pool.shutdown(wait=True)
 
 
-def _finished(session: Session, error: BaseException | None) -> Finished:
+def _finished(session: Session, job: Job, error: BaseException | None) -> Finished:
     lost = _frames(session.lost)
     seconds = round(session.seconds, 3)
-    targets = len(session.job.labels)
-    return Finished(session.job, session.frames, seconds, lost, targets, _named(error) if error else None)
+    targets = len(job.labels)
+    return Finished(job, session.frames, seconds, lost, targets, _named(error) if error else None)
 
 
 def _frames(lost: Mapping[int, Sequence[tuple[int, int]]]) -> int:
