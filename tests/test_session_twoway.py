@@ -62,6 +62,12 @@ def test_both_ways_from_the_middle_finds_the_target_in_the_whole_clip(siamtrack,
     assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 120
 
 
+def test_backward_from_the_first_frame_is_refused(run, tmp_path):
+    done = run(clips.constant(tmp_path / "a.mkv", frames=12), "--box", BOX, "--backward")
+    assert done.code == 3 and "no frame is before a box" in done.err
+    assert not (tmp_path / "a.json").exists()
+
+
 def test_backward_ends_at_the_box(run, tmp_path):
     clip = clips.constant(tmp_path / "a.mkv", frames=12)
     assert run(clip, "--box-at", f"8f={BOX}", "--backward", "--start", "2f", "--stride", "2").code == 0

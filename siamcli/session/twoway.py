@@ -64,6 +64,11 @@ class TwoWaySession(Session):
         footage = Footage(self.job.source, self.job.reading.open, size, list(times), area=self.area)
         gaps = [gap for target, said in given.items() for gap in gaps_of(target, list(times), said)]
         gaps = [gap for gap in map(self._directed, gaps) if (gap.left, gap.right) != (None, None)]
+        if self.job.direction == "backward" and not gaps:
+            raise InputError(
+                f"{self.job.shown}: no frame is before a box, and --backward tracks from boxes to the start",
+                hint="leave --backward out, or say when the box is true: --box-at 12.5=...",
+            )
         passes = yield from track_gaps(self.tracker, footage, gaps, given)
         if self.job.check:
             found = yield from check_gaps(self.tracker, footage, gaps, given, passes)
