@@ -10,7 +10,7 @@ import { $, boxOf, boxToTake, clips, doc, frame, keyed, live, picks, playing, se
 import { beside, jump, list, open, pause, play } from "./travel.js";
 import { fill, go, paint, say, select, stage } from "./view.js";
 
-stage.on = { box: boxToTake, drawn: commit, picked: choose };
+stage.on = { taken: pause, box: boxToTake, drawn: commit, picked: choose };
 
 // what is tracked again is looked at until somebody goes elsewhere: the frame before that, and the last one
 let followed = null;

@@ -24,29 +24,45 @@ export class Film {
         this.shift = shown.mediaTime - this.begin;
         told(true);
       });
-      video.onerror = () => told(false);
-      setTimeout(told, PATIENCE, false);
+      const refuse = () => {
+        if (this.video) return;
+        video.removeAttribute("src");
+        told(false);
+      };
+      video.onerror = refuse;
+      video.onloadedmetadata = () => video.videoWidth || refuse(); // of some files only the sound plays
+      setTimeout(refuse, PATIENCE);
       video.preload = "auto";
       video.src = `clips/${this.clip}/video`;
     });
   }
 
-  // plays from a frame; `shown` is told every frame that is shown, and gives false to end it; then, and at the
-  // end of the file, it has `ended`
-  async play(frame, shown, ended) {
+  // plays from a frame; `shown` is told every frame that is shown, and gives false to stop it; `over`: the file ends
+  async play(frame, shown, over) {
     const { video } = this, half = 0.5 / this.fps; // into the frame, so that no rounding shows the one before
     const next = (_, { mediaTime }) => {
-      if (shown(this.#frame(mediaTime - this.shift), video)) video.requestVideoFrameCallback(next);
-      else {
-        video.pause();
-        ended();
-      }
+      const [picture, time] = this.#taken(mediaTime);
+      if (shown(this.#frame(time - this.shift), picture)) video.requestVideoFrameCallback(next);
+      else video.pause();
     };
     video.currentTime = this.#time(frame) + half + this.shift;
     await new Promise((told) => video.addEventListener("seeked", told, { once: true }));
     video.requestVideoFrameCallback(next);
-    video.onended = ended;
+    video.onended = over;
     await video.play();
+  }
+
+  // the picture that is shown now, and its time: the video may be a frame further than the news of it
+  #taken(time) {
+    const { video } = this;
+    if (!globalThis.VideoFrame) return [video, time];
+    const frame = new VideoFrame(video);
+    const upright = frame.displayWidth === video.videoWidth && frame.displayHeight === video.videoHeight;
+    this.canvas ??= new OffscreenCanvas(video.videoWidth, video.videoHeight);
+    this.canvas.getContext("2d").drawImage(frame, 0, 0, video.videoWidth, video.videoHeight);
+    const at = frame.timestamp / 1e6;
+    frame.close();
+    return upright ? [this.canvas, at] : [video, time];
   }
 
   #near(value, part) {

@@ -7,7 +7,7 @@ const LOUPE = 120, ENLARGED = 3; // pixels of the page; times the size of the pi
 const REACH = { mouse: 8, pen: 12, touch: 24 }; // pixels of the page
 
 export class Stage {
-  // `on`, set later: box() is what a pointer takes hold of, drawn(box) what it made, picked(point) a click
+  // `on`, set later: taken() is told of a pointer, box() is what a pointer takes hold of, drawn(box) what it made, picked(point) a click
   constructor(canvas) {
     Object.assign(this, { canvas, on: null, size: [1, 1], picture: null, stale: false, boxes: [], draft: null });
     this.zoom = 1;
@@ -72,6 +72,7 @@ export class Stage {
       return;
     }
     if (event.button !== 0 || this.fingers.size > 1 || !this.picture || this.stale) return;
+    this.on.taken();
     const at = this.at(event), box = this.on.box();
     const edges = grip(box, at, REACH[event.pointerType] / this.view().scale);
     const inside = at.map((v, i) => clamp(v, 0, this.size[i]));

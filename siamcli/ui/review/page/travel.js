@@ -51,6 +51,15 @@ export function pause() {
   if (doc && film?.video) go(frame); // the exact picture
 }
 
+// takes every frame of a clip as it is played; false: no more of them, at the end it stands at the last one
+const playedIn = (mine) => (at, video) => {
+  if (!playing || frames !== mine) return false;
+  if (put(at, video)) return true;
+  pause();
+  if (at >= doc.frames) go(doc.frames - 1);
+  return false;
+};
+
 export async function play() {
   if (playing) return pause();
   set({ playing: true });
@@ -58,7 +67,7 @@ export async function play() {
   if (frame >= doc.frames - 1) go(0);
   const mine = frames;
   if (await film?.ready()) {
-    if (playing && frames === mine) await film.play(frame, (at, video) => playing && frames === mine && put(at, video), pause);
+    if (playing && frames === mine) await film.play(frame, playedIn(mine), () => playedIn(mine)(doc.frames));
     return;
   }
   let from = frame, began = performance.now();
