@@ -181,6 +181,10 @@ def test_run_render_and_fix_take_the_files_as_one(siamtrack, weights, recording,
         assert middle == {"a": [400] * 16, "b": [0] * 10, "c": [900] * 6}, video
     done = siamtrack("render", "b.mp4", "a.tracked.json", "-o", "other.mp4")
     assert done.code == 3 and "begins with a.mp4, and b.mp4 is another file" in done.err
+    for words in (("a.mp4", "b.mp4", "a.tracked.json"), ("a.mp4", "a.tracked.json", "--join")):
+        for command in ("render", "fix", "review"):
+            done = siamtrack(command, *words)
+            assert done.code == 2 and "of joined videos name the first one" in done.err
     (tmp_path / "c.mp4").rename(tmp_path / "d.mp4")
     done = siamtrack("render", "a.mp4", "a.tracked.json", "-o", "other.mp4")
     assert done.code == 3 and "c.mp4: no such file" in done.err

@@ -138,14 +138,14 @@ def test_masks_of_any_depth_and_colour(tmp_path: Path) -> None:
 
 
 def test_a_job_has_a_region_in_percent_or_a_mask(mask: Path) -> None:
-    job = Job("a.mp4", (parse_target("1,2,3,4"),), ())
-    assert search_area(job, (96, 64)) is None
-    region = search_area(replace(job, region=parse_region("25%,0,75%,100%")), (96, 64))
-    from_mask = search_area(replace(job, mask=str(mask)), (96, 64))
+    reading = Job("a.mp4", (parse_target("1,2,3,4"),), ()).reading
+    assert search_area(reading, (96, 64)) is None
+    region = search_area(replace(reading, region=parse_region("25%,0,75%,100%")), (96, 64))
+    from_mask = search_area(replace(reading, mask=str(mask)), (96, 64))
     assert region and from_mask
     np.testing.assert_array_equal(region.picture, from_mask.picture)
     with pytest.raises(InputError, match=r"mask .*mask\.png is 96x64, the frames of a\.mp4 are 80x60"):
-        search_area(replace(job, mask=str(mask)), (80, 60))
+        search_area(replace(reading, mask=str(mask)), (80, 60))
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward", "both"])
@@ -169,6 +169,21 @@ def test_run_and_batch_take_both_options(siamtrack, weights, clip, mask: Path, t
         assert done.code == 0, done.err
         assert read_trajectory(tmp_path / "tracked" / "a.tracked.json").points == a
         assert all(point.box.center[0] >= 24 for point in a if point.is_located)
+
+
+def test_a_correction_is_tracked_in_the_region_too(
+    siamtrack, weights, clip, mask: Path, tmp_path: Path
+) -> None:
+    done = siamtrack("run", clip, "--box", "40,20,20,20", "-o", "a.json", "--weights", weights)
+    assert done.code == 0, done.err
+    for place in (("--region", "30,10,40,40"), ("--mask", mask)):
+        fixing = ("--box-at", "4f=40,20,20,20", *place, "-o", "b.json", "-y", "--weights", weights)
+        done = siamtrack("fix", clip, "a.json", *fixing)
+        assert done.code == 0, done.err
+        later = [p for p in read_trajectory(tmp_path / "b.json").points if p.index > 4 and p.is_located]
+        assert all(p.box.center[0] >= 24 for p in later)
+    done = siamtrack("fix", clip, "a.json", "--box-at", "4f=40,20,20,20", "--region", "80,50,9,9")
+    assert done.code == 3 and "lies outside the region 80,50,9,9" in done.err
 
 
 def test_another_region_or_mask_makes_a_finished_clip_outdated(mask: Path) -> None:

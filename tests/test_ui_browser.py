@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import http.client
 import json
 import re
 import shutil
@@ -18,6 +19,8 @@ import pytest
 from asking import JSON, asked, fetch
 from conftest import DEMO, wait_until
 
+from siamcli.drawing.style import Effect, Style
+from siamcli.targets import parse_target
 from siamcli.times import FrameRange, TimePoint
 
 
@@ -58,6 +61,28 @@ def test_the_frames_of_the_cut_are_shown(tmp_path):
             picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
             assert status == 200 and clips.number(picture) == index
         assert fetch(asking.address, "clips/0/frames/20")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"style": Style(effects=(Effect("blur", "face"),))}, "no target 'face'"),
+        ({"region": parse_target("0,0,100,100")}, "outside"),
+    ],
+)
+def test_what_the_run_would_refuse_is_said_on_the_page(more, says):
+    with asked(**more) as asking:
+        parts = urlsplit(asking.address)
+        link = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+        link.request("GET", f"{parts.path}events")
+        stream = link.getresponse()
+        assert b"retry" in stream.readline()
+        asking.change(1, do="add", label="leaf", frame=0, box=[200, 200, 30, 40])
+        asking.change(2, do="save")
+        while b'"done": "save"' not in (line := stream.readline()):
+            assert line
+        assert says in json.loads(line[6:])["error"] and asking.waits
+        link.close()
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,14 @@ def test_frames_are_exact_in_any_order(clip, tmp_path):
         assert store.jpeg(19) is not None
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.h264"])
+def test_the_end_is_found_from_beyond(tmp_path, name):
+    video = clips.constant(tmp_path / name, frames=FRAMES)
+    with closing(FrameStore(Reading(str(video)).open)) as store:
+        assert store.jpeg(3) is not None and store.jpeg(10 * FRAMES) is None and store.end == FRAMES
+        assert store.jpeg(FRAMES - 1) is not None
+
+
 def test_doubts_and_summary():
     trajectory = trajectory_of(["itttlltaat", ".ittttttll"], labels=("a", "b"))
     assert doubts(trajectory.points) == [Doubt(1, 4, 5, 4, "lost"), Doubt(2, 8, 9, 8, "lost")]

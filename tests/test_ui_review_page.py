@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 from contextlib import closing
+from dataclasses import replace
 from threading import Event
+from urllib.parse import urlsplit
 
 import clips
 import pytest
@@ -15,6 +18,7 @@ from test_ui_review import trajectory_of, write_batch
 
 from siamcli.formats.files import read_trajectory, write_trajectory
 from siamcli.load import load_tracker
+from siamcli.media.sources import open_source
 from siamcli.session.reading import Reading
 from siamcli.ui.review.doubt import Summary
 from siamcli.ui.review.library import Library, batch_clips, one_clip
@@ -71,6 +75,7 @@ def test_a_mouse_corrects_tracks_again_and_saves(chromium, review, tmp_path):
     person.wait(lambda _: person.pending[1, 8].x > x0 + 1)
     person.find("track").click()
     person.hears("Tracked again")
+    person.wait(lambda _: person.frame == 8)  # where it was before what is tracked was shown
     assert person.pending == {} and not human(tmp_path / "a.json")
     person.wait(lambda _: person.find("save").is_enabled())
     person.find("save").click()
@@ -98,6 +103,7 @@ def test_keys_alone_do_everything(chromium, review, tmp_path):
     assert person.pending[1, 10] is None
     person.keys("z")
     person.wait(lambda _: (1, 11) not in person.pending)
+    person.hears("Undone")
     person.keys("r")
     person.wait(lambda _: person.find("naming").is_displayed())
     person.keys("beetle", "ENTER")
@@ -146,6 +152,19 @@ def test_a_finger_on_a_phone(chromium, review):
     assert not person.complaints()
 
 
+def test_no_box_is_drawn_on_the_picture_of_another_frame(chromium, review):
+    person = Reviewer(chromium, review)
+    late = "window.fetch = (path, how) => path.includes('/frames/') ? new Promise(() => {}) : real(path, how)"
+    chromium.execute_script(f"const real = window.fetch; {late}")
+    person.keys("HOME")
+    person.wait(lambda _: "stale" in person.find("picture").get_attribute("class"))
+    person.drag((200, 60), (220, 80), (260, 120))
+    person.open(8)
+    assert not person.pending
+    person.drag((200, 60), (220, 80), (260, 120))
+    person.wait(lambda _: (1, 8) in person.pending)
+
+
 def test_two_tabs_hear_of_each_other(chromium, review):
     person = Reviewer(chromium, review)
     first = chromium.current_window_handle
@@ -181,6 +200,77 @@ def test_the_page_says_when_the_program_ends(chromium, review):
     chromium.get_log("browser")
 
 
+SEEN = """
+const done = arguments[0], canvas = document.getElementById("picture"), pairs = [];
+const [w, h] = [320, 180], scale = Math.min(canvas.width / w, canvas.height / h);
+const [x0, y0] = [(canvas.width - scale * w) / 2, (canvas.height - scale * h) / 2];
+function look() {
+  const pen = canvas.getContext("2d");
+  let number = 0;
+  for (let bit = 0; bit < 8; bit++) {
+    const [r, g, b] = pen.getImageData(x0 + scale * w * (bit + 0.5) / 8, y0 + scale * h * 0.9, 1, 1).data;
+    number = 2 * number + ((r + g + b) / 3 > 100);
+  }
+  pairs.push([Number(canvas.dataset.frame), number]);
+  if (document.getElementById("play").textContent.startsWith("\u25b6")) done(pairs);
+  else requestAnimationFrame(look);
+}
+document.getElementById("play").click();
+requestAnimationFrame(look);
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", ("-c:v", "libx264", "-bf", "3", "-g", "20", "-pix_fmt", "yuv420p", "-c:a", "aac")),
+        ("a.webm", ("-c:v", "libvpx", "-c:a", "libopus")),
+        ("late.mp4", ("-c:v", "libx264", "-bf", "0", "-pix_fmt", "yuv420p", "-c:a", "aac")),
+        ("a.mpg", ("-c:v", "mpeg2video", "-c:a", "mp2")),  # which no browser plays
+    ],
+)
+def test_the_frame_that_plays_is_the_one_that_is_boxed(chromium, tmp_path, name, options):
+    """With its sound where the browser plays the file, else frame by frame."""
+    video = clips.constant(tmp_path / name, *options, frames=40, size=SIZE, sound=True)
+    if name.startswith("late"):  # the clock of the file begins at half a second
+        video = tmp_path / "shifted.mp4"
+        clips.ffmpeg("-itsoffset", "0.5", "-i", str(tmp_path / name), "-c", "copy", str(video))
+    with open_source(str(video)) as frames:
+        times = [frame.time for frame in frames]
+    trajectory = trajectory_of(["i" + 39 * "t"], size=SIZE)
+    points = [replace(point, time=time) for point, time in zip(trajectory.points, times, strict=True)]
+    write_trajectory(replace(trajectory, points=tuple(points)), tmp_path / "a.json")
+    library = Library([one_clip(str(video), tmp_path / "a.json", None, Reading)])
+    with closing(ReviewServer(library, None)) as server:
+        person = Person(chromium, server.address, SIZE)
+        chromium.set_script_timeout(60)
+        person.keys("ARROW_RIGHT", "ARROW_RIGHT")
+        person.wait(lambda _: person.frame == 2)
+        pairs = chromium.execute_async_script(SEEN)
+        assert {frame for frame, _ in pairs} >= {2, 39} and len({frame for frame, _ in pairs}) > 5
+        assert [pair for pair in pairs if pair[0] != pair[1]] == []
+        person.wait(lambda _: person.frame == 39)
+        loaded = "return performance.getEntriesByType('resource').map((one) => one.name)"
+        asked = sum("/frames/" in address for address in chromium.execute_script(loaded))
+        assert (asked > 30) == (name == "a.mpg")
+        assert not [line for line in person.complaints() if "Uncaught" in line or "Refused" in line]
+
+
+def test_the_file_is_served_in_ranges(tmp_path, review, video):
+    whole = video.read_bytes()
+    parts = urlsplit(review.address)
+    for bytes_asked, status, expected in (
+        ("bytes=10-19", 206, whole[10:20]),
+        (f"bytes={len(whole) - 5}-", 206, whole[-5:]),
+        (f"bytes={len(whole)}-", 416, None),
+    ):
+        link = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
+        link.request("GET", f"{parts.path}clips/0/video", headers={"Range": bytes_asked})
+        reply = link.getresponse()
+        assert reply.status == status and (expected is None or reply.read() == expected)
+        link.close()
+
+
 def test_a_long_list_is_filled_as_one_scrolls_and_ordered_as_clips_are_read(
     chromium, video, tmp_path, monkeypatch
 ):
@@ -204,6 +294,10 @@ def test_a_long_list_is_filled_as_one_scrolls_and_ordered_as_clips_are_read(
         person.wait(lambda _: chromium.execute_script(names)[0] == server.library.clips[240].name)
         person.keys("[")  # the clip that is looked at is now the second
         person.wait(lambda _: server.library.clips[240].name in person.find("title").text)
+        server._events.send({"clip": 240, "work": "track", "step": 1, "of": 9})
+        person.wait(lambda _: person.find("track").text.startswith("Stop"))
+        person.keys("]")  # what is under way in one clip is not shown of another
+        person.wait(lambda _: person.find("track").text.startswith("Track again"))
         while len(chromium.execute_script(names)) < 250:
             chromium.execute_script(
                 "const list = document.getElementById('list'); list.scrollTop = list.scrollHeight"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
+from siamcli.cli.search import SearchOptions
 from siamcli.times import parse_rate
 
 if TYPE_CHECKING:
@@ -85,11 +86,15 @@ class ReadingOptions:
             "audio": _sound(self.audio),
         }
 
-    def opening(self, style: Style) -> Callable[[str], Reading]:
-        """How a source is read again and drawn in that style.  Raises InputError for what is no rate."""
+    def opening(self, style: Style, search: SearchOptions | None = None) -> Callable[[str], Reading]:
+        """How a source is read again, searched and drawn in that style.
+
+        Raises InputError for what is no rate, and what `SearchOptions.given` raises.
+        """
         from siamcli.session.reading import Reading
 
-        return partial(Reading, **self.given(), style=style)
+        place = (search or SearchOptions()).given()
+        return partial(Reading, **self.given(), **place, style=style)
 
 
 def _sound(text: str | None) -> AudioChoice:

@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 _OPTIONAL = ("--blur", "--pixelate", "--spotlight", "--crop")  # options whose value may be left out
+_READ_AGAIN = ("render", "fix", "review", "plot")  # commands for a video and its trajectory
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)%?,?")
 
 
@@ -159,4 +160,6 @@ def explain(error: typer.TyperException) -> tuple[str, str]:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "siamtrack"
     hint = getattr(error, "hint", None) or f"`{command} --help` shows what there is"
+    if command.split()[-1] in _READ_AGAIN and re.search(r"extra argument|option: --join", message):
+        hint = "of joined videos name the first one and the trajectory, which knows the others"
     return message[:1].lower() + message[1:], hint

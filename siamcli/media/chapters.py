@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -11,11 +12,13 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
+from siamcli.cores import usable_cores
 from siamcli.errors import InputError
 from siamcli.frames import Chapter, Frame, SourceInfo
 from siamcli.media.base import Source
 from siamcli.media.files import VideoFile
 from siamcli.media.packets import last_frame
+from siamcli.media.streams import Streams, VideoStream
 from siamcli.times import FrameFilter, FrameRange, TimePoint
 
 __all__ = ["ChapterFile", "JoinedFiles"]
@@ -41,10 +44,12 @@ class ChapterFile:
 
 
 class _Seen(NamedTuple):
-    """What is known of a file, and the time of its first frame in seconds."""
+    """What is known of a file, the time of its first frame in seconds, and its streams, with the video."""
 
     info: SourceInfo
     first: float
+    streams: Streams
+    video: VideoStream
 
 
 class _Last(NamedTuple):
@@ -57,15 +62,17 @@ class _Last(NamedTuple):
 @lru_cache(maxsize=1000)
 def _look(file: ChapterFile) -> _Seen:
     with file.open() as source:
-        return _Seen(source.info, next(source.frames(FrameFilter(_WHOLE))).time or 0.0)
+        first = next(source.frames(FrameFilter(_WHOLE)))
+        return _Seen(source.info, first.time or 0.0, source.streams, source.plan.video)
 
 
 @lru_cache(maxsize=1000)
 def _last(file: ChapterFile) -> _Last:
     """By the packets where they say it exactly, else by reading all frames; raises InputError."""
-    with file.open() as source:
-        known = last_frame(f"file:{file.path}", source.streams, source.plan.video)
-        if known is None:
+    seen = _look(file)
+    known = last_frame(f"file:{file.path}", seen.streams, seen.video)
+    if known is None:
+        with file.open() as source:
             for frame in source:
                 known = frame.index, frame.time or 0.0
     assert known is not None  # a source without a frame raises
@@ -85,7 +92,8 @@ class JoinedFiles(Source):
         self._lock = Lock()
         self._current: VideoFile | None = None
         self._closed = False
-        infos = [_look(file).info for file in files]
+        with ThreadPoolExecutor(usable_cores()) as pool:
+            infos = [seen.info for seen in pool.map(_look, files)]
         _check_alike(files, infos)
         counts = [info.count for info in infos]
         whole = os.path.commonpath([os.path.dirname(os.path.abspath(f.path)) for f in files])  # noqa: PTH100, PTH120

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from siamcli.frames import Chapter
-from siamcli.media.sound import Mix, Sound, sound_wanted, sounds_of
+from siamcli.media.sound import AudioChoice, Mix, Sound, sound_wanted, sounds_of
 
 __all__ = ["JoinedSound", "JoinedSoundtrack", "joined_soundtrack"]
 
@@ -85,7 +85,7 @@ def _stretches(chapters: Sequence[Chapter], begin: float, end: float) -> list[_S
     return found
 
 
-def joined_soundtrack(source: str, files: Sequence[str], wanted: int | str | None) -> JoinedSoundtrack | None:
+def joined_soundtrack(source: str, files: Sequence[str], wanted: AudioChoice) -> JoinedSoundtrack:
     """The sounds of files that are one recording, by their numbers in the first file; `wanted` as for one.
 
     Raises InputError where a file lacks the one that is wanted.

@@ -27,10 +27,9 @@ __all__ = [
 ]
 
 SourceKind = Literal["stdin", "address", "folder", "image", "file", "joined", "pattern", "camera", "missing"]
-"""stdin: `-`. address: `scheme://`. folder: of images. file: a video, or a named pipe. joined: files
-that are one recording, as `join_files` names them. pattern: of image
-names, with `*`, `?` or `[`. camera: its number, or the
-path of its device. missing: the path of nothing."""
+"""stdin: `-`. address: `scheme://`. folder: of images. file: a video, or a named pipe. joined: files that are
+one recording, as `join_files` names them. pattern: of image names, with `*`, `?` or `[`. camera: its number,
+or the path of its device. missing: the path of nothing."""
 
 _BETWEEN = "\0"  # of the files of a joined recording: no name of a file has it
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")

@@ -51,7 +51,7 @@ class Sound:
         return (*options, f"-bsf:a:{place}", f"setts=ts=TS+({max(origin, sound) - video - origin:.6f})/TB")
 
     def late(self) -> float:
-        """How many seconds after the pictures ffmpeg begins it too early, where it is read alone."""
+        """Seconds from the first picture to its beginning, where ffmpeg, reading it alone, calls that 0."""
         if self.container not in _OWN_START:
             return 0.0
         video, sound = first_times(f"file:{self.source}", self.stream)

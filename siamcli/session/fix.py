@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from siamcli.boxes import Box, box_problem
 from siamcli.errors import InputError
 from siamcli.frames import Frame
+from siamcli.session.area import search_area
 from siamcli.session.check import check_gaps
 from siamcli.session.fit import check_source, check_time
 from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order, join
@@ -46,7 +47,7 @@ def fix(
     as they were before.  In a checked trajectory what is tracked again has an agreement too.  Gaps that no
     correction touches keep their points.  A target that the header names
     and that has no point begins in its first box and is tracked to the end.  A `Reading` of the source says
-    under which options it is opened.
+    under which options it is opened, and where targets are looked for.
     Raises InputError for a correction outside the frame or the clip, for a target that is not there, two
     for one frame, and a source that is not the one of the trajectory.
     """
@@ -88,7 +89,8 @@ def fix_in_steps(
         times[frame.index] = frame.time if times.get(frame.index) is None else times[frame.index]
 
     changed = [gap for target, given in said.items() for gap in _changed(target, given, clip, trajectory)]
-    footage = Footage(reading.source, reading.open, info.size, clip, check)
+    area = search_area(reading, info.size)
+    footage = Footage(reading.source, reading.open, info.size, clip, check, area)
     given = {target: Given(one.boxes, one.absent) for target, one in said.items()}
     tracker = load()
     passes = yield from track_gaps(tracker, footage, changed, given)
@@ -146,6 +148,10 @@ class Moments:
                 hint="name a frame, such as 10f",
             )
         return index
+
+    def rows(self) -> list[tuple[int, float]]:
+        """Index and time of every frame that has a time."""
+        return [(index, time) for index, time in self._times.items() if time is not None]
 
     def frames(self, more: Sequence[int]) -> list[int]:
         """The frames of the trajectory, those in `more`, and, before the first, those at the same stride."""

@@ -102,7 +102,15 @@ class Job:
     def reading(self) -> Reading:
         """How the source is read."""
         return Reading(
-            self.source, self.fps, self.fps_if_needed, self.stream, self.deinterlace, self.audio, self.style
+            source=self.source,
+            fps=self.fps,
+            fps_if_needed=self.fps_if_needed,
+            stream=self.stream,
+            deinterlace=self.deinterlace,
+            audio=self.audio,
+            style=self.style,
+            region=self.region,
+            mask=self.mask,
         )
 
     @property

@@ -13,7 +13,7 @@ from siamcli.media.kinds import join_files, source_name
 from siamcli.media.sound import AudioChoice
 from siamcli.media.sources import constant_rate, open_source
 from siamcli.session.fit import MisfitError
-from siamcli.targets import TargetMark
+from siamcli.targets import Target, TargetMark
 from siamcli.times import TimePoint
 from siamcli.trajectory import Trajectory
 
@@ -40,8 +40,8 @@ def _recording_of(source: str, tracked: SourceInfo) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A source, the options under which it is opened, as `open_source` takes them, and the sound and the
-    style of its videos."""
+    """A source, the options under which it is opened, as `open_source` takes them, the sound and the style of
+    its videos, and where targets are looked for: in a `region`, or where the image `mask` is white."""
 
     source: str
     fps: Fraction | None = None
@@ -50,6 +50,8 @@ class Reading:
     deinterlace: bool = False
     audio: AudioChoice = None
     style: Style = field(default_factory=Style)
+    region: Target | None = None
+    mask: str | None = None
 
     def of(self, trajectory: Trajectory) -> Reading:
         """The same, as it was tracked: images without a rate have the one of the trajectory, the first of

@@ -76,14 +76,14 @@ class Session:
         with ExitStack() as stack:
             self.job = without_timecodes(self.job)
             frames = self._open_source(stack)
+            height, width = self.first.image.shape[:2]
+            self.area = search_area(self.job.reading, (width, height))
             if not self.job.targets and self._ask is not None:
                 self.job = replace(self.job, targets=tuple(self._ask(self.first, self.info)))
                 if uses_more_frames(self.job, self.first):
                     stack.close()
                     frames = self._open_source(stack)
             self.marks = resolve_targets(self.job, self.first, self._source.info)
-            height, width = self.first.image.shape[:2]
-            self.area = search_area(self.job, (width, height))
             for mark in self.marks:
                 if self.area and isinstance(mark, Start):
                     self.area.check(mark.box)

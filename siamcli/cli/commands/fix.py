@@ -14,6 +14,7 @@ from siamcli.cli.options import ItsTrajectory, TrackedVideo, TrackerOptions
 from siamcli.cli.outputs import OUTPUT_SUFFIXES, check_outputs_differ, files_that_exist
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
+from siamcli.cli.search import SearchOptions
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import InputError, OutputError, PartialError
 from siamcli.media.kinds import source_name
@@ -81,6 +82,7 @@ def fix(
     ] = False,
     *,
     reading: ReadingOptions,
+    search: SearchOptions,
     picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
@@ -101,7 +103,7 @@ def fix(
             raise WrongUsage(
                 "which trajectory?", hint="siamtrack fix VIDEO TRAJECTORY, or BATCH_FOLDER --fixes FILE"
             )
-        opening = reading.opening(picture.style())
+        opening = reading.opening(picture.style(), search)
         _fix_batch(Path(video), fixes, box_format, tracker, opening, new_targets)
         return
     if not marks and fixes is None:
@@ -125,7 +127,7 @@ def fix(
     wrong = read_trajectory(trajectory)
     tracker.check()
     name = Path(video).name
-    source = reading.opening(picture.style())(video)
+    source = reading.opening(picture.style(), search)(video)
     source.style.check(wrong.header.labels)
     right = _shown(
         correct(wrong, marks, source, partial(load_again, tracker, wrong), new_targets=new_targets), name

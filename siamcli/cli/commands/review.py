@@ -12,6 +12,7 @@ from siamcli.cli.options import ItsTrajectory, TrackedVideo, TrackerOptions
 from siamcli.cli.picking import announce
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
+from siamcli.cli.search import SearchOptions
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import OutputError, SiamtrackError
 from siamcli.media.kinds import source_name
@@ -45,6 +46,7 @@ def review(
     ] = "127.0.0.1",
     *,
     reading: ReadingOptions,
+    search: SearchOptions,
     picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
@@ -60,7 +62,7 @@ def review(
     """
     if fixes is not None and fixes.suffix.lower() != ".csv":
         raise WrongUsage(f"--fixes {fixes}: the table is a .csv", hint="--fixes corrections.csv")
-    opening = reading.opening(picture.style())
+    opening = reading.opening(picture.style(), search)
     if output is not None:
         _check_page(output, overwrite)
     library = _library(video, trajectory, fixes, opening)

@@ -38,7 +38,6 @@ def run(
         typer.Argument(
             help="Video, image folder or quoted pattern, camera (0, or its path), address, or - for stdin;"
             " with --join several videos.",
-            metavar="SOURCE...",
         ),
     ],
     box: Annotated[

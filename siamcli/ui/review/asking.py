@@ -10,13 +10,14 @@ from functools import partial
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.kinds import source_name
 from siamcli.media.sources import expected_count
+from siamcli.session.area import search_area
 from siamcli.session.job import Job
 from siamcli.session.twoway import is_rereadable
-from siamcli.targets import TargetMark
+from siamcli.targets import Target, TargetMark
 from siamcli.times import FrameRange, TimePoint
 from siamcli.ui.review.fixes import picked_marks
 from siamcli.ui.review.frames import OneFrame
-from siamcli.ui.review.library import Clip, Library
+from siamcli.ui.review.library import Clip, Library, played_file
 from siamcli.ui.review.picking import Picking, Picks
 from siamcli.ui.review.server import ReviewServer
 
@@ -32,20 +33,25 @@ def ask_for_targets(
     one alone.  `announce` is told its address and port.
     """
     marks: list[TargetMark] = []
-    height, width = first.image.shape[:2]
+    size = first.image.shape[1], first.image.shape[0]
+    area = search_area(job.reading, size)
 
     def use(picks: Picks) -> None:
-        marks[:] = picked_marks(picks.boxes, picks.labels)
+        found = picked_marks(picks.boxes, picks.labels)
+        replace(job, targets=tuple(found))  # refuses a name that a style asks for, and that nobody gave
+        for mark in found:
+            if area and isinstance(mark, Target):
+                area.check(mark.box(size))
+        marks[:] = found
 
-    clip = Clip(
-        source_name(job.source).shown, begin=lambda _: Picking((width, height), use), first=first.index
-    )
+    clip = Clip(source_name(job.source).shown, begin=lambda _: Picking(size, use), first=first.index)
     if is_rereadable(job.source):
+        clip.file = played_file(job.reading)
         clip.reopen = partial(job.reading.open, end=job.cut.end)
         count = expected_count(info, FrameRange(TimePoint(frame=first.index), job.cut.end))
         clip.end = None if count is None else first.index + max(count, 1)
     else:
-        clip.reopen = lambda **_: OneFrame(first, replace(info, size=(width, height)))
+        clip.reopen = lambda **_: OneFrame(first, replace(info, size=size))
         clip.end = first.index + 1
     with closing(ReviewServer(Library([clip]), None)) as server:
         announce(server.address, server.port)

@@ -110,6 +110,7 @@ class Editing:
         }
         if points:
             known["points"] = point_rows(edits.trajectory)
+            known["times"] = Moments(edits.trajectory).rows()
             known["doubts"] = [asdict(doubt) for doubt in doubts(edits.trajectory.points)]
         return known
 

@@ -59,9 +59,9 @@ class OneFrame(Source):
 class FrameStore:
     """Gives any frame of a file or of images, and keeps those that were given last.
 
-    `end` is the frame after the last one once that is known for sure, `reached` the frame after the farthest
-    one that was given.  It may be asked by several threads.
-    Raises InputError for a source that cannot be opened.
+    `begin` is the time of the first frame in seconds, None where it has none; `end` is the frame after the
+    last one once that is known for sure, `reached` the one after the farthest that was given.  Several
+    threads may ask it.  Raises InputError for a source that cannot be opened.
     """
 
     def __init__(self, reopen: Reopen, memory: int = MEMORY) -> None:
@@ -74,7 +74,13 @@ class FrameStore:
         self._open = ExitStack()
         self._frames: Iterator[Frame] = iter(())
         self._first = self._next = 0  # where _frames began, and the frame that it gives next
-        self._restart(0)
+        self.begin: float | None = None
+        try:
+            self._restart(0)
+            self._read_to(0)
+        except InputError:
+            self._open.close()
+            raise
 
     def jpeg(self, index: int) -> bytes | None:
         """The picture at `index`, None where there is none.  Raises InputError for a source that is gone."""
@@ -86,7 +92,11 @@ class FrameStore:
                 return None
             if not self._next <= index < self._next + AHEAD:
                 self._restart(max(0, index - BEFORE))
-            return self._read_to(index)
+            picture = self._read_to(index)
+            if picture is None and self.end is None:  # the end lies before: it is looked for
+                self._restart(max(0, self.reached - 1))
+                picture = self._read_to(index)
+            return picture
 
     def _restart(self, index: int) -> None:
         self._open.close()
@@ -97,6 +107,8 @@ class FrameStore:
     def _read_to(self, index: int) -> bytes | None:
         try:
             for frame in self._frames:
+                if not self.reached:
+                    self.begin = frame.time
                 self._next = frame.index + 1
                 self.reached = max(self.reached, self._next)
                 self._keep(frame.index, as_jpeg(frame.image))

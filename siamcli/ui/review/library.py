@@ -28,7 +28,7 @@ from siamcli.ui.review.fixes import picks_table
 from siamcli.ui.review.frames import FrameStore
 from siamcli.ui.review.picking import Picking, Picks
 
-__all__ = ["Clip", "Library", "batch_clips", "clip_to_pick", "one_clip", "worst_first"]
+__all__ = ["Clip", "Library", "batch_clips", "clip_to_pick", "one_clip", "played_file", "worst_first"]
 
 OPEN_VIDEOS = 3  # each has a decoder and its pictures
 UNKNOWN_LENGTH = (
@@ -43,8 +43,8 @@ Opening = Callable[[str], Reading]
 class Clip:
     """A clip by the name that people see: what opens it, and what begins the work at it; `error` says why it
     cannot be shown.  `trajectory` is its file, None where there is none yet; its frames `first` up to, not
-    including, `end` are shown, None: as many as there are.  `read` fills in what its trajectory says; it is
-    called once, by the library.
+    including, `end` are shown, None: as many as there are.  `file` is what a browser may play.  `read` fills
+    in what its trajectory says; it is called once, by the library.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Clip:
     error: str | None = None
     first: int = 0
     end: int | None = None
+    file: Path | None = None
     read: Callable[[], None] | None = None
 
 
@@ -68,7 +69,9 @@ def one_clip(video: str, trajectory: Path, fixes: Path | None, opening: Opening)
         return write_again(reading, new, [str(trajectory)], overwrite=True, also=also)
 
     begin = partial(Editing, ClipFiles(reading, trajectory, table, write))
-    return Clip(source_name(video).stem, reading.open, begin, trajectory, summarize(known))
+    clip = Clip(source_name(video).stem, reading.open, begin, trajectory, summarize(known))
+    clip.file = played_file(reading)
+    return clip
 
 
 def batch_clips(folder: Path, fixes: Path | None, opening: Opening) -> list[Clip]:
@@ -91,7 +94,14 @@ def clip_to_pick(source: str, manifest: Path) -> Clip:
             raise InputError(f"{info.name} does not say how large its frames are")
         return Picking(info.size, write, manifest)
 
-    return Clip(source, Reading(source).open, begin)
+    reading = Reading(source)
+    return Clip(source, reading.open, begin, file=played_file(reading))
+
+
+def played_file(reading: Reading) -> Path | None:
+    """The file whose frames a player shows as they are read, None where there is none."""
+    name = source_name(reading.source)
+    return name.path.absolute() if name.has_sound and reading.stream is None else None
 
 
 def _batch_clip(folder: Path, entry: Entry, fixes: Path, opening: Opening) -> Clip:
@@ -107,7 +117,7 @@ def _batch_clip(folder: Path, entry: Entry, fixes: Path, opening: Opening) -> Cl
         known = read_trajectory(clip.trajectory)
         clip.summary = summarize(known)
         reading = opening(source_name(entry.id).within(folder).text).of(known)
-        clip.reopen = reading.open
+        clip.reopen, clip.file = reading.open, played_file(reading)
         write = partial(replace_outputs, folder, entry.id, reading)
         clip.begin = partial(Editing, ClipFiles(reading, clip.trajectory, fixes, write))
 
@@ -189,6 +199,7 @@ class Library:
             self.clips[number],
         )
         width, height = store.info.size or (0, 0)
+        timed = bool(known.get("times")) or not store.info.variable
         end = store.end or clip.end or known.get("frames") or store.info.count
         return {
             **known,
@@ -199,6 +210,8 @@ class Library:
             "first": clip.first,
             "frames": end or max(clip.first, store.reached) + UNKNOWN_LENGTH,
             "endless": end is None,
+            "begin": store.begin,
+            "playable": clip.file is not None and store.begin is not None and timed,
         }
 
     def rows(self) -> list[dict[str, Any]]:
@@ -213,6 +226,12 @@ class Library:
         """What the list of clips says of one."""
         clip = self.clips[number]
         return {"name": clip.name, "error": clip.error, **asdict(clip.summary)}
+
+    def video(self, number: int) -> Path | None:
+        """The file of a clip that a browser may play.  Raises InputError."""
+        with self._lock:
+            self._clip(number)
+        return self.clips[number].file
 
     def opened(self) -> list[State]:
         """The state of every clip that was looked at."""

@@ -52,6 +52,7 @@ class Picking:
             "labels": self.picks.labels,
             "points": [[] for _ in self.picks.labels],
             "pending": mark_rows(self.picks.boxes),
+            "times": [],
             "doubts": [],
             "doubted": 0,
             "unsaved": self.unsaved,

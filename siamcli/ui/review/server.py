@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from siamcli.errors import InputError, OutputError, SiamtrackError
@@ -39,7 +39,8 @@ _TYPES = {"html": "text/html; charset=utf-8", "css": "text/css", "js": "text/jav
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; img-src 'self' blob: data:; connect-src 'self';"
-    " style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    " media-src 'self'; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
@@ -114,6 +115,7 @@ class ReviewServer:
             Route("/clips/{clip:int}", self._clip),
             Route("/clips/{clip:int}", self._change, methods=["POST"]),
             Route("/clips/{clip:int}/frames/{frame:int}", self._frame),
+            Route("/clips/{clip:int}/video", self._video),
             Route("/{name}", _asset),
         ]
         return Starlette(
@@ -150,6 +152,11 @@ class ReviewServer:
         if picture is None:
             return JSONResponse({"error": f"there is no frame {index}"}, 404)
         return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+    def _video(self, request: Request) -> Response:
+        """The file of a clip, whole or in ranges of bytes."""
+        path = self.library.video(request.path_params["clip"])
+        return JSONResponse({"error": "no file to play"}, 404) if path is None else FileResponse(path)
 
     async def _change(self, request: Request) -> Response:
         kind = request.headers.get("content-type", "")

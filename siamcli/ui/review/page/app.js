@@ -3,7 +3,7 @@
 import { isLarge, moved } from "./boxes.js";
 import { Clips } from "./clips.js";
 import {
-  absent, add, beginKeys, cancel, change, choose, commit, endKeys, finish, leave, onward, reload, rename, save, track,
+  absent, add, beginKeys, cancel, change, choose, commit, endKeys, finish, leave, onward, reload, rename, save, track, undo,
 } from "./marks.js";
 import { get, listen, settled } from "./net.js";
 import { $, boxOf, boxToTake, clips, doc, frame, keyed, live, picks, playing, set, target, work } from "./state.js";
@@ -11,6 +11,10 @@ import { beside, jump, list, open, pause, play } from "./travel.js";
 import { fill, go, paint, say, select, stage } from "./view.js";
 
 stage.on = { box: boxToTake, drawn: commit, picked: choose };
+
+// what is tracked again is looked at until somebody goes elsewhere: the frame before that, and the last one
+let followed = null;
+const follows = () => frame === followed.at && !playing && !keyed;
 
 async function heard(event) {
   if (event.ended) {
@@ -29,14 +33,20 @@ async function heard(event) {
     say(event.work === "track" ? `Tracking again: ${how}${event.of ? "" : " loading the tracker"}` : `Writing: ${how}`);
     for (const [number, ...row] of event.points ?? []) live.set(`${number} ${row[0]}`, row);
     fill();
+    if (followed?.clip !== doc.clip) followed = { clip: doc.clip, home: frame, at: frame };
     const last = event.points?.at(-1);
-    if (last && !playing && !keyed) go(last[1]);
+    if (last && follows()) {
+      followed.at = last[1];
+      go(last[1]);
+    }
     return;
   }
   if (event.done) {
     await settled();
     const was = work;
     set({ work: null, live: new Map() });
+    if (followed?.clip === doc.clip && follows()) go(followed.home);
+    followed = null;
     await reload();
     if (event.error) say(event.hint ? `${event.error}: ${event.hint}` : event.error, true);
     else if (event.done === "save" && picks()) {
@@ -67,7 +77,7 @@ function farewell() {
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const KEYS = {
-  " ": play, b: beginKeys, a: absent, n: add, r: rename, z: () => change({ do: "undo" }), t: track, s: save,
+  " ": play, b: beginKeys, a: absent, n: add, r: rename, z: undo, t: track, s: save,
   d: () => jump(1), D: () => jump(-1), "[": () => beside(-1), "]": () => beside(1), Home: () => go(0),
   End: () => go(doc.frames - 1), Escape: cancel, "+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5),
   0: () => zoom(1 / 100), "?": () => $("keys").showModal(), PageUp: () => go(frame - 100), PageDown: () => go(frame + 100),
@@ -103,7 +113,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 for (const [id, act] of Object.entries({
-  play, track, save, absent, add, name: rename, box: beginKeys, undo: () => change({ do: "undo" }), menu: () => list(),
+  play, track, save, absent, add, name: rename, box: beginKeys, undo, menu: () => list(),
   back: () => { pause(); go(frame - 1); }, forward: () => { pause(); go(frame + 1); },
   before: () => beside(-1), skip: leave, finish, "doubt-before": () => jump(-1), "doubt-next": () => jump(1), help: () => $("keys").showModal(),
 })) $(id).addEventListener("click", act);

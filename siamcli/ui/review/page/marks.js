@@ -28,6 +28,10 @@ export async function reload() {
   take(await get(`clips/${doc.clip}`));
 }
 
+export function undo() {
+  if (doc.undo) change({ do: "undo" }, () => say("Undone"));
+}
+
 const told = (words) => say(picks() ? words : `${words}: track again (T)`);
 
 export function commit(box) {

@@ -9,7 +9,7 @@ const REACH = { mouse: 8, pen: 12, touch: 24 }; // pixels of the page
 export class Stage {
   // `on`, set later: box() is what a pointer takes hold of, drawn(box) what it made, picked(point) a click
   constructor(canvas) {
-    Object.assign(this, { canvas, on: null, size: [1, 1], picture: null, boxes: [], draft: null });
+    Object.assign(this, { canvas, on: null, size: [1, 1], picture: null, stale: false, boxes: [], draft: null });
     this.zoom = 1;
     this.middle = [0.5, 0.5]; // of the view, as parts of the picture
     this.fingers = new Map();
@@ -71,7 +71,7 @@ export class Stage {
       this.paint();
       return;
     }
-    if (event.button !== 0 || this.fingers.size > 1 || !this.picture) return;
+    if (event.button !== 0 || this.fingers.size > 1 || !this.picture || this.stale) return;
     const at = this.at(event), box = this.on.box();
     const edges = grip(box, at, REACH[event.pointerType] / this.view().scale);
     const inside = at.map((v, i) => clamp(v, 0, this.size[i]));

@@ -8,6 +8,7 @@ export let doc = null; // the clip as siamtrack has it
 export let points = []; // per target: frame -> its row
 export let frame = 0, target = 1;
 export let frames = null; // the pictures of the clip
+export let film = null; // the clip as the browser plays it
 export let clips = null; // the list, null where there is one clip
 export let playing = false;
 export let work = null; // what is under way: {work, step, of}
@@ -17,8 +18,8 @@ export let absentFrom = null; // the frame from which the target is absent, unti
 export let adding = null; // the name of a target that waits for its first box
 
 export function set(changes) {
-  const all = { doc, points, frame, target, frames, clips, playing, work, live, keyed, absentFrom, adding, ...changes };
-  ({ doc, points, frame, target, frames, clips, playing, work, live, keyed, absentFrom, adding } = all);
+  const all = { doc, points, frame, target, frames, film, clips, playing, work, live, keyed, absentFrom, adding, ...changes };
+  ({ doc, points, frame, target, frames, film, clips, playing, work, live, keyed, absentFrom, adding } = all);
 }
 
 export const picks = () => doc.mode === "pick";

@@ -2,8 +2,9 @@
 
 import { Frames } from "./frames.js";
 import { get } from "./net.js";
-import { $, clips, doc, frame, frames, picks, playing, set, target } from "./state.js";
-import { fill, go, say, select, stage, take } from "./view.js";
+import { Film } from "./film.js";
+import { $, clips, doc, film, frame, frames, picks, playing, set, target } from "./state.js";
+import { fill, go, put, say, select, stage, take } from "./view.js";
 
 export async function open(number) {
   pause();
@@ -12,8 +13,8 @@ export async function open(number) {
     clips?.failed(number, error.message);
   });
   if (!next) return false;
-  set({ doc: null, live: new Map(), keyed: null, absentFrom: null, adding: null, target: 1 });
-  set({ frames: new Frames(number, next.frames), frame: next.doubts[0]?.first ?? next.first });
+  set({ doc: null, work: null, live: new Map(), keyed: null, absentFrom: null, adding: null, target: 1 });
+  set({ frames: new Frames(number, next.frames), film: next.playable ? new Film(number, next) : null, frame: next.doubts[0]?.first ?? next.first });
   stage.reset(next.size);
   take(next);
   select(next.doubts[0]?.target ?? 1);
@@ -44,8 +45,10 @@ export function jump(step) {
 }
 
 export function pause() {
+  if (!playing) return;
   set({ playing: false });
   $("play").firstChild.textContent = "▶ ";
+  if (doc && film?.video) go(frame); // the exact picture
 }
 
 export async function play() {
@@ -54,6 +57,10 @@ export async function play() {
   $("play").firstChild.textContent = "❚❚ ";
   if (frame >= doc.frames - 1) go(0);
   const mine = frames;
+  if (await film?.ready()) {
+    if (playing && frames === mine) await film.play(frame, (at, video) => playing && frames === mine && put(at, video), pause);
+    return;
+  }
   let from = frame, began = performance.now();
   while (playing && frames === mine) {
     const next = from + Math.floor(((performance.now() - began) * doc.fps) / 1000);

@@ -41,11 +41,30 @@ function shapes() {
   return all;
 }
 
+// shows a frame that is played; false where it is none of the clip
+export function put(at, picture) {
+  if (at < doc.first || at >= doc.frames) return false;
+  set({ frame: at });
+  words();
+  timeline.at(frame, target, liveRange());
+  stage.show(picture, shapes());
+  $("picture").dataset.frame = at;
+  fresh();
+  return true;
+}
+
+// no box is drawn on the picture of another frame
+function fresh() {
+  stage.stale = Number($("picture").dataset.frame) !== frame;
+  $("picture").classList.toggle("stale", stage.stale);
+}
+
 let wanted = null, busy = false;
 export async function paint() {
   wanted = frame;
   words();
   timeline.at(frame, target, liveRange());
+  fresh();
   if (busy) return;
   busy = true;
   while (wanted !== null) {
@@ -60,7 +79,8 @@ export async function paint() {
     if ((!picture || (doc.endless && now >= doc.frames - NEAR_END)) && now === frame) await learn(now, picture);
   }
   busy = false;
-  stage.boxes = shapes();
+  fresh();
+  stage.boxes = stage.stale ? [] : shapes();
   stage.paint();
   if (!playing) frames.prepare(frame, 3);
 }
