@@ -46,22 +46,22 @@ def why_unread(error: Exception) -> str:
 
 
 class SiamtrackError(Exception):
-    """Base class: the message names the thing that is wrong, `hint` says what to do about it."""
+    """Base class: the message names the thing that is wrong, `hint` says what to do about it.
+
+    Of addresses the message says no password.
+    """
 
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(without_secrets(message))
         self.hint = hint
 
 
 class InputError(SiamtrackError):
-    """The video, the folder, the camera or the box; of addresses the message says no password."""
+    """The video, the folder, the camera or the box."""
 
     exit_code = 3
-
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(without_secrets(message), hint=hint)
 
 
 class WeightsError(SiamtrackError):

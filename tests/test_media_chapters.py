@@ -118,11 +118,12 @@ def test_a_damaged_file_ends_it_and_is_named(tmp_path: Path) -> None:
     files[0] = clips.damaged(files[0], 0.6)
     found: list[int] = []
     with (
-        pytest.raises(InputError, match=r"cut_a\.mp4 is damaged or cut short"),
+        pytest.raises(InputError, match=r"cut_a\.mp4 is damaged or cut short") as caught,
         open_source(join_files([str(file) for file in files])) as frames,
     ):
         found.extend(frame.index for frame in frames)
     assert found and found == list(range(len(found)))
+    assert f"{files[1]} was not read" in str(caught.value.hint)
 
 
 def test_tables_name_it_by_its_first_file(tmp_path: Path) -> None:

@@ -218,7 +218,8 @@ REFUSED = {
     "ws://{target}.x:8080": "no such host as {target}.x",
     "udp://no such host:9000": "no such host as no such host",
     "ws://203.0.113.7:8080": "203.0.113.7 is no address of this machine",
-    "http://127.0.0.1:8080": "unknown format",
+    "http://127.0.0.1:8080": "http://127.0.0.1:8080: no address to write to",
+    "rtmp://me:pw@127.0.0.1/live/a.mp4": "rtmp://127.0.0.1/live/a.mp4: no address to write to",
 }
 
 
@@ -227,7 +228,8 @@ def test_bad_addresses_are_refused_before_anything_is_done(siamtrack, tmp_path, 
     clip = clips.constant(tmp_path / "clip.mp4", frames=2)
     done = siamtrack("run", clip, "--box", "1,2,30,40", "-o", "a.json", "-o", address)
     assert done.code == 8 and says in done.err.replace("\n", " ") and "loading" not in done.err, done.err
-    assert len(done.err.splitlines()) <= 4 and not Path("a.json").exists()
+    assert len(done.err.splitlines()) <= 4 and "me:pw" not in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
 def test_a_port_that_is_taken(siamtrack, tmp_path) -> None:

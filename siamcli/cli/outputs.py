@@ -49,6 +49,8 @@ def output_paths(
                 parse_endpoint(name).check()
             paths.append(name)
             continue
+        if "://" in name:  # the name of a file would have its folders made
+            raise OutputError(f"{name}: no address to write to", hint=f"{' and '.join(STREAMS)} send lines")
         with as_output_error(Path(name)):
             folder_named = name.endswith("/") or Path(name).is_dir()
         if folder_named:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -114,7 +114,7 @@ class JoinedFiles(Source):
             start = self._start_in(file, begin, zero)
             last = None if start is None else self._passed_over(file, start)
             if last is None:
-                with closing(self._open(file, start)) as source:
+                with closing(self._open(file, start)) as source, self._says_what_is_left(number):
                     for frame in source.frames(FrameFilter(_WHOLE)):
                         last = _Last(frame.index, frame.time or 0.0)
                         index, time = begin + last.frame, zero + last.time
@@ -126,6 +126,19 @@ class JoinedFiles(Source):
             if last is not None:
                 begin, end = begin + last.frame + 1, zero + self._end(last)
         self.info = self.info.counted(begin)
+
+    @contextmanager
+    def _says_what_is_left(self, number: int) -> Iterator[None]:
+        """Of an error in a file: that those after it were not read."""
+        try:
+            yield
+        except InputError as error:
+            if left := len(self._files) - number - 1:
+                after = f"the {left} after it were" if left > 1 else f"{self._files[-1].path} was"
+                error.hint = (
+                    f"{error.hint}; {after} not read: track the files one by one, or leave this one out"
+                )
+            raise
 
     def _end(self, last: _Last) -> float:
         """When a file ends, by its own time."""

@@ -191,7 +191,7 @@ def _fix_batch(
     options.check()
     manifest = read_manifest(fixes, box_format)
     loaded = cache(options.load)
-    failures: list[tuple[str, str]] = []
+    failures = 0
     with console.progress("fix", len(manifest.clips), "clips") as update:
         work = fix_batch(folder, manifest, loaded, opening, new_targets=new_targets)
         for number, (clip, error) in enumerate(work, 1):
@@ -199,10 +199,10 @@ def _fix_batch(
             if error is None:
                 console.print_path(clip)
             else:
-                failures.append((clip, str(error)))
-                console.info(f"failed: {clip}: {error}", style="yellow")
+                failures += 1
+                console.prompt(f"failed: {clip}: {error}")
     if failures:
         raise PartialError(
-            f"{len(failures)} of {len(manifest.clips)} clips are not corrected",
-            hint="the others are: leave their rows out and run it again",
+            f"{failures} of {len(manifest.clips)} clips are not corrected",
+            hint="repair what is named above, and run it again with the rows of these clips alone",
         )
