@@ -189,6 +189,7 @@ def test_run_render_and_fix_take_the_files_as_one(siamtrack, weights, recording,
     (tmp_path / "c.mp4").rename(tmp_path / "d.mp4")
     done = siamtrack("render", "a.mp4", "a.tracked.json", "-o", "other.mp4")
     assert done.code == 3 and "c.mp4: no such file" in done.err
+    assert "is of 3 files that are one recording" in done.err and "--join" not in done.err
 
 
 def test_the_sound_of_a_cut_is_that_of_its_frames(siamtrack, weights, recording, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ class SearchOptions:
         if self.region is not None and self.mask is not None:
             raise typer.BadParameter("give --region or --mask, not both")
         if self.mask is not None and not self.mask.is_file():
-            raise InputError(f"no such file: {self.mask}", hint="--mask takes an image")
+            what = "not a file" if self.mask.exists() else "no such file"
+            raise InputError(f"{what}: {self.mask}", hint="--mask takes an image")
         region = None if self.region is None else parse_region(self.region)
         return {"region": region, "mask": None if self.mask is None else str(self.mask)}

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path, PurePosixPath
 
 from siamcli.drawing.style import Style
+from siamcli.errors import InputError
 from siamcli.frames import FrameSource, SourceInfo
 from siamcli.media.kinds import join_files, source_name
 from siamcli.media.sound import AudioChoice
@@ -35,7 +36,13 @@ def _recording_of(source: str, tracked: SourceInfo) -> str:
             f"the trajectory is of a recording that begins with {first}, and {source} is another file"
         )
     folder = Path(source).parent if len(first.parts) == 1 else whole.parents[len(first.parts) - 1]
-    return join_files([source, *(str(folder / other) for other in others)])
+    try:
+        return join_files([source, *(str(folder / other) for other in others)])
+    except InputError as error:
+        error.hint = (
+            f"the trajectory is of {len(tracked.chapters)} files that are one recording: keep them together"
+        )
+        raise
 
 
 @dataclass(frozen=True, slots=True)
