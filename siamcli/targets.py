@@ -92,12 +92,21 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class AbsentTarget:
-    """The word that a target is not there, from the frame at `first` to the one at `last`, both included."""
+    """The word that a target is not there, from the frame at `first` to the one at `last`, both included.
+
+    Raises InputError where `last` is known to be before `first`.
+    """
 
     text: str
     first: TimePoint
     last: TimePoint
     label: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.first.is_from(self.last) and not self.last.is_from(self.first):
+            raise InputError(
+                f"not a stretch of time: {self.text!r}", hint="write the earlier time first: 63f-80f"
+            )
 
     @property
     def moments(self) -> tuple[TimePoint, ...]:

@@ -139,10 +139,7 @@ def parse_span(text: str) -> tuple[TimePoint, TimePoint]:
     """
     first, sign, last = text.partition("-")
     begin = parse_time(first)
-    end = parse_time(last) if sign else begin
-    if begin.is_from(end) and not end.is_from(begin):
-        raise InputError(f"not a stretch of time: {text!r}", hint="write the earlier time first: 63f-80f")
-    return begin, end
+    return begin, parse_time(last) if sign else begin
 
 
 def parse_rate(text: str) -> Fraction:

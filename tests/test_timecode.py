@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from siamcli.errors import InputError
 from siamcli.formats.files import read_trajectory
 from siamcli.media.sources import constant_rate, open_source
+from siamcli.targets import parse_absent
 from siamcli.timecode import Timecode, parse_timecode
 from siamcli.times import FrameRange, parse_span, parse_time
 
@@ -60,7 +61,7 @@ def test_later_timecodes_are_later_frames(rate: Fraction, index: int, more: int)
     first, last = (timecode(n, round(rate)) for n in (index, index + more))
     assert parse_span(f"{first}-{last}")[1].is_from(parse_time(first))
     with pytest.raises(InputError, match="not a stretch"):
-        parse_span(f"{last}-{first}")
+        parse_absent(f"{last}-{first}")
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,10 @@ def test_a_cut_by_timecode_begins_and_ends_with_its_frames(tmp_path: Path) -> No
         assert [frame.index for frame in frames] == list(range(33, 50))
     with pytest.raises(InputError, match="--end is not after --start"):
         FrameRange(parse_time("00:00:01:05"), parse_time("35f")).at_rate(Fraction(30))
+    absent = parse_absent("bug=00:00:01:05-34f")
+    with pytest.raises(InputError, match="not a stretch of time: 'bug=00:00:01:05-34f'"):
+        absent.at_rate(Fraction(30))
+    assert absent.at_rate(Fraction(29)).moments == (parse_time("34f"), parse_time("34f"))
 
 
 def test_a_rate_that_varies_or_is_unknown_has_no_timecode(tmp_path: Path) -> None:
