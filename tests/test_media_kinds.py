@@ -43,6 +43,8 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("gone.mp4", "missing", "gone"),
         ("http://host:80/clips/day%201.mp4?token=a/b", "address", "day%201"),
         ("RTSP://host:554", "address", "host_554"),
+        ("udp://127.0.0.1:9000?timeout=2", "address", "127.0.0.1_9000"),
+        ("rtsp://10.0.0.7/cam.1/live.sdp", "address", "live"),
     ],
 )
 def test_kind_and_stem(places: Path, text: str, kind: str, stem: str) -> None:

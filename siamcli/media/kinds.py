@@ -105,8 +105,8 @@ class SourceName:
         if self.kind == "camera":
             return f"camera{self.text}" if self.text.isdecimal() else self.path.stem
         if self.kind == "address":
-            last = self.shown.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
-            return Path(last).stem.replace(":", "_") or "stream"
+            host, *path = self.shown.partition("://")[2].split("?")[0].rstrip("/").split("/")
+            return (Path(path[-1]).stem if path else host).replace(":", "_") or "stream"
         if self.kind == "pattern":
             return self.path.parent.resolve().name
         return self.path.resolve().name if self.kind == "folder" else self.path.stem
