@@ -48,13 +48,14 @@ def why_unread(error: Exception) -> str:
 class SiamtrackError(Exception):
     """Base class: the message names the thing that is wrong, `hint` says what to do about it.
 
-    Of addresses the message says no password.
+    Of addresses that users give (`private`) the message says no password; links to help stay whole.
     """
 
     exit_code = 1
+    private = False
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(without_secrets(message))
+        super().__init__(without_secrets(message) if self.private else message)
         self.hint = hint
 
 
@@ -62,6 +63,7 @@ class InputError(SiamtrackError):
     """The video, the folder, the camera or the box."""
 
     exit_code = 3
+    private = True
 
 
 class WeightsError(SiamtrackError):
@@ -92,6 +94,7 @@ class OutputError(SiamtrackError):
     """A file that exists, a codec that is missing, permission, a full disk."""
 
     exit_code = 8
+    private = True
 
 
 class PickError(SiamtrackError):
