@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -36,6 +37,7 @@ Unfinished = Literal["kept", "beside", "removed"]
 and else NAME.incomplete.EXT; beside: always that; removed: nothing is left of it."""
 
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # longer than the letter of a drive
 TOO_LARGE = "it is larger than this shell (`ulimit -f`) or the disk's file system allows"
 """What to know when a file is refused for its size."""
 
@@ -63,7 +65,10 @@ def as_output_error(path: Path) -> Iterator[None]:
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder and those above it, if they are missing; raises OutputError."""
+    """Make the folder and those above it, if they are missing; raises OutputError, also for an address."""
+    first = path.parts[:1]
+    if any(map(_SCHEME.fullmatch, first)) and not Path(*first).is_dir():
+        raise OutputError(f"cannot write to the address {path}", hint="name a file or a folder")
     with as_output_error(path):
         path.mkdir(parents=True, exist_ok=True)
 

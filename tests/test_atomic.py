@@ -13,7 +13,15 @@ import cv2
 import pytest
 import torch
 
-from siamcli.atomic import AtomicFile, Unfinished, atomic_file, atomic_folder, partial_path, write_text
+from siamcli.atomic import (
+    AtomicFile,
+    Unfinished,
+    atomic_file,
+    atomic_folder,
+    make_folder,
+    partial_path,
+    write_text,
+)
 from siamcli.batch.status import merge
 from siamcli.boxes import Box
 from siamcli.checkpoints.native import Checkpoint, write_native
@@ -242,3 +250,14 @@ def test_one_of_many_that_begin_at_once_gets_the_part(tmp_path: Path) -> None:
             begun[0].commit()
             assert target.read_text() == "mine"
     assert len(list(tmp_path.iterdir())) == 40
+
+
+@pytest.mark.parametrize("path", ["http://host/a", "s3://bucket/x/y"])
+def test_an_address_is_no_folder(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputError, match="cannot write to the address"):
+        make_folder(Path(path))
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "ab:").mkdir()
+    make_folder(Path("ab:/c"))
+    assert (tmp_path / "ab:" / "c").is_dir()
