@@ -100,7 +100,12 @@ def test_what_is_not_one_recording(tmp_path: Path) -> None:
     a = str(clips.constant(tmp_path / "a.mp4", frames=3))
     large = str(clips.constant(tmp_path / "large.mp4", frames=3, size=(128, 96)))
     slow = str(clips.constant(tmp_path / "slow.mp4", "-vf", "setpts=2*PTS", "-r", "15", frames=6))
-    for other, problem in ((large, "frames of 96x64 and .*large.mp4 128x96"), (slow, "29.97 .*slow.mp4 15")):
+    wide = str(clips.constant(tmp_path / "wide.mp4", "-vf", "setsar=4/3", frames=3))
+    for other, problem in (
+        (large, "frames of 96x64 and .*large.mp4 128x96"),
+        (wide, "pixels 1 as wide as high and .*wide.mp4 4/3"),
+        (slow, "29.97 .*slow.mp4 15"),
+    ):
         with pytest.raises(InputError, match=problem) as caught:
             open_source(join_files([a, other]))
         assert "not one recording" in str(caught.value) and caught.value.hint

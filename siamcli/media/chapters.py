@@ -186,12 +186,16 @@ class JoinedFiles(Source):
 
 
 def _check_alike(files: Sequence[ChapterFile], infos: Sequence[SourceInfo]) -> None:
-    """Raises InputError for a file whose size or rate differs from the first one's."""
+    """Raises InputError for a file whose size, shape of pixels or rate differs from the first one's."""
     first = infos[0]
     for file, info in zip(files, infos, strict=True):
         if info.size != first.size:
             shapes = ["x".join(map(str, one.size or ())) for one in (first, info)]
             raise _differs(files[0], file, f"frames of {shapes[0]}", shapes[1])
+        if info.pixel_aspect != first.pixel_aspect:
+            raise _differs(
+                files[0], file, f"pixels {first.pixel_aspect} as wide as high", f"{info.pixel_aspect}"
+            )
         here, there = (float(one.fps or 0) for one in (info, first))
         if abs(here - there) > RATES_DIFFER * there:
             raise _differs(files[0], file, f"{there:g} frames per second", f"{here:g}")
