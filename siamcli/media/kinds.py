@@ -84,6 +84,11 @@ class SourceName:
         return self.kind == "file" and self.path.is_file() and self.descriptor is None
 
     @property
+    def is_rereadable(self) -> bool:
+        """True for what can be read several times, in stretches: files and images."""
+        return self.is_images or self.has_sound
+
+    @property
     def descriptor(self) -> int | None:
         """The number of an open file of this process that the text names: 0 for `-` and `/dev/stdin`, 63
         for `/dev/fd/63`, which is what a shell makes of `<(command)`.

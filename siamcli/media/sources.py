@@ -166,7 +166,7 @@ def constant_rate(source: str, reopen: Callable[[], FrameSource]) -> Fraction:
     """
     name = source_name(source)
     hint = "name a frame (100f) or seconds (12.5)"
-    if not (name.is_images or name.has_sound or name.kind == "missing"):
+    if not (name.is_rereadable or name.kind == "missing"):
         raise InputError(f"{name.shown}: timecode HH:MM:SS:FF is for files and images", hint=hint)
     with reopen() as frames:
         info = frames.info
@@ -181,7 +181,7 @@ def constant_rate(source: str, reopen: Callable[[], FrameSource]) -> Fraction:
 def announced_count(source: str) -> int | None:
     """How many frames a file or folder announces; None for what can be read only once, and what cannot be."""
     name = source_name(source)
-    if not name.is_images and not name.has_sound:
+    if not name.is_rereadable:
         return None
     try:
         with open_source(source) as frames:

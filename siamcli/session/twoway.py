@@ -23,20 +23,15 @@ from siamcli.trajectory import TrackPoint
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["TwoWaySession", "check_rereadable", "is_rereadable"]
-
-
-def is_rereadable(source: str) -> bool:
-    """True for what can be read several times, in stretches: files and images."""
-    name = source_name(source)
-    return name.is_images or name.has_sound
+__all__ = ["TwoWaySession", "check_rereadable"]
 
 
 def check_rereadable(source: str) -> None:
-    """Raises InputError for a source that is there and not `is_rereadable`."""
-    if not is_rereadable(source) and source_name(source).kind != "missing":
+    """Raises InputError for a source that is there, and can be read only once."""
+    name = source_name(source)
+    if not name.is_rereadable and name.kind != "missing":
         raise InputError(
-            f"{source_name(source).shown} can be read only once, from its start",
+            f"{name.shown} can be read only once, from its start",
             hint="tracking backward is for files and images: record it to a file first",
         )
 

@@ -12,7 +12,6 @@ from siamcli.media.kinds import source_name
 from siamcli.media.sources import expected_count
 from siamcli.session.area import search_area
 from siamcli.session.job import Job
-from siamcli.session.twoway import is_rereadable
 from siamcli.targets import Target, TargetMark
 from siamcli.times import FrameRange, TimePoint
 from siamcli.ui.review.fixes import picked_marks
@@ -44,8 +43,9 @@ def ask_for_targets(
                 area.check(mark.box(size))
         marks[:] = found
 
-    clip = Clip(source_name(job.source).shown, begin=lambda _: Picking(size, use), first=first.index)
-    if is_rereadable(job.source):
+    name = source_name(job.source)
+    clip = Clip(name.shown, begin=lambda _: Picking(size, use), first=first.index)
+    if name.is_rereadable:
         clip.file = played_file(job.reading)
         clip.reopen = partial(job.reading.open, end=job.cut.end)
         count = expected_count(info, FrameRange(TimePoint(frame=first.index), job.cut.end))
