@@ -116,6 +116,8 @@ def test_what_is_not_one_recording(tmp_path: Path) -> None:
             join_files([a, other])
         assert caught.value.hint
     assert join_files([a]) == a
+    with pytest.raises(InputError, match="no file to join"):
+        join_files([])
 
 
 def test_a_damaged_file_ends_it_and_is_named(tmp_path: Path) -> None:

@@ -217,3 +217,15 @@ def test_what_is_no_place_to_search(siamtrack, weights, clip, mask: Path, tmp_pa
         assert (done.code, done.err.count("error:")) == (code, 1), done.err
         assert message in done.err
         assert not (tmp_path / "a.json").exists()
+
+
+@pytest.mark.parametrize(("name", "white"), [("a.png", np.uint8(255)), ("b.png", np.uint16(65535))])
+def test_what_is_transparent_in_a_mask_is_not_searched(tmp_path: Path, name: str, white) -> None:
+    expected = np.zeros((6, 8), np.bool_)
+    expected[2:4, 1:5] = True
+    image = np.full((6, 8, 4), white)
+    image[0] = 0  # black and transparent
+    image[5, :, :3], image[5, :, 3] = 0, white  # black
+    image[1:5, :, 3] = np.where(expected[1:5], white, white // 3)
+    cv2.imwrite(str(tmp_path / name), image)
+    np.testing.assert_array_equal(read_mask(str(tmp_path / name)), expected)
