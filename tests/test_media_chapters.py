@@ -16,6 +16,8 @@ from siamcli.errors import InputError
 from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.media.kinds import source_name
 from siamcli.media.reverse import frames_at, reversed_frames
+from siamcli.media.soundtrack import soundtrack
+from siamcli.media.video import VideoWriter
 from siamcli.times import TimePoint, parse_time
 
 LENGTHS = {"a": 12, "b": 9, "c": 6}
@@ -206,8 +208,6 @@ def test_the_sound_of_a_cut_is_that_of_its_frames(siamtrack, weights, recording,
     heard = tones(tmp_path / "cut.mp4")
     assert len(heard) == pytest.approx(18 * FRAME * 60, abs=2)
     assert heard[2:10] == [400] * 8 and heard[15:27] == [0] * 12 and heard[32:35] == [900] * 3
-    done = siamtrack("run", *recording, "--join", "--audio", "1", *BOX, "-o", "e.mp4", "--weights", weights)
-    assert done.code == 3 and "b.mp4 has no sound 1" in done.err
 
 
 def test_run_without_join_takes_one_source(siamtrack, weights, recording, tmp_path: Path) -> None:
@@ -224,3 +224,27 @@ def test_a_rate_of_raw_files_is_that_of_all(tmp_path: Path) -> None:
     source = join_files([str(clips.constant(tmp_path / f"{n}.h264", *raw, frames=5)) for n in "ab"])
     with open_source(source, fps=Fraction(10)) as frames:
         assert [round(frame.time or 0, 2) for frame in frames] == [i / 10 for i in range(10)]
+
+
+@pytest.mark.parametrize(("wanted", "files"), [(1, "abc"), ("all", "abc"), (1, "ba"), ("all", "ba")])
+def test_a_file_without_the_wanted_sound_is_silent(recording, tmp_path: Path, caplog, wanted, files) -> None:
+    source = join_files([str(tmp_path / f"{name}.mp4") for name in files])
+    track = soundtrack(source, wanted)
+    with (
+        open_source(source) as frames,
+        VideoWriter(str(tmp_path / "out.mp4"), frames.info, overwrite=False, audio=track) as video,
+    ):
+        for frame in frames:
+            video.write(frame.image, frame.time)
+        video.source = frames.info
+    heard, place = tones(tmp_path / "out.mp4"), 0
+    for name in files:
+        end = place + 2 * LENGTHS[name]
+        expected = {"a": 400, "b": 0, "c": 900}[name]
+        assert set(heard[place + 4 : end - 2]) == {expected}, name
+        place = end
+    warnings = [record.getMessage() for record in caplog.records]
+    assert warnings == [f"{tmp_path}/b.mp4 has no sound 1: it is silent"] * (wanted == 1)
+    with pytest.raises(InputError, match=r"a\.mp4 has no sound 2") as caught:
+        soundtrack(source, 2)
+    assert caught.value.hint == "it has 1: aac"
