@@ -328,6 +328,12 @@ def test_a_folder_is_entered_once_and_those_of_the_system_never(tmp_path):
     assert [clip.stem for clip in found] == ["one/a", "one/shots"] and not again
 
 
+@pytest.mark.parametrize("name", ["pi.h264", "cam.mjpeg", "g.gif", "b.QT", "c.m2t"])
+def test_a_folder_gives_what_run_reads(tmp_path, name):
+    (tmp_path / name).touch()
+    assert [clip.source for clip in find_clips([str(tmp_path)], recursive=False)[0]] == [str(tmp_path / name)]
+
+
 def test_a_folder_that_may_not_be_read_is_a_clip_that_fails(tmp_path, monkeypatch):
     for name in ("clips/a.mp4", "clips/locked/b.mp4"):
         path = tmp_path / name

@@ -121,7 +121,7 @@ def _expand(text: str, *, recursive: bool) -> Iterator[Clip]:
 
 
 def _in_folder(folder: Path, root: Path, entered: set[tuple[int, int]], *, recursive: bool) -> Iterator[Clip]:
-    """The clips of a folder, which has been `entered`; one that may not be read is a clip, which will fail."""
+    """The clips of a folder, which has been `entered`; one that may not be read is a clip that will fail."""
     try:
         inside = [(path, path.is_dir()) for path in folder.iterdir() if not path.name.startswith(".")]
         images = any(is_image(path) for path, is_folder in inside if not is_folder)

@@ -46,7 +46,7 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """The images of a folder in natural order.  Raises InputError if there are none, or it may not be read."""
+    """The images of a folder in natural order.  Raises InputError if it has none, or may not be read."""
     try:
         paths = [path for path in folder.iterdir() if is_image(path)]
     except OSError as error:
