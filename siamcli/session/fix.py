@@ -161,7 +161,11 @@ class Moments:
         return sorted({*self._indices, *more, *before})
 
     def between(self, first: int, last: int) -> list[int]:
-        """The frames from `first` to `last`, both included whether or not they are known."""
+        """The frames from `first` to `last`, both included, known or not.  Raises InputError."""
+        if last < first:
+            raise InputError(
+                f"an absence up to frame {last} begins in frame {first}", hint="write the earlier time first"
+            )
         a, b = bisect_left(self._indices, first), bisect_left(self._indices, last + 1)
         return sorted({first, last, *self._indices[a:b]})
 
