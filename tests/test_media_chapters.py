@@ -11,14 +11,20 @@ import clips
 import numpy as np
 import pytest
 
-from siamcli import Frame, join_files, open_source, read_trajectory
+from siamcli import Frame, Start, fix, join_files, load_tracker, open_source, read_trajectory
+from siamcli.boxes import Box
 from siamcli.errors import InputError
+from siamcli.formats.files import write_trajectory
 from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.media.kinds import source_name
 from siamcli.media.reverse import frames_at, reversed_frames
 from siamcli.media.soundtrack import soundtrack
 from siamcli.media.video import VideoWriter
+from siamcli.session.fit import MisfitError
+from siamcli.session.reading import Reading
+from siamcli.session.render import draw_video
 from siamcli.times import TimePoint, parse_time
+from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
 
 LENGTHS = {"a": 12, "b": 9, "c": 6}
 FRAME = 1001 / 30000
@@ -248,3 +254,26 @@ def test_a_file_without_the_wanted_sound_is_silent(recording, tmp_path: Path, ca
     with pytest.raises(InputError, match=r"a\.mp4 has no sound 2") as caught:
         soundtrack(source, 2)
     assert caught.value.hint == "it has 1: aac"
+
+
+def test_a_table_does_not_name_the_files_and_says_what_does(tmp_path: Path) -> None:
+    source = chapters(tmp_path)
+    first = str(tmp_path / "a.mp4")
+    with open_source(source) as frames:
+        points = tuple(TrackPoint(f.index, f.time, Box(40, 20, 20, 20), 0.9, "tracked") for f in frames)
+        header = TrackHeader(frames.info, "m", "", "1")
+    for suffix in (".json", ".csv"):
+        write_trajectory(Trajectory(header, points, complete=True), tmp_path / f"a{suffix}")
+    table = read_trajectory(tmp_path / "a.csv")
+    correction = [Start(Box(40, 20, 20, 20), TimePoint(frame=8), 1)]
+    for used in (
+        lambda: list(draw_video(Reading(first), table, tmp_path / "drawn.mp4", overwrite=True)),
+        lambda: fix(table, correction, first, load_tracker(engine="eager")),
+    ):
+        with pytest.raises(MisfitError) as caught:
+            used()
+        assert "give the .json or .jsonl: a .csv does not name them" in str(caught.value.hint)
+    assert not (tmp_path / "drawn.mp4").exists()
+    named = read_trajectory(tmp_path / "a.json")
+    assert list(draw_video(Reading(first), named, tmp_path / "drawn.mp4", overwrite=True))[-1] == 27
+    assert list(draw_video(Reading(source), table, tmp_path / "all.mp4", overwrite=True))[-1] == 27
