@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +15,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from siamcli import Box, Job, follow, load_tracker, parse_target, read_trajectory
+from siamcli import (
+    Box,
+    Job,
+    Session,
+    Start,
+    TimePoint,
+    fix,
+    follow,
+    load_tracker,
+    parse_target,
+    read_trajectory,
+)
 from siamcli.batch.settings import Settings, clip_key
 from siamcli.boxes import iou
 from siamcli.errors import InputError
+from siamcli.formats.files import write_trajectory
 from siamcli.frames import Frame
 from siamcli.media.masks import read_mask
 from siamcli.session.area import search_area
+from siamcli.session.reading import Reading
 from siamcli.targets import parse_region
 from siamcli.tracker.area import SearchArea
 from siamcli.tracker.look_around import tiles
@@ -217,3 +232,57 @@ def test_what_is_no_place_to_search(siamtrack, weights, clip, mask: Path, tmp_pa
         assert (done.code, done.err.count("error:")) == (code, 1), done.err
         assert message in done.err
         assert not (tmp_path / "a.json").exists()
+
+
+@pytest.mark.parametrize(("name", "white"), [("a.png", np.uint8(255)), ("b.png", np.uint16(65535))])
+def test_what_is_transparent_in_a_mask_is_not_searched(tmp_path: Path, name: str, white) -> None:
+    expected = np.zeros((6, 8), np.bool_)
+    expected[2:4, 1:5] = True
+    image = np.full((6, 8, 4), white)
+    image[0] = 0  # black and transparent
+    image[5, :, :3], image[5, :, 3] = 0, white  # black
+    image[1:5, :, 3] = np.where(expected[1:5], white, white // 3)
+    cv2.imwrite(str(tmp_path / name), image)
+    np.testing.assert_array_equal(read_mask(str(tmp_path / name)), expected)
+
+
+@pytest.mark.parametrize("place", ["region", "mask"])
+def test_a_trajectory_says_where_it_was_searched_and_fix_searches_there(
+    clip, mask: Path, tmp_path: Path, place: str
+) -> None:
+    where = {"region": {"region": parse_region("25%,0,75%,100%")}, "mask": {"mask": str(mask)}}[place]
+    tracker = load_tracker(engine="eager")
+    with Session(
+        Job(clip, (parse_target("40,20,20,20"),), (f"{tmp_path}/a.json",), **where), lambda: tracker
+    ) as s:
+        list(s)
+    tracked = read_trajectory(tmp_path / "a.json")
+    header = json.loads((tmp_path / "a.json").read_text())
+    if place == "region":
+        assert header["region"] == [24, 0, 72, 64] and "mask" not in header
+    else:
+        assert header["mask"] == str(mask) and "region" not in header
+        assert header["mask_sha256"] == hashlib.sha256(mask.read_bytes()).hexdigest()
+    for suffix in (".json", ".jsonl"):
+        write_trajectory(tracked, tmp_path / f"b{suffix}")
+        assert read_trajectory(tmp_path / f"b{suffix}").header == tracked.header
+    correction = [Start(Box(40, 20, 20, 20), TimePoint(frame=4), 1)]
+    again = fix(tracked, correction, clip, tracker)
+    assert again.header == tracked.header
+    explicit = fix(
+        replace(tracked, header=replace(tracked.header, region=None, mask=None)),
+        correction,
+        Reading(clip, **where),
+        tracker,
+    )
+    assert again.points == explicit.points
+    whole = fix(tracked, correction, Reading(clip, region=parse_region("0,0,100%,100%")), tracker)
+    assert (whole.header.region, whole.header.mask) == (Box(0, 0, 96, 64), None)
+    if place == "mask":
+        mask.write_bytes(mask.read_bytes() + b" ")
+        with pytest.raises(InputError, match=r"mask\.png has changed since"):
+            fix(tracked, correction, clip, tracker)
+        mask.unlink()
+        with pytest.raises(InputError, match=r"mask\.png, with which it was tracked, is not there") as caught:
+            fix(tracked, correction, clip, tracker)
+        assert "--mask" in str(caught.value.hint)
