@@ -24,6 +24,8 @@ from siamcli.model.spec import SPECS, TrackerParams
 # The tests run beside each other, one per core: more threads would only wait for one another.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What tests start keeps its bytecode: otherwise each process would compile the package again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A test must not fail because the machine is busy.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")

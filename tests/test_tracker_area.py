@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import clips
@@ -69,8 +70,9 @@ def test_tiles_that_meet_an_area_cover_it(mask, side, center) -> None:
     area = SearchArea.of_mask(mask)
     squares = [Box.from_center(*place, side, side) for place in tiles(area.bounds, center, side)]
     kept = [square for square in squares if area.meets(square)]
-    for y, x in np.argwhere(mask):
-        assert any(b.x <= x + 0.5 <= b.x + b.w and b.y <= y + 0.5 <= b.y + b.h for b in kept)
+    y, x = np.argwhere(mask).T + 0.5
+    within = [(b.x <= x) & (x <= b.x + b.w) & (b.y <= y) & (y <= b.y + b.h) for b in kept]
+    assert np.any(within, axis=0).all()
 
 
 boxes = st.builds(Box, st.integers(0, 20), st.integers(0, 12), st.integers(1, 9), st.integers(1, 9))
@@ -86,9 +88,14 @@ def test_a_region_is_a_mask_with_one_rectangle(region, box) -> None:
     assert of_box.meets(box) == (iou(region, seen) > 0)
 
 
+@cache
+def eager():
+    return load_tracker(engine="eager")
+
+
 def states(area, *clip):
     """The state after every frame."""
-    tracker = load_tracker(engine="eager")
+    tracker = eager()
     frames = [Frame(i, i / 25, image) for i, image in enumerate(clip)]
     return [state for _, (state,) in follow(tracker, frames, [Box(66, 60, 48, 60)], area)]
 
@@ -109,7 +116,7 @@ def test_a_double_outside_the_area_is_not_taken_for_the_target() -> None:
         *[clips.faces((98, 120), (165, 90))] * 3,
     ]
     double, back = Box(141, 60, 48, 60), Box(74, 90, 48, 60)
-    assert iou(states(None, *clip)[5].box, double) > 0.5
+    assert iou(states(None, *clip[:6])[5].box, double) > 0.5
     area = SearchArea.of_box(Box(20, 20, 115, 300), (640, 360))
     within = states(area, *clip)
     assert [state.lost for state in within[:9]] == [*[False] * 3, *[True] * 6]
