@@ -62,7 +62,7 @@ def load_tracker(
     Raises WeightsError for weights that are unknown or damaged, DeviceError for a device that is
     not there.
     """
-    network = load_network(model or default_model(device))
+    network = load_network(default_model(device) if model is None else model)
     chosen = network.params if params is None else read_params(params, network.params)
     return LoadedTracker(network.engine(device=device, engine=engine), chosen, network.name, network.sha256)
 

@@ -23,7 +23,10 @@ from siamcli.checkpoints.header import read_header, sha256_of
 from siamcli.checkpoints.native import Checkpoint, write_native
 from siamcli.checkpoints.store import ROLES, available, bundled_folder, cache_folder, find, role_of
 from siamcli.cli.app import main
+from siamcli.cli.network import chosen_network
+from siamcli.cli.options import TrackerOptions
 from siamcli.errors import WeightsError
+from siamcli.load import load_tracker
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import ModelSpec, TrackerParams
 
@@ -131,6 +134,16 @@ def test_a_role_finds_the_bundled_model(siamtrack: Callable[..., Said], role: st
     rows = json.loads(siamtrack("list", "--json").out)["weights"]
     assert [row["name"] for row in rows if row["role"] == role] == [ROLES[role]]
     assert f"--model {role}" in siamtrack("list").out
+
+
+def test_an_empty_name_is_not_the_default() -> None:
+    """As of a shell's variable that is not set."""
+    with pytest.raises(WeightsError, match="no weights ''"):
+        load_tracker("")
+    with pytest.raises(WeightsError, match="no weights ''"):
+        TrackerOptions(model="").file()
+    with pytest.raises(WeightsError, match="no weights ''"):
+        chosen_network("", None, None, "cpu")
 
 
 def test_no_file_of_the_user_takes_a_role(siamtrack: Callable[..., Said], native: Path, cache: Path) -> None:

@@ -27,7 +27,8 @@ def chosen_network(model: str | None, weights: Path | None, architecture: str | 
     if sum(option is not None for option in (model, weights, architecture)) > 1:
         raise typer.BadParameter("give one of --model, --weights and --architecture")
     if architecture is None:
-        return load_network(weights or model or default_model(device))
+        named = model if weights is None else weights
+        return load_network(default_model(device) if named is None else named)
     if architecture not in SPECS:
         raise WeightsError(f"unknown architecture {architecture!r}", hint=f"choose {', '.join(SPECS)}")
     torch.manual_seed(0)  # the same weights every time: what was calibrated once fits again

@@ -83,7 +83,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         help="light, fast, accurate, or weights by name; `siamtrack weights list` shows them.",
-        show_default="accurate on a CUDA GPU, else fast",
+        show_default="fix, review: the trajectory's; else accurate on a CUDA GPU, else fast",
         autocompletion=model_names,
         rich_help_panel="Model",
     ),
@@ -168,14 +168,16 @@ class TrackerOptions:
             raise typer.BadParameter("give --model or --weights, not both")
         if self.weights is not None and not self.weights.is_file():
             raise WeightsError(f"no such file: {self.weights}", hint="--weights takes a file, --model a name")
-        return self.weights or self.model
+        return self.model if self.weights is None else self.weights
 
     def file(self) -> Path:
         """The weights file that is wanted.  Raises what `wanted` raises, WeightsError for an unknown name."""
         from siamcli.checkpoints.store import find
         from siamcli.engines.kinds import default_model
 
-        wanted = self.wanted() or default_model(self.device)
+        wanted = self.wanted()
+        if wanted is None:
+            wanted = default_model(self.device)
         return wanted if isinstance(wanted, Path) else find(wanted)
 
     def check(self) -> None:

@@ -198,7 +198,9 @@ def _on_ray(address: str, jobs: str, tracker: TrackerOptions) -> TrackAll:
     from siamcli.engines.kinds import default_model
 
     # here, not on the workers, whose devices may be others: the keys of the clips name these weights
-    wanted, params = tracker.wanted() or default_model(tracker.device), tracker.params
+    wanted, params = tracker.wanted(), tracker.params
+    if wanted is None:
+        wanted = default_model(tracker.device)
     weights = wanted.absolute() if isinstance(wanted, Path) else wanted
     config = WorkerConfig(weights, tracker.device, tracker.engine, params and params.absolute())
     width = None if jobs == "auto" else int(jobs)
