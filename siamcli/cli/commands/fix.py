@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +11,7 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import ItsTrajectory, TrackedVideo, TrackerOptions
-from siamcli.cli.outputs import OUTPUT_SUFFIXES, check_outputs_differ, files_that_exist
+from siamcli.cli.outputs import OUTPUT_SUFFIXES, check_new_outputs
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
 from siamcli.cli.search import SearchOptions
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from siamcli.session.reading import Reading
     from siamcli.trajectory import Trajectory
 
-__all__ = ["fix", "load_again"]
+__all__ = ["fix"]
 
 
 def fix(
@@ -109,9 +109,12 @@ def fix(
     if not marks and fixes is None:
         raise WrongUsage("what is wrong?", hint="give --box-at TIME=x,y,w,h, --absent or --fixes FILE")
     paths = output or [f"{source_name(video).stem}.fixed{trajectory.suffix}"]
-    _check_outputs(
-        paths, [video, *map(str, filter(None, (fixes, tracker.weights, tracker.params)))], overwrite
-    )
+    if several := [path for path in paths if "{target}" in path]:
+        raise OutputError(
+            f"{several[0]}: unknown format", hint=f"known suffixes: {' '.join(OUTPUT_SUFFIXES)}"
+        )
+    inputs = [video, *map(str, filter(None, (fixes, tracker.weights, tracker.params)))]
+    check_new_outputs(paths, inputs, suffixes=OUTPUT_SUFFIXES, overwrite=overwrite)
 
     from siamcli.batch.manifest import read_manifest
     from siamcli.formats.files import read_trajectory
@@ -130,7 +133,7 @@ def fix(
     source = reading.opening(picture.style(), search)(video)
     source.style.check(wrong.header.labels)
     right = _shown(
-        correct(wrong, marks, source, partial(load_again, tracker, wrong), new_targets=new_targets), name
+        correct(wrong, marks, source, partial(_load_again, tracker, wrong), new_targets=new_targets), name
     )
     with console.progress(name, right.header.source.count) as update:
         for done in write_again(source, right, paths, overwrite=overwrite):
@@ -141,18 +144,7 @@ def fix(
         console.print_path(path)
 
 
-def _check_outputs(paths: Sequence[str], inputs: Sequence[str], overwrite: bool) -> None:
-    """Raises OutputError for a path that cannot or must not be written."""
-    for path in paths:
-        if Path(path).suffix.lower() not in OUTPUT_SUFFIXES or "{target}" in path:
-            raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(OUTPUT_SUFFIXES)}")
-    check_outputs_differ(paths, inputs)
-    there = files_that_exist(paths)
-    if there and not overwrite:
-        raise OutputError(f"{there[0]} exists", hint="-y replaces it")
-
-
-def load_again(options: TrackerOptions, wrong: Trajectory) -> LoadedTracker:
+def _load_again(options: TrackerOptions, wrong: Trajectory) -> LoadedTracker:
     """The tracker; says so when it is not the one of the trajectory."""
     loaded = options.load()
     before = wrong.header.weights_sha256
