@@ -96,10 +96,10 @@ def siamtrack(monkeypatch, capfd, tmp_path, load_once):
     return run
 
 
-def wait_until(condition, process):
-    """Wait for something that `process` does, however long it takes; it must not end before."""
+def wait_until(condition, process=None):
+    """Wait for something, however long it takes; a `process` that does it must not end before."""
     while not condition():
-        assert process.poll() is None, process.stderr.read()
+        assert process is None or process.poll() is None, process.stderr.read()
         time.sleep(0.02)
 
 
