@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import siamcli.cli.app
 import siamcli.load  # noqa: F401 - what most commands need, once
@@ -35,16 +36,18 @@ with socket.socket(socket.AF_UNIX) as server:
 @contextmanager
 def commands_in(folder: Path, weights: Path) -> Iterator[None]:
     """An executable `siamtrack` in `folder`, whose `run` and `batch` use `weights`."""
-    address, caller, command = folder / "socket", folder / "caller.py", folder / "siamtrack"
-    caller.write_text(CALLER.format(address=str(address)))
+    caller, command = folder / "caller.py", folder / "siamtrack"
     # the recipes name no weights: these stand for the ones that come along
     command.write_text(
         f'#!/bin/sh\ncase $1 in run|batch) set -- "$@" --weights "{weights}";; esac\n'
         f'exec "{sys.executable}" -IS "{caller}" "$@"\n'
     )
     command.chmod(0o755)
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(address))
+    # the address of a socket has at most about a hundred bytes
+    with socket.socket(socket.AF_UNIX) as listening, TemporaryDirectory(dir="/tmp") as short:
+        address = f"{short}/socket"
+        caller.write_text(CALLER.format(address=address))
+        listening.bind(address)
         listening.listen()
         serving = [sys.executable, __file__, str(listening.fileno())]
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
