@@ -10,8 +10,8 @@ import torch
 from siamcli.checkpoints.native import Checkpoint
 from siamcli.checkpoints.params import read_params
 from siamcli.checkpoints.read import read_checkpoint
-from siamcli.checkpoints.store import DEFAULT_MODEL, cache_folder, find
-from siamcli.engines.kinds import engine_name
+from siamcli.checkpoints.store import cache_folder, find
+from siamcli.engines.kinds import default_model, engine_name
 from siamcli.engines.select import make_engine
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import TrackerParams
@@ -49,24 +49,25 @@ class LoadedTracker(Tracker):
 
 
 def load_tracker(
-    model: str | Path = DEFAULT_MODEL,
+    model: str | Path | None = None,
     *,
     device: str = "auto",
     engine: str = "auto",
     params: Path | None = None,
 ) -> LoadedTracker:
-    """The tracker of a model's name or of a weights file of any family.
+    """The tracker of a model's name or of a weights file of any family; of neither, the default: the
+    accurate model on a CUDA GPU, elsewhere the fast one.
 
     `params` is a TOML file whose values replace the tracker parameters that the weights bring.
     Raises WeightsError for weights that are unknown or damaged, DeviceError for a device that is
     not there.
     """
-    network = load_network(model)
+    network = load_network(model or default_model(device))
     chosen = network.params if params is None else read_params(params, network.params)
     return LoadedTracker(network.engine(device=device, engine=engine), chosen, network.name, network.sha256)
 
 
-def load_network(model: str | Path = DEFAULT_MODEL) -> Network:
+def load_network(model: str | Path) -> Network:
     """The network of a model's name or of a weights file of any family.  Raises WeightsError."""
     checkpoint = read_checkpoint(model if isinstance(model, Path) else find(model))
     return Network(

@@ -69,7 +69,8 @@ class TrackHeader:
 
     `labels` names the targets in order (None where the user gave no name); `params` are the
     tracker's parameters as plain values.  `checked`: the points have an agreement.  `live`: they have `at`
-    and `latency`.
+    and `latency`.  Targets were looked for in `region` alone, a box in pixels, or where the image `mask` is
+    white, whose file has that SHA-256.
     """
 
     source: SourceInfo
@@ -80,6 +81,9 @@ class TrackHeader:
     labels: tuple[str | None, ...] = (None,)
     checked: bool = False
     live: bool = False
+    region: Box | None = None
+    mask: str | None = None
+    mask_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -115,9 +116,14 @@ def pitch(path: Path) -> float:
     return float(spectrum.argmax() * 48000 / len(wave))
 
 
+@cache
+def _ground() -> np.ndarray:
+    return cv2.GaussianBlur(np.random.default_rng(0).integers(40, 140, (360, 640, 3), np.uint8), (0, 0), 3)
+
+
 def faces(*places: tuple[int, int]) -> np.ndarray:
     """A textured ground of 640x360 with the same face drawn at each place."""
-    ground = cv2.GaussianBlur(np.random.default_rng(0).integers(40, 140, (360, 640, 3), np.uint8), (0, 0), 3)
+    ground = _ground().copy()
     for x, y in places:
         cv2.ellipse(ground, (x, y), (24, 30), 0, 0, 360, (150, 180, 235), -1)
         cv2.circle(ground, (x - 9, y - 8), 5, (40, 30, 20), -1)

@@ -65,7 +65,7 @@ def recipe_model(name):
 
 
 def params_of(spec):
-    return TrackerParams(lost_search_size=spec.search_size + 64)
+    return TrackerParams(lost_search_size=spec.search_size + 16)
 
 
 def ranking_for(spec, side):
@@ -82,17 +82,23 @@ def picture(which, size):
 SIZES = np.array([[60, 64], [48, 90], [80, 40]], np.float32)
 
 
+@cache
+def template_of(model, i):
+    """What float32 eager PyTorch keeps of the i-th target."""
+    net = recipe_model(model)
+    exemplar = picture("template.png", net.spec.exemplar_size)[i : i + 1]
+    return EagerEngine(net, torch.device("cpu")).embed(exemplar)[0]
+
+
 class Reference:
     """All that float32 eager PyTorch knows of the i-th target in its search region of `side` pixels."""
 
     def __init__(self, model, i, side):
         net = recipe_model(model)
-        engine = EagerEngine(net, torch.device("cpu"))
-        exemplar = picture("template.png", net.spec.exemplar_size)[i : i + 1]
         search = picture(f"search{net.spec.search_size}.png", side)[i : i + 1]
         self.grid = search_grid(net.spec, side, torch.device("cpu"))
         with torch.inference_mode():
-            maps = net(engine.embed(exemplar)[0], engine._upload(search))
+            maps = net(template_of(model, i), EagerEngine(net, torch.device("cpu"))._upload(search))
         size = torch.from_numpy(SIZES[i : i + 1])
         weights = ranking_for(net.spec, side)
         self.best = Candidate(*locate(maps, self.grid, size, weights)[0].tolist())
@@ -132,15 +138,16 @@ def check_agreement(engine, model, pixels, score):
         reference(model, 1, side).check(alone[0], pixels, score)
 
 
-def check_repetition(engine, model, pixels, score, most=64):
+def check_repetition(engine, model, pixels, score, most=64, side=None):
     """Other targets in other regions, and far more of them, leave nothing behind for those that follow.
 
     What keeps its buffers from call to call answers from old ones when it forgets to fill one.
+    The regions are of `side` pixels, as large as the model wants them unless said.
     """
     spec = SPECS[model]
-    side = spec.search_size
+    side = side or spec.search_size
     templates = engine.embed(picture("template.png", spec.exemplar_size))
-    search = picture(f"search{side}.png", side)
+    search = picture(f"search{spec.search_size}.png", side)
     for order in ([0, 1, 2], [2, 0, 1], [1, 1, 1], list(range(3)) * (most // 3) + [0], [0, 2, 1], [1]):
         found = engine.locate(
             [templates[i] for i in order], search[order], SIZES[order], ranking_for(spec, side)

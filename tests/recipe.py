@@ -6,13 +6,14 @@ import gzip
 import json
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["GOLDEN_CONFIGS", "golden_keys", "recipe_state"]
+__all__ = ["GOLDEN_CONFIGS", "golden_keys", "recipe_state", "recipe_tensor"]
 
 GOLDEN_CONFIGS = (
     "siamrpn_alex_dwxcorr",
@@ -32,10 +33,12 @@ def golden_keys(config: str) -> dict[str, list[int]]:
 
 def recipe_state(keys: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
     """A plausible state dict for `keys` (name -> shape); every tensor follows from its own name."""
-    return {name: _recipe_tensor(name, tuple(shape)) for name, shape in keys.items()}
+    return {name: recipe_tensor(name, tuple(shape)) for name, shape in keys.items()}
 
 
-def _recipe_tensor(name: str, shape: tuple[int, ...]) -> Tensor:
+@cache
+def recipe_tensor(name: str, shape: tuple[int, ...]) -> Tensor:
+    """The tensor of that name; made once, so never to be changed in place."""
     leaf = name.rpartition(".")[2]
     if leaf == "num_batches_tracked":
         return torch.zeros(shape, dtype=torch.int64)

@@ -308,3 +308,46 @@ def test_a_control_group_limits_memory(monkeypatch, tmp_path, limit, expected):
     (tmp_path / "memory.current").write_text("800000000\n")
     (tmp_path / "memory.stat").write_text("anon 500000000\nfile 300000000\ninactive_file 300000000\n")
     assert available_memory() == expected
+
+
+def test_a_folder_is_entered_once_and_those_of_the_system_never(tmp_path):
+    for name in (
+        "one/a.mp4",
+        "one/shots/1.png",
+        "@eaDir/a.mp4/SCREEN.png",
+        "lost+found/b.mp4",
+        "$RECYCLE.BIN/c.mp4",
+    ):
+        path = tmp_path / "clips" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "clips/one/loop").symlink_to("..")
+    (tmp_path / "clips/two").symlink_to("one")
+    (tmp_path / "clips/zshots").symlink_to("one/shots")
+    found, again = find_clips([str(tmp_path / "clips")], recursive=True)
+    assert [clip.stem for clip in found] == ["one/a", "one/shots"] and not again
+
+
+@pytest.mark.parametrize("name", ["pi.h264", "cam.mjpeg", "g.gif", "b.QT", "c.m2t"])
+def test_a_folder_gives_what_run_reads(tmp_path, name):
+    (tmp_path / name).touch()
+    assert [clip.source for clip in find_clips([str(tmp_path)], recursive=False)[0]] == [str(tmp_path / name)]
+
+
+def test_a_folder_that_may_not_be_read_is_a_clip_that_fails(tmp_path, monkeypatch):
+    for name in ("clips/a.mp4", "clips/locked/b.mp4"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    listed = Path.iterdir
+
+    def iterdir(folder: Path):
+        if folder.name == "locked":  # nothing is locked for root
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    found, _ = find_clips([str(tmp_path / "clips")], recursive=True)
+    assert [clip.stem for clip in found] == ["a", "locked"]
+    with pytest.raises(InputError, match=r"cannot read .*locked: Permission denied"):
+        open_source(found[1].source)

@@ -180,7 +180,7 @@ def moving_target(growth, frames=10):
 def random_features():
     """SiamFC without training: random features of unit variance already tell what is alike."""
     torch.manual_seed(0)
-    model = SiamRPN(replace(SPECS["siamfc-alexnet"], search_size=191)).train()
+    model = SiamRPN(replace(SPECS["siamfc-alexnet"], search_size=159)).train()
     for part in model.modules():
         if isinstance(part, torch.nn.BatchNorm2d):
             part.momentum = None  # the statistics of this one batch

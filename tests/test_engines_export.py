@@ -7,11 +7,14 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from siamcli.model.spec import SPECS
+from siamcli.engines.export import write_graphs
+from siamcli.model.siamrpn import SiamRPN
+from siamcli.model.spec import SPECS, TrackerParams
 
 README = Path(__file__).parents[1] / "weights" / "README.md"
 
@@ -46,15 +49,23 @@ def test_exported_pair_runs_without_siamtrack(to, siamtrack, weights, tmp_path):
     ("architecture", "kernels"),
     [("siamrpn-alexnet", ["cls_kernel_5", "loc_kernel_5"]), ("siamfc-alexnet", ["cls_kernel_5"])],
 )
-def test_every_correlation_is_exported(architecture, kernels, to, siamtrack, tmp_path):
+def test_every_correlation_is_exported(architecture, kernels, to, tmp_path):
     """The export compares both graphs with float32 itself; what refines no box has no output for it."""
     if to == "onnx":
         pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
-    done = siamtrack("export", "--to", to, "--architecture", architecture, "-o", "pair")
+    spec = replace(SPECS[architecture], channels=(16,), search_size=191)
+    differences = write_graphs(SiamRPN(spec).eval(), TrackerParams(), tmp_path / "pair", to)
+    about = json.loads((tmp_path / "pair" / "model.json").read_text())
+    assert about["kernels"] == kernels and about["differences"] == differences
+    assert differences.keys() == {"template", "search"}
+    assert about["spec"]["correlation"] == SPECS[architecture].correlation
+
+
+def test_an_untrained_architecture_is_exported(siamtrack, tmp_path):
+    done = siamtrack("export", "--to", "torch", "--architecture", "siamfc-alexnet", "-o", "pair")
     assert done.code == 0, done.err
     about = json.loads((tmp_path / "pair" / "model.json").read_text())
-    assert about["kernels"] == kernels and about["differences"].keys() == {"template", "search"}
-    assert about["spec"]["correlation"] == SPECS[architecture].correlation
+    assert about["spec"]["name"] == "siamfc-alexnet" and about["kernels"] == ["cls_kernel_5"]
 
 
 def test_export_replaces_nothing(siamtrack, weights, tmp_path):

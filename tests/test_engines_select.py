@@ -13,10 +13,10 @@ import torch
 from torch.nn import functional as F
 
 from siamcli import cores
-from siamcli.engines import cpu, cuda, device, eager, precision, select
+from siamcli.engines import cpu, cuda, device, eager, kinds, precision, select
 from siamcli.engines.cuda import CudaEngine
 from siamcli.engines.eager import EagerEngine
-from siamcli.engines.kinds import engine_name
+from siamcli.engines.kinds import default_model, engine_name
 from siamcli.engines.select import make_engine
 from siamcli.errors import DeviceError
 from siamcli.model.siamrpn import SiamRPN
@@ -70,6 +70,23 @@ def test_what_is_not_there_is_named(model, tmp_path, wishes, message, hint):
 def test_named_gpu_is_never_replaced(model, tmp_path, wishes):
     with pytest.raises(DeviceError, match="cuda"):
         make_engine(model, cache=tmp_path, **wishes)
+
+
+@pytest.mark.parametrize(
+    ("wish", "gpu", "role"),
+    [
+        ("auto", True, "accurate"),
+        ("auto", False, "fast"),
+        ("cuda:0", True, "accurate"),
+        ("cpu", True, "fast"),
+    ],
+)
+def test_the_default_model_follows_the_device(monkeypatch, wish, gpu, role):
+    monkeypatch.setattr(kinds, "version", lambda name: "2.11.0+cu130")
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert default_model(wish) == role
 
 
 @pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is an Apple GPU")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -436,3 +437,59 @@ def test_label_studio_sdk(tmp_path):
     (prediction,) = task.pop("predictions")  # the SDK fails on a task that has any
     assert interface.validate_task(task)
     assert interface.validate_prediction(prediction, return_errors=True) == []
+
+
+def cvat_project(of_images: bool = False) -> str:
+    """As CVAT dumps a project: every track and image names its task, and frames count from 0 in each."""
+
+    def box(left: int, more: str) -> str:
+        return f'<box {more} occluded="0" xtl="{left}" ytl="2" xbr="{left + 30}" ybr="42" z_order="0"/>'
+
+    if of_images:
+        parts = [
+            f'<image id="{i}" name="{name}{i}.png" subset="" task_id="{task}" width="96" height="{height}">'
+            + box(left + i, 'label="bug" source="manual"')
+            + "</image>"
+            for task, name, left, height in ((7, "a", 1, 64), (9, "b", 50, 72))
+            for i in (0, 1)
+        ]
+    else:
+        parts = [
+            f'<track id="{number}" label="bug" source="manual" task_id="{task}" subset="default">'
+            + "".join(box(left + i, f'frame="{i}" keyframe="1" outside="0"') for i in (0, 1))
+            + "</track>"
+            for number, (task, left) in enumerate(((7, 1), (9, 50)))
+        ]
+    tasks = "".join(
+        f"<task><id>{id}</id><name>{name}</name><size>2</size></task>"
+        for id, name in ((7, "one.mp4"), (8, "empty.mp4"), (9, "day 1.2"))
+    )
+    meta = f"<meta><project><id>1</id><name>p</name><tasks>{tasks}</tasks></project></meta>"
+    return f"<annotations><version>1.1</version>{meta}{''.join(parts)}</annotations>"
+
+
+@pytest.mark.parametrize("of_images", [False, True])
+def test_the_tasks_of_a_cvat_project_are_videos_of_their_own(tmp_path, of_images):
+    path = tmp_path / "p.xml"
+    path.write_text(cvat_project(of_images))
+    read = read_each(path, None, lambda name: (None, None))
+    assert list(read) == ["one", "day 1.2"]
+    for left, one in zip((1, 50), read.values(), strict=True):
+        assert one.header.labels == ("bug",)
+        assert [(p.index, p.target, p.box) for p in one.points] == [
+            (i, 1, Box(left + i, 2, 30, 40)) for i in (0, 1)
+        ]
+    if of_images:
+        one, two = (clip.header.source for clip in read.values())
+        assert (one.size, two.size) == ((96, 64), (96, 72))
+        assert (one.files, two.files) == (("a0.png", "a1.png"), ("b0.png", "b1.png"))
+    with pytest.raises(InputError, match="it holds 2 tasks"):
+        read_starts(path, "cvat")
+    path.write_text(re.sub(r' task_id="\d"', "", cvat_project(of_images)))
+    for reads in (read_any, lambda path: read_starts(path, "cvat")):
+        with pytest.raises(InputError, match="3 tasks, and no track says of which it is"):
+            reads(path)
+    path.write_text(re.sub(r"<meta>.*</meta>", "", re.sub(r' task_id="\d"', "", cvat_project(of_images))))
+    if of_images:
+        with pytest.raises(InputError, match="image 0 is there twice"):
+            read_any(path)

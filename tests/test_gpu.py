@@ -11,6 +11,7 @@ from contract import MODELS, check_agreement, check_repetition, recipe_model
 from training_set import make_config
 
 from siamcli.engines.cuda import CudaEngine
+from siamcli.engines.kinds import default_model
 from siamcli.engines.select import make_engine
 from siamcli.model.anchors import anchor_grid
 from siamcli.model.spec import SPECS
@@ -50,6 +51,10 @@ def test_no_graph_answers_from_old_buffers(model: str) -> None:
     net = recipe_model(model)
     engine = CudaEngine(net, CUDA, "bfloat16")
     check_repetition(engine, model, *TOLERANCES["bfloat16"])
+
+
+def test_the_accurate_model_is_the_default() -> None:
+    assert default_model("auto") == default_model("cuda:0") == "accurate"
 
 
 def test_every_device_makes_the_same_batch(tmp_path: Path) -> None:

@@ -11,12 +11,20 @@ import clips
 import numpy as np
 import pytest
 
-from siamcli import Frame, join_files, open_source, read_trajectory
+from siamcli import Frame, Start, fix, join_files, load_tracker, open_source, read_trajectory
+from siamcli.boxes import Box
 from siamcli.errors import InputError
+from siamcli.formats.files import write_trajectory
 from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.media.kinds import source_name
 from siamcli.media.reverse import frames_at, reversed_frames
+from siamcli.media.soundtrack import soundtrack
+from siamcli.media.video import VideoWriter
+from siamcli.session.fit import MisfitError
+from siamcli.session.reading import Reading
+from siamcli.session.render import draw_video
 from siamcli.times import TimePoint, parse_time
+from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
 
 LENGTHS = {"a": 12, "b": 9, "c": 6}
 FRAME = 1001 / 30000
@@ -116,6 +124,8 @@ def test_what_is_not_one_recording(tmp_path: Path) -> None:
             join_files([a, other])
         assert caught.value.hint
     assert join_files([a]) == a
+    with pytest.raises(InputError, match="no file to join"):
+        join_files([])
 
 
 def test_a_damaged_file_ends_it_and_is_named(tmp_path: Path) -> None:
@@ -204,8 +214,6 @@ def test_the_sound_of_a_cut_is_that_of_its_frames(siamtrack, weights, recording,
     heard = tones(tmp_path / "cut.mp4")
     assert len(heard) == pytest.approx(18 * FRAME * 60, abs=2)
     assert heard[2:10] == [400] * 8 and heard[15:27] == [0] * 12 and heard[32:35] == [900] * 3
-    done = siamtrack("run", *recording, "--join", "--audio", "1", *BOX, "-o", "e.mp4", "--weights", weights)
-    assert done.code == 3 and "b.mp4 has no sound 1" in done.err
 
 
 def test_run_without_join_takes_one_source(siamtrack, weights, recording, tmp_path: Path) -> None:
@@ -222,3 +230,50 @@ def test_a_rate_of_raw_files_is_that_of_all(tmp_path: Path) -> None:
     source = join_files([str(clips.constant(tmp_path / f"{n}.h264", *raw, frames=5)) for n in "ab"])
     with open_source(source, fps=Fraction(10)) as frames:
         assert [round(frame.time or 0, 2) for frame in frames] == [i / 10 for i in range(10)]
+
+
+@pytest.mark.parametrize(("wanted", "files"), [(1, "abc"), ("all", "abc"), (1, "ba"), ("all", "ba")])
+def test_a_file_without_the_wanted_sound_is_silent(recording, tmp_path: Path, caplog, wanted, files) -> None:
+    source = join_files([str(tmp_path / f"{name}.mp4") for name in files])
+    track = soundtrack(source, wanted)
+    with (
+        open_source(source) as frames,
+        VideoWriter(str(tmp_path / "out.mp4"), frames.info, overwrite=False, audio=track) as video,
+    ):
+        for frame in frames:
+            video.write(frame.image, frame.time)
+        video.source = frames.info
+    heard, place = tones(tmp_path / "out.mp4"), 0
+    for name in files:
+        end = place + 2 * LENGTHS[name]
+        expected = {"a": 400, "b": 0, "c": 900}[name]
+        assert set(heard[place + 4 : end - 2]) == {expected}, name
+        place = end
+    warnings = [record.getMessage() for record in caplog.records]
+    assert warnings == [f"{tmp_path}/b.mp4 has no sound 1: it is silent"] * (wanted == 1)
+    with pytest.raises(InputError, match=r"a\.mp4 has no sound 2") as caught:
+        soundtrack(source, 2)
+    assert caught.value.hint == "it has 1: aac"
+
+
+def test_a_table_does_not_name_the_files_and_says_what_does(tmp_path: Path) -> None:
+    source = chapters(tmp_path)
+    first = str(tmp_path / "a.mp4")
+    with open_source(source) as frames:
+        points = tuple(TrackPoint(f.index, f.time, Box(40, 20, 20, 20), 0.9, "tracked") for f in frames)
+        header = TrackHeader(frames.info, "m", "", "1")
+    for suffix in (".json", ".csv"):
+        write_trajectory(Trajectory(header, points, complete=True), tmp_path / f"a{suffix}")
+    table = read_trajectory(tmp_path / "a.csv")
+    correction = [Start(Box(40, 20, 20, 20), TimePoint(frame=8), 1)]
+    for used in (
+        lambda: list(draw_video(Reading(first), table, tmp_path / "drawn.mp4", overwrite=True)),
+        lambda: fix(table, correction, first, load_tracker(engine="eager")),
+    ):
+        with pytest.raises(MisfitError) as caught:
+            used()
+        assert "give the .json or .jsonl: a .csv does not name them" in str(caught.value.hint)
+    assert not (tmp_path / "drawn.mp4").exists()
+    named = read_trajectory(tmp_path / "a.json")
+    assert list(draw_video(Reading(first), named, tmp_path / "drawn.mp4", overwrite=True))[-1] == 27
+    assert list(draw_video(Reading(source), table, tmp_path / "all.mp4", overwrite=True))[-1] == 27

@@ -93,3 +93,12 @@ def test_a_camera_is_not_skipped_as_finished_the_next_time(places: Path) -> None
 
     assert key("a.mp4") == key("a.mp4")
     assert key("0") != key("0")
+
+
+def test_the_working_directory_has_a_sidecar_beside_it(places: Path, monkeypatch) -> None:
+    (places / "frames").mkdir()
+    (places / "frames.box").write_text("ball=1,2,30,40")
+    monkeypatch.chdir(places / "frames")
+    assert [target.label for target in Boxes(Manifest(), (), "xywh").of(".")] == ["ball"]
+    assert not Boxes(Manifest(), (), "xywh").has("/")
+    assert source_name("").kind == "missing"

@@ -310,3 +310,23 @@ def test_a_secret_in_an_address_is_not_repeated() -> None:
     with pytest.raises(InputError, match="cannot read") as caught:
         open_source("rtsp://user:secret@127.0.0.1:1/stream")
     assert "secret" not in str(caught.value)
+
+
+def test_an_address_that_is_sent_only_once_is_told_the_way_of_a_pipe(tmp_path: Path) -> None:
+    """What a first look has consumed is gone for the second."""
+    data = clips.constant(tmp_path / "a.ts", frames=5).read_bytes()
+    answers = [b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n" + data]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection, suppress(ConnectionError):
+                        connection.recv(4096)
+                        connection.sendall(answers.pop() if answers else b"HTTP/1.0 404 Not Found\r\n\r\n")
+
+        Thread(target=serve, daemon=True).start()
+        with pytest.raises(InputError, match="404 Not Found") as caught:
+            open_source(f"http://127.0.0.1:{server.getsockname()[1]}/live.ts")
+    assert "curl -sN ADDRESS | siamtrack run -" in str(caught.value.hint)

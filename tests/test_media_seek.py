@@ -16,7 +16,7 @@ from siamcli.media.streams import choose_video, list_streams
 from siamcli.times import TimePoint
 
 STARTS = [
-    *(TimePoint(frame=n) for n in (0, 1, 9, 10, 11, 25, 29)),
+    *(TimePoint(frame=n) for n in (1, 9, 10, 29)),
     *(TimePoint(seconds=t) for t in (0.34, 0.9)),
 ]
 TIMES = "settb=1/600,setpts=if(lt(N\\,10)\\,N\\,10+(N-10)*3)/(30*TB)"

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
+from fractions import Fraction
 
 import clips
+import numpy as np
 import pytest
 from conftest import DEMO
 
+from siamcli.boxes import Box
 from siamcli.errors import InputError
 from siamcli.formats.files import convert, read_trajectory
+from siamcli.frames import Frame, SourceInfo
 from siamcli.media.ffmpeg import ffmpeg_exe
+from siamcli.session.fix import Moments
+from siamcli.session.job import Job, resolve_targets
 from siamcli.targets import number_marks, parse_absent, parse_mark, parse_target, target_labels
+from siamcli.tracker.follow import Absence, due, is_over
+from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
 
 FIRST, AGAIN = "43.3,150.4,73.4,79.2", "60,140,70,80"
 
@@ -137,3 +146,38 @@ def test_numbers_and_labels():
 def test_a_line_of_a_box_file(line, label, frame):
     mark = parse_mark(line)
     assert mark.label == label and (mark.at.frame if mark.at else None) == frame
+
+
+ORDERS = [("0.28-5f", False), ("7f-0.2", False), ("0.28-7f", True), ("5f-0.2", True), ("0.31-8f", True)]
+
+
+@pytest.mark.parametrize(("span", "good"), ORDERS)
+def test_a_frame_and_seconds_in_the_wrong_order(tmp_path, span, good):
+    """At 25 frames per second 5f is at 0.2 s and 7f at 0.28 s."""
+    mark = parse_absent(f"bug={span}")
+    absence = Absence(1, mark.first, mark.last)
+    job = Job("a.mp4", (parse_target("bug=1,2,30,40"), mark), ())
+    frames = [Frame(i, i / 25, np.zeros((64, 96, 3), np.uint8)) for i in range(12)]
+    known = SourceInfo("a", (96, 64), Fraction(25), 12)
+    points = tuple(TrackPoint(f.index, f.time, Box(1, 2, 3, 4), 0.9, "tracked") for f in frames)
+    moments = Moments(Trajectory(TrackHeader(known, "", "", ""), points, complete=True))
+
+    if good:
+        assert resolve_targets(job, frames[0], known)[1] == absence
+        frames_of = moments.between(moments.frame(mark.first), moments.frame(mark.last))
+        hidden = [
+            f.index
+            for f, before in zip(frames[1:], frames, strict=False)
+            if not is_over(absence, before) and due(f, [absence])[1]
+        ]
+        assert hidden == frames_of != []
+        return
+    with pytest.raises(InputError, match=f"'bug={span}' ends before it begins") as caught:
+        resolve_targets(job, frames[0], known)
+    assert caught.value.hint == "write the earlier time first"
+    resolve_targets(job, frames[0], replace(known, variable=True))  # only the frames will tell
+    with pytest.raises(InputError, match=r"target 1 is said to be absent up to .*, which is before"):
+        for frame in frames:
+            due(frame, [absence])
+    with pytest.raises(InputError, match=r"an absence up to frame 5 begins in frame 7"):
+        moments.between(moments.frame(mark.first), moments.frame(mark.last))

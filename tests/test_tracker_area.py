@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import clips
@@ -13,13 +16,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from siamcli import Box, Job, follow, load_tracker, parse_target, read_trajectory
+from siamcli import (
+    Box,
+    Job,
+    Session,
+    Start,
+    TimePoint,
+    fix,
+    follow,
+    load_tracker,
+    parse_target,
+    read_trajectory,
+)
 from siamcli.batch.settings import Settings, clip_key
 from siamcli.boxes import iou
 from siamcli.errors import InputError
+from siamcli.formats.files import write_trajectory
 from siamcli.frames import Frame
 from siamcli.media.masks import read_mask
 from siamcli.session.area import search_area
+from siamcli.session.reading import Reading
 from siamcli.targets import parse_region
 from siamcli.tracker.area import SearchArea
 from siamcli.tracker.look_around import tiles
@@ -54,8 +70,9 @@ def test_tiles_that_meet_an_area_cover_it(mask, side, center) -> None:
     area = SearchArea.of_mask(mask)
     squares = [Box.from_center(*place, side, side) for place in tiles(area.bounds, center, side)]
     kept = [square for square in squares if area.meets(square)]
-    for y, x in np.argwhere(mask):
-        assert any(b.x <= x + 0.5 <= b.x + b.w and b.y <= y + 0.5 <= b.y + b.h for b in kept)
+    y, x = np.argwhere(mask).T + 0.5
+    within = [(b.x <= x) & (x <= b.x + b.w) & (b.y <= y) & (y <= b.y + b.h) for b in kept]
+    assert np.any(within, axis=0).all()
 
 
 boxes = st.builds(Box, st.integers(0, 20), st.integers(0, 12), st.integers(1, 9), st.integers(1, 9))
@@ -71,9 +88,14 @@ def test_a_region_is_a_mask_with_one_rectangle(region, box) -> None:
     assert of_box.meets(box) == (iou(region, seen) > 0)
 
 
+@cache
+def eager():
+    return load_tracker(engine="eager")
+
+
 def states(area, *clip):
     """The state after every frame."""
-    tracker = load_tracker(engine="eager")
+    tracker = eager()
     frames = [Frame(i, i / 25, image) for i, image in enumerate(clip)]
     return [state for _, (state,) in follow(tracker, frames, [Box(66, 60, 48, 60)], area)]
 
@@ -94,7 +116,7 @@ def test_a_double_outside_the_area_is_not_taken_for_the_target() -> None:
         *[clips.faces((98, 120), (165, 90))] * 3,
     ]
     double, back = Box(141, 60, 48, 60), Box(74, 90, 48, 60)
-    assert iou(states(None, *clip)[5].box, double) > 0.5
+    assert iou(states(None, *clip[:6])[5].box, double) > 0.5
     area = SearchArea.of_box(Box(20, 20, 115, 300), (640, 360))
     within = states(area, *clip)
     assert [state.lost for state in within[:9]] == [*[False] * 3, *[True] * 6]
@@ -217,3 +239,57 @@ def test_what_is_no_place_to_search(siamtrack, weights, clip, mask: Path, tmp_pa
         assert (done.code, done.err.count("error:")) == (code, 1), done.err
         assert message in done.err
         assert not (tmp_path / "a.json").exists()
+
+
+@pytest.mark.parametrize(("name", "white"), [("a.png", np.uint8(255)), ("b.png", np.uint16(65535))])
+def test_what_is_transparent_in_a_mask_is_not_searched(tmp_path: Path, name: str, white) -> None:
+    expected = np.zeros((6, 8), np.bool_)
+    expected[2:4, 1:5] = True
+    image = np.full((6, 8, 4), white)
+    image[0] = 0  # black and transparent
+    image[5, :, :3], image[5, :, 3] = 0, white  # black
+    image[1:5, :, 3] = np.where(expected[1:5], white, white // 3)
+    cv2.imwrite(str(tmp_path / name), image)
+    np.testing.assert_array_equal(read_mask(str(tmp_path / name)), expected)
+
+
+@pytest.mark.parametrize("place", ["region", "mask"])
+def test_a_trajectory_says_where_it_was_searched_and_fix_searches_there(
+    clip, mask: Path, tmp_path: Path, place: str
+) -> None:
+    where = {"region": {"region": parse_region("25%,0,75%,100%")}, "mask": {"mask": str(mask)}}[place]
+    tracker = load_tracker(engine="eager")
+    with Session(
+        Job(clip, (parse_target("40,20,20,20"),), (f"{tmp_path}/a.json",), **where), lambda: tracker
+    ) as s:
+        list(s)
+    tracked = read_trajectory(tmp_path / "a.json")
+    header = json.loads((tmp_path / "a.json").read_text())
+    if place == "region":
+        assert header["region"] == [24, 0, 72, 64] and "mask" not in header
+    else:
+        assert header["mask"] == str(mask) and "region" not in header
+        assert header["mask_sha256"] == hashlib.sha256(mask.read_bytes()).hexdigest()
+    for suffix in (".json", ".jsonl"):
+        write_trajectory(tracked, tmp_path / f"b{suffix}")
+        assert read_trajectory(tmp_path / f"b{suffix}").header == tracked.header
+    correction = [Start(Box(40, 20, 20, 20), TimePoint(frame=4), 1)]
+    again = fix(tracked, correction, clip, tracker)
+    assert again.header == tracked.header
+    explicit = fix(
+        replace(tracked, header=replace(tracked.header, region=None, mask=None)),
+        correction,
+        Reading(clip, **where),
+        tracker,
+    )
+    assert again.points == explicit.points
+    whole = fix(tracked, correction, Reading(clip, region=parse_region("0,0,100%,100%")), tracker)
+    assert (whole.header.region, whole.header.mask) == (Box(0, 0, 96, 64), None)
+    if place == "mask":
+        mask.write_bytes(mask.read_bytes() + b" ")
+        with pytest.raises(InputError, match=r"mask\.png has changed since"):
+            fix(tracked, correction, clip, tracker)
+        mask.unlink()
+        with pytest.raises(InputError, match=r"mask\.png, with which it was tracked, is not there") as caught:
+            fix(tracked, correction, clip, tracker)
+        assert "--mask" in str(caught.value.hint)

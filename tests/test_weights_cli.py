@@ -21,7 +21,7 @@ from siamcli.checkpoints import store
 from siamcli.checkpoints.catalog import catalog
 from siamcli.checkpoints.header import read_header, sha256_of
 from siamcli.checkpoints.native import Checkpoint, write_native
-from siamcli.checkpoints.store import available, bundled_folder, cache_folder, find
+from siamcli.checkpoints.store import ROLES, available, bundled_folder, cache_folder, find, role_of
 from siamcli.cli.app import main
 from siamcli.errors import WeightsError
 from siamcli.model.siamrpn import SiamRPN
@@ -122,6 +122,15 @@ def test_path_and_unknown_names(siamtrack: Callable[..., Said], ours: Path) -> N
     assert "ours" in said.err
     assert "siamtrack weights fetch mmtracking_lasot" in siamtrack("path", "mmtracking_lasot").err
     assert siamtrack("info", "nothing").code == 4
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_finds_the_bundled_model(siamtrack: Callable[..., Said], role: str) -> None:
+    assert find(role) == bundled_folder() / f"{ROLES[role]}.safetensors"
+    assert role_of(ROLES[role]) == role and role_of(role) == ""
+    rows = json.loads(siamtrack("list", "--json").out)["weights"]
+    assert [row["name"] for row in rows if row["role"] == role] == [ROLES[role]]
+    assert f"--model {role}" in siamtrack("list").out
 
 
 def test_import_writes_once_and_small(siamtrack: Callable[..., Said], native: Path, tmp_path: Path) -> None:

@@ -26,6 +26,12 @@ __all__ = [
 OUTPUT_MARK = ".tracked."  # part of every output's name: a folder that holds them too is not tracked twice
 
 
+_SYSTEM_FOLDERS = frozenset(
+    {"@eadir", "#recycle", "@recycle", "lost+found", "$recycle.bin", "system volume information"}
+)
+"""Thumbnails and what was deleted, as file servers and systems keep them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """A source as the user named it, and `stem`, what its outputs would like to be called."""
@@ -82,9 +88,9 @@ def _unquoted(name: str) -> str:
 def find_clips(named: Iterable[str], *, recursive: bool) -> tuple[list[Clip], list[str]]:
     """The clips of files, folders and patterns, each once, in that order; and what was named again.
 
-    A folder gives its videos in natural order, with `recursive` also those below; one that has
-    images instead is a clip itself, and so is a pattern that matches images alone.  A name that is
-    not there stays: it fails by name later.
+    A folder gives its videos in natural order, with `recursive` also those below, each folder once, whatever
+    links lead to it; one that has images instead is a clip itself, and so is a pattern that matches images
+    alone.  What is not there, or may not be read, stays: it fails by name later.
     """
     found: dict[str, Clip] = {}
     duplicates: list[str] = []
@@ -98,7 +104,9 @@ def find_clips(named: Iterable[str], *, recursive: bool) -> tuple[list[Clip], li
 def _expand(text: str, *, recursive: bool) -> Iterator[Clip]:
     name = source_name(text)
     if name.kind == "folder":
-        below = list(_in_folder(name.path, name.path, recursive=recursive))
+        entered: set[tuple[int, int]] = set()
+        _enter(name.path, entered)
+        below = list(_in_folder(name.path, name.path, entered, recursive=recursive))
         yield from below or [Clip(text, name.stem)]
     elif name.kind == "pattern":
         matches = sorted(glob.glob(text, recursive=True), key=natural_key)  # noqa: PTH207 - absolute too
@@ -112,18 +120,37 @@ def _expand(text: str, *, recursive: bool) -> Iterator[Clip]:
         yield Clip(text, name.stem)
 
 
-def _in_folder(folder: Path, root: Path, *, recursive: bool) -> Iterator[Clip]:
-    inside = sorted(folder.iterdir(), key=lambda path: natural_key(path.name))
-    for path in inside:
-        if path.name.startswith("."):
-            continue
-        if path.is_dir() and recursive:
-            below = list(_in_folder(path, root, recursive=True))
-            if not below and any(map(is_image, path.iterdir())):
-                below = [Clip(str(path), str(path.relative_to(root)))]
-            yield from below
+def _in_folder(folder: Path, root: Path, entered: set[tuple[int, int]], *, recursive: bool) -> Iterator[Clip]:
+    """The clips of a folder, which has been `entered`; one that may not be read is a clip that will fail."""
+    try:
+        inside = [(path, path.is_dir()) for path in folder.iterdir() if not path.name.startswith(".")]
+        images = any(is_image(path) for path, is_folder in inside if not is_folder)
+    except OSError:
+        if folder != root:
+            yield Clip(str(folder), str(folder.relative_to(root)))
+        return
+    found = False
+    for path, is_folder in sorted(inside, key=lambda item: natural_key(item[0].name)):
+        if is_folder:
+            if recursive and path.name.lower() not in _SYSTEM_FOLDERS and _enter(path, entered):
+                below = list(_in_folder(path, root, entered, recursive=True))
+                found = found or bool(below)
+                yield from below
         elif path.suffix.lower() in VIDEO_INPUT_SUFFIXES and OUTPUT_MARK not in path.name and path.is_file():
+            found = True
             yield Clip(str(path), str(path.relative_to(root).with_suffix("")))
+    if images and not found and folder != root:
+        yield Clip(str(folder), str(folder.relative_to(root)))
+
+
+def _enter(folder: Path, entered: set[tuple[int, int]]) -> bool:
+    """Enter a folder; False for one that was entered before, by another name or as one that holds it."""
+    status = folder.stat()
+    here = (status.st_dev, status.st_ino)
+    if here in entered:
+        return False
+    entered.add(here)
+    return True
 
 
 def output_names(clips: Sequence[Clip], ids: Sequence[str], taken: Mapping[str, str]) -> list[str]:

@@ -66,8 +66,8 @@ class Boxes:
         name = source_name(source)
         if rows := self.manifest.of(source):
             return rows
-        if name.is_path:
-            path = name.path
+        path = name.absolute().path  # `.` has no name of its own
+        if name.is_path and path.name:
             for sidecar in (path.with_name(f"{path.name}.box"), path.with_suffix(".box")):
                 if sidecar.is_file():
                     return tuple(read_starts(sidecar, self.format, lambda: announced_count(source)))

@@ -9,9 +9,10 @@ from pathlib import Path
 from siamcli.checkpoints.catalog import catalog
 from siamcli.errors import WeightsError
 
-__all__ = ["DEFAULT_MODEL", "available", "bundled_folder", "cache_folder", "find", "offline"]
+__all__ = ["ROLES", "available", "bundled_folder", "cache_folder", "find", "offline", "role_of"]
 
-DEFAULT_MODEL = "siamrpnpp-r18"
+ROLES = {"light": "siamrpnpp-r10", "fast": "siamrpnpp-r18", "accurate": "siamrpnpp-r50"}
+"""What users may call a model instead of its name: fast is the default on CPUs, accurate on CUDA GPUs."""
 SUFFIX = ".safetensors"
 
 
@@ -49,22 +50,27 @@ def available() -> dict[str, Path]:
 
 
 def find(name: str) -> Path:
-    """The file of the weights called `name`, or `name` itself where that is a file.
+    """The file of the weights called `name` (or by their role), or `name` itself where that is a file.
 
     Raises WeightsError that lists what is here and says how to get more.
     """
     here = available()
-    if name in here:
-        return here[name]
+    if found := here.get(name) or here.get(ROLES.get(name, "")):
+        return found
     if Path(name).is_file():
         return Path(name)
     if any(entry.name == name for entry in catalog()):
         raise WeightsError(f"weights {name!r} are not here yet", hint=f"`siamtrack weights fetch {name}`")
     raise WeightsError(
         f"no weights {name!r}",
-        hint=f"here: {', '.join(here) or 'none'}; `siamtrack weights list` shows what can be fetched, "
+        hint=f"here: {', '.join([*ROLES, *here])}; `siamtrack weights list` shows what can be fetched, "
         "and any weights file can be given by its path",
     )
+
+
+def role_of(name: str) -> str:
+    """The role that weights of that name have, "" for none."""
+    return next((role for role, model in ROLES.items() if model == name), "")
 
 
 def _native(folder: Path) -> Iterator[Path]:

@@ -8,9 +8,8 @@ from pathlib import Path
 import torch
 import typer
 
-from siamcli.checkpoints.store import DEFAULT_MODEL
 from siamcli.cli import console
-from siamcli.engines.kinds import ENGINES
+from siamcli.engines.kinds import ENGINES, default_model
 from siamcli.errors import DeviceError, WeightsError
 from siamcli.load import Network, load_network
 from siamcli.model.siamrpn import SiamRPN
@@ -20,15 +19,15 @@ from siamcli.tracker.engine import Engine
 __all__ = ["chosen_network", "engines_of"]
 
 
-def chosen_network(model: str | None, weights: Path | None, architecture: str | None) -> Network:
-    """The network that the options name.
+def chosen_network(model: str | None, weights: Path | None, architecture: str | None, device: str) -> Network:
+    """The network that the options name, by default that of the device.
 
     Raises typer.BadParameter when they contradict each other, WeightsError for what is not there.
     """
     if sum(option is not None for option in (model, weights, architecture)) > 1:
         raise typer.BadParameter("give one of --model, --weights and --architecture")
     if architecture is None:
-        return load_network(weights or model or DEFAULT_MODEL)
+        return load_network(weights or model or default_model(device))
     if architecture not in SPECS:
         raise WeightsError(f"unknown architecture {architecture!r}", hint=f"choose {', '.join(SPECS)}")
     torch.manual_seed(0)  # the same weights every time: what was calibrated once fits again

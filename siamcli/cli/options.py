@@ -41,9 +41,9 @@ __all__ = [
 def model_names() -> list[str]:
     """The names of all weights, for completion in the shell."""
     from siamcli.checkpoints.catalog import catalog
-    from siamcli.checkpoints.store import available
+    from siamcli.checkpoints.store import ROLES, available
 
-    return sorted({*available(), *(entry.name for entry in catalog())})
+    return sorted({*ROLES, *available(), *(entry.name for entry in catalog())})
 
 
 def engine_names() -> list[str]:
@@ -82,8 +82,8 @@ Model = Annotated[
     str | None,
     typer.Option(
         "--model",
-        help="Weights by name; `siamtrack weights list` shows them.",
-        show_default="siamrpnpp-r18",
+        help="light, fast, accurate, or weights by name; `siamtrack weights list` shows them.",
+        show_default="accurate on a CUDA GPU, else fast",
         autocompletion=model_names,
         rich_help_panel="Model",
     ),
@@ -172,9 +172,10 @@ class TrackerOptions:
 
     def file(self) -> Path:
         """The weights file that is wanted.  Raises what `wanted` raises, WeightsError for an unknown name."""
-        from siamcli.checkpoints.store import DEFAULT_MODEL, find
+        from siamcli.checkpoints.store import find
+        from siamcli.engines.kinds import default_model
 
-        wanted = self.wanted() or DEFAULT_MODEL
+        wanted = self.wanted() or default_model(self.device)
         return wanted if isinstance(wanted, Path) else find(wanted)
 
     def check(self) -> None:
@@ -184,9 +185,8 @@ class TrackerOptions:
 
         check_name("engine", self.engine, ENGINES)
         check_device(self.device)
-        file = self.file()
-        if file.suffix == ".safetensors":
-            read_header(file)
+        if self.wanted() is not None and (file := self.file()).suffix == ".safetensors":
+            read_header(file)  # of the default, the device decides, and torch knows the device
         self.overrides()
 
     def overrides(self) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class SearchOptions:
         str | None,
         typer.Option(
             help="Search only here: x,y,w,h in pixels or percent; no box has its centre elsewhere.",
-            show_default="the whole frame",
+            show_default="the whole frame; of fix and review: as it was tracked",
             rich_help_panel="Target",
         ),
     ] = None

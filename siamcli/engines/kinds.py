@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from siamcli.errors import DeviceError
@@ -12,7 +13,15 @@ from siamcli.errors import DeviceError
 if TYPE_CHECKING:
     from siamcli.tracker.engine import Engine
 
-__all__ = ["ENGINES", "PRECISIONS", "EngineKind", "check_device", "check_name", "engine_name"]
+__all__ = [
+    "ENGINES",
+    "PRECISIONS",
+    "EngineKind",
+    "check_device",
+    "check_name",
+    "default_model",
+    "engine_name",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,19 @@ def check_name(what: str, value: str, names: Iterable[str]) -> None:
     """Raises DeviceError unless the `value` of an option is auto or one that is known."""
     if value != "auto" and value not in names:
         raise DeviceError(f"unknown {what} {value!r}", hint=f"choose auto, {', '.join(names)}")
+
+
+def default_model(device: str) -> str:
+    """What a device tracks with unless weights are named: "accurate" on a CUDA GPU, else "fast".
+
+    Raises DeviceError for what names no device, or a GPU that is not there.
+    """
+    check_device(device)
+    if device in ("cpu", "mps") or version("torch").endswith("+cpu"):  # known without loading torch
+        return "fast"
+    from siamcli.engines.device import resolve_device  # noqa: PLC0415 - loads torch
+
+    return "accurate" if resolve_device(device).type == "cuda" else "fast"
 
 
 def check_device(name: str) -> None:

@@ -161,8 +161,13 @@ def _truth(spec: DatasetSpec, path: Path) -> tuple[Array, Array | None]:
 
 
 def _from_regions(rows: list[list[float]]) -> tuple[Array, Array]:
-    polygons = np.array([r if len(r) == 8 else box_corners(np.array([r]))[0] for r in rows], np.float64)
-    boxes = np.array([r if len(r) == 4 else axis_aligned_boxes(np.array([r]))[0] for r in rows], np.float64)
+    upright = np.array([len(row) == 4 for row in rows], bool)
+    given = np.array([row for row in rows if len(row) == 4], np.float64).reshape(-1, 4)
+    polygons = np.empty((len(rows), 8))
+    polygons[upright] = box_corners(given)
+    polygons[~upright] = np.array([row for row in rows if len(row) != 4], np.float64).reshape(-1, 8)
+    boxes = axis_aligned_boxes(polygons)
+    boxes[upright] = given
     return boxes, polygons
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import get_args
 from xml.etree import ElementTree
 
@@ -162,37 +162,69 @@ def _clean(name: str) -> str:
 
 
 def tracks(text: str) -> list[Tracks]:
-    """Every key frame of every track, or every box of every image.
+    """Every key frame of every track, or every box of every image; of a project for every task.
 
     Without tracks, boxes of one label in several images are one track; of several in an image the first
     belongs to the first.  The attributes `state` and `score` are read where siamtrack wrote them.  Raises
     ValueError, KeyError.
     """
     root = _root(text)
+    return [_clip(root, id, task) for id, task in _tasks(root).items()]
+
+
+def _tasks(root: ElementTree.Element) -> dict[str, ElementTree.Element]:
+    """Id and description of every task of a project that has tracks or images; of a single task "" and all.
+
+    In a project every track and image names its task, which counts frames by itself.  Raises ValueError where
+    they do not.
+    """
+    said = {task.findtext("id", ""): task for task in root.iterfind("meta/project/tasks/task")}
+    used = dict.fromkeys(item.get("task_id", "") for item in root if item.tag in ("track", "image"))
+    if any(used):
+        return {id: said.get(id, ElementTree.Element("task")) for id in used}
+    if len(said) > 1 and used:
+        raise ValueError(f"{len(said)} tasks, and no track says of which it is: export them one by one")
+    return {"": root}
+
+
+def _clip(root: ElementTree.Element, id: str, task: ElementTree.Element) -> Tracks:
+    """What the file says of one of its `_tasks`."""
     found = []
     for number, track in enumerate(root.iter("track")):
-        label, name = track.get("label", ""), track.get("id") or str(number)
+        if track.get("task_id", "") != id:
+            continue
+        label, own = track.get("label", ""), track.get("id") or str(number)
         every = sorted(track.iter("box"), key=lambda box: int(box.attrib["frame"]))
         keys = [box for box in every if box.get("keyframe") != "0" or box.get("outside") == "1"]
         while keys and keys[-1].get("outside") == "1" and _attributes(keys[-1]).get("state") != "absent":
             keys.pop()  # where the track ends
         by_hand = track.get("source", "manual") != "auto"
-        found += [_track_box(box, int(box.attrib["frame"]), name, label, by_hand=by_hand) for box in keys]
+        found += [_track_box(box, int(box.attrib["frame"]), own, label, by_hand=by_hand) for box in keys]
+    images = [image for image in root.iter("image") if image.get("task_id", "") == id]
     files: dict[int, str] = {}
-    for image in root.iter("image"):
+    for image in images:
         frame, seen = int(image.attrib["id"]), Counter[str]()
+        if frame in files:
+            raise ValueError(f"image {frame} is there twice: several tasks? Export them one by one")
         files[frame] = image.get("name", "")
         for box in image.iter("box"):
             label = box.get("label", "")
             seen[label] += 1
             by_hand = box.get("source", "manual") != "auto"
             found.append(_track_box(box, frame, f"{label} {seen[label]}", label, by_hand=by_hand))
-    size = (root.findtext(".//original_size/width"), root.findtext(".//original_size/height"))
-    sides = [(image.get("width"), image.get("height")) for image in root.iter("image")][:1]
+    size = (task.findtext(".//original_size/width"), task.findtext(".//original_size/height"))
+    sides = [(image.get("width"), image.get("height")) for image in images][:1]
     width, height = size if all(size) else sides[0] if sides else (None, None)
     names = tuple(files.get(i, "") for i in range(max(files) + 1)) if files else ()
     known = (int(width), int(height)) if width and height else None
-    return [Tracks(found, size=known, files=names if all(names) else (), filled=not files)]
+    files_named = names if all(names) else ()
+    return Tracks(found, size=known, files=files_named, filled=not files, name=_name(id, task))
+
+
+def _name(id: str, task: ElementTree.Element) -> str:
+    """That of a task of a project, which is often the file's."""
+    name = task.findtext("name", f"task {id}") if id else ""
+    return PurePath(name).stem if PurePath(name).suffix[1:2].isalpha() else name
 
 
 def _track_box(box: ElementTree.Element, frame: int, track: str, label: str, *, by_hand: bool) -> TrackBox:
@@ -226,6 +258,8 @@ def starts(path: Path, text: str) -> list[Target]:
     Raises ValueError, KeyError.
     """
     root = _root(text)
+    if len(tasks := _tasks(root)) > 1:
+        raise ValueError(f"it holds {len(tasks)} tasks; `siamtrack convert --to siamtrack` takes them apart")
     size = (root.findtext(".//original_size/width"), root.findtext(".//original_size/height"))
     whole = (float(size[0]), float(size[1])) if size[0] and size[1] else None
     return [

@@ -134,6 +134,8 @@ def header_record(header: TrackHeader) -> Record:
         "labels": list(header.labels),
         **({"checked": True} if header.checked else {}),
         **({"live": True} if header.live else {}),
+        **({} if header.region is None else {"region": list(header.region)}),
+        **({"mask": header.mask, "mask_sha256": header.mask_sha256} if header.mask else {}),
         "boxes": BOXES,
     }
 
@@ -166,6 +168,9 @@ def parse_header(record: Mapping[str, Any]) -> TrackHeader:
         labels=header.labels,
         checked=header.checked,
         live=header.live,
+        region=None if header.region is None else Box(*header.region),
+        mask=header.mask,
+        mask_sha256=header.mask_sha256,
     )
 
 
@@ -196,6 +201,7 @@ Rate = Annotated[str | float, Rule("frames per second, such as 30000/1001", _is_
 Name = Annotated[str, Rule(f"a name of at most {LONGEST_NAME} characters that a file can have", _is_name)]
 Label = Annotated[str, Rule("valid UTF-8", _is_text)]
 Side = Annotated[int, Range(1, 2**16)]
+Length = Annotated[float, Range(0, 2**16)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +257,9 @@ class _Header:
     labels: tuple[Label | None, ...]
     checked: bool = False
     live: bool = False
+    region: tuple[Length, Length, Length, Length] | None = None
+    mask: Name | None = None
+    mask_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

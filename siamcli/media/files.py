@@ -44,9 +44,7 @@ class OwnTimesError(InputError):
 
 _logger = logging.getLogger(__name__)
 _LATER = 0.0005  # seconds; what is rounded down would lead to the key frame before
-_PLAYLIST = re.compile(
-    "not on whitelist|unsafe file name|Impossible to open|Not detecting m3u8", re.IGNORECASE
-)
+_PLAYLIST = re.compile("(?i)not on whitelist|unsafe file name|Impossible to open|Not detecting m3u8")
 _KEEP_TIMES = ("-noaccurate_seek", "-copyts", "-start_at_zero")
 
 
@@ -123,12 +121,13 @@ class VideoFile(Source):
             return OwnTimesError(self._name)
         if _PLAYLIST.search(problem):
             return InputError(f"{self._name} is a playlist: {NOT_OPENED}", hint="name the video itself")
-        pipe = self._replay is not None
-        hint = "the container must be readable from its start" if pipe else None
-        return InputError(
-            f"cannot read {self._name}: {problem.replace(self._address, self._name)}",
-            hint=hint or "is it a whole video file that ffmpeg can read?",
-        )
+        hint = "is it a whole video file that ffmpeg can read?"
+        if self._replay:
+            hint = "the container must be readable from its start"
+        elif not self.streams.problem and self._address.startswith("http"):  # it was there at the first look
+            hint = "if it is sent only once: curl -sN ADDRESS | siamtrack run - --box x,y,w,h"
+        said = problem.replace(self._address, self._name)
+        return InputError(f"cannot read {self._name}: {said}", hint=hint)
 
     def _count(self, head: FrameHead, rate: float | None) -> int | None:
         """Number of frames that the container announces: an estimate."""

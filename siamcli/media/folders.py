@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from siamcli.errors import InputError
+from siamcli.errors import InputError, why_unread
 from siamcli.frames import Frame, Image, SourceInfo
 from siamcli.media.base import Source
 from siamcli.media.images import (
@@ -46,8 +46,11 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """The images of a folder in natural order; raises InputError when there are none."""
-    paths = [path for path in folder.iterdir() if is_image(path)]
+    """The images of a folder in natural order.  Raises InputError if it has none, or may not be read."""
+    try:
+        paths = [path for path in folder.iterdir() if is_image(path)]
+    except OSError as error:
+        raise InputError(f"cannot read {folder}: {why_unread(error)}") from None
     if not paths:
         raise InputError(f"no images in {folder}", hint=f"known suffixes: {' '.join(IMAGE_SUFFIXES)}")
     return sorted(paths, key=lambda path: natural_key(path.name))

@@ -5,6 +5,7 @@ It is encoded anew, as files end within packets.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from siamcli.frames import Chapter
 from siamcli.media.sound import AudioChoice, Mix, Sound, sound_wanted, sounds_of
 
 __all__ = ["JoinedSound", "JoinedSoundtrack", "joined_soundtrack"]
+
+_logger = logging.getLogger(__name__)
 
 
 class _Stretch(NamedTuple):
@@ -88,18 +91,22 @@ def _stretches(chapters: Sequence[Chapter], begin: float, end: float) -> list[_S
 def joined_soundtrack(source: str, files: Sequence[str], wanted: AudioChoice) -> JoinedSoundtrack:
     """The sounds of files that are one recording, by their numbers in the first file; `wanted` as for one.
 
-    Raises InputError where a file lacks the one that is wanted.
+    A file without the one that is wanted is silent, and named in a warning.  Raises InputError where all lack
+    it.
     """
     every = [sounds_of(file) for file in files]
-    first = next((sounds for sounds in every if sounds), [])
+    most = max(range(len(files)), key=lambda number: len(every[number]))
     if isinstance(wanted, int):
+        sound_wanted(files[most], every[most], wanted)
         for file, sounds in zip(files, every, strict=True):
-            sound_wanted(file, sounds, wanted)
+            if len(sounds) < wanted:
+                _logger.warning("%s has no sound %d: it is silent", file, wanted)
         numbers = [wanted - 1]
+    elif wanted == "all":
+        numbers = list(range(len(every[most])))
     else:
-        numbers = list(range(len(first)))
-        if wanted is None:
-            numbers.sort(key=lambda number: not first[number].stream.default)
+        first = next((sounds for sounds in every if sounds), [])
+        numbers = sorted(range(len(first)), key=lambda number: not first[number].stream.default)
     joined = [
         JoinedSound(tuple(sounds[number] if number < len(sounds) else None for sounds in every))
         for number in numbers

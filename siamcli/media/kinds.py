@@ -179,8 +179,10 @@ def source_name(text: str) -> SourceName:
 def join_files(files: Sequence[str]) -> str:
     """The source that is several video files as one recording; one file is that file.
 
-    Raises InputError for what is no file, and for one that is named twice.
+    Raises InputError for no file at all, for what is no file, and for one that is named twice.
     """
+    if not files:
+        raise InputError("no file to join", hint="name video files, in their order")
     names = [source_name(text) for text in files]
     for name in names:
         if not name.has_sound or name.kind == "joined":
@@ -197,6 +199,8 @@ def _kind(text: str) -> SourceKind:
     if _BETWEEN in text:
         return "joined"
     path = Path(text)
+    if not text:  # as a path that would be the working directory
+        return "missing"
     if text == "-":
         return "stdin"
     if _ADDRESS.match(text):

@@ -13,7 +13,8 @@ __all__ = ["soundtrack"]
 def soundtrack(source: str, wanted: AudioChoice = None) -> Soundtrack | JoinedSoundtrack | None:
     """The sounds of a source that are `wanted`; None where it has none that could be read.
 
-    Raises InputError for one that is not there, and where none can be read but one is wanted.
+    Raises InputError for one that is not there (of a joined recording: in no file), and where none can be
+    read but one is wanted.
     """
     name = source_name(source)
     if not name.has_sound:

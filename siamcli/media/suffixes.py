@@ -23,8 +23,9 @@ FFMPEG_IMAGE_SUFFIXES = (".exr", ".heic", ".heif", ".jxl")
 """Those that ffmpeg decodes; OpenCV decodes the others."""
 
 VIDEO_INPUT_SUFFIXES = (
-    *(".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"),
-    *(".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m"),
+    *(".264", ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264", ".h265"),
+    *(".hevc", ".insv", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg"),
+    *(".mpg", ".mts", ".mxf", ".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv", ".y4m"),
 )
 """Videos that are looked for in a folder; one that is named may be called anything."""
 

@@ -139,7 +139,9 @@ def _plain(outputs: int) -> Branch:
     """SiamFC: the features are the kernel, and one similarity is all; its scale and offset are learned."""
     scale = nn.Conv2d(1, outputs, 1)
     # logits of background and object, which start from the belief that what is alike is the object
-    scale.weight.data = torch.linspace(-0.05, 0.05, outputs)[:, None, None, None]
+    # (not by torch.linspace: on the device "meta" PyTorch imports its compiler for that)
+    steps = [0.1 * i / (outputs - 1) - 0.05 for i in range(outputs)]
+    scale.weight.data = torch.tensor(steps)[:, None, None, None]
     return Branch(nn.Sequential(_KernelBank(1)), nn.Sequential(), xcorr, nn.Sequential(scale))
 
 

@@ -1,30 +1,71 @@
-"""Where targets are looked for, in pixels of the frames."""
+"""Where targets are looked for, in pixels of the frames, and how a trajectory remembers it."""
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from siamcli.boxes import clip_box
 from siamcli.errors import InputError
 from siamcli.media.kinds import source_name
 from siamcli.media.masks import read_mask
 from siamcli.session.reading import Reading
 from siamcli.tracker.area import SearchArea
+from siamcli.trajectory import TrackHeader
 
-__all__ = ["search_area"]
+__all__ = ["search_area", "with_area"]
 
 
-def search_area(reading: Reading, size: tuple[int, int]) -> SearchArea | None:
+def search_area(
+    reading: Reading, size: tuple[int, int], tracked: TrackHeader | None = None
+) -> SearchArea | None:
     """The region or the mask of a source whose frames are of `size` (width, height); None for all of them.
 
-    Raises InputError for one that does not fit them.
+    Where the reading has neither they are those of `tracked`, which the source was before.  Raises InputError
+    for one that does not fit the frames, and for a mask that is gone or has changed since.
     """
     if reading.region is not None:
         return SearchArea.of_box(reading.region.box_in(size), size, f"the region {reading.region.text}")
-    if reading.mask is None:
+    path = reading.mask
+    if path is None and tracked is not None:
+        if tracked.region is not None:
+            said = ",".join(f"{side:g}" for side in tracked.region)
+            return SearchArea.of_box(tracked.region, size, f"the region {said}")
+        path = _mask_of(tracked)
+    if path is None:
         return None
-    mask = read_mask(reading.mask)
+    mask = read_mask(path)
     if mask.shape != (size[1], size[0]):
         raise InputError(
-            f"the mask {reading.mask} is {mask.shape[1]}x{mask.shape[0]}, the frames of"
+            f"the mask {path} is {mask.shape[1]}x{mask.shape[0]}, the frames of"
             f" {source_name(reading.source).shown} are {size[0]}x{size[1]}",
             hint="draw it on a picture of the frame's size",
         )
-    return SearchArea.of_mask(mask, f"the mask {reading.mask}")
+    return SearchArea.of_mask(mask, f"the mask {path}")
+
+
+def with_area(header: TrackHeader, reading: Reading, size: tuple[int, int]) -> TrackHeader:
+    """The header that says where the reading looks for targets; as it is where that says nothing."""
+    if reading.region is not None:
+        return replace(header, region=clip_box(reading.region.box_in(size), size), mask=None, mask_sha256="")
+    if reading.mask is not None:
+        return replace(header, region=None, mask=reading.mask, mask_sha256=_sha256(reading.mask))
+    return header
+
+
+def _mask_of(tracked: TrackHeader) -> str | None:
+    """The file of the mask, as it was.  Raises InputError."""
+    if tracked.mask is None:
+        return None
+    hint = "name it with --mask, or search the whole frame: --region 0,0,100%,100%"
+    if not Path(tracked.mask).is_file():
+        raise InputError(f"the mask {tracked.mask}, with which it was tracked, is not there", hint=hint)
+    if _sha256(tracked.mask) != tracked.mask_sha256:
+        raise InputError(f"the mask {tracked.mask} has changed since it was tracked with it", hint=hint)
+    return tracked.mask
+
+
+def _sha256(path: str) -> str:
+    """In hex; of a file that was read before, or is about to be."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

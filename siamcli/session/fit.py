@@ -18,8 +18,10 @@ TIME_TOLERANCE = 0.02  # seconds, where no rate is known
 class MisfitError(InputError):
     """A trajectory is not one of this source."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, hint="name the video that was tracked")
+    def __init__(self, message: str, *, joined: bool = False) -> None:
+        """`joined`: it may be that of several files, which the trajectory does not name."""
+        more = "; if it was joined files, give the .json or .jsonl: a .csv does not name them" * joined
+        super().__init__(message, hint=f"name the video that was tracked{more}")
 
 
 def frames_with_points(
@@ -50,7 +52,8 @@ def frames_with_points(
         return
     if points and max(points) > last:
         raise MisfitError(
-            f"the trajectory goes on to frame {max(points)}, {frames.info.name} ends with frame {last}"
+            f"the trajectory goes on to frame {max(points)}, {frames.info.name} ends with frame {last}",
+            joined=trajectory.header.source.size is None,
         )
     tracked = trajectory.header.source
     all_tracked = trajectory.complete and trajectory.frames == tracked.count

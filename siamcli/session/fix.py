@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from siamcli.boxes import Box, box_problem
 from siamcli.errors import InputError
 from siamcli.frames import Frame
-from siamcli.session.area import search_area
+from siamcli.session.area import search_area, with_area
 from siamcli.session.check import check_gaps
 from siamcli.session.fit import check_source, check_time
 from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order, join
@@ -89,7 +89,7 @@ def fix_in_steps(
         times[frame.index] = frame.time if times.get(frame.index) is None else times[frame.index]
 
     changed = [gap for target, given in said.items() for gap in _changed(target, given, clip, trajectory)]
-    area = search_area(reading, info.size)
+    area = search_area(reading, info.size, trajectory.header)
     footage = Footage(reading.source, reading.open, info.size, clip, check, area)
     given = {target: Given(one.boxes, one.absent) for target, one in said.items()}
     tracker = load()
@@ -105,6 +105,7 @@ def fix_in_steps(
         points += [p for p in in_frame_order(between) if p.index not in said[gap.target].new]
     return replace(
         trajectory,
+        header=with_area(trajectory.header, reading, info.size),
         points=tuple(sorted(points, key=lambda point: (point.index, point.target))),
         frames=None if trajectory.frames is None else max(trajectory.frames, len(clip)),
     )
@@ -160,7 +161,11 @@ class Moments:
         return sorted({*self._indices, *more, *before})
 
     def between(self, first: int, last: int) -> list[int]:
-        """The frames from `first` to `last`, both included whether or not they are known."""
+        """The frames from `first` to `last`, both included, known or not.  Raises InputError."""
+        if last < first:
+            raise InputError(
+                f"an absence up to frame {last} begins in frame {first}", hint="write the earlier time first"
+            )
         a, b = bisect_left(self._indices, first), bisect_left(self._indices, last + 1)
         return sorted({first, last, *self._indices[a:b]})
 

@@ -20,7 +20,7 @@ from siamcli.media.sound import AudioChoice
 from siamcli.media.sources import constant_rate
 from siamcli.media.suffixes import INDEXED_SUFFIXES
 from siamcli.session.reading import Reading
-from siamcli.targets import Target, TargetMark, number_marks, target_labels
+from siamcli.targets import AbsentTarget, Target, TargetMark, number_marks, target_labels
 from siamcli.times import Direction, FrameRange, TimePoint
 from siamcli.tracker.follow import Absence, Mark, Start
 from siamcli.trajectory import TrackHeader, TrackPoint
@@ -164,6 +164,7 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
         if moments and _is_beyond(moments[0], job.source, info):
             raise _no_frame(job, target, f"it has {info.count} frames")
         if not isinstance(target, Target):
+            _check_order(job, target, frame, info)
             marks.append(Absence(number, target.first, target.last))
             continue
         if any(isinstance(m, Start) and (m.target, m.at) == (number, target.at) for m in marks):
@@ -176,6 +177,24 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
             _logger.warning("%s: box %s %s", job.shown, target.text, odd)
     _check_absences(job, marks, frame)
     return marks
+
+
+def _check_order(job: Job, absence: AbsentTarget, first: Frame, info: SourceInfo) -> None:
+    """Raises InputError where a constant rate says of a frame and seconds that the end comes before."""
+    if info.fps is None or info.variable or first.time is None:
+        return
+    begin, end = (
+        first.time + float((moment.frame - first.index) / info.fps)
+        if moment.frame is not None
+        else moment.seconds or 0.0
+        for moment in absence.moments
+    )
+    if end < begin - float(1 / info.fps) / 2:
+        raise InputError(
+            f"{job.shown}: {absence.text!r} ends before it begins: {absence.last} is at {end:.3f} s,"
+            f" {absence.first} at {begin:.3f} s",
+            hint="write the earlier time first",
+        )
 
 
 def _check_absences(job: Job, marks: Sequence[Mark], first: Frame) -> None:

@@ -16,7 +16,7 @@ from siamcli.media.prefetch import prefetch
 from siamcli.media.soundtrack import soundtrack
 from siamcli.media.sources import expected_count
 from siamcli.media.suffixes import is_video
-from siamcli.session.area import search_area
+from siamcli.session.area import search_area, with_area
 from siamcli.session.job import (
     Job,
     make_header,
@@ -92,7 +92,8 @@ class Session:
             self._sound = soundtrack(self.job.source, self.job.audio) if video else None
             self.tracker = self._load()
             header = make_header(self._source.info, self.first, self.tracker, self.job.labels)
-            self.header = replace(header, checked=self.job.check, live=self._source.live)
+            header = replace(header, checked=self.job.check, live=self._source.live)
+            self.header = with_area(header, self.job.reading, (width, height))
             self._outputs = stack.enter_context(self._open_outputs())
             self._stack = stack.pop_all()
         self._frames: Iterator[Frame] = chain([self.first], frames)

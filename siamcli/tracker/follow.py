@@ -89,8 +89,8 @@ def follow(
     targets of a frame go through the network in one batch.
     The consumer may `send` boxes by position in the states: those targets begin anew in the frame just
     yielded.
-    Raises InputError for a box outside its frame, for two of one target in a frame, and for one in a frame
-    in which the target is absent.
+    Raises InputError for a box outside its frame, for two of one target in a frame, for one in a frame in
+    which the target is absent, and for an absence that ends before it begins.
     """
     progress = begin(starts, area)
     for frame in frames:
@@ -142,7 +142,10 @@ def advance(tracker: Tracker, sources: Sequence[tuple[Frame, Progress]]) -> list
 
 
 def due(frame: Frame, marks: Sequence[Mark]) -> tuple[dict[int, Box], set[int]]:
-    """The boxes of the targets that begin in `frame`, and the targets that are absent from it."""
+    """The boxes of the targets that begin in `frame`, and the targets that are absent from it.
+
+    Raises InputError as `follow`.
+    """
     starts: dict[int, Box] = {}
     for mark in marks:
         if isinstance(mark, Start) and is_over(mark, frame):
@@ -152,8 +155,17 @@ def due(frame: Frame, marks: Sequence[Mark]) -> tuple[dict[int, Box], set[int]]:
                     f"two boxes for target {mark.target} in frame {frame.index}", hint="leave one of them out"
                 )
             starts[mark.target] = mark.box
-    absences = [mark for mark in marks if isinstance(mark, Absence)]
-    absent = {mark.target for mark in absences if mark.first.is_reached(frame.index, frame.time)}
+    absent = set()
+    for mark in marks:
+        if not isinstance(mark, Absence):
+            continue
+        if mark.first.is_reached(frame.index, frame.time):
+            absent.add(mark.target)
+        elif is_over(mark, frame):  # a frame and seconds, of which only the source says which is earlier
+            raise InputError(
+                f"target {mark.target} is said to be absent up to {mark.last}, which is before {mark.first}",
+                hint="write the earlier time first",
+            )
     if both := absent & starts.keys():
         raise InputError(
             f"target {min(both)} has a box in frame {frame.index}, and is said to be absent there",

@@ -195,9 +195,8 @@ def _here(tracker: TrackerOptions, jobs: str, waiting: Iterator[Job]) -> Events:
 def _on_ray(address: str, jobs: str, tracker: TrackerOptions) -> TrackAll:
     """Tracking on a cluster."""
     from siamcli.batch.cluster import WorkerConfig, track_on_ray
-    from siamcli.checkpoints.store import DEFAULT_MODEL
 
-    wanted, params = tracker.wanted() or DEFAULT_MODEL, tracker.params
+    wanted, params = tracker.wanted(), tracker.params
     weights = wanted.absolute() if isinstance(wanted, Path) else wanted
     config = WorkerConfig(weights, tracker.device, tracker.engine, params and params.absolute())
     width = None if jobs == "auto" else int(jobs)

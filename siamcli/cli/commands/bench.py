@@ -72,7 +72,7 @@ def bench(
     from siamcli.engines.device import resolve_device
 
     place = resolve_device(device)
-    network = chosen_network(model, weights, architecture)
+    network = chosen_network(model, weights, architecture, device)
     document: dict[str, Any] = {"machine": asdict(describe_machine(place)), "model": network.name}
     if pipeline is not None:
         document["pipeline"] = _pipeline(network, device, engine, pipeline)

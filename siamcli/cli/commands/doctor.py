@@ -142,7 +142,7 @@ def _cameras() -> Iterator[Check]:
 
 def _weights() -> Iterator[Check]:
     from siamcli.checkpoints.read import read_checkpoint
-    from siamcli.checkpoints.store import DEFAULT_MODEL, available
+    from siamcli.checkpoints.store import ROLES, available
 
     here = available()
     for name, path in here.items():
@@ -152,9 +152,10 @@ def _weights() -> Iterator[Check]:
             yield Check("weights", "failed", str(error), error.hint)
         else:
             yield Check("weights", "ok", f"{name}, sha256 {checkpoint.sha256[:12]}")
-    if DEFAULT_MODEL not in here:
-        hint = "`siamtrack weights list` shows what can be fetched"
-        yield Check("weights", "failed", f"the default {DEFAULT_MODEL} is not here", hint)
+    for role, name in ROLES.items():
+        if name not in here:
+            hint = "they come with siamtrack: install it anew"
+            yield Check("weights", "failed", f"the {role} model {name} is not here", hint)
 
 
 def _cache() -> Iterator[Check]:

@@ -48,12 +48,13 @@ def list_weights(as_json: Json = False) -> None:
 
 
 def _remarks(row: dict[str, Any]) -> str:
-    """Published scores and the note of the catalogue."""
+    """What else the model is called, published scores, the note of the catalogue."""
+    role = f"--model {row['role']}" if row["role"] else ""
     scores = "; ".join(
         " ".join([benchmark, *(f"{metric} {value}" for metric, value in values.items())])
         for benchmark, values in row["scores"].items()
     )
-    return "  ".join(text for text in (scores, row["note"]) if text)
+    return "  ".join(text for text in (role, scores, row["note"]) if text)
 
 
 @add_command(app, "info")
@@ -195,7 +196,7 @@ def _rows() -> list[dict[str, Any]]:
     """Everything known, one table per name: what is here under no published name first."""
     from siamcli.checkpoints.catalog import catalog
     from siamcli.checkpoints.header import read_header
-    from siamcli.checkpoints.store import available
+    from siamcli.checkpoints.store import available, role_of
 
     here = available()
     published = {entry.name: _row(entry, here.get(entry.name)) for entry in catalog()}
@@ -205,6 +206,7 @@ def _rows() -> list[dict[str, Any]]:
             continue
         row = {
             "name": name,
+            "role": role_of(name),
             "path": str(file),
             "family": "siamtrack",
             "model": "",
@@ -224,6 +226,7 @@ def _rows() -> list[dict[str, Any]]:
 def _row(entry: Entry, file: Path | None) -> dict[str, Any]:
     return {
         "name": entry.name,
+        "role": "",
         "path": None if file is None else str(file),
         "family": entry.family,
         "model": entry.model,
