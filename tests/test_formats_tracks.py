@@ -486,10 +486,10 @@ def test_the_tasks_of_a_cvat_project_are_videos_of_their_own(tmp_path, of_images
     with pytest.raises(InputError, match="it holds 2 tasks"):
         read_starts(path, "cvat")
     path.write_text(re.sub(r' task_id="\d"', "", cvat_project(of_images)))
-    for reads in (read_any, lambda path: read_starts(path, "cvat")):
+    for reads in (read_one, lambda path: read_starts(path, "cvat")):
         with pytest.raises(InputError, match="3 tasks, and no track says of which it is"):
             reads(path)
     path.write_text(re.sub(r"<meta>.*</meta>", "", re.sub(r' task_id="\d"', "", cvat_project(of_images))))
     if of_images:
         with pytest.raises(InputError, match="image 0 is there twice"):
-            read_any(path)
+            read_one(path)
