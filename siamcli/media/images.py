@@ -127,9 +127,9 @@ def value_range(images: Iterable[Pixels]) -> ValueRange:
     return ValueRange(low, high if high > low else low + 1)
 
 
-def jpeg(image: Image) -> bytes:
-    """The picture as a JPEG file of quality 95."""
-    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95])
+def jpeg(image: Image, quality: int = 95) -> bytes:
+    """The picture as a JPEG file."""
+    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return data.tobytes()
 
 
