@@ -16,11 +16,11 @@ from siamcli.batch.settings import Settings, clip_key, style_key
 from siamcli.batch.status import Entry, now
 from siamcli.drawing.style import Style
 from siamcli.errors import InputError, OutputError, SiamtrackError
-from siamcli.formats.files import read_trajectory, write_trajectory
+from siamcli.formats.files import read_trajectory
 from siamcli.media.kinds import path_from, source_name
 from siamcli.media.suffixes import is_video
 from siamcli.session.job import Job
-from siamcli.session.render import draw_video
+from siamcli.session.render import write_again
 from siamcli.targets import TargetMark, target_labels
 from siamcli.trajectory import Trajectory
 
@@ -161,12 +161,8 @@ def complete(task: Task, entry: Entry, folder: Path) -> None:
     trajectory = _trajectory(task, entry, folder)
     if trajectory is None:
         raise InputError(f"{task.job.source}: its trajectory is gone", hint="run the same command again")
-    for file in missing(task, entry, folder):
-        if is_video(file):
-            for _ in draw_video(task.job.reading, trajectory, Path(file), overwrite=True):
-                pass
-        else:
-            write_trajectory(trajectory, file, overwrite=True)
+    for _ in write_again(task.job.reading, trajectory, missing(task, entry, folder), overwrite=True):
+        pass
 
 
 def extended(entry: Entry, files: Sequence[str], folder: Path) -> Entry:
