@@ -1,13 +1,13 @@
-"""Reads tables that other programs or spreadsheets wrote."""
+"""Tables as text: those that other programs or spreadsheets wrote are read, CSV is written."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-__all__ = ["Sheet", "SheetError"]
+__all__ = ["Sheet", "SheetError", "csv_text"]
 
 _SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)  # the line in which a spreadsheet names it
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
@@ -88,3 +88,10 @@ class Sheet:
 
 def _cells(line: str, separator: str) -> list[str]:
     return next(csv.reader([line], delimiter=separator), [])
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """The rows as lines of CSV; None is an empty cell."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from siamcli.sheets import csv_text
 
 __all__ = ["Table", "TableFormat", "align", "render"]
 
@@ -67,14 +67,11 @@ def _document(table: Table) -> dict[str, object]:
 
 
 def _csv(table: Table) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["benchmark", "name", *table.columns])
-    writer.writerows(
+    rows = (
         [table.title, name, *("" if v is None else repr(float(v)) for v in values)]
         for name, values in table.rows
     )
-    return text.getvalue()
+    return csv_text([["benchmark", "name", *table.columns], *rows])
 
 
 def _text(table: Table) -> list[str]:

@@ -6,8 +6,11 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 import torch
@@ -80,15 +83,19 @@ def load_once():
 
 @pytest.fixture
 def siamtrack(monkeypatch, capfd, tmp_path, load_once):
-    """Run the command in this process, in an empty folder: `siamtrack("run", ...) -> Done`."""
+    """Run the command in this process, in an empty folder: `siamtrack("run", ...) -> Done`.
+
+    `stdin` is an open file that takes the place of standard input.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(siamcli.load, "load_tracker", load_once)
 
-    def run(*arguments: object) -> Done:
+    def run(*arguments: object, stdin: IO[bytes] | None = None) -> Done:
         monkeypatch.setattr(sys, "argv", ["siamtrack", *map(str, arguments)])
         capfd.readouterr()
         try:
-            main()
+            with nullcontext() if stdin is None else standard_input(stdin):
+                main()
             code = 0
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
@@ -98,10 +105,22 @@ def siamtrack(monkeypatch, capfd, tmp_path, load_once):
     return run
 
 
-def wait_until(condition, process):
-    """Wait for something that `process` does, however long it takes; it must not end before."""
+@contextmanager
+def standard_input(file: IO[bytes]) -> Iterator[None]:
+    """Lets descriptor 0 of this process be `file`, as a shell does it for a command."""
+    before = os.dup(0)
+    os.dup2(file.fileno(), 0)
+    try:
+        yield
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+
+
+def wait_until(condition, process=None):
+    """Wait for something, however long it takes; a `process` that does it must not end before."""
     while not condition():
-        assert process.poll() is None, process.stderr.read()
+        assert process is None or process.poll() is None, process.stderr.read()
         time.sleep(0.02)
 
 

@@ -22,10 +22,10 @@ MAY_IMPORT = {
     "atomic": "errors",
     "boxes": "",
     "frames": "",
-    "tables": "",
+    "sheets": "",
+    "tables": "sheets",
     "timecode": "errors",
     "times": "errors timecode",
-    "sheets": "",
     "targets": "errors schema boxes times",
     "trajectory": "boxes frames",
     "figures": "atomic",
@@ -35,19 +35,19 @@ MAY_IMPORT = {
     "checkpoints": "errors schema atomic model",
     "load": "model tracker engines checkpoints",
     "drawing": "errors boxes frames trajectory",
-    "analysis": "errors boxes frames targets trajectory drawing",
+    "analysis": "errors boxes frames sheets targets trajectory drawing",
     "media": "addresses errors cores atomic frames times",
     "evaluation": "errors schema atomic boxes frames tables times figures media",
-    "formats": "errors schema atomic boxes frames times sheets targets trajectory evaluation",
-    "session": "errors version extras cores atomic boxes frames times targets trajectory tracker load"
-    " drawing analysis media formats",
+    "formats": "errors schema atomic boxes frames sheets times targets trajectory evaluation",
+    "session": "errors version extras cores atomic boxes frames times targets trajectory tracker"
+    " load drawing analysis media formats",
     "train": "errors schema cores atomic boxes frames model engines checkpoints load media evaluation",
-    "batch": "errors version schema extras cores atomic frames times sheets targets trajectory"
+    "batch": "errors version schema extras cores atomic frames sheets times targets trajectory"
     " tracker load drawing media formats session",
     "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"
     " drawing media evaluation session",
     "__init__": "errors version boxes frames times targets trajectory tracker load media formats session",
-    "ui": "errors atomic boxes frames times sheets targets trajectory tracker load drawing media"
+    "ui": "errors atomic boxes frames sheets times targets trajectory tracker load drawing media"
     " formats session batch",
     "cli": "errors version schema extras cores atomic boxes frames tables times targets trajectory"
     " figures model tracker engines checkpoints load drawing analysis media evaluation"

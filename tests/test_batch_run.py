@@ -328,17 +328,18 @@ def test_an_interrupted_batch_ends_in_order(start_siamtrack, clips, weights, tmp
     assert not list((tmp_path / "tracked").glob("*.part"))
 
 
-def test_a_full_disk_fails_that_clip_alone(start_siamtrack, batch, clips, weights):
+def test_a_full_disk_fails_that_clip_alone(batch, clips):
     """A limit on file sizes stands in for the disk: the long trajectory does not fit, the short does."""
     folder = clips("b.mp4")
     cut = [ffmpeg_exe(), "-v", "error", "-i", DEMO, "-c", "copy", "-frames:v", "40", folder / "a.mp4"]
     subprocess.run(cut, check=True)
-    arguments = ("batch", folder, "--weights", weights, "-f", "json", "--box", BOX)
-    process = start_siamtrack(
-        *arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
-    )
-    _, err = process.communicate()
-    assert process.returncode == 7 and b"a.mp4" in err and b"File too large" in err, err
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6000, hard))
+    try:
+        done = batch(folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert done.code == 7 and "a.mp4" in done.err and "File too large" in done.err, done.err
     assert states() == {"a": "failed", "b": "done"}
     assert not Path("tracked/a.tracked.json").exists()
     assert batch(folder, "--retry-failed").code == 0

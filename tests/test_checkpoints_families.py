@@ -20,7 +20,7 @@ from siamcli.checkpoints.catalog import catalog, entry_named
 from siamcli.checkpoints.header import sha256_of
 from siamcli.checkpoints.mmtracking import mmtracking_name
 from siamcli.checkpoints.native import read_native, write_native
-from siamcli.checkpoints.pysot import pysot_name, read_pysot
+from siamcli.checkpoints.pysot import pysot_name
 from siamcli.checkpoints.read import read_checkpoint
 from siamcli.checkpoints.state_dict import expected_shapes
 from siamcli.errors import WeightsError
@@ -59,7 +59,7 @@ def test_names_map_one_to_one(config: str) -> None:
 @pytest.mark.parametrize("config", GOLDEN_CONFIGS)
 def test_architecture_is_recognised(config: str, tmp_path: Path) -> None:
     cheap = {n: torch.ones(()).expand(shape) for n, shape in golden_keys(config).items()}
-    found = read_pysot(save(cheap, tmp_path / "some.pth"))
+    found = read_checkpoint(save(cheap, tmp_path / "some.pth"))
     assert found.spec == SPECS[config]
     assert found.params == entry_named(config).params
     assert (found.name, found.license) == ("some", "unknown")
@@ -127,7 +127,7 @@ def test_missing_leftover_and_misshapen_are_named(alex: dict[str, Tensor], tmp_p
     state["mask_head.weight"] = torch.zeros(1)
     state["rpn_head.cls.head.3.bias"] = torch.zeros(12)
     with pytest.raises(WeightsError) as caught:
-        read_pysot(save(state, tmp_path / "odd.pth"))
+        read_checkpoint(save(state, tmp_path / "odd.pth"))
     said = str(caught.value)
     assert "5 missing (rpn_head.loc.conv_kernel.0.weight, " in said
     assert "1 left over (mask_head.weight)" in said
@@ -192,7 +192,7 @@ def test_numpy_1_scalars_are_plain_numbers(alex: dict[str, Tensor], tmp_path: Pa
     old = data.replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n")
     assert old != data
     (tmp_path / "a.pth").write_bytes(old)
-    assert read_pysot(tmp_path / "a.pth").spec.name == ALEX
+    assert read_checkpoint(tmp_path / "a.pth").spec.name == ALEX
 
 
 class Hostile:

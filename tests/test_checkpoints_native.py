@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from siamcli.checkpoints import state_dict
 from siamcli.checkpoints.header import Precision, read_header, sha256_of
 from siamcli.checkpoints.native import Checkpoint, read_native, write_native
 from siamcli.checkpoints.params import read_params
@@ -141,6 +142,23 @@ def test_a_score_map_that_the_network_does_not_make(native: Path, tmp_path: Path
         WeightsError, match=r"x\.safetensors: .* says a score map of side 33, and makes one of 17"
     ):
         read_native(path)
+    with pytest.raises(WeightsError, match=r"here: .* makes no network"):
+        state_dict.expected_shapes(replace(SPECS["siamrpnpp-r10"], levels=(), channels=()), "here")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"width": 0.25}, {"levels": (2,), "channels": (16,)}, {"anchors": ((64.0, 64.0),), "weighted": False}],
+)
+def test_sides_that_are_known_cost_no_compiler(
+    monkeypatch: pytest.MonkeyPatch, other: dict[str, Any]
+) -> None:
+    """What it costs is measured in seconds for every start of the command."""
+    spec = replace(SPECS["siamrpnpp-r10"], **other)
+    assert state_dict._score_side(SiamRPN(spec).eval()) == spec.score_size()
+    monkeypatch.setattr(state_dict, "_score_side", lambda _: pytest.fail("computed"))
+    state_dict._shapes_and_side.cache_clear()
+    assert state_dict.expected_shapes(spec, "here")
 
 
 def test_older_files_are_read(checkpoint: Checkpoint, native: Path, tmp_path: Path) -> None:

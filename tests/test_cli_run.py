@@ -332,13 +332,11 @@ def test_a_closed_pipe_ends_quietly(start_siamtrack, weights):
     assert b"Traceback" not in err and b"error" not in err
 
 
-def test_reads_a_container_from_stdin(start_siamtrack, weights, tmp_path):
+def test_reads_a_container_from_stdin(siamtrack, weights, tmp_path):
     with DEMO.open("rb") as clip:
-        process = start_siamtrack(
-            "run", "-", "--weights", weights, "--box", BOX, "--end", "3f", "-o", "a.csv", stdin=clip
-        )
-        _, err = process.communicate()
-    assert process.returncode == 0, err
+        options = ("--weights", weights, "--box", BOX, "--end", "3f", "-o", "a.csv")
+        done = siamtrack("run", "-", *options, stdin=clip)
+    assert done.code == 0, done.err
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 4
 
 

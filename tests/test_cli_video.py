@@ -19,7 +19,7 @@ from siamcli.times import FrameRange
 @pytest.fixture
 def run(siamtrack, weights):
     """`siamtrack run` with one target."""
-    return lambda source, *more: siamtrack("run", source, "--weights", weights, *more)
+    return lambda source, *more, **how: siamtrack("run", source, "--weights", weights, *more, **how)
 
 
 def test_tone_mapping_is_said_to_those_who_ask(run, tmp_path):
@@ -74,10 +74,9 @@ def test_clips_of_a_batch_begin_in_their_own_frames_too(weights, tmp_path):
 
 
 @pytest.mark.parametrize("source", ["-", "/dev/stdin"])
-def test_standard_input_by_both_names(start_siamtrack, weights, tmp_path, source):
+def test_standard_input_by_both_names(run, tmp_path, source):
     clip = clips.constant(tmp_path / "clip.mkv", frames=3)
-    options = ("--weights", weights, "--box", "10,10,20,20", "-o", "a.csv")
-    process = start_siamtrack("run", source, *options, stdin=subprocess.PIPE)
-    _, err = process.communicate(clip.read_bytes(), timeout=120)
-    assert process.returncode == 0, err
+    with subprocess.Popen(["cat", clip], stdout=subprocess.PIPE) as writing:
+        done = run(source, "--box", "10,10,20,20", "-o", "a.csv", stdin=writing.stdout)
+    assert done.code == 0, done.err
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 4

@@ -17,7 +17,7 @@ import torch
 from recipe import GOLDEN_CONFIGS, golden_keys, recipe_state, recipe_tensor
 
 from siamcli.boxes import Box
-from siamcli.checkpoints.pysot import read_pysot
+from siamcli.checkpoints.read import read_checkpoint
 from siamcli.engines.eager import EagerEngine
 from siamcli.frames import Frame
 from siamcli.load import build_model
@@ -77,7 +77,7 @@ def golden(request, tmp_path_factory):
     """(tracker with the recipe's weights, recorded figures) of one configuration."""
     file = tmp_path_factory.mktemp("pth") / f"{request.param}.pth"
     torch.save(recipe_state(golden_keys(request.param)), file)
-    checkpoint = read_pysot(file, request.param)
+    checkpoint = read_checkpoint(file, request.param)
     file.unlink()
     model = build_model(checkpoint)
     model.features = remembered(model.features)

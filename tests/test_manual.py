@@ -37,6 +37,9 @@ SPARED = {  # what would take long, or is of another network
     "--trials 50": "--trials 1",
     "steps = 300, batch = 16": "steps = 1, batch = 1",
     "192.168.1.20": "127.0.0.1",
+    "63f-80f": "7f-9f",
+    "60f": "6f",
+    "00:12.5": "00:01.3",
 }
 MORE = {  # options that a recipe does without, for untrained weights and data sets of one sequence
     "eval": "--device cpu --partial --weights WEIGHTS",
@@ -59,10 +62,16 @@ def section(page: str, *headings: str) -> str:
 
 def commands(text: str) -> list[str]:
     """Every `siamtrack ...` in a shell block, without its comment."""
-    for long, short in SPARED.items():
-        text = text.replace(long, short)
+    text = spared(text)
     text = re.sub(r"(?<=ws://127.0.0.1:)\d+", lambda _: str(free_port()), text)
     return [line for line in blocks(text).splitlines() if line.startswith("siamtrack ")]
+
+
+def spared(text: str) -> str:
+    """The text without what would take long."""
+    for long, short in SPARED.items():
+        text = text.replace(long, short)
+    return text
 
 
 def blocks(text: str) -> str:
@@ -142,12 +151,14 @@ def test_pages(follow, tmp_path, page):
 
 
 def test_correcting(follow, siamtrack, weights, tmp_path):
-    """On a clip that is long enough for the times that stand there."""
-    still = "testsrc2=size=400x240:rate=5:duration=16.6"
+    """On a clip that is long enough for the times that stand there, the longest shortened."""
+    still = "testsrc2=size=400x240:rate=5:duration=2.2"
     clips.ffmpeg("-f", "lavfi", "-i", still, "-preset", "ultrafast", str(tmp_path / "video.mp4"))
     (tmp_path / "in").mkdir()
     shutil.copy(tmp_path / "video.mp4", tmp_path / "in" / "a.mp4")
-    (table,) = re.findall(r"^```\n(clip,time,target,box\n.*?)^```$", PAGES["CORRECTING.md"], re.S | re.M)
+    (table,) = re.findall(
+        r"^```\n(clip,time,target,box\n.*?)^```$", spared(PAGES["CORRECTING.md"]), re.S | re.M
+    )
     (tmp_path / "fixes.csv").write_text(table + table.partition("\n")[2].replace("in/a.mp4", "video.mp4"))
     done = siamtrack("batch", "in/a.mp4", "video.mp4", "--box", "bug=43,150,73,79", "-f", "json",
                      "--output-dir", "tracked", "--weights", weights)  # fmt: skip
@@ -160,9 +171,7 @@ def test_correcting(follow, siamtrack, weights, tmp_path):
 
 def test_training(follow, tmp_path):
     (config,) = re.findall(r"```toml\n(.*?)```", PAGES["README.md"], re.S)
-    for long, short in SPARED.items():
-        config = config.replace(long, short)
-    (tmp_path / "boats.toml").write_text(config)
+    (tmp_path / "boats.toml").write_text(spared(config))
     (tmp_path / "clips").mkdir()
     clips.constant(tmp_path / "clips" / "boat1.mp4", frames=3, size=(320, 240))
     (tmp_path / "clips" / "boat1.txt").write_text("120,80,60,40\n" * 3)

@@ -268,7 +268,7 @@ def test_a_table_does_not_name_the_files_and_says_what_does(tmp_path: Path) -> N
     correction = [Start(Box(40, 20, 20, 20), TimePoint(frame=8), 1)]
     for used in (
         lambda: list(draw_video(Reading(first), table, tmp_path / "drawn.mp4", overwrite=True)),
-        lambda: fix(table, correction, first, load_tracker(engine="eager")),
+        lambda: fix(table, correction, first, load_tracker("light", engine="eager")),
     ):
         with pytest.raises(MisfitError) as caught:
             used()

@@ -28,11 +28,12 @@ from siamcli.errors import InputError, OutputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media import encoders
 from siamcli.media import video as video_module
+from siamcli.media.encoders import VideoOptions
 from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.media.sound import Soundtrack
 from siamcli.media.soundtrack import soundtrack
 from siamcli.media.sources import open_source
-from siamcli.media.video import VideoOptions, VideoWriter
+from siamcli.media.video import VideoWriter
 from siamcli.session.outputs import Outputs
 from siamcli.times import TimePoint
 from siamcli.trajectory import TrackHeader, TrackPoint

@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from conftest import DEMO
+from desk import commands_in
 
 from siamcli.media.ffmpeg import ffmpeg_exe
 
@@ -34,13 +34,8 @@ def desk(tmp_path_factory, weights):
     for name in ("a.mp4", "b c.mp4"):
         shutil.copy(folder / "video.mp4", folder / "clips" / name)
     (folder / "bin").mkdir()
-    # the recipes name no weights: these stand for the ones that come along
-    (folder / "bin" / "siamtrack").write_text(
-        f'#!/bin/sh\ncase $1 in run|batch) set -- "$@" --weights "{weights}";; esac\n'
-        f'exec "{sys.executable}" -m siamcli "$@"\n'
-    )
-    (folder / "bin" / "siamtrack").chmod(0o755)
-    return folder
+    with commands_in(folder / "bin", weights):
+        yield folder
 
 
 def test_there_are_recipes():
@@ -52,7 +47,6 @@ def test_there_are_recipes():
 def test_recipes(desk):
     """In one test, as each builds on what those before it left behind."""
     env = {**os.environ, "PATH": f"{desk / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-    env["PYTHONPATH"] = str(README.parent)
     lacking: set[str] = set()
     for recipe in recipes():
         missing = {t for t in TOOLS if re.search(rf"\b{t}\b", recipe) and shutil.which(t) is None}

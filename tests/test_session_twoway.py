@@ -46,7 +46,19 @@ def test_the_same_frames_last_first(tmp_path, kind, memory):
 def test_both_ways_from_the_middle_finds_the_target_in_the_whole_clip(siamtrack, tmp_path):
     truth = np.loadtxt(DEMO.with_suffix(".csv"), delimiter=",", skiprows=1)
     box = ",".join(map(str, truth[60]))
-    options = ("--box-at", f"60f={box}", "--both-ways", "-o", "a.json", "-o", "a.csv", "-o", "a.mp4")
+    options = (
+        "--model",
+        "light",
+        "--box-at",
+        f"60f={box}",
+        "--both-ways",
+        "-o",
+        "a.json",
+        "-o",
+        "a.csv",
+        "-o",
+        "a.mp4",
+    )
     assert siamtrack("run", DEMO, *options).code == 0
     trajectory = read_trajectory(tmp_path / "a.json")
     assert [p.index for p in trajectory.points] == list(range(120)) and trajectory.complete

@@ -90,7 +90,7 @@ def test_a_region_is_a_mask_with_one_rectangle(region, box) -> None:
 
 @cache
 def eager():
-    return load_tracker(engine="eager")
+    return load_tracker("light", engine="eager")
 
 
 def states(area, *clip):
@@ -258,7 +258,7 @@ def test_a_trajectory_says_where_it_was_searched_and_fix_searches_there(
     clip, mask: Path, tmp_path: Path, place: str
 ) -> None:
     where = {"region": {"region": parse_region("25%,0,75%,100%")}, "mask": {"mask": str(mask)}}[place]
-    tracker = load_tracker(engine="eager")
+    tracker = load_tracker("light", engine="eager")
     with Session(
         Job(clip, (parse_target("40,20,20,20"),), (f"{tmp_path}/a.json",), **where), lambda: tracker
     ) as s:

@@ -43,7 +43,7 @@ class SureEngine:
 
 @pytest.fixture(scope="module")
 def tracker():
-    return load_tracker(engine="eager")
+    return load_tracker("light", engine="eager")
 
 
 @given(st.tuples(*[st.floats(-0.4, 0.4)] * 4))

@@ -74,7 +74,7 @@ def test_shares_out_of_order_are_refused():
 
 @pytest.fixture(scope="module")
 def tracker():
-    return load_tracker(engine="eager")
+    return load_tracker("light", engine="eager")
 
 
 def test_a_box_near_nothing_does_not_move_the_search(tracker):

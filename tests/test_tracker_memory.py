@@ -37,7 +37,7 @@ def test_when_a_target_is_looked_at(age, score, due):
 
 def test_targets_remember_for_themselves():
     """Two targets of a batch get the templates that each gets alone; without a share nothing changes."""
-    tracker = load_tracker(engine="eager")
+    tracker = load_tracker("light", engine="eager")
     with open_source(str(DEMO)) as frames:
         first, *rest = (frame for frame, _ in zip(frames, range(6), strict=False))
     boxes = [START, Box(START.x + 3, START.y - 2, START.w, START.h)]

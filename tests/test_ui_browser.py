@@ -9,7 +9,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from urllib.parse import urlsplit
 
 import clips
@@ -22,6 +21,7 @@ from conftest import DEMO, wait_until
 from siamcli.drawing.style import Effect, Style
 from siamcli.targets import parse_target
 from siamcli.times import FrameRange, TimePoint
+from siamcli.ui.review.server import ReviewServer
 
 
 @pytest.fixture
@@ -155,40 +155,58 @@ def change(address, version, *, clip=0, **what):
     return reply
 
 
-def use(address, version, process):
+def use(address, version, process=None):
     """Use the boxes, as the page does it."""
     change(address, version, do="save")
     wait_until(lambda: not fetch(address, "clips/0")[1]["unsaved"], process)
     change(address, version + 1, do="finish")
 
 
-def test_run_tracks_what_was_picked(start_siamtrack, weights, tmp_path):
+@pytest.fixture
+def visited(siamtrack, monkeypatch):
+    """Run a command in this process, whose page has a visitor: `visited(visit, "pick", ...) -> Done`."""
+    wait = ReviewServer.wait
+
+    def run(visit, *arguments):
+        def visit_and_wait(server):
+            visit(server.address)
+            wait(server)
+
+        monkeypatch.setattr(ReviewServer, "wait", visit_and_wait)
+        return siamtrack(*arguments)
+
+    return run
+
+
+def test_run_tracks_what_was_picked(visited, weights, tmp_path):
     """A target of a frame that the stride leaves out, and two in the first one."""
+    addresses = []
+
+    def visit(address):
+        addresses.append(address)
+        assert fetch(address, "clips/0")[1]["name"].endswith("demo.mp4")
+        change(address, 1, do="add", frame=3, box=[43, 150, 73, 79])
+        change(address, 2, do="add", label="leaf", frame=5, box=[9, 9, 30, 40])
+        use(address, 3)
+
     arguments = ("run", DEMO, "--weights", weights, "--pick-browser", "-o", "{target}.csv", "--quiet")
     cut = ("--start", "3f", "--end", "9f", "--stride", "4", "--blur", "leaf", "-o", "a.mp4")
-    process = start_siamtrack(*arguments, *cut, text=True)
-    address = address_in(process)
-    assert fetch(address, "clips/0")[1]["name"].endswith("demo.mp4")
-    change(address, 1, do="add", frame=3, box=[43, 150, 73, 79])
-    change(address, 2, do="add", label="leaf", frame=5, box=[9, 9, 30, 40])
-    use(address, 3, process)
-    assert process.wait() == 0, process.stderr.read()
+    done = visited(visit, *arguments, *cut)
+    assert done.code == 0 and f"open in a browser: {addresses[0]}" in done.err, done.err
     rows = list(csv.DictReader((tmp_path / "1.csv").open()))
     assert [row["frame"] for row in rows] == ["3", "5", "7"]
     assert [float(rows[0][name]) for name in "xywh"] == [43, 150, 73, 79] and rows[0]["state"] == "init"
     leaf = next(csv.DictReader((tmp_path / "leaf.csv").open()))
     assert (leaf["frame"], leaf["state"]) == ("5", "init")
     with pytest.raises(ConnectionRefusedError):
-        fetch(address, "")
+        fetch(addresses[0], "")
 
 
 def test_of_a_pipe_the_first_frame_is_shown(start_siamtrack, weights, tmp_path):
     arguments = ("run", "-", "--weights", weights, "--pick-browser", "--jsonl", "-", "--quiet")
-    with subprocess.Popen(
-        [sys.executable, "-c", f"import sys; sys.stdout.buffer.write(open({str(DEMO)!r}, 'rb').read())"],
-        stdout=subprocess.PIPE,
-    ) as writing:
+    with subprocess.Popen(["cat", DEMO], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as writing:
         process = start_siamtrack(*arguments, "--end", "3f", text=True, stdin=writing.stdout)
+        writing.stdout.close()  # so that it hears when the command has enough
         address = address_in(process)
         document = fetch(address, "clips/0")[1]
         assert (document["name"], document["frames"], document["size"]) == ("-", 1, [640, 360])
@@ -199,49 +217,57 @@ def test_of_a_pipe_the_first_frame_is_shown(start_siamtrack, weights, tmp_path):
         assert len(points) == 3 and points[0]["x"] == 43
 
 
-def test_run_cancelled_and_interrupted(start_siamtrack, weights, tmp_path):
+def test_run_cancelled(visited, weights, tmp_path):
     command = ("run", DEMO, "--weights", weights, "--pick-browser")
-    process = start_siamtrack(*command, text=True)
-    change(address_in(process), 1, do="finish")
-    assert process.wait() == 9 and "no box was picked" in process.stderr.read()
-    process = start_siamtrack(*command, text=True)
+    done = visited(lambda address: change(address, 1, do="finish"), *command)
+    assert done.code == 9 and "no box was picked" in done.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_run_interrupted(start_siamtrack, weights, tmp_path):
+    process = start_siamtrack("run", DEMO, "--weights", weights, "--pick-browser", text=True)
     address_in(process)
     process.send_signal(signal.SIGINT)
     assert process.wait() == 130 and "Traceback" not in process.stderr.read()
     assert not list(tmp_path.iterdir())
 
 
-def test_pick_takes_targets_of_any_frame_and_leaves_clips_out(start_siamtrack, tmp_path):
+def test_pick_takes_targets_of_any_frame_and_leaves_clips_out(visited, tmp_path):
     (tmp_path / "clips").mkdir()
     for name in ("a.mp4", "c.mp4", "d.mp4"):
         shutil.copy(DEMO, tmp_path / "clips" / name)
     (tmp_path / "clips/b.mp4").write_text("no video")
-    process = start_siamtrack("pick", "clips", "-o", "boxes.csv", "--pick-browser", text=True)
-    address = address_in(process)
-    assert [row["name"][-5:] for row in fetch(address, "clips")[1]] == ["a.mp4", "b.mp4", "c.mp4", "d.mp4"]
+    pick = ("pick", "clips", "-o", "boxes.csv", "--pick-browser")
 
-    def at(clip, version, **what):
-        return change(address, version, clip=clip, **what)
+    def visit(address):
+        def at(clip, version, **what):
+            return change(address, version, clip=clip, **what)
 
-    at(2, 1, do="add", frame=7, box=[5, 6, 70, 80.25])  # any clip first, any frame
-    at(2, 2, do="add", label="leaf", frame=0, box=[9, 9, 30, 40])
-    at(2, 3, do="box", target=1, frame=9, box=[15, 6, 70, 80])
-    at(2, 4, do="absent", target=2, first=3, last=5)
-    assert at(2, 5, do="save")["labels"][1] == "leaf"
-    wait_until(lambda: not fetch(address, "clips/2")[1]["unsaved"], process)
-    assert fetch(address, "clips/1")[0] == 422
-    at(0, 1, do="add", frame=0, box=[1, 2, 30, 40])
-    at(0, 2, do="undo")
-    at(0, 3, do="finish")
-    assert process.wait() == 7 and "clips/b.mp4" in process.stderr.read()
+        shown = [row["name"][-5:] for row in fetch(address, "clips")[1]]
+        assert shown == ["a.mp4", "b.mp4", "c.mp4", "d.mp4"]
+        at(2, 1, do="add", frame=7, box=[5, 6, 70, 80.25])  # any clip first, any frame
+        at(2, 2, do="add", label="leaf", frame=0, box=[9, 9, 30, 40])
+        at(2, 3, do="box", target=1, frame=9, box=[15, 6, 70, 80])
+        at(2, 4, do="absent", target=2, first=3, last=5)
+        assert at(2, 5, do="save")["labels"][1] == "leaf"
+        wait_until(lambda: not fetch(address, "clips/2")[1]["unsaved"])
+        assert fetch(address, "clips/1")[0] == 422
+        at(0, 1, do="add", frame=0, box=[1, 2, 30, 40])
+        at(0, 2, do="undo")
+        at(0, 3, do="finish")
+
+    done = visited(visit, *pick)
+    assert done.code == 7 and "clips/b.mp4" in done.err
     assert (tmp_path / "boxes.csv").read_text() == (
         "clip,time,box,label\n"
         'clips/c.mp4,7f,"5,6,70,80.25",\nclips/c.mp4,9f,"15,6,70,80",#1\n'
         'clips/c.mp4,,"9,9,30,40",leaf\nclips/c.mp4,3f-5f,absent,leaf\n'
     )
     (tmp_path / "clips/b.mp4").unlink()
-    process = start_siamtrack("pick", "clips", "-o", "boxes.csv", "--pick-browser", text=True)
-    address = address_in(process)
-    assert [row["name"][-5:] for row in fetch(address, "clips")[1]] == ["a.mp4", "d.mp4"]
-    at(0, 1, do="finish")
-    assert process.wait() == 9 and "2 of 2 clips have no box yet" in process.stderr.read()
+
+    def visit_again(address):
+        assert [row["name"][-5:] for row in fetch(address, "clips")[1]] == ["a.mp4", "d.mp4"]
+        change(address, 1, do="finish")
+
+    done = visited(visit_again, *pick)
+    assert done.code == 9 and "2 of 2 clips have no box yet" in done.err

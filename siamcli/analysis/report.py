@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -16,6 +14,7 @@ from siamcli.analysis.motion import Motion, measure_motion
 from siamcli.analysis.plane import Plane
 from siamcli.analysis.smooth import METHOD
 from siamcli.analysis.zones import Zone, stay
+from siamcli.sheets import csv_text
 from siamcli.trajectory import Trajectory
 
 __all__ = ["Measurement", "measure"]
@@ -58,14 +57,10 @@ class Measurement:
 
     def csv(self) -> str:
         """A row per target and frame; the unit of a column follows its name: `speed_mm_per_s`."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
         units = {name: f"{name}_{unit.replace('/', '_per_')}" for name, unit in self.units.items()}
-        for number, row in enumerate(self._rows()):
-            if not number:
-                writer.writerow([units.get(name, name) for name in row])
-            writer.writerow(["" if value is None else value for value in row.values()])
-        return text.getvalue()
+        rows = list(self._rows())
+        head = [[units.get(name, name) for name in row] for row in rows[:1]]
+        return csv_text([*head, *(row.values() for row in rows)])
 
     def json(self) -> str:
         """How it was measured, the units, the sums and a list of values per target and frame."""

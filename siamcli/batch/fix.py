@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from siamcli.batch.manifest import Manifest
 from siamcli.batch.settings import style_key
-from siamcli.batch.status import Entry, StatusFile, latest_entries, read_status
+from siamcli.batch.status import Entry, StatusFile, latest_entries, now, read_status
 from siamcli.errors import InputError, SiamtrackError
 from siamcli.formats.files import read_trajectory
 from siamcli.formats.kinds import read_suffixes
@@ -110,5 +109,4 @@ def _replace(
     paths = [str(path) for path in _outputs(status.path.parent, entry)]
     yield from write_again(reading, trajectory, paths, overwrite=True, also=also)
     lost = sum(point.state == "lost" for point in trajectory.points)
-    at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    status.add(replace(entry, at=at, lost=lost, style=style_key(reading.style, reading.audio)))
+    status.add(replace(entry, at=now(), lost=lost, style=style_key(reading.style, reading.audio)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
@@ -14,15 +13,14 @@ from siamcli.batch.clips import Clip, Shard, output_names
 from siamcli.batch.manifest import Boxes
 from siamcli.batch.schedule import Finished
 from siamcli.batch.settings import Settings, clip_key, style_key
-from siamcli.batch.status import Entry
+from siamcli.batch.status import Entry, now
 from siamcli.drawing.style import Style
 from siamcli.errors import InputError, OutputError, SiamtrackError
 from siamcli.formats.files import read_trajectory
 from siamcli.media.kinds import path_from, source_name
 from siamcli.media.suffixes import is_video
 from siamcli.session.job import Job
-from siamcli.session.render import draw_video
-from siamcli.session.textfile import write_trajectory
+from siamcli.session.render import write_again
 from siamcli.targets import TargetMark, target_labels
 from siamcli.trajectory import Trajectory
 
@@ -163,18 +161,14 @@ def complete(task: Task, entry: Entry, folder: Path) -> None:
     trajectory = _trajectory(task, entry, folder)
     if trajectory is None:
         raise InputError(f"{task.job.source}: its trajectory is gone", hint="run the same command again")
-    for file in missing(task, entry, folder):
-        if is_video(file):
-            for _ in draw_video(task.job.reading, trajectory, Path(file), overwrite=True):
-                pass
-        else:
-            write_trajectory(file, trajectory, frames=entry.frames or 0)
+    for _ in write_again(task.job.reading, trajectory, missing(task, entry, folder), overwrite=True):
+        pass
 
 
 def extended(entry: Entry, files: Sequence[str], folder: Path) -> Entry:
     """The line of a finished clip that has more outputs than before."""
     outputs = (*entry.outputs, *(path_from(file, folder) for file in files))
-    return replace(entry, at=_now(), outputs=tuple(dict.fromkeys(outputs)))
+    return replace(entry, at=now(), outputs=tuple(dict.fromkeys(outputs)))
 
 
 def completed_entry(task: Task, entry: Entry, files: Sequence[str], folder: Path) -> Entry:
@@ -188,7 +182,7 @@ def completed_entry(task: Task, entry: Entry, files: Sequence[str], folder: Path
 def started_entry(task: Task, folder: Path) -> Entry:
     """The line before the outputs are touched: from here on they are this batch's."""
     outputs = tuple(path_from(file, folder) for file in task.job.files)
-    return Entry(task.id, _clip(task), task.key, "started", _now(), outputs)
+    return Entry(task.id, _clip(task), task.key, "started", now(), outputs)
 
 
 def finished_entry(task: Task, end: Finished, folder: Path) -> Entry:
@@ -204,7 +198,7 @@ def finished_entry(task: Task, end: Finished, folder: Path) -> Entry:
         clip=_clip(task),
         key=task.key,
         state="done",
-        at=_now(),
+        at=now(),
         outputs=outputs,
         frames=end.frames,
         seconds=end.seconds,
@@ -218,7 +212,7 @@ def finished_entry(task: Task, end: Finished, folder: Path) -> Entry:
 def refused_entry(task: Task, error: SiamtrackError, before: Entry | None) -> Entry:
     """The line of a clip that was not tracked: without a key, so that it is looked at again next time."""
     outputs = before.outputs if before else ()
-    return failed_entry(Entry(task.id, _clip(task), "", "failed", _now(), outputs), error)
+    return failed_entry(Entry(task.id, _clip(task), "", "failed", now(), outputs), error)
 
 
 def failed_entry(entry: Entry, error: SiamtrackError) -> Entry:
@@ -228,7 +222,3 @@ def failed_entry(entry: Entry, error: SiamtrackError) -> Entry:
 
 def _clip(task: Task) -> str:
     return source_name(task.job.source).shown
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

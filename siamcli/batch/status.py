@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,7 +17,7 @@ from siamcli.schema import FileBelow, Natural, NotNegative, from_record, load_js
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Entry", "History", "StatusFile", "latest_entries", "merge", "read_status"]
+__all__ = ["Entry", "History", "StatusFile", "latest_entries", "merge", "now", "read_status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,11 @@ def _parse(line: bytes) -> Entry | None:
         return from_record(Entry, load_json(line))  # what a newer siamtrack may add is passed over
     except ValueError:
         return None
+
+
+def now() -> str:
+    """This moment, as entries have it."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def latest_entries(entries: Iterable[Entry]) -> dict[str, Entry]:

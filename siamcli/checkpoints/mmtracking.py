@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from siamcli.checkpoints.convert import convert
-from siamcli.checkpoints.native import Checkpoint
-from siamcli.checkpoints.torchfile import load_state
 from siamcli.model.spec import ModelSpec
 
-__all__ = ["mmtracking_name", "read_mmtracking"]
-
-
-def read_mmtracking(path: Path, model: str | None = None) -> Checkpoint:
-    """The checkpoint in an mmtracking `.pth`; `model` names the architecture.  Raises WeightsError.
-
-    The tracker's settings are those of the benchmark in the file's name, else LaSOT's.
-    """
-    return convert(load_state(path), path, "mmtracking", mmtracking_name, model)
+__all__ = ["mmtracking_name"]
 
 
 def mmtracking_name(name: str, spec: ModelSpec) -> str:

@@ -20,7 +20,7 @@ from siamcli.checkpoints.state_dict import BATCH_COUNTER, fit_state_dict
 from siamcli.errors import WeightsError
 from siamcli.model.spec import ModelSpec, TrackerParams
 
-__all__ = ["Checkpoint", "Precision", "read_native", "write_native"]
+__all__ = ["Checkpoint", "read_native", "write_native"]
 
 SCALE = "::scale"
 

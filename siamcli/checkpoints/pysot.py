@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from siamcli.checkpoints.convert import convert
-from siamcli.checkpoints.native import Checkpoint
-from siamcli.checkpoints.torchfile import load_state
 from siamcli.model.spec import ModelSpec
 
-__all__ = ["pysot_name", "read_pysot"]
-
-
-def read_pysot(path: Path, model: str | None = None) -> Checkpoint:
-    """The checkpoint in a PySOT `.pth`; `model` names the architecture.  Raises WeightsError."""
-    return convert(load_state(path), path, "pysot", pysot_name, model)
+__all__ = ["pysot_name"]
 
 
 def pysot_name(name: str, spec: ModelSpec) -> str:

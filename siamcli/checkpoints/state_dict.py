@@ -45,13 +45,34 @@ def _shapes_and_side(spec: ModelSpec) -> tuple[dict[str, tuple[int, ...]], int]:
     """The shapes, and the side of the score map that the network really makes."""
     with torch.device("meta"):
         model = SiamRPN(spec)
-        is_known = replace(spec, name="x") in (replace(other, name="x") for other in SPECS.values())
-        side = spec.score_size() if is_known else _score_side(model)
+        side = spec.score_size() if _has_known_sides(spec) else _score_side(model)
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}, side
 
 
+def _has_known_sides(spec: ModelSpec) -> bool:
+    """Whether its maps have the sides of an architecture that is known: channels and anchors change none."""
+    return bool(spec.levels and spec.anchors) and any(
+        replace(
+            spec,
+            name=other.name,
+            levels=other.levels,
+            channels=other.channels,
+            weighted=other.weighted,
+            anchors=other.anchors,
+            crop=other.crop,
+            width=other.width,
+        )
+        == other
+        for other in SPECS.values()
+        if set(spec.levels) <= set(other.levels)
+    )
+
+
 def _score_side(model: SiamRPN) -> int:
-    """The side of the score map that the network makes; takes a tenth of a second even without numbers."""
+    """The side of the score map that the network makes.
+
+    It takes no numbers, but two seconds: on the device "meta" PyTorch imports its compiler for it.
+    """
     exemplar, search = (torch.empty(1, 3, s, s) for s in (model.spec.exemplar_size, model.spec.search_size))
     return int(model(model.embed(exemplar), search)[0].shape[-1])
 

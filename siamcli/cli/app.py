@@ -104,7 +104,7 @@ def main() -> None:
     # times slower on two shared cores).  OpenMP reads this when torch is imported, which comes later.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        sys.exit(app(prog_name="siamtrack", standalone_mode=False) or 0)
     except typer.TyperException as error:
         if error.format_message():  # none where siamtrack without arguments has shown its help
             console.error(*explain(error))

@@ -34,7 +34,6 @@ __all__ = [
     "hush",
     "info",
     "is_debugging",
-    "is_verbose",
     "patience",
     "print_json",
     "print_path",
@@ -71,11 +70,6 @@ def is_debugging() -> bool:
     return _level["debug"]
 
 
-def is_verbose() -> bool:
-    """True when the user asked to hear more."""
-    return _level["verbose"] or _level["debug"]
-
-
 def hush() -> None:
     """From now on as under --quiet."""
     _level["quiet"] = True
@@ -99,7 +93,7 @@ def _print(message: str, style: str = "") -> None:
 
 def verbose(message: str) -> None:
     """Print a line on stderr under -v."""
-    if is_verbose():
+    if _level["verbose"] or _level["debug"]:
         info(message, style="dim")
 
 

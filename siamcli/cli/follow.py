@@ -105,7 +105,7 @@ def _print_boxes(session: Session) -> None:
     for start in session.marks:
         if isinstance(start, Start) and start.target is not None:
             x, y, w, h = (f"{v:g}" for v in start.box)
-            name = session.job.labels[start.target - 1] or f"target {start.target}"
+            name = target_name(session.job.labels, start.target)
             console.info(f"{name}: box {x},{y},{w},{h} in a {width}x{height} frame")
 
 

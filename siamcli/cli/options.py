@@ -187,9 +187,8 @@ class TrackerOptions:
 
         check_name("engine", self.engine, ENGINES)
         check_device(self.device)
-        file = self.file()
-        if file.suffix == ".safetensors":
-            read_header(file)
+        if self.wanted() is not None and (file := self.file()).suffix == ".safetensors":
+            read_header(file)  # of the default, the device decides, and torch knows the device
         self.overrides()
 
     def overrides(self) -> dict[str, Any]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from siamcli.atomic import AtomicFile, as_output_error, make_folder
 from siamcli.errors import LostError, OutputError
@@ -16,6 +19,8 @@ from siamcli.session.endpoint import parse_endpoint
 __all__ = [
     "DEFAULT_SUFFIXES",
     "OUTPUT_SUFFIXES",
+    "Overwrite",
+    "check_new_outputs",
     "check_outputs_differ",
     "check_writable",
     "files_that_exist",
@@ -28,6 +33,8 @@ __all__ = [
 
 DEFAULT_SUFFIXES = (".mp4", ".json", ".csv")
 OUTPUT_SUFFIXES = (*VIDEO_SUFFIXES, *streamed_suffixes())
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that exist.")]
 
 
 def output_paths(
@@ -69,6 +76,19 @@ def output_paths(
             hint = f"known suffixes: {known}; - is stdout; {' and '.join(STREAMS)} send lines"
             raise OutputError(f"{path}: unknown format", hint=hint)
     return paths
+
+
+def check_new_outputs(
+    paths: Sequence[str], inputs: Sequence[str], *, suffixes: Sequence[str], overwrite: bool
+) -> None:
+    """Raises OutputError for a path with none of `suffixes`, one that is named twice or among `inputs`, and,
+    unless `overwrite`, one that exists."""
+    for path in paths:
+        if Path(path).suffix.lower() not in suffixes:
+            raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(suffixes)}")
+    check_outputs_differ(paths, inputs)
+    if (there := files_that_exist(paths)) and not overwrite:
+        raise OutputError(f"{there[0]} exists", hint="-y replaces it")
 
 
 def check_outputs_differ(paths: Sequence[str], inputs: Sequence[str]) -> None:

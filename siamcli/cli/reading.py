@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from siamcli.drawing.style import Style
     from siamcli.media.sound import AudioChoice
     from siamcli.session.reading import Reading
+    from siamcli.trajectory import Trajectory
 
-__all__ = ["Fps", "ReadingOptions", "SourceOptions"]
+__all__ = ["Fps", "ReadingOptions", "SourceOptions", "read_tracked"]
 
 Fps = Annotated[
     str | None,
@@ -95,6 +97,17 @@ class ReadingOptions:
 
         place = (search or SearchOptions()).given()
         return partial(Reading, **self.given(), **place, style=style)
+
+
+def read_tracked(path: Path, fps: str | None) -> Trajectory:
+    """The trajectory of a file, its source at the rate that --fps says.  Raises InputError."""
+    from siamcli.formats.files import read_trajectory
+
+    tracked = read_trajectory(path)
+    if fps is None:
+        return tracked
+    source = replace(tracked.header.source, fps=parse_rate(fps))
+    return replace(tracked, header=replace(tracked.header, source=source))
 
 
 def _sound(text: str | None) -> AudioChoice:

@@ -7,7 +7,6 @@ file and line, because a missing row would shift all later frames.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from siamcli.errors import DatasetError
 from siamcli.evaluation.overlap import Array
+from siamcli.schema import decode
 
 __all__ = ["read_boxes", "read_flat", "read_rows"]
 
@@ -65,9 +65,8 @@ def _text(path: Path) -> str:
         raw = path.read_bytes()
     except OSError as error:
         raise DatasetError(f"cannot read {path}: {error.strerror}") from None
-    wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        return raw.decode("utf-16" if wide else "utf-8-sig")
+        return decode(raw)
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise DatasetError(

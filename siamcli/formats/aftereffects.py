@@ -7,7 +7,7 @@ same is read by https://github.com/baku89/ae-keyframes.
 from __future__ import annotations
 
 from siamcli.formats.names import file_stem, source_stem
-from siamcli.formats.select import frame_rate, frame_size, target_name, targets, visible_points
+from siamcli.formats.select import frame_rate, frame_size, target_name, visible_by_target
 from siamcli.trajectory import Trajectory
 
 __all__ = ["files"]
@@ -25,10 +25,8 @@ def files(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
         *(f"\tSource Width\t{width}", f"\tSource Height\t{height}"),
         *("\tSource Pixel Aspect Ratio\t1", "\tComp Pixel Aspect Ratio\t1", ""),
     ]
-    visible = visible_points(trajectory, drop_lost=drop_lost)
     stem, texts = source_stem(trajectory.header.source.name), {}
-    for target in targets(trajectory):
-        points = [point for point in visible if point.target == target]
+    for target, points in visible_by_target(trajectory, drop_lost=drop_lost).items():
         places = [f"\t{p.index}\t{p.box.center[0]:.3f}\t{p.box.center[1]:.3f}\t0\t" for p in points]
         sides = [(100 * p.box.w / points[0].box.w, 100 * p.box.h / points[0].box.h) for p in points]
         scales = [f"\t{p.index}\t{w:.3f}\t{h:.3f}\t100\t" for p, (w, h) in zip(points, sides, strict=True)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from siamcli.formats.select import frame_size, target_name, targets, visible_points
+from siamcli.formats.select import frame_size, target_name, visible_by_target
 from siamcli.trajectory import Trajectory
 
 __all__ = ["text"]
@@ -33,13 +33,11 @@ for name, markers in TRACKS:
 def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     """A Python script with a track per target."""
     width, height = frame_size(trajectory)
-    visible = visible_points(trajectory, drop_lost=drop_lost)
     tracks = []
-    for target in targets(trajectory):
+    for target, points in visible_by_target(trajectory, drop_lost=drop_lost).items():
         markers = [
             [p.index + 1, round(p.box.center[0] / width, 6), round(1 - p.box.center[1] / height, 6)]
-            for p in visible
-            if p.target == target
+            for p in points
         ]
         if markers:
             tracks.append([target_name(trajectory, target), markers])

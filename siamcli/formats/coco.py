@@ -27,7 +27,7 @@ from siamcli.formats.starts import start_target
 from siamcli.formats.tracks import TrackBox, Tracks
 from siamcli.schema import Number, Positive, from_record, load_json
 from siamcli.targets import Target
-from siamcli.trajectory import TrackState, Trajectory
+from siamcli.trajectory import TrackPoint, TrackState, Trajectory
 
 __all__ = ["dataset", "starts", "text", "tracks"]
 
@@ -42,38 +42,53 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     name = trajectory.header.source.name
     categories = class_names(trajectory)
     indices = frame_indices(trajectory, drop_lost=drop_lost)
+    size = {"width": width, "height": height}
+    images = [
+        {
+            "id": index + 1,
+            "file_name": image_name(trajectory.header.source, index) or f"{name}/{index:06d}.jpg",
+            **size,
+            "video_id": 1,
+            "frame_id": index,
+        }
+        for index in indices
+    ]
+    annotations = []
+    for number, point in enumerate(visible_points(trajectory, drop_lost=drop_lost), start=1):
+        category = categories.index(target_name(trajectory, point.target)) + 1
+        ids = {"id": number, "image_id": point.index + 1, "video_id": 1, "track_id": point.target}
+        attributes = {"state": point.state}
+        annotations.append(_annotation(point, point.box, attributes, **ids, category_id=category))
+    said = f"{name}, tracked by siamtrack {trajectory.header.version}".strip()
+    return _written(said, [{"id": 1, "name": name, **size}], images, categories, annotations)
+
+
+def _annotation(point: TrackPoint, box: Box, attributes: Mapping[str, Any], **ids: int) -> dict[str, Any]:
+    return {
+        **ids,
+        "bbox": [round(v, 3) for v in box],
+        "area": round(box.area, 3),
+        "segmentation": [],
+        "iscrowd": 0,
+        "score": round(point.score, 4),
+        "attributes": attributes,
+    }
+
+
+def _written(
+    description: str,
+    videos: Sequence[Mapping[str, Any]],
+    images: Sequence[Mapping[str, Any]],
+    categories: Sequence[str],
+    annotations: Sequence[Mapping[str, Any]],
+) -> str:
     document = {
-        "info": {"description": f"{name}, tracked by siamtrack {trajectory.header.version}".strip()},
+        "info": {"description": description},
         "licenses": [],
-        "videos": [{"id": 1, "name": name, "width": width, "height": height}],
-        "images": [
-            {
-                "id": index + 1,
-                "file_name": image_name(trajectory.header.source, index) or f"{name}/{index:06d}.jpg",
-                "width": width,
-                "height": height,
-                "video_id": 1,
-                "frame_id": index,
-            }
-            for index in indices
-        ],
+        "videos": videos,
+        "images": images,
         "categories": [{"id": n, "name": label} for n, label in enumerate(categories, start=1)],
-        "annotations": [
-            {
-                "id": number,
-                "image_id": point.index + 1,
-                "video_id": 1,
-                "track_id": point.target,
-                "category_id": categories.index(target_name(trajectory, point.target)) + 1,
-                "bbox": [round(v, 3) for v in point.box],
-                "area": round(point.box.area, 3),
-                "segmentation": [],
-                "iscrowd": 0,
-                "score": round(point.score, 4),
-                "attributes": {"state": point.state},
-            }
-            for number, point in enumerate(visible_points(trajectory, drop_lost=drop_lost), start=1)
-        ],
+        "annotations": annotations,
     }
     return json.dumps(document, indent=1) + "\n"
 
@@ -109,30 +124,12 @@ def _part(clips: Sequence[DatasetClip], classes: Sequence[str]) -> str:
             if point.index in ids and box.valid:
                 track = tracks.setdefault((clip.name, point.target), len(tracks) + 1)
                 label = target_name(clip.trajectory, point.target)
-                annotations.append(
-                    {
-                        "id": len(annotations) + 1,
-                        "image_id": ids[point.index],
-                        "video_id": number,
-                        "track_id": track,
-                        "category_id": classes.index(label) + 1,
-                        "bbox": [round(v, 3) for v in box],
-                        "area": round(box.area, 3),
-                        "segmentation": [],
-                        "iscrowd": 0,
-                        "score": round(point.score, 4),
-                        "attributes": {"state": point.state, "track_id": track},
-                    }
-                )
-    document = {
-        "info": {"description": "tracked by siamtrack"},
-        "licenses": [],
-        "videos": videos,
-        "images": images,
-        "categories": [{"id": n, "name": label} for n, label in enumerate(classes, start=1)],
-        "annotations": annotations,
-    }
-    return json.dumps(document, indent=1) + "\n"
+                category = classes.index(label) + 1
+                own = {"id": len(annotations) + 1, "image_id": ids[point.index], "video_id": number}
+                attributes = {"state": point.state, "track_id": track}
+                own |= {"track_id": track, "category_id": category}
+                annotations.append(_annotation(point, box, attributes, **own))
+    return _written("tracked by siamtrack", videos, images, classes, annotations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +192,17 @@ class _Document:
             parts[name] = replace(self, images=images, annotations=boxes)
         return parts
 
+    def labels(self) -> dict[int | str | None, str]:
+        """The names of the categories by their ids."""
+        return {category.id: category.name for category in self.categories}
+
+    def frames(self) -> dict[int | str, int]:
+        """The frames of the images by their ids: `frame_id`, or the place in the list."""
+        return {
+            image.id: place if image.frame_id is None else image.frame_id
+            for place, image in enumerate(self.images)
+        }
+
 
 def tracks(text: str) -> list[Tracks]:
     """Every box of every video, by track_id; a frame is an image's `frame_id`, else its place among those of
@@ -207,11 +215,7 @@ def tracks(text: str) -> list[Tracks]:
 
 
 def _clip(name: str, document: _Document) -> Tracks:
-    labels: dict[int | str | None, str] = {category.id: category.name for category in document.categories}
-    images = {
-        image.id: place if image.frame_id is None else image.frame_id
-        for place, image in enumerate(document.images)
-    }
+    labels, images = document.labels(), document.frames()
     boxes = []
     for entry in document.annotations:
         state = entry.attributes.get("state", "tracked")
@@ -241,11 +245,8 @@ def starts(path: Path, text: str) -> list[Target]:
     document = from_record(_Document, load_json(text))
     if len(clips := document.clips()) > 1:
         raise ValueError(f"it holds {len(clips)} videos; `siamtrack convert --to siamtrack` takes them apart")
-    labels: dict[int | str | None, str] = {category.id: category.name for category in document.categories}
-    images = {
-        image.id: (place if image.frame_id is None else image.frame_id, image)
-        for place, image in enumerate(document.images)
-    }
+    labels, frames = document.labels(), document.frames()
+    images = {image.id: (frames[image.id], image) for image in document.images}
     boxes = [(images[entry.image_id], entry) for entry in document.annotations if Box(*entry.bbox).valid]
     boxes.sort(key=lambda box: box[0][0])
     first = {str(entry.track): (image, entry) for image, entry in reversed(boxes) if entry.track is not None}

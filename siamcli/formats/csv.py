@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ from siamcli.formats.records import COLUMNS, COLUMNS_1, LIVE_COLUMNS, bad_line, 
 from siamcli.formats.select import image_name
 from siamcli.formats.stream import TextStream
 from siamcli.frames import SourceInfo
-from siamcli.sheets import Sheet, SheetError
+from siamcli.sheets import Sheet, SheetError, csv_text
 from siamcli.trajectory import TrackHeader, Trajectory
 
 __all__ = ["Stream", "read"]
@@ -28,23 +26,17 @@ class Stream(TextStream):
     """
 
     def _head(self, header: dict[str, Any]) -> str:
-        return _row([*self._columns, *(["file"] if self._header.source.files else [])])
+        return csv_text([[*self._columns, *(["file"] if self._header.source.files else [])]])
 
     def _point(self, point: dict[str, Any]) -> str:
         file = image_name(self._header.source, point["frame"])
         cells = [] if file is None else [file.encode(errors="replace").decode()]
-        return _row([*(point.get(name) for name in self._columns), *cells])
+        return csv_text([[*(point.get(name) for name in self._columns), *cells]])
 
     @property
     def _columns(self) -> list[str]:
         more = [*["agreement"] * self._header.checked, *LIVE_COLUMNS * self._header.live]
         return [*COLUMNS, *more]
-
-
-def _row(cells: Sequence[object]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
 
 
 def read(path: Path, text: str) -> Trajectory:

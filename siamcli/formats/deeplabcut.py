@@ -5,10 +5,8 @@ Source: https://deeplabcut.github.io/DeepLabCut/docs/standardDeepLabCut_UserGuid
 
 from __future__ import annotations
 
-import csv
-import io
-
 from siamcli.formats.select import target_name, targets, visible_points
+from siamcli.sheets import csv_text
 from siamcli.trajectory import Trajectory
 
 __all__ = ["text"]
@@ -40,6 +38,4 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     for frame in range(last + 1):
         cells = [cell for target in every for cell in places.get((frame, target), ("", "", ""))]
         rows.append([frame, *cells])
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows(rows)
-    return table.getvalue()
+    return csv_text(rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +25,9 @@ __all__ = [
 ]
 
 
-def _module(kind: FormatKind) -> Any:  # noqa: ANN401 - what it holds is said in FormatKind
-    return import_module(f"siamcli.formats.{kind.module or kind.name}")
-
-
 def make_stream(kind: FormatKind, header: TrackHeader, *, drop_lost: bool = False) -> TextStream:
     """The text of a streamed format for one file."""
-    stream: TextStream = _module(kind).Stream(header, drop_lost=drop_lost)
+    stream: TextStream = kind.load().Stream(header, drop_lost=drop_lost)
     return stream
 
 
@@ -47,7 +42,7 @@ def read_trajectory(path: str | Path) -> Trajectory:
     if kind is None or not kind.read:
         raise InputError(f"{path}: not a trajectory", hint=f"known suffixes: {' '.join(read_suffixes())}")
     try:
-        trajectory: Trajectory = _module(kind).read(path, decode(path.read_bytes()))
+        trajectory: Trajectory = kind.load().read(path, decode(path.read_bytes()))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {why_unread(error)}") from error
     return trajectory
@@ -85,15 +80,15 @@ def convert(
     if drop_lost and kind.keeps_lost:
         raise InputError(f"{name} keeps lost frames: {kind.keeps_lost}", hint="leave out --drop-lost")
     if kind.benchmark:
-        several: dict[str, str] = _module(kind).files(trajectory, kind.benchmark)
+        several: dict[str, str] = kind.load().files(trajectory, kind.benchmark)
         return several
     if not kind.ending:
-        several = _module(kind).files(trajectory, drop_lost=drop_lost)
+        several = kind.load().files(trajectory, drop_lost=drop_lost)
         return several
     if kind.streamed:
         text = whole_text(make_stream(kind, trajectory.header, drop_lost=drop_lost), trajectory)
     else:
-        text = _module(kind).text(trajectory, drop_lost=drop_lost, **(options or {}))
+        text = kind.load().text(trajectory, drop_lost=drop_lost, **(options or {}))
     return {f"{stem or source_stem(trajectory.header.source.name)}{kind.ending}": text}
 
 
@@ -110,7 +105,7 @@ def write_converted(
     """Write what `convert` gave into `folder`; raises OutputError before the first file when one exists."""
     kind = FORMATS[name]
     if kind.join:
-        _module(kind).write_into(folder, trajectory, files, overwrite=overwrite)
+        kind.load().write_into(folder, trajectory, files, overwrite=overwrite)
     else:
         write_files(with_paths(files, file=None, folder=folder), overwrite=overwrite)
 

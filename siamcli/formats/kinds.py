@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import PurePath
+from typing import Any
 
 __all__ = [
     "FORMATS",
@@ -59,6 +61,10 @@ class FormatKind:
         '.txt'
         """
         return PurePath(f"name{self.ending}").suffix
+
+    def load(self) -> Any:  # noqa: ANN401 - what a module holds is said above
+        """Its module."""
+        return import_module(f"siamcli.formats.{self.module or self.name}")
 
     @property
     def said(self) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
-from siamcli.formats.select import target_name, targets, visible_points
+from siamcli.formats.select import target_name, visible_by_target
+from siamcli.sheets import csv_text
 from siamcli.trajectory import Trajectory
 
 __all__ = ["text"]
@@ -13,15 +11,12 @@ __all__ = ["text"]
 
 def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     """The columns track_id, t, y, x of a tracks layer, centres from 0, then its features."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["track_id", "t", "y", "x", "w", "h", "score", "label"])
-    visible = visible_points(trajectory, drop_lost=drop_lost)
-    for target in targets(trajectory):  # napari wants them in the order of tracks, then of time
-        for point in visible:
-            if point.target == target:
-                x, y = point.box.center
-                numbers = [f"{value:.3f}" for value in (y, x, point.box.w, point.box.h)]
-                label = target_name(trajectory, target)
-                writer.writerow([target, point.index, *numbers, f"{point.score:.4f}", label])
-    return table.getvalue()
+    rows: list[list[object]] = [["track_id", "t", "y", "x", "w", "h", "score", "label"]]
+    # napari wants them in the order of tracks, then of time
+    for target, points in visible_by_target(trajectory, drop_lost=drop_lost).items():
+        for point in points:
+            x, y = point.box.center
+            numbers = [f"{value:.3f}" for value in (y, x, point.box.w, point.box.h)]
+            label = target_name(trajectory, target)
+            rows.append([target, point.index, *numbers, f"{point.score:.4f}", label])
+    return csv_text(rows)

@@ -5,7 +5,7 @@ Source: https://learn.foundry.com/nuke/developers/63/pythondevguide/animation.ht
 
 from __future__ import annotations
 
-from siamcli.formats.select import frame_size, target_name, targets, visible_points
+from siamcli.formats.select import frame_size, target_name, visible_by_target
 from siamcli.trajectory import Trajectory
 
 __all__ = ["text"]
@@ -19,10 +19,8 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     Frames count from 1, as Nuke reads a movie, and pixels from the bottom left.
     """
     height = frame_size(trajectory)[1]
-    visible = visible_points(trajectory, drop_lost=drop_lost)
     tracks = []
-    for target in targets(trajectory):
-        points = [point for point in visible if point.target == target]
+    for target, points in visible_by_target(trajectory, drop_lost=drop_lost).items():
         across = " ".join(f"x{p.index + 1} {p.box.center[0]:.3f}" for p in points)
         up = " ".join(f"x{p.index + 1} {height - p.box.center[1]:.3f}" for p in points)
         tracks.append((target_name(trajectory, target), f"{{{{curve {across}}} {{curve {up}}}}}"))

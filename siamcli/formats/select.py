@@ -25,6 +25,7 @@ __all__ = [
     "is_visible",
     "target_name",
     "targets",
+    "visible_by_target",
     "visible_points",
 ]
 
@@ -40,6 +41,14 @@ def is_visible(point: TrackPoint, *, drop_lost: bool) -> bool:
 def visible_points(trajectory: Trajectory, *, drop_lost: bool) -> list[TrackPoint]:
     """The points for which `is_visible` holds, in their order."""
     return [point for point in trajectory.points if is_visible(point, drop_lost=drop_lost)]
+
+
+def visible_by_target(trajectory: Trajectory, *, drop_lost: bool) -> dict[int, list[TrackPoint]]:
+    """Target number -> its visible points in frame order, none for one that is never seen."""
+    return {
+        target: [point for point in points if is_visible(point, drop_lost=drop_lost)]
+        for target, points in targets(trajectory).items()
+    }
 
 
 def frame_indices(trajectory: Trajectory, *, drop_lost: bool) -> list[int]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from siamcli.formats.select import target_name, visible_points
+from siamcli.sheets import csv_text
 from siamcli.trajectory import Trajectory
 
 __all__ = ["text"]
@@ -13,11 +11,11 @@ __all__ = ["text"]
 
 def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     """A row per target and frame with the node `center`; frames and pixels from 0."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["track", "frame_idx", "instance.score", "center.x", "center.y", "center.score"])
+    rows: list[list[object]] = [
+        ["track", "frame_idx", "instance.score", "center.x", "center.y", "center.score"]
+    ]
     for point in visible_points(trajectory, drop_lost=drop_lost):
         (x, y), score = point.box.center, f"{point.score:.4f}"
         track = target_name(trajectory, point.target)
-        writer.writerow([track, point.index, score, f"{x:.3f}", f"{y:.3f}", score])
-    return table.getvalue()
+        rows.append([track, point.index, score, f"{x:.3f}", f"{y:.3f}", score])
+    return csv_text(rows)

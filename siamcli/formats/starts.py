@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import get_args
@@ -47,10 +46,8 @@ def read_starts(
             return read_targets(path, number_format(name))
         _logger.warning("%s has a line for every frame: the target begins in frame %d, %s", path, *truth)
         return [replace(parse_target(truth[1], number_format(name)), at=TimePoint(frame=truth[0]))]
-    kind = FORMATS[name]
-    module = import_module(f"siamcli.formats.{kind.module or kind.name}")
     try:
-        targets: list[Target] = module.starts(path, "\n".join(lines))
+        targets: list[Target] = FORMATS[name].load().starts(path, "\n".join(lines))
     except (ArithmeticError, KeyError, IndexError, TypeError, ValueError) as error:
         what = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{path} is no {name} file: {what}", hint="see --box-format") from None

@@ -8,7 +8,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from importlib import import_module
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +21,7 @@ from siamcli.frames import SourceInfo
 from siamcli.schema import decode, load_json
 from siamcli.trajectory import NO_BOX, PointSource, TrackHeader, TrackPoint, TrackState, Trajectory
 
-__all__ = ["TrackBox", "Tracks", "between", "read_any", "read_each"]
+__all__ = ["TrackBox", "Tracks", "between", "read_each"]
 
 _logger = logging.getLogger(__name__)
 ROUNDED = 0.001  # seconds: times are written with three digits
@@ -63,19 +62,6 @@ Known = tuple[SourceInfo | None, Mapping[int, float] | None]
 """What is known of a video, and the times of its frames."""
 
 
-def read_any(
-    path: Path,
-    kind: str | None = None,
-    info: SourceInfo | None = None,
-    times: Mapping[int, float] | None = None,
-) -> Trajectory:
-    """The one trajectory of `read_each`; raises InputError where there are several."""
-    found = read_each(path, kind, lambda name: (info, times))
-    if len(found) > 1:
-        raise InputError(f"{path} holds {len(found)} videos", hint="`siamtrack convert` takes them apart")
-    return next(iter(found.values()))
-
-
 def read_each(path: Path, kind: str | None, known: Callable[[str], Known]) -> dict[str, Trajectory]:
     """A trajectory that siamtrack wrote, or those of other programs, of the format `kind`, else by its
     content.
@@ -87,9 +73,8 @@ def read_each(path: Path, kind: str | None, known: Callable[[str], Known]) -> di
     chosen = kind or _format_of(path)
     if chosen is None:
         return {"": _with_source(read_trajectory(path), *known(""))}
-    module = import_module(f"siamcli.formats.{chosen}")
     try:
-        every: list[Tracks] = module.tracks(decode(path.read_bytes()))
+        every: list[Tracks] = track_formats()[chosen].load().tracks(decode(path.read_bytes()))
         clips = [clip for clip in every if clip.boxes]
         if not clips:
             raise InputError(f"no box in {path}", hint=f"it was read as {chosen}; see --from")

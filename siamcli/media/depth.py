@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from siamcli.media.ffmpeg import ffmpeg_exe
+from siamcli.media.ffmpeg import run_ffmpeg
 from siamcli.media.images import value_range
 from siamcli.media.streams import VideoStream
 
@@ -47,9 +46,8 @@ def _samples(address: str, video: VideoStream, duration: float | None) -> Iterat
     width, height = video.size
     for number in range(_SAMPLES if duration else 1):
         seek = ("-ss", f"{(duration or 0) * number / _SAMPLES:.3f}") if number else ()
-        command = [ffmpeg_exe(), "-nostdin", "-loglevel", "quiet", "-noautorotate", *seek, "-i", address]
-        command += ["-map", f"0:v:{video.number}", "-frames:v", "1", "-s", f"{width}x{height}"]
-        command += ["-f", "rawvideo", "-pix_fmt", "rgb48le", "pipe:1"]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        one = ("-map", f"0:v:{video.number}", "-frames:v", "1", "-s", f"{width}x{height}")
+        raw = ("-f", "rawvideo", "-pix_fmt", "rgb48le", "pipe:1")
+        done = run_ffmpeg("-noautorotate", *seek, "-i", address, *one, *raw)
         if len(done.stdout) == 6 * width * height:
             yield np.frombuffer(done.stdout, "<u2").reshape(height, width, 3)

@@ -12,11 +12,15 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from typing import NamedTuple
 
 from siamcli.errors import OutputError
 
-__all__ = ["LOG_OPTIONS", "DecoderLog", "Message", "component_message", "environment", "ffmpeg_exe"]
+__all__ = [
+    *("LOG_OPTIONS", "DecoderLog", "Message", "component_message", "environment", "ffmpeg_exe"),
+    "run_ffmpeg",
+]
 
 LOG_OPTIONS = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info")
 """The options under which ffmpeg's log, in `environment`, has the form that is read here."""
@@ -42,6 +46,16 @@ def ffmpeg_exe() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as error:
         raise OutputError("no ffmpeg found", hint="pip install --force-reinstall imageio-ffmpeg") from error
+
+
+def run_ffmpeg(*words: str) -> subprocess.CompletedProcess[bytes]:
+    """Run ffmpeg to its end without a log; what it writes to `pipe:1` is in `stdout`."""
+    return subprocess.run(
+        [ffmpeg_exe(), "-nostdin", "-loglevel", "quiet", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
 
 
 def environment() -> dict[str, str]:

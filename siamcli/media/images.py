@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamcli.frames import Image
-from siamcli.media.ffmpeg import ffmpeg_exe
+from siamcli.media.ffmpeg import run_ffmpeg
 from siamcli.media.kinds import is_animated
 from siamcli.media.suffixes import FFMPEG_IMAGE_SUFFIXES
 
@@ -65,9 +64,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     """The bytes of an image that OpenCV decodes; none where ffmpeg makes no PNG of it.  Raises OSError."""
     if path.suffix.lower() not in FFMPEG_IMAGE_SUFFIXES:
         return np.fromfile(path, np.uint8)
-    command = [ffmpeg_exe(), "-nostdin", "-loglevel", "quiet", "-i", f"file:{path}", "-frames:v", "1"]
-    command += ["-c:v", "png", "-f", "image2pipe", "pipe:1"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    one = ("-frames:v", "1", "-c:v", "png", "-f", "image2pipe", "pipe:1")
+    done = run_ffmpeg("-i", f"file:{path}", *one)
     return np.frombuffer(done.stdout, np.uint8)
 
 
@@ -129,9 +127,9 @@ def value_range(images: Iterable[Pixels]) -> ValueRange:
     return ValueRange(low, high if high > low else low + 1)
 
 
-def jpeg(image: Image) -> bytes:
-    """The picture as a JPEG file of quality 95."""
-    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95])
+def jpeg(image: Image, quality: int = 95) -> bytes:
+    """The picture as a JPEG file."""
+    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return data.tobytes()
 
 

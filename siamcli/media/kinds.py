@@ -52,16 +52,16 @@ class SourceName:
     @property
     def parts(self) -> tuple[SourceName, ...]:
         """The files of a joined recording; of another source itself."""
-        return tuple(source_name(text) for text in self.text.split(_BETWEEN)) if self._joined else (self,)
-
-    @property
-    def _joined(self) -> bool:
-        return self.kind == "joined"
+        return (
+            tuple(source_name(text) for text in self.text.split(_BETWEEN))
+            if self.kind == "joined"
+            else (self,)
+        )
 
     @property
     def shown(self) -> str:
         """The text as it may be shown and kept: of an address without passwords and signatures."""
-        if self._joined:
+        if self.kind == "joined":
             first, *others = self.text.split(_BETWEEN)
             return f"{first} and {len(others)} more"
         return without_secrets(self.text) if self.kind == "address" else self.text
@@ -79,7 +79,7 @@ class SourceName:
     @property
     def has_sound(self) -> bool:
         """True when it can be read a second time, for its sound."""
-        if self._joined:
+        if self.kind == "joined":
             return True
         return self.kind == "file" and self.path.is_file() and self.descriptor is None
 
@@ -123,13 +123,13 @@ class SourceName:
 
     def absolute(self) -> SourceName:
         """The same source in every working directory.  Links stay links."""
-        if self._joined:
+        if self.kind == "joined":
             return SourceName(_BETWEEN.join(part.absolute().text for part in self.parts), self.kind)
         return SourceName(os.path.abspath(self.text), self.kind) if self.is_path else self  # noqa: PTH100
 
     def relative_to(self, folder: Path) -> str:
         """The source as seen from `folder`; addresses that differ in what is not shown differ in a hash."""
-        if self._joined:
+        if self.kind == "joined":
             return self.parts[0].relative_to(folder)
         if self.is_path:
             return path_from(self.text, folder)
@@ -151,7 +151,7 @@ class SourceName:
         """
         if self.kind == "address":
             return self.text
-        if self._joined:
+        if self.kind == "joined":
             return [part.fingerprint() for part in self.parts]
         if not self.is_path:
             return None

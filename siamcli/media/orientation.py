@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 import struct
-import subprocess
 from typing import NamedTuple
 
-from siamcli.media.ffmpeg import ffmpeg_exe
-from siamcli.media.streams import VideoStream
+from siamcli.media.ffmpeg import run_ffmpeg
+from siamcli.media.streams import WITHOUT_TEXT, VideoStream
 
 __all__ = ["Orientation", "orientation_of"]
 
@@ -30,10 +29,8 @@ def orientation_of(address: str, video: VideoStream) -> Orientation:
     """The orientation of a stream of a file; not mirrored where its codec does not go into a MOV."""
     if not video.turned:
         return Orientation(0.0, mirrored=False)
-    command = [ffmpeg_exe(), "-nostdin", "-loglevel", "quiet", "-i", address, "-map", f"0:v:{video.number}"]
-    command += ["-map_metadata", "-1", "-map_metadata:s", "-1", "-map_chapters", "-1", "-c", "copy"]
-    command += ["-frames:v", "1", "-movflags", "empty_moov", "-f", "mov", "pipe:1"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    one = ("-map", f"0:v:{video.number}", *WITHOUT_TEXT, "-c", "copy", "-frames:v", "1")
+    done = run_ffmpeg("-i", address, *one, "-movflags", "empty_moov", "-f", "mov", "pipe:1")
     _, found, track = done.stdout.partition(b"tkhd")
     if not found or len(track) < _MATRIX + 36:
         return Orientation(video.rotation, mirrored=False)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from siamcli.errors import InputError
 from siamcli.frames import Chapter
-from siamcli.media.ffmpeg import ffmpeg_exe
+from siamcli.media.ffmpeg import run_ffmpeg
 from siamcli.media.packets import first_times
 from siamcli.media.streams import SoundStream, list_streams
 
@@ -59,9 +58,8 @@ class Sound:
 
     def decodes(self) -> bool:
         """Whether ffmpeg makes anything of its first second."""
-        command = [ffmpeg_exe(), "-nostdin", "-loglevel", "quiet", "-i", f"file:{self.source}", "-t", "1"]
-        command += ["-map", f"0:a:{self.stream.number}", "-f", "null", "-"]
-        return not subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
+        one = ("-t", "1", "-map", f"0:a:{self.stream.number}", "-f", "null", "-")
+        return not run_ffmpeg("-i", f"file:{self.source}", *one).returncode
 
     def lead(self, origin: float) -> float:
         """Seconds of sound that come before the picture of time `origin` and are kept, as it is the first."""

@@ -16,9 +16,11 @@ from fractions import Fraction
 from siamcli.media.colors import StreamColors, parse_colors
 from siamcli.media.ffmpeg import LOG_OPTIONS, component_message, environment, ffmpeg_exe
 
-__all__ = ["SoundStream", "Streams", "VideoStream", "choose_video", "list_streams"]
+__all__ = ["WITHOUT_TEXT", "SoundStream", "Streams", "VideoStream", "choose_video", "list_streams"]
 
-_WITHOUT_TEXT = ("-map_metadata", "-1", "-map_metadata:s", "-1", "-map_chapters", "-1")
+WITHOUT_TEXT = ("-map_metadata", "-1", "-map_metadata:s", "-1", "-map_chapters", "-1")
+"""ffmpeg's options for an output that has none of the texts of its input."""
+
 _STREAM = re.compile(r"\[info\]   Stream #0:\d+(?:\[\w+\])?: (Video|Audio): (\w+)")
 _SIZE = re.compile(r", (\d+)x(\d+)[, ]")
 _RATE = re.compile(r", ([\d.]+)(k?) fps,")
@@ -86,7 +88,7 @@ def list_streams(
     name = secrets.token_hex(16)
     # a disposition of our own keeps ffmpeg from marking a default stream where there is none
     command = [ffmpeg_exe(), *LOG_OPTIONS, *options, "-i", address, "-map", "0:v?", "-map", "0:a?"]
-    command += [*_WITHOUT_TEXT, "-c", "copy", "-disposition:v:0", "+clean_effects", "-frames", "0"]
+    command += [*WITHOUT_TEXT, "-c", "copy", "-disposition:v:0", "+clean_effects", "-frames", "0"]
     log = (run or _run)([*command, "-f", "null", name])
     said, _, described = log.partition(f"[info] Output #0, null, to '{name}':")
     return _parse(said, described)

@@ -25,7 +25,7 @@ from siamcli.media.joined_sound import JoinedSoundtrack
 from siamcli.media.rawvideo import INPUT_OPTIONS, frame_header, stream_header
 from siamcli.media.sound import Soundtrack
 
-__all__ = ["MUXERS", "VideoOptions", "VideoWriter"]
+__all__ = ["MUXERS", "VideoWriter"]
 
 MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """The container of each suffix that a video may have."""

@@ -17,10 +17,23 @@ from siamcli.trajectory import TrackPoint
 if TYPE_CHECKING:
     from siamcli.tracker.tracker import Tracker
 
-__all__ = ["check_gaps", "return_gap", "with_agreement"]
+__all__ = ["fill_gaps", "return_gap", "with_agreement"]
 
 
-def check_gaps(
+def fill_gaps(
+    tracker: Tracker, footage: Footage, gaps: Sequence[Gap], given: Mapping[int, Given], *, checked: bool
+) -> Generator[TrackStep, None, list[list[TrackPoint]]]:
+    """Track every gap; returns the joined points of each, with their agreement where they are `checked`.
+
+    Yields and raises as `track_gaps`.
+    """
+    passes = yield from track_gaps(tracker, footage, gaps, given)
+    if checked:
+        return (yield from _check_gaps(tracker, footage, gaps, given, passes))
+    return [join(forward, backward) for forward, backward in passes]
+
+
+def _check_gaps(
     tracker: Tracker,
     footage: Footage,
     gaps: Sequence[Gap],
@@ -28,7 +41,7 @@ def check_gaps(
     passes: Sequence[Passes],
 ) -> Generator[TrackStep, None, list[list[TrackPoint]]]:
     """The joined points of every gap with their agreement: of both `passes`, or with a way back that is
-    tracked where there is one pass.  Yields and raises as `track_gaps`.
+    tracked where there is one pass.
     """
     found = [join(forward, backward) for forward, backward in passes]
     ways = [

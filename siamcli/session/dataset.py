@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from importlib import import_module
 from pathlib import Path
 
 from siamcli.atomic import as_output_error, atomic_folder, write_text
 from siamcli.boxes import clip_box
 from siamcli.errors import InputError, OutputError
 from siamcli.formats.datasets import DatasetClip, class_list
+from siamcli.formats.kinds import FORMATS
 from siamcli.formats.names import file_stem
 from siamcli.formats.select import is_visible, target_name
 from siamcli.frames import Frame, Image, SourceInfo
@@ -53,8 +53,7 @@ def write_dataset(
         raise OutputError(f"{folder} exists", hint=hint)
     with atomic_folder(folder, overwrite=True) as part:
         if format is not None:
-            module = import_module(f"siamcli.formats.{format}")
-            for name, text in module.dataset(clips, class_list(clips)).items():
+            for name, text in FORMATS[format].load().dataset(clips, class_list(clips)).items():
                 write_text(part / name, text)
         if not (images or crops):
             return

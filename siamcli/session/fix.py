@@ -13,10 +13,10 @@ from siamcli.boxes import Box, box_problem
 from siamcli.errors import InputError
 from siamcli.frames import Frame
 from siamcli.session.area import search_area, with_area
-from siamcli.session.check import check_gaps
+from siamcli.session.check import fill_gaps
 from siamcli.session.fit import check_source, check_time
-from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order, join
-from siamcli.session.passes import Footage, TrackStep, track_gaps
+from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order
+from siamcli.session.passes import Footage, TrackStep
 from siamcli.session.reading import Reading
 from siamcli.session.twoway import check_rereadable
 from siamcli.targets import AbsentTarget, Target, TargetMark, number_marks
@@ -93,11 +93,8 @@ def fix_in_steps(
     footage = Footage(reading.source, reading.open, info.size, clip, check, area)
     given = {target: Given(one.boxes, one.absent) for target, one in said.items()}
     tracker = load()
-    passes = yield from track_gaps(tracker, footage, changed, given)
-    if trajectory.header.checked:
-        found = yield from check_gaps(tracker, footage, changed, given, passes)
-    else:
-        found = [join(forward, backward) for forward, backward in passes]
+    checked = trajectory.header.checked
+    found = yield from fill_gaps(tracker, footage, changed, given, checked=checked)
     points = [point for point in trajectory.points if not _is_replaced(point, said, changed)]
     for target, one in said.items():
         points += [human_point(target, i, times.get(i), one.boxes.get(i)) for i in sorted(one.new)]

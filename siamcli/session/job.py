@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
 
 __all__ = [
-    "Direction",
     "Job",
     "describe_points",
     "make_header",
@@ -121,26 +120,27 @@ class Job:
         ]
 
 
+def _moments(job: Job) -> tuple[TimePoint, ...]:
+    return tuple(moment for mark in job.targets for moment in mark.moments)
+
+
 def open_job(job: Job) -> FrameSource:
     """Open what the job uses of its source: its cut, and the frames in which targets begin or are absent.
 
     Raises InputError.
     """
     cut = job.cut
-    moments = [moment for mark in job.targets for moment in mark.moments]
-    return job.reading.open(start=cut.start, end=cut.end, stride=cut.stride, also=moments)
+    return job.reading.open(start=cut.start, end=cut.end, stride=cut.stride, also=_moments(job))
 
 
 def uses_more_frames(job: Job, first: Frame) -> bool:
     """True when `open_job` gives frames only because targets begin, or are absent, after the `first` one."""
-    moments = [moment for mark in job.targets for moment in mark.moments]
-    return job.cut.stride > 1 and any(moment.frame != first.index for moment in moments)
+    return job.cut.stride > 1 and any(moment.frame != first.index for moment in _moments(job))
 
 
 def without_timecodes(job: Job) -> Job:
     """The job with frames of its source in the place of timecodes.  Raises InputError."""
-    moments = [moment for mark in job.targets for moment in mark.moments]
-    if not replace(job.cut, also=tuple(moments)).has_timecode:
+    if not replace(job.cut, also=_moments(job)).has_timecode:
         return job
     rate = constant_rate(job.source, job.reading.open)
     targets = tuple(mark.at_rate(rate) for mark in job.targets)

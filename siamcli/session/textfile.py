@@ -18,9 +18,9 @@ from siamcli.frames import SourceInfo
 from siamcli.media.base import Output
 from siamcli.media.suffixes import VIDEO_SUFFIXES
 from siamcli.session.lines import Lines, open_lines
-from siamcli.trajectory import LostIntervals, TrackHeader, TrackPoint, Trajectory
+from siamcli.trajectory import TrackHeader, TrackPoint
 
-__all__ = ["TextOutput", "open_text", "write_trajectory"]
+__all__ = ["TextOutput", "open_text"]
 
 
 class TextOutput(Output):
@@ -142,21 +142,3 @@ def open_text(
     with as_output_error(part.target):
         file = part.path.open("w", encoding="utf-8", newline="\n")
     return TextOutput(path, file, part, stream)
-
-
-def write_trajectory(path: str, trajectory: Trajectory, *, frames: int) -> None:
-    """Write what `siamtrack run` wrote of the same tracking, of `frames` frames; replaces the file.
-
-    Raises OutputError.
-    """
-    lost = LostIntervals()
-    by_frame: dict[int, list[TrackPoint]] = {}
-    for point in sorted(trajectory.points, key=lambda point: (point.index, point.target)):
-        by_frame.setdefault(point.index, []).append(point)
-        lost.add(point)
-    with open_text(path, trajectory.header, overwrite=True, unfinished="removed") as text:
-        for _ in range(frames - len(by_frame)):
-            text.write(())  # before the first target began
-        for points in by_frame.values():
-            text.write(points)
-        text.lost = lost.intervals()

@@ -12,10 +12,10 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame, FrameSource
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
-from siamcli.session.check import check_gaps
-from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order, join
+from siamcli.session.check import fill_gaps
+from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order
 from siamcli.session.job import open_job, unused_target
-from siamcli.session.passes import Footage, TrackStep, track_gaps
+from siamcli.session.passes import Footage, TrackStep
 from siamcli.session.session import Session
 from siamcli.tracker.follow import begin, due, is_over
 from siamcli.trajectory import TrackPoint
@@ -64,11 +64,7 @@ class TwoWaySession(Session):
                 f"{self.job.shown}: no frame is before a box, and --backward tracks from boxes to the start",
                 hint="leave --backward out, or say when the box is true: --box-at 12.5=...",
             )
-        passes = yield from track_gaps(self.tracker, footage, gaps, given)
-        if self.job.check:
-            found = yield from check_gaps(self.tracker, footage, gaps, given, passes)
-        else:
-            found = [join(forward, backward) for forward, backward in passes]
+        found = yield from fill_gaps(self.tracker, footage, gaps, given, checked=self.job.check)
         for target, said in given.items():
             points = [human_point(target, index, times[index], box) for index, box in said.boxes.items()]
             for gap, between in zip(gaps, found, strict=True):

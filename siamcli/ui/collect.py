@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import csv
-import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from siamcli.boxes import Box
 from siamcli.errors import InputError, PickError
 from siamcli.media.kinds import source_name
 from siamcli.media.sources import open_source
+from siamcli.sheets import csv_text
 from siamcli.ui.pick import Picker
 
 __all__ = ["clips_without_box", "pick_all"]
@@ -75,13 +74,10 @@ def pick_all(clips: Sequence[Clip], manifest: Path, picker: Picker) -> Iterator[
 
 
 def _append(manifest: Path, clip: Clip, box: Box) -> None:
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    if not manifest.exists() or not manifest.stat().st_size:
-        rows.writerow(COLUMNS)
+    head = () if manifest.exists() and manifest.stat().st_size else (COLUMNS,)
     numbers = ",".join(f"{value:.1f}" for value in box)
-    rows.writerow((source_name(clip.source).relative_to(manifest.parent), "", numbers, ""))
+    row = (source_name(clip.source).relative_to(manifest.parent), "", numbers, "")
     with as_output_error(manifest), manifest.open("ab") as file:
-        file.write(text.getvalue().encode())
+        file.write(csv_text([*head, row]).encode())
         file.flush()
         os.fsync(file.fileno())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.outputs import check_outputs_differ, left_out
+from siamcli.cli.outputs import Overwrite, check_outputs_differ, left_out
 from siamcli.cli.reading import Fps
 from siamcli.cli.usage import WrongUsage, read_share
 from siamcli.errors import InputError, OutputError
@@ -161,7 +161,7 @@ def convert(
         str | None,
         typer.Option(help="For labelstudio: where it finds the video; {name} in it is the video's name."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that exist.")] = False,
+    overwrite: Overwrite = False,
     *,
     reading: ReadOptions,
     dataset: DatasetOptions,

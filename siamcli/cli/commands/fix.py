@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +12,7 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.again import loader_again
 from siamcli.cli.options import ItsTrajectory, TrackedVideo, TrackerOptions
-from siamcli.cli.outputs import OUTPUT_SUFFIXES, check_outputs_differ, files_that_exist
+from siamcli.cli.outputs import OUTPUT_SUFFIXES, check_new_outputs
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
 from siamcli.cli.search import SearchOptions
@@ -109,9 +109,12 @@ def fix(
     if not marks and fixes is None:
         raise WrongUsage("what is wrong?", hint="give --box-at TIME=x,y,w,h, --absent or --fixes FILE")
     paths = output or [f"{source_name(video).stem}.fixed{trajectory.suffix}"]
-    _check_outputs(
-        paths, [video, *map(str, filter(None, (fixes, tracker.weights, tracker.params)))], overwrite
-    )
+    if several := [path for path in paths if "{target}" in path]:
+        raise OutputError(
+            f"{several[0]}: unknown format", hint=f"known suffixes: {' '.join(OUTPUT_SUFFIXES)}"
+        )
+    inputs = [video, *map(str, filter(None, (fixes, tracker.weights, tracker.params)))]
+    check_new_outputs(paths, inputs, suffixes=OUTPUT_SUFFIXES, overwrite=overwrite)
 
     from siamcli.batch.manifest import read_manifest
     from siamcli.formats.files import read_trajectory
@@ -138,17 +141,6 @@ def fix(
     console.info(f"{len(right.points) - same} of {len(right.points)} boxes are given or tracked anew")
     for path in paths:
         console.print_path(path)
-
-
-def _check_outputs(paths: Sequence[str], inputs: Sequence[str], overwrite: bool) -> None:
-    """Raises OutputError for a path that cannot or must not be written."""
-    for path in paths:
-        if Path(path).suffix.lower() not in OUTPUT_SUFFIXES or "{target}" in path:
-            raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(OUTPUT_SUFFIXES)}")
-    check_outputs_differ(paths, inputs)
-    there = files_that_exist(paths)
-    if there and not overwrite:
-        raise OutputError(f"{there[0]} exists", hint="-y replaces it")
 
 
 def _shown(work: Generator[TrackStep, None, Trajectory], name: str) -> Trajectory:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -12,11 +11,11 @@ import typer
 from siamcli.analysis.origin import Origin
 from siamcli.cli import console
 from siamcli.cli.options import TrajectoryFile
-from siamcli.cli.outputs import check_outputs_differ, files_that_exist
-from siamcli.cli.reading import Fps
-from siamcli.errors import InputError, OutputError
+from siamcli.cli.outputs import Overwrite, check_new_outputs
+from siamcli.cli.reading import Fps, read_tracked
+from siamcli.errors import InputError
 from siamcli.tables import align
-from siamcli.times import parse_rate, parse_seconds
+from siamcli.times import parse_seconds
 
 if TYPE_CHECKING:
     from siamcli.analysis.plane import Plane
@@ -74,7 +73,7 @@ def measure(
     ] = None,
     fps: Fps = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that exist.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Measure how the targets of TRAJECTORY move: centre, speed, distance, heading, rest, times in zones.
 
@@ -85,26 +84,20 @@ def measure(
         siamtrack measure video.tracked.json --zone nest=0,0,200,150 --origin bottom-left
     """
     paths = output or []
-    for path in paths:
-        if path.suffix.lower() not in SUFFIXES:
-            raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(SUFFIXES)}")
-    check_outputs_differ([str(path) for path in paths], [str(trajectory)])
-    if (there := files_that_exist([str(path) for path in paths])) and not overwrite:
-        raise OutputError(f"{there[0]} exists", hint="-y replaces it")
+    check_new_outputs(
+        [str(path) for path in paths], [str(trajectory)], suffixes=SUFFIXES, overwrite=overwrite
+    )
     if scale is not None and plane is not None:
         raise typer.BadParameter("give --scale or --plane, not both")
     window = parse_seconds(smooth)
 
     from siamcli.analysis.report import measure as measure_all
     from siamcli.analysis.zones import parse_zone
-    from siamcli.formats.files import read_trajectory, write_files
+    from siamcli.formats.files import write_files
 
-    tracked = read_trajectory(trajectory)
+    tracked = read_tracked(trajectory, fps)
     if not tracked.points:
         raise InputError(f"no point in {trajectory}", hint="`siamtrack run` makes a trajectory")
-    if fps is not None:
-        source = replace(tracked.header.source, fps=parse_rate(fps))
-        tracked = replace(tracked, header=replace(tracked.header, source=source))
     try:
         mapped = _plane(tracked, scale, plane, origin)
         if any("%" in text for text in zone or []):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
+from siamcli.cli.outputs import Overwrite
 from siamcli.cli.tally import about, lost_rows, say_lost
 from siamcli.errors import PartialError
 
@@ -17,7 +18,7 @@ __all__ = ["merge"]
 def merge(
     statuses: Annotated[list[Path], typer.Argument(help="Status files, all in one folder.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="A file beside them for the lines of all.")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace a file that exists.")] = False,
+    overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
 ) -> None:
     """Join the status files of a batch's shards, and say how the whole batch stands.

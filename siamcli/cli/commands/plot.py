@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +10,12 @@ import typer
 from siamcli.analysis.panels import PANELS
 from siamcli.cli import console
 from siamcli.cli.options import TrajectoryFile
-from siamcli.cli.outputs import check_outputs_differ, files_that_exist
-from siamcli.cli.reading import Fps
-from siamcli.errors import InputError, OutputError
+from siamcli.cli.outputs import Overwrite, check_new_outputs
+from siamcli.cli.reading import Fps, read_tracked
+from siamcli.errors import InputError
 from siamcli.extras import install_extra
 from siamcli.figures import FIGURE_SUFFIXES
-from siamcli.times import parse_rate, parse_seconds
+from siamcli.times import parse_seconds
 
 if TYPE_CHECKING:
     from siamcli.frames import Image
@@ -50,7 +49,7 @@ def plot(
     scale: Annotated[str | None, typer.Option(help="Pixels per unit of length, as 3.2px/mm.")] = None,
     smooth: Annotated[str, typer.Option(help="Seconds over which the path is smoothed.")] = "0.5s",
     fps: Fps = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that exist.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Draw path, heat map, speed and score of all targets of TRAJECTORY into one figure.
 
@@ -59,29 +58,20 @@ def plot(
         siamtrack plot video.tracked.json --panel speed --scale 3.2px/mm -o speed.svg
     """
     paths = output or [Path(f"{trajectory.stem.removesuffix('.tracked')}.png")]
-    for path in paths:
-        if path.suffix.lower() not in FIGURE_SUFFIXES:
-            raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(FIGURE_SUFFIXES)}")
-    names = [str(path) for path in paths]
-    check_outputs_differ(names, [str(trajectory), *([video] if video else [])])
-    if (there := files_that_exist(names)) and not overwrite:
-        raise OutputError(f"{there[0]} exists", hint="-y replaces it")
+    inputs = [str(trajectory), *([video] if video else [])]
+    check_new_outputs([str(path) for path in paths], inputs, suffixes=FIGURE_SUFFIXES, overwrite=overwrite)
     window = parse_seconds(smooth)
     if wrong := [name for name in panel or [] if name not in PANELS]:
         raise typer.BadParameter(f"--panel takes {', '.join(PANELS)}, not {wrong[0]!r}")
 
     from siamcli.analysis.plane import flat_plane, parse_scale
     from siamcli.figures import save_figure
-    from siamcli.formats.files import read_trajectory
 
     try:
         from siamcli.analysis import plots
     except ModuleNotFoundError:
         raise InputError("plots need matplotlib", hint=install_extra("plots")) from None
-    tracked = read_trajectory(trajectory)
-    if fps is not None:
-        source = replace(tracked.header.source, fps=parse_rate(fps))
-        tracked = replace(tracked, header=replace(tracked.header, source=source))
+    tracked = read_tracked(trajectory, fps)
     try:
         factor, unit = (1.0, "px") if scale is None else parse_scale(scale)
     except ValueError as error:

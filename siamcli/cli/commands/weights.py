@@ -12,6 +12,7 @@ import typer
 from siamcli.checkpoints.header import Precision
 from siamcli.cli import console
 from siamcli.cli.options import model_names
+from siamcli.cli.outputs import Overwrite
 from siamcli.cli.usage import add_command
 from siamcli.errors import OutputError, PartialError, WeightsError
 from siamcli.tables import align
@@ -126,7 +127,7 @@ def import_weights(
     model: Annotated[
         str | None, typer.Option(help="The architecture, where names and shapes are not to decide.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace a file that exists.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Convert weights to siamtrack's own format: one file that describes itself."""
     if output.exists() and not overwrite:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from threading import Lock
+from typing import Any, Generic, Protocol, TypeVar
 
 from siamcli.boxes import Box, box_problem, clip_box
 from siamcli.errors import InputError
 from siamcli.targets import check_label
 
-__all__ = ["Said", "StaleError", "State", "box_in", "frame_in", "label_in", "target_in"]
+__all__ = ["Changes", "Said", "StaleError", "State", "box_in", "frame_in", "label_in", "target_in"]
 
 Said = Mapping[tuple[int, int], Box | None]
 """What a human says: (target, frame) -> where it is, None where it is absent."""
@@ -46,6 +48,48 @@ class State(Protocol):
     def document(self, *, points: bool = True) -> dict[str, Any]:
         """What the page is told of it, as plain values for JSON; without `points` only what corrections
         change."""
+
+
+Edits = TypeVar("Edits")
+
+
+class Changes(ABC, Generic[Edits]):
+    """What every `State` has: `edits` that are changed step by step and back, and whether they are saved."""
+
+    def __init__(self, edits: Edits) -> None:
+        self.version = 1
+        self.stopped = self.working = False
+        self.edits = edits
+        self._saved = edits
+        self._before: list[Edits] = []
+        self._lock = Lock()
+
+    @property
+    def unsaved(self) -> bool:
+        """As of a `State`."""
+        return self.edits is not self._saved
+
+    def change(self, version: int, change: Mapping[str, Any]) -> None:
+        """As of a `State`; `undo` takes the last one back."""
+        with self._lock:
+            self._check(version)
+            if change.get("do") != "undo":
+                self._put(self._changed(change))
+            elif self._before:
+                self.edits = self._before.pop()
+            self.version += 1
+
+    @abstractmethod
+    def _changed(self, change: Mapping[str, Any]) -> Edits:
+        """The edits after a change.  Raises InputError."""
+
+    def _check(self, version: int) -> None:
+        if version != self.version:
+            raise StaleError("another tab has changed this clip", hint="this is how it is now")
+
+    def _put(self, edits: Edits) -> None:
+        self._before.append(self.edits)
+        self.edits = edits
 
 
 def box_in(change: Mapping[str, Any], size: tuple[int, int]) -> Box:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from siamcli.atomic import write_text
@@ -20,7 +19,7 @@ from siamcli.session.reading import Reading
 from siamcli.times import TimePoint
 from siamcli.tracker.follow import Absence, Mark, Start
 from siamcli.trajectory import TrackPoint, Trajectory
-from siamcli.ui.review.changes import Said, StaleError, box_in, frame_in, label_in, target_in
+from siamcli.ui.review.changes import Changes, Said, box_in, frame_in, label_in, target_in
 from siamcli.ui.review.documents import mark_rows, point_rows
 from siamcli.ui.review.doubt import DOUBTED_BELOW, doubts
 from siamcli.ui.review.fixes import corrections_in, fixes_table
@@ -62,7 +61,7 @@ class Edits:
         ]
 
 
-class Editing:
+class Editing(Changes[Edits]):
     """The state of one clip.  Every change has the `version` that it was made to, and makes the next.
 
     `size` is (width, height) of the frames of the video that `info` describes.  Raises InputError for files
@@ -71,7 +70,6 @@ class Editing:
 
     def __init__(self, files: ClipFiles, info: SourceInfo) -> None:
         self.files = files
-        self.version = 1
         if info.size is None:
             raise InputError(f"{info.name} does not say how large its frames are")
         self.size = size = info.size
@@ -80,17 +78,8 @@ class Editing:
         Moments(trajectory)  # refuses one without a point
         check_source(info, trajectory.header.source, sorted({point.index for point in trajectory.points}))
         corrections = corrections_in(files.fixes, files.reading, trajectory, size)
-        self.edits = Edits(trajectory, {}, corrections)
-        self.stopped = self.working = False
-        self._saved = self.edits
-        self._before: list[Edits] = []
+        super().__init__(Edits(trajectory, {}, corrections))
         self._on_disk = self._fingerprint()
-        self._lock = Lock()
-
-    @property
-    def unsaved(self) -> bool:
-        """True when something is not on the disk."""
-        return self.edits is not self._saved
 
     def document(self, *, points: bool = True) -> dict[str, Any]:
         """What the page is told: targets, what is pending, the files, and with `points` what was tracked."""
@@ -114,19 +103,11 @@ class Editing:
             known["doubts"] = [asdict(doubt) for doubt in doubts(edits.trajectory.points)]
         return known
 
-    def change(self, version: int, change: Mapping[str, Any]) -> None:
-        """Make a change; raises StaleError, and InputError for one that does not fit."""
-        with self._lock:
-            self._check(version)
-            what = str(change.get("do"))
-            if what == "undo":
-                if self._before:
-                    self.edits = self._before.pop()
-            elif what in _CHANGES:
-                self._put(_CHANGES[what](self, change))
-            else:
-                raise InputError(f"no such change: {what}")
-            self.version += 1
+    def _changed(self, change: Mapping[str, Any]) -> Edits:
+        what = str(change.get("do"))
+        if what not in _CHANGES:
+            raise InputError(f"no such change: {what}")
+        return _CHANGES[what](self, change)
 
     def track(self, version: int, load: Callable[[], LoadedTracker]) -> Iterator[tuple[int, int, TrackPoint]]:
         """Track the gaps that pending corrections touch again, up to the end or until `stopped` is True.
@@ -183,14 +164,6 @@ class Editing:
         path = self.files.fixes.with_suffix(".unsaved.csv")
         write_text(path, fixes_table(path, self.files.reading.source, said, edits.trajectory.header.labels))
         return path
-
-    def _check(self, version: int) -> None:
-        if version != self.version:
-            raise StaleError("another tab has changed this clip", hint="this is how it is now")
-
-    def _put(self, edits: Edits) -> None:
-        self._before.append(self.edits)
-        self.edits = edits
 
     def _fingerprint(self) -> object:
         with suppress(OSError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -14,7 +13,7 @@ from siamcli.errors import InputError, why_unread
 from siamcli.media.kinds import source_name
 from siamcli.session.fix import Moments
 from siamcli.session.reading import Reading
-from siamcli.sheets import Sheet
+from siamcli.sheets import Sheet, csv_text
 from siamcli.targets import ABSENT, Target, TargetMark, number_marks, parse_mark
 from siamcli.trajectory import Trajectory
 from siamcli.ui.review.changes import Said
@@ -95,13 +94,8 @@ def _picks(boxes: Said, labels: Sequence[str | None]) -> Iterator[tuple[str, str
 def _table(path: Path, source: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]]) -> str:
     clip = source_name(source)
     others = [row for row in _rows(path, columns) if source_name(row[0]).within(path.parent).key != clip.key]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(others)
     name = clip.relative_to(path.parent)
-    writer.writerows((name, *row) for row in rows)
-    return text.getvalue()
+    return csv_text([columns, *others, *((name, *row) for row in rows)])
 
 
 def _rows(path: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:

@@ -13,6 +13,7 @@ import numpy as np
 from siamcli.errors import InputError
 from siamcli.frames import Frame, Image, SourceInfo
 from siamcli.media.base import Source
+from siamcli.media.images import jpeg
 from siamcli.media.reverse import Reopen
 from siamcli.times import FrameFilter, FrameRange, TimePoint
 
@@ -36,8 +37,7 @@ def resized(image: Image, room: tuple[int, int]) -> Image:
 
 def as_jpeg(image: Image, room: tuple[int, int] = WIDEST, quality: int = 85) -> bytes:
     """A picture as JPEG, made smaller where it does not fit into `room` (width, height)."""
-    _, jpeg = cv2.imencode(".jpg", resized(image, room), (cv2.IMWRITE_JPEG_QUALITY, quality))
-    return jpeg.tobytes()
+    return jpeg(resized(image, room), quality)
 
 
 class OneFrame(Source):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from siamcli.errors import InputError
-from siamcli.ui.review.changes import Said, StaleError, box_in, frame_in, label_in, target_in
+from siamcli.ui.review.changes import Changes, Said, box_in, frame_in, label_in, target_in
 from siamcli.ui.review.documents import mark_rows
 
 __all__ = ["Picking", "Picks"]
@@ -23,25 +22,15 @@ class Picks:
     boxes: Said = field(default_factory=dict)
 
 
-class Picking:
+class Picking(Changes[Picks]):
     """The targets of one clip with frames of `size` (width, height), a `State`; `save` hands them to `use`.
 
     `saves` are the files that this writes.
     """
 
     def __init__(self, size: tuple[int, int], use: Callable[[Picks], None], *saves: Path) -> None:
-        self.version = 1
-        self.stopped = self.working = False
-        self.picks = Picks()
+        super().__init__(Picks())
         self._size, self._use, self._saves = size, use, saves
-        self._before: list[Picks] = []
-        self._saved = self.picks
-        self._lock = Lock()
-
-    @property
-    def unsaved(self) -> bool:
-        """True when a box is not used yet."""
-        return self.picks is not self._saved
 
     def document(self, *, points: bool = True) -> dict[str, Any]:
         """What the page is told of it, as plain values for JSON; there are no points yet."""
@@ -49,9 +38,9 @@ class Picking:
             "mode": "pick",
             "version": self.version,
             "fps": None,
-            "labels": self.picks.labels,
-            "points": [[] for _ in self.picks.labels],
-            "pending": mark_rows(self.picks.boxes),
+            "labels": self.edits.labels,
+            "points": [[] for _ in self.edits.labels],
+            "pending": mark_rows(self.edits.boxes),
             "times": [],
             "doubts": [],
             "doubted": 0,
@@ -60,21 +49,8 @@ class Picking:
             "saves": list(map(str, self._saves)),
         }
 
-    def change(self, version: int, change: Mapping[str, Any]) -> None:
-        """Make a change; raises StaleError, and InputError for one that does not fit."""
-        with self._lock:
-            self._check(version)
-            if change.get("do") == "undo":
-                if self._before:
-                    self.picks = self._before.pop()
-            else:
-                picks = self._changed(change)
-                self._before.append(self.picks)
-                self.picks = picks
-            self.version += 1
-
     def _changed(self, change: Mapping[str, Any]) -> Picks:
-        what, picks = change.get("do"), self.picks
+        what, picks = change.get("do"), self.edits
         labels = picks.labels
         if what == "add":
             label = label_in(change, labels) if change.get("label") else None
@@ -96,7 +72,7 @@ class Picking:
     def save(self, version: int) -> Iterator[int]:
         """Hand on the targets.  Raises StaleError, InputError for one without a box, what `use` raises."""
         self._check(version)
-        picks = self.picks
+        picks = self.edits
         with_box = {target for (target, _), box in picks.boxes.items() if box is not None}
         for target, label in enumerate(picks.labels, start=1):
             if target not in with_box:
@@ -112,7 +88,3 @@ class Picking:
     def keep(self) -> Path | None:
         """Nothing: boxes that nobody confirmed are not kept."""
         return None
-
-    def _check(self, version: int) -> None:
-        if version != self.version:
-            raise StaleError("another tab has changed this clip", hint="this is how it is now")
