@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from typing import Any, get_args
 
 from siamcli.boxes import Box, clip_box
+from siamcli.errors import InputError
 from siamcli.formats.datasets import PARTS, DatasetClip
 from siamcli.formats.select import (
     class_names,
@@ -240,11 +241,15 @@ def _clip(name: str, document: _Document) -> Tracks:
 def starts(path: Path, text: str) -> list[Target]:
     """The first box of every track_id; where there is none, every box of the first image that has any.
 
-    A frame is an image's `frame_id` or, without it, its place in the list.  Raises ValueError, KeyError.
+    A frame is an image's `frame_id` or, without it, its place in the list.
+
+    Raises ValueError, KeyError, InputError.
     """
     document = from_record(_Document, load_json(text))
     if len(clips := document.clips()) > 1:
-        raise ValueError(f"it holds {len(clips)} videos; `siamtrack convert --to siamtrack` takes them apart")
+        raise InputError(
+            f"{path} holds {len(clips)} videos", hint="`siamtrack convert --to siamtrack` takes them apart"
+        )
     labels, frames = document.labels(), document.frames()
     images = {image.id: (frames[image.id], image) for image in document.images}
     boxes = [(images[entry.image_id], entry) for entry in document.annotations if Box(*entry.bbox).valid]

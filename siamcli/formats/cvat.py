@@ -11,6 +11,7 @@ from typing import get_args
 from xml.etree import ElementTree
 
 from siamcli.boxes import Box
+from siamcli.errors import InputError
 from siamcli.formats.keyframes import key_frames
 from siamcli.formats.select import (
     class_names,
@@ -255,11 +256,13 @@ def _root(text: str) -> ElementTree.Element:
 def starts(path: Path, text: str) -> list[Target]:
     """The first visible box of every track, or every box of the first image that has any.
 
-    Raises ValueError, KeyError.
+    Raises ValueError, KeyError, InputError.
     """
     root = _root(text)
     if len(tasks := _tasks(root)) > 1:
-        raise ValueError(f"it holds {len(tasks)} tasks; `siamtrack convert --to siamtrack` takes them apart")
+        raise InputError(
+            f"{path} holds {len(tasks)} tasks", hint="`siamtrack convert --to siamtrack` takes them apart"
+        )
     size = (root.findtext(".//original_size/width"), root.findtext(".//original_size/height"))
     whole = (float(size[0]), float(size[1])) if size[0] and size[1] else None
     return [

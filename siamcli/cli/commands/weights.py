@@ -160,7 +160,7 @@ def verify(
             console.print_table(f"{name}: ok, {_verified(name)}\n")
         except WeightsError as error:
             failed[name] = error
-            named = f"{name}: {error}" if name in here else str(error)  # which names it already
+            named = f"{name}: {error}" if name in here and str(here[name]) != name else str(error)
             console.print_table(f"{named}\n")
     if not wanted:
         console.info("no weights are here; `siamtrack weights list` shows what can be fetched")
