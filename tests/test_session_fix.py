@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import clips
 import pytest
 
 from siamcli.boxes import Box
+from siamcli.checkpoints.store import ROLES, bundled_folder
+from siamcli.cli.again import loader_again
+from siamcli.cli.options import TrackerOptions
 from siamcli.errors import InputError
 from siamcli.formats.files import read_trajectory
 from siamcli.load import load_tracker
@@ -237,3 +241,22 @@ def test_the_stream_that_was_tracked_is_corrected(tracked, correct, siamtrack, w
     clip = tracked("a.mkv", "--box", A, "--stream", "0")
     assert correct(clip, "--box-at", f"9f={B}", "--stream", "1", "-o", "b.json").code == 3
     assert correct(clip, "--box-at", f"9f={B}", "--stream", "0", "-o", "b.json", "-o", "b.mp4").code == 0
+
+
+def test_the_tracker_of_the_trajectory_corrects_it(tracked, weights, tmp_path, monkeypatch, capfd):
+    """Its weights are found by name and hash; a named model goes before them, and that is said once."""
+    tracked("a.mkv", *TWO_BOXES)
+    before = read_trajectory(tmp_path / "a.json")
+    own = tmp_path / "cache" / f"{before.header.model}.safetensors"
+    own.parent.mkdir()
+    monkeypatch.setenv("SIAMTRACK_CACHE", str(own.parent))
+    shutil.copy(weights, own)
+    assert loader_again(TrackerOptions())(before).sha256 == before.header.weights_sha256
+    assert "before" not in capfd.readouterr().err
+    light = loader_again(TrackerOptions(model="light"))
+    assert light(before) is light(before) and light(before).model == ROLES["light"]
+    said = f"tracked with {before.header.model} before, with {ROLES['light']} now"
+    assert capfd.readouterr().err.count(said) == 1
+    shutil.copy(bundled_folder() / f"{ROLES['light']}.safetensors", own)  # of that name, but others
+    assert loader_again(TrackerOptions())(before).model == ROLES["fast"]
+    assert "before, with" in capfd.readouterr().err

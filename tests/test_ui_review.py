@@ -274,7 +274,7 @@ def test_pages_hear_of_clips_that_are_read(tmp_path, monkeypatch):
 
 @pytest.fixture
 def server(library, weights):
-    with closing(ReviewServer(library, lambda: load_tracker(weights))) as serving:
+    with closing(ReviewServer(library, lambda trajectory: load_tracker(weights))) as serving:
         yield serving
 
 

@@ -42,7 +42,7 @@ def review(video, weights, tmp_path):
     states = ["i" + 7 * "t" + 4 * "l" + 8 * "t", "i" + 14 * "t" + 2 * "l" + 3 * "t"]
     write_trajectory(trajectory_of(states, labels=("bug", "leaf"), size=SIZE), tmp_path / "a.json")
     library = Library([one_clip(str(video), tmp_path / "a.json", None, Reading)])
-    with closing(ReviewServer(library, lambda: load_tracker(weights))) as server:
+    with closing(ReviewServer(library, lambda trajectory: load_tracker(weights))) as server:
         yield server
 
 

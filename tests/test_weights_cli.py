@@ -133,6 +133,17 @@ def test_a_role_finds_the_bundled_model(siamtrack: Callable[..., Said], role: st
     assert f"--model {role}" in siamtrack("list").out
 
 
+def test_no_file_of_the_user_takes_a_role(siamtrack: Callable[..., Said], native: Path, cache: Path) -> None:
+    """It goes by its path, wherever it lies; what a role means stays the same everywhere."""
+    own = Path(shutil.copy(native, cache / "light.safetensors"))
+    bundled = bundled_folder() / f"{ROLES['light']}.safetensors"
+    assert find("light") == bundled and find(str(own)) == own
+    assert "light" not in available() and available()[str(own)] == own
+    assert str(own) in siamtrack("list").out
+    fetched = siamtrack("fetch", "light")
+    assert (fetched.code, fetched.out) == (0, f"{bundled}\n")
+
+
 def test_import_writes_once_and_small(siamtrack: Callable[..., Said], native: Path, tmp_path: Path) -> None:
     out = tmp_path / "small.safetensors"
     said = siamtrack("import", native, "-o", out, "--precision", "int8")

@@ -27,7 +27,7 @@ MAX_RETRIES = 2  # times that a clip is given to a restarted worker before it co
 class WorkerConfig:
     """What a worker needs to load the tracker by itself; files lie on storage that all nodes share."""
 
-    model: str | Path | None
+    model: str | Path
     device: str
     engine: str
     params: Path | None

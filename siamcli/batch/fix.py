@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ def _outputs(folder: Path, entry: Entry) -> list[Path]:
 def fix_batch(
     folder: Path,
     manifest: Manifest,
-    load: Callable[[], Tracker],
+    load: Callable[[Trajectory], Tracker],
     reading: Callable[[str], Reading] = Reading,
     *,
     new_targets: bool = False,
@@ -62,7 +63,8 @@ def fix_batch(
     """Correct every clip of the manifest in the outputs of the batch in `folder`; yields each clip with
     what was wrong, None when its outputs are replaced.
 
-    `reading` says how a clip is read, `new_targets` is that of `correct`.
+    `load` gives the tracker for a trajectory, `reading` says how a clip is read, `new_targets` is that of
+    `correct`.
     Raises InputError when there is no batch, OutputError when another one is writing.
     """
     with StatusFile(_status_path(folder)) as status:
@@ -76,7 +78,7 @@ def fix_batch(
                 wrong = read_trajectory(trajectory_file(folder, entry))
                 reading(clip).style.check(wrong.header.labels)
                 marks = manifest.of(clip)
-                work = correct(wrong, marks, reading(clip), load, new_targets=new_targets)
+                work = correct(wrong, marks, reading(clip), partial(load, wrong), new_targets=new_targets)
                 right = finish(work)
                 for _ in _replace(status, entry, reading(clip), right):
                     pass

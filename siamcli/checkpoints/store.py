@@ -7,9 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from siamcli.checkpoints.catalog import catalog
+from siamcli.checkpoints.header import sha256_of
 from siamcli.errors import WeightsError
 
-__all__ = ["ROLES", "available", "bundled_folder", "cache_folder", "find", "offline", "role_of"]
+__all__ = [
+    "ROLES",
+    "available",
+    "bundled_folder",
+    "cache_folder",
+    "find",
+    "find_again",
+    "offline",
+    "role_of",
+]
 
 ROLES = {"light": "siamrpnpp-r10", "fast": "siamrpnpp-r18", "accurate": "siamrpnpp-r50"}
 """What users may call a model instead of its name: fast is the default on CPUs, accurate on CUDA GPUs."""
@@ -38,10 +48,13 @@ def offline() -> bool:
 
 
 def available() -> dict[str, Path]:
-    """Name -> file of all weights that are here; bundled ones first."""
+    """Name -> file of all weights that are here; bundled ones first.
+
+    A file that is called as a role goes by its path: the role stays the model that came along.
+    """
     here = {path.stem: path for path in _native(bundled_folder())}
     for path in _native(cache_folder()):
-        here.setdefault(path.stem, path)
+        here.setdefault(str(path) if path.stem in ROLES else path.stem, path)
     for entry in catalog():
         path = cache_folder() / entry.file
         if path.is_file():
@@ -55,7 +68,7 @@ def find(name: str) -> Path:
     Raises WeightsError that lists what is here and says how to get more.
     """
     here = available()
-    if found := here.get(name) or here.get(ROLES.get(name, "")):
+    if found := here.get(ROLES.get(name, name)):
         return found
     if Path(name).is_file():
         return Path(name)
@@ -66,6 +79,12 @@ def find(name: str) -> Path:
         hint=f"here: {', '.join([*ROLES, *here])}; `siamtrack weights list` shows what can be fetched, "
         "and any weights file can be given by its path",
     )
+
+
+def find_again(name: str, sha256: str) -> Path | None:
+    """The file of the weights called `name`, where it still has that SHA-256."""
+    file = available().get(name)
+    return file if file is not None and sha256_of(file) == sha256 else None
 
 
 def role_of(name: str) -> str:

@@ -195,8 +195,10 @@ def _here(tracker: TrackerOptions, jobs: str, waiting: Iterator[Job]) -> Events:
 def _on_ray(address: str, jobs: str, tracker: TrackerOptions) -> TrackAll:
     """Tracking on a cluster."""
     from siamcli.batch.cluster import WorkerConfig, track_on_ray
+    from siamcli.engines.kinds import default_model
 
-    wanted, params = tracker.wanted(), tracker.params
+    # here, not on the workers, whose devices may be others: the keys of the clips name these weights
+    wanted, params = tracker.wanted() or default_model(tracker.device), tracker.params
     weights = wanted.absolute() if isinstance(wanted, Path) else wanted
     config = WorkerConfig(weights, tracker.device, tracker.engine, params and params.absolute())
     width = None if jobs == "auto" else int(jobs)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from siamcli.cli import console
+from siamcli.cli.again import loader_again
 from siamcli.cli.options import ItsTrajectory, TrackedVideo, TrackerOptions
 from siamcli.cli.outputs import OUTPUT_SUFFIXES, check_new_outputs
 from siamcli.cli.picture import PictureOptions
@@ -21,7 +22,6 @@ from siamcli.media.kinds import source_name
 from siamcli.targets import BoxFormat, TargetMark, parse_absent, parse_timed_target
 
 if TYPE_CHECKING:
-    from siamcli.load import LoadedTracker
     from siamcli.session.passes import TrackStep
     from siamcli.session.reading import Reading
     from siamcli.trajectory import Trajectory
@@ -132,9 +132,8 @@ def fix(
     name = Path(video).name
     source = reading.opening(picture.style(), search)(video)
     source.style.check(wrong.header.labels)
-    right = _shown(
-        correct(wrong, marks, source, partial(_load_again, tracker, wrong), new_targets=new_targets), name
-    )
+    load = partial(loader_again(tracker), wrong)
+    right = _shown(correct(wrong, marks, source, load, new_targets=new_targets), name)
     with console.progress(name, right.header.source.count) as update:
         for done in write_again(source, right, paths, overwrite=overwrite):
             update(done)
@@ -142,15 +141,6 @@ def fix(
     console.info(f"{len(right.points) - same} of {len(right.points)} boxes are given or tracked anew")
     for path in paths:
         console.print_path(path)
-
-
-def _load_again(options: TrackerOptions, wrong: Trajectory) -> LoadedTracker:
-    """The tracker; says so when it is not the one of the trajectory."""
-    loaded = options.load()
-    before = wrong.header.weights_sha256
-    if before and before != loaded.sha256:
-        console.info(f"tracked with {wrong.header.model} before, with {loaded.model} now", style="yellow")
-    return loaded
 
 
 def _shown(work: Generator[TrackStep, None, Trajectory], name: str) -> Trajectory:
@@ -182,10 +172,9 @@ def _fix_batch(
 
     options.check()
     manifest = read_manifest(fixes, box_format)
-    loaded = cache(options.load)
     failures = 0
     with console.progress("fix", len(manifest.clips), "clips") as update:
-        work = fix_batch(folder, manifest, loaded, opening, new_targets=new_targets)
+        work = fix_batch(folder, manifest, loader_again(options), opening, new_targets=new_targets)
         for number, (clip, error) in enumerate(work, 1):
             update(number, clip)
             if error is None:

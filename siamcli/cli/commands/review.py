@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from siamcli.cli import console
+from siamcli.cli.again import loader_again
 from siamcli.cli.options import ItsTrajectory, TrackedVideo, TrackerOptions
 from siamcli.cli.picking import announce
 from siamcli.cli.picture import PictureOptions
@@ -75,7 +76,7 @@ def review(
 
     from siamcli.ui.review.server import ReviewServer
 
-    server = ReviewServer(library, tracker.load, host)
+    server = ReviewServer(library, loader_again(tracker), host)
     announce(server.address, server.port)
     console.info("Ctrl-C ends it")
     try:

@@ -94,11 +94,12 @@ def fetch(name: Name) -> None:
     from siamcli.checkpoints.catalog import entry_named
     from siamcli.checkpoints.fetch import fetch as fetch_entry
     from siamcli.checkpoints.header import sha256_of
-    from siamcli.checkpoints.store import available, cache_folder
+    from siamcli.checkpoints.store import ROLES, available, cache_folder
 
-    if available().get(name, Path()).suffix == ".safetensors":
+    here = available().get(ROLES.get(name, name), Path())
+    if here.suffix == ".safetensors":
         console.info(f"{name} is here already")
-        typer.echo(available()[name])
+        typer.echo(here)
         return
     entry = entry_named(name)
     records = fetch_entry(entry)

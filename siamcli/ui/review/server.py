@@ -6,11 +6,10 @@ import ipaddress
 import secrets
 import socket
 import time
-from collections.abc import Callable
 from importlib import resources
 from json import JSONDecodeError
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -25,10 +24,7 @@ from siamcli.errors import InputError, OutputError, SiamtrackError
 from siamcli.ui.review.changes import StaleError
 from siamcli.ui.review.events import Events
 from siamcli.ui.review.library import Library
-from siamcli.ui.review.work import Work
-
-if TYPE_CHECKING:
-    from siamcli.load import LoadedTracker
+from siamcli.ui.review.work import Load, Work
 
 __all__ = ["ReviewServer"]
 
@@ -47,15 +43,13 @@ _HEADERS = {
 
 
 class ReviewServer:
-    """A page on `host`, below a random token, from now on until `close`; `load` gives the tracker when one is
-    first needed, None where nothing is tracked.
+    """A page on `host`, below a random token, from now on until `close`; `load` gives the tracker for a
+    trajectory when one is needed, None where nothing is tracked.
 
     Raises OutputError for an address that this machine does not have.
     """
 
-    def __init__(
-        self, library: Library, load: Callable[[], LoadedTracker] | None, host: str = "127.0.0.1"
-    ) -> None:
+    def __init__(self, library: Library, load: Load | None, host: str = "127.0.0.1") -> None:
         self.library = library
         self._events = Events()
         self._work = Work(load, self._events)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from siamcli.errors import InputError, SiamtrackError
 from siamcli.ui.review.changes import State
@@ -16,17 +16,19 @@ from siamcli.ui.review.events import Events
 
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
+    from siamcli.trajectory import Trajectory
 
-__all__ = ["Work"]
+__all__ = ["Load", "Work"]
 
+Load: TypeAlias = "Callable[[Trajectory], LoadedTracker]"
 TOLD_EVERY = 0.2  # seconds between two events about work under way
 
 
 class Work:
-    """Tracks and saves; `load` gives the tracker when it is first needed, None where nothing is tracked."""
+    """Tracks and saves; `load` gives the tracker for a trajectory, None where nothing is tracked."""
 
-    def __init__(self, load: Callable[[], LoadedTracker] | None, events: Events) -> None:
-        self._load = None if load is None else cache(load)
+    def __init__(self, load: Load | None, events: Events) -> None:
+        self._load = load
         self._events = events
         self._busy = Lock()
         self._finished = False
@@ -60,17 +62,19 @@ class Work:
             self._busy.release()
             self._events.send({**end, "version": state.version})
 
-    def _track(self, number: int, editing: Editing, version: int, load: Callable[[], LoadedTracker]) -> None:
+    def _track(self, number: int, editing: Editing, version: int, load: Load) -> None:
         told, rows = 0.0, []
+        trajectory = editing.edits.trajectory
+        own = cache(partial(load, trajectory))
         self._events.send({"clip": number, "work": "track", "step": 0, "of": 0})
-        for step, total, point in editing.track(version, load):
+        for step, total, point in editing.track(version, own):
             rows.append([point.target, *point_row(point)])
             if time.monotonic() - told >= TOLD_EVERY:
                 told = time.monotonic()
                 event = {"clip": number, "work": "track", "step": step, "of": total, "points": rows}
                 self._events.send(event)
                 rows = []
-        before, now = editing.edits.trajectory.header, load()
+        before, now = trajectory.header, own()
         if before.weights_sha256 and before.weights_sha256 != now.sha256:
             said = f"tracked with {before.model} before, with {now.model} now"
             self._events.send({"clip": number, "said": said})
