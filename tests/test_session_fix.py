@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import clips
 import pytest
@@ -252,6 +253,10 @@ def test_the_tracker_of_the_trajectory_corrects_it(tracked, weights, tmp_path, m
     monkeypatch.setenv("SIAMTRACK_CACHE", str(own.parent))
     shutil.copy(weights, own)
     assert loader_again(TrackerOptions())(before).sha256 == before.header.weights_sha256
+    slow = replace(before, header=replace(before.header, params={**before.header.params, "lr": 0.9}))
+    assert loader_again(TrackerOptions())(slow).params.lr == 0.9 != before.header.params["lr"]
+    (tmp_path / "p.toml").write_text("lr = 0.2")
+    assert loader_again(TrackerOptions(params=tmp_path / "p.toml"))(slow).params.lr == 0.2
     assert "before" not in capfd.readouterr().err
     light = loader_again(TrackerOptions(model="light"))
     assert light(before) is light(before) and light(before).model == ROLES["light"]

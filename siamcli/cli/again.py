@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from siamcli.cli import console
 from siamcli.cli.options import TrackerOptions
+from siamcli.model.spec import TrackerParams
+from siamcli.schema import from_record
 
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
@@ -19,8 +21,8 @@ __all__ = ["loader_again"]
 
 
 def loader_again(options: TrackerOptions) -> Callable[[Trajectory], LoadedTracker]:
-    """What gives the tracker of a trajectory: the one that the options name, else the trajectory's own, else
-    the default.  Says so, once, where it is not the trajectory's own."""
+    """What gives the tracker of a trajectory: the one that the options name, else the trajectory's own, with
+    the parameters that its header says, else the default.  Says so, once, where it is not its own."""
     from siamcli.checkpoints.store import find_again
 
     @cache
@@ -37,6 +39,16 @@ def loader_again(options: TrackerOptions) -> Callable[[Trajectory], LoadedTracke
         loaded = load(own)
         if header.weights_sha256 and header.weights_sha256 != loaded.sha256:
             say(header.model, loaded.model)
-        return loaded
+        if own is None or options.params is not None:
+            return loaded
+        return replace(loaded, params=_as_tracked(header.params, loaded.params))
 
     return again
+
+
+def _as_tracked(said: Mapping[str, object], own: TrackerParams) -> TrackerParams:
+    """The parameters that a header says; those of the weights where another version means something else."""
+    try:
+        return from_record(TrackerParams, {**asdict(own), **said})
+    except ValueError:
+        return own
