@@ -58,9 +58,17 @@ def test_what_is_no_shard(text):
         Shard.parse(text)
 
 
+def touch(folder: Path, *names: str) -> None:
+    """Empty files, and the folders that they lie in."""
+    for path in map(folder.joinpath, names):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
 def test_finding_clips(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in (
+    touch(
+        tmp_path / "clips",
         "b10.mp4",
         "b2.MOV",
         "b2.tracked.mp4",
@@ -68,10 +76,7 @@ def test_finding_clips(tmp_path, monkeypatch):
         "notes.txt",
         "in/c.mkv",
         "shots/1.png",
-    ):
-        path = tmp_path / "clips" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+    )
     flat = [("clips/b2.MOV", "b2"), ("clips/b10.mp4", "b10")]
     deep = [*flat, ("clips/in/c.mkv", "in/c"), ("clips/shots", "shots")]
 
@@ -311,16 +316,14 @@ def test_a_control_group_limits_memory(monkeypatch, tmp_path, limit, expected):
 
 
 def test_a_folder_is_entered_once_and_those_of_the_system_never(tmp_path):
-    for name in (
+    touch(
+        tmp_path / "clips",
         "one/a.mp4",
         "one/shots/1.png",
         "@eaDir/a.mp4/SCREEN.png",
         "lost+found/b.mp4",
         "$RECYCLE.BIN/c.mp4",
-    ):
-        path = tmp_path / "clips" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+    )
     (tmp_path / "clips/one/loop").symlink_to("..")
     (tmp_path / "clips/two").symlink_to("one")
     (tmp_path / "clips/zshots").symlink_to("one/shots")

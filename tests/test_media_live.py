@@ -184,9 +184,8 @@ def test_an_address_that_goes_away_and_comes_back(tmp_path: Path) -> None:
 
 
 @contextmanager
-def served(clip: Path) -> Iterator[str]:
-    """The address of a clip that is sent to whoever connects, and is cut off after it."""
-    data = clip.read_bytes()
+def answering(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """The port of a server that answers whoever connects, and then hangs up."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -194,10 +193,18 @@ def served(clip: Path) -> Iterator[str]:
                 while True:
                     connection, _ = server.accept()
                     with connection, suppress(ConnectionError):
-                        connection.sendall(data)
+                        answer(connection)
 
         Thread(target=serve, daemon=True).start()
-        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        yield server.getsockname()[1]
+
+
+@contextmanager
+def served(clip: Path) -> Iterator[str]:
+    """The address of a clip that is sent to whoever connects, and is cut off after it."""
+    data = clip.read_bytes()
+    with answering(lambda connection: connection.sendall(data)) as port:
+        yield f"tcp://127.0.0.1:{port}"
 
 
 def test_points_of_a_live_source_say_when_they_came(siamtrack, weights, tmp_path: Path) -> None:
@@ -316,17 +323,11 @@ def test_an_address_that_is_sent_only_once_is_told_the_way_of_a_pipe(tmp_path: P
     """What a first look has consumed is gone for the second."""
     data = clips.constant(tmp_path / "a.ts", frames=5).read_bytes()
     answers = [b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n" + data]
-    with socket.create_server(("127.0.0.1", 0)) as server:
 
-        def serve() -> None:
-            with suppress(OSError):
-                while True:
-                    connection, _ = server.accept()
-                    with connection, suppress(ConnectionError):
-                        connection.recv(4096)
-                        connection.sendall(answers.pop() if answers else b"HTTP/1.0 404 Not Found\r\n\r\n")
+    def once(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(answers.pop() if answers else b"HTTP/1.0 404 Not Found\r\n\r\n")
 
-        Thread(target=serve, daemon=True).start()
-        with pytest.raises(InputError, match="404 Not Found") as caught:
-            open_source(f"http://127.0.0.1:{server.getsockname()[1]}/live.ts")
+    with answering(once) as port, pytest.raises(InputError, match="404 Not Found") as caught:
+        open_source(f"http://127.0.0.1:{port}/live.ts")
     assert "curl -sN ADDRESS | siamtrack run -" in str(caught.value.hint)
