@@ -62,14 +62,18 @@ def load_tracker(
     Raises WeightsError for weights that are unknown or damaged, DeviceError for a device that is
     not there.
     """
-    network = load_network(default_model(device) if model is None else model)
+    network = load_network(model, device=device)
     chosen = network.params if params is None else read_params(params, network.params)
     return LoadedTracker(network.engine(device=device, engine=engine), chosen, network.name, network.sha256)
 
 
-def load_network(model: str | Path) -> Network:
-    """The network of a model's name or of a weights file of any family.  Raises WeightsError."""
-    checkpoint = read_checkpoint(model if isinstance(model, Path) else find(model))
+def load_network(model: str | Path | None = None, *, device: str = "auto") -> Network:
+    """The network of a model's name or of a weights file of any family; of neither, the device's default.
+
+    Raises WeightsError, DeviceError.
+    """
+    wanted = default_model(device) if model is None else model
+    checkpoint = read_checkpoint(wanted if isinstance(wanted, Path) else find(wanted))
     return Network(
         build_model(checkpoint), checkpoint.params, checkpoint.name, checkpoint.version, checkpoint.sha256
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict
 from functools import lru_cache
 
 import torch
@@ -40,6 +40,9 @@ def expected_shapes(spec: ModelSpec, where: str) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+_NO_SIDES = {"name", "levels", "channels", "weighted", "anchors", "crop", "width"}
+
+
 @lru_cache(maxsize=8)
 def _shapes_and_side(spec: ModelSpec) -> tuple[dict[str, tuple[int, ...]], int]:
     """The shapes, and the side of the score map that the network really makes."""
@@ -50,22 +53,17 @@ def _shapes_and_side(spec: ModelSpec) -> tuple[dict[str, tuple[int, ...]], int]:
 
 
 def _has_known_sides(spec: ModelSpec) -> bool:
-    """Whether its maps have the sides of an architecture that is known: channels and anchors change none."""
+    """Whether its maps have the sides of an architecture that is known."""
     return bool(spec.levels and spec.anchors) and any(
-        replace(
-            spec,
-            name=other.name,
-            levels=other.levels,
-            channels=other.channels,
-            weighted=other.weighted,
-            anchors=other.anchors,
-            crop=other.crop,
-            width=other.width,
-        )
-        == other
+        _what_sides_depend_on(spec) == _what_sides_depend_on(other)
         for other in SPECS.values()
         if set(spec.levels) <= set(other.levels)
     )
+
+
+def _what_sides_depend_on(spec: ModelSpec) -> dict[str, object]:
+    """Everything but what changes no side of a map, such as channels and anchors."""
+    return {name: value for name, value in asdict(spec).items() if name not in _NO_SIDES}
 
 
 def _score_side(model: SiamRPN) -> int:

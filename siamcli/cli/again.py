@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from siamcli.cli import console
 from siamcli.cli.options import TrackerOptions
-from siamcli.model.spec import TrackerParams
-from siamcli.schema import from_record
 
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
+    from siamcli.model.spec import TrackerParams
     from siamcli.trajectory import Trajectory
 
 __all__ = ["loader_again"]
@@ -24,6 +23,8 @@ def loader_again(options: TrackerOptions) -> Callable[[Trajectory], LoadedTracke
     """What gives the tracker of a trajectory: the one that the options name, else the trajectory's own, with
     the parameters that its header says, else the default.  Says so, once, where it is not its own."""
     from siamcli.checkpoints.store import find_again
+
+    found = cache(find_again)  # which hashes a file
 
     @cache
     def load(weights: Path | None) -> LoadedTracker:
@@ -35,7 +36,7 @@ def loader_again(options: TrackerOptions) -> Callable[[Trajectory], LoadedTracke
 
     def again(wrong: Trajectory) -> LoadedTracker:
         header = wrong.header
-        own = None if options.wanted() is not None else find_again(header.model, header.weights_sha256)
+        own = None if options.wanted() is not None else found(header.model, header.weights_sha256)
         loaded = load(own)
         if header.weights_sha256 and header.weights_sha256 != loaded.sha256:
             say(header.model, loaded.model)
@@ -48,6 +49,9 @@ def loader_again(options: TrackerOptions) -> Callable[[Trajectory], LoadedTracke
 
 def _as_tracked(said: Mapping[str, object], own: TrackerParams) -> TrackerParams:
     """The parameters that a header says; those of the weights where another version means something else."""
+    from siamcli.model.spec import TrackerParams
+    from siamcli.schema import from_record
+
     try:
         return from_record(TrackerParams, {**asdict(own), **said})
     except ValueError:

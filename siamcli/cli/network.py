@@ -9,7 +9,7 @@ import torch
 import typer
 
 from siamcli.cli import console
-from siamcli.engines.kinds import ENGINES, default_model
+from siamcli.engines.kinds import ENGINES
 from siamcli.errors import DeviceError, WeightsError
 from siamcli.load import Network, load_network
 from siamcli.model.siamrpn import SiamRPN
@@ -27,8 +27,7 @@ def chosen_network(model: str | None, weights: Path | None, architecture: str | 
     if sum(option is not None for option in (model, weights, architecture)) > 1:
         raise typer.BadParameter("give one of --model, --weights and --architecture")
     if architecture is None:
-        named = model if weights is None else weights
-        return load_network(default_model(device) if named is None else named)
+        return load_network(model if weights is None else weights, device=device)
     if architecture not in SPECS:
         raise WeightsError(f"unknown architecture {architecture!r}", hint=f"choose {', '.join(SPECS)}")
     torch.manual_seed(0)  # the same weights every time: what was calibrated once fits again

@@ -170,15 +170,19 @@ class TrackerOptions:
             raise WeightsError(f"no such file: {self.weights}", hint="--weights takes a file, --model a name")
         return self.model if self.weights is None else self.weights
 
-    def file(self) -> Path:
-        """The weights file that is wanted.  Raises what `wanted` raises, WeightsError for an unknown name."""
-        from siamcli.checkpoints.store import find
+    def chosen(self) -> str | Path:
+        """What is wanted, or the default of the device.  Raises what `wanted` raises."""
         from siamcli.engines.kinds import default_model
 
         wanted = self.wanted()
-        if wanted is None:
-            wanted = default_model(self.device)
-        return wanted if isinstance(wanted, Path) else find(wanted)
+        return default_model(self.device) if wanted is None else wanted
+
+    def file(self) -> Path:
+        """The weights file that is chosen.  Raises what `wanted` raises, WeightsError for an unknown name."""
+        from siamcli.checkpoints.store import find
+
+        chosen = self.chosen()
+        return chosen if isinstance(chosen, Path) else find(chosen)
 
     def check(self) -> None:
         """Raise now what can be known without torch and without the weights themselves."""

@@ -195,13 +195,10 @@ def _here(tracker: TrackerOptions, jobs: str, waiting: Iterator[Job]) -> Events:
 def _on_ray(address: str, jobs: str, tracker: TrackerOptions) -> TrackAll:
     """Tracking on a cluster."""
     from siamcli.batch.cluster import WorkerConfig, track_on_ray
-    from siamcli.engines.kinds import default_model
 
     # here, not on the workers, whose devices may be others: the keys of the clips name these weights
-    wanted, params = tracker.wanted(), tracker.params
-    if wanted is None:
-        wanted = default_model(tracker.device)
-    weights = wanted.absolute() if isinstance(wanted, Path) else wanted
+    chosen, params = tracker.chosen(), tracker.params
+    weights = chosen.absolute() if isinstance(chosen, Path) else chosen
     config = WorkerConfig(weights, tracker.device, tracker.engine, params and params.absolute())
     width = None if jobs == "auto" else int(jobs)
     return partial(track_on_ray, address=address, config=config, width=width)

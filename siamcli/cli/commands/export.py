@@ -54,7 +54,7 @@ def export(
 
     from siamcli.cli.network import chosen_network
 
-    network = chosen_network(model, weights, architecture, "cpu")
+    network = chosen_network(model, weights, architecture, "auto")
     if to == "int8":
         from siamcli.engines.calibrate import COUNT, calibration_crops
         from siamcli.engines.openvino import quantize
