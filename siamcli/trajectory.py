@@ -12,8 +12,8 @@ from siamcli.boxes import Box
 from siamcli.frames import Image, SourceInfo
 
 __all__ = [
-    *("NO_BOX", "LostIntervals", "PointSource", "TrackHeader", "TrackPoint", "TrackState", "Trajectory"),
-    "lost_intervals",
+    *("NO_BOX", "CorrectedWith", "LostIntervals", "PointSource", "TrackHeader", "TrackPoint", "TrackState"),
+    *("Trajectory", "lost_intervals"),
 ]
 
 TrackState = Literal["init", "tracked", "lost", "found", "absent"]
@@ -64,13 +64,23 @@ class TrackPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class CorrectedWith:
+    """Weights and tracker parameters with which parts of a trajectory were tracked again."""
+
+    model: str
+    weights_sha256: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class TrackHeader:
     """Everything needed to read the points again without the program that wrote them.
 
     `labels` names the targets in order (None where the user gave no name); `params` are the
-    tracker's parameters as plain values.  `checked`: the points have an agreement.  `live`: they have `at`
-    and `latency`.  Targets were looked for in `region` alone, a box in pixels, or where the image `mask` is
-    white, whose file has that SHA-256.
+    tracker's parameters as plain values.  `corrected_with`: parts were tracked again with these, which
+    are others.  `checked`: the points have an agreement.  `live`: they have `at` and `latency`.  Targets were
+    looked for in `region` alone, a box in pixels, or where the image `mask` is white, whose file has that
+    SHA-256.
     """
 
     source: SourceInfo
@@ -84,6 +94,13 @@ class TrackHeader:
     region: Box | None = None
     mask: str | None = None
     mask_sha256: str = ""
+    corrected_with: tuple[CorrectedWith, ...] = ()
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of all weights that tracked some part, each once."""
+        names = (self.model, *(one.model for one in self.corrected_with))
+        return tuple(dict.fromkeys(name for name in names if name))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

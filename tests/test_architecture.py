@@ -43,7 +43,7 @@ MAY_IMPORT = {
     " load drawing analysis media formats",
     "train": "errors schema cores atomic boxes frames model engines checkpoints load media evaluation",
     "batch": "errors version schema extras cores atomic frames sheets times targets trajectory"
-    " tracker load drawing media formats session",
+    " load drawing media formats session",
     "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"
     " drawing media evaluation session",
     "__init__": "errors version boxes frames times targets trajectory tracker load media formats session",

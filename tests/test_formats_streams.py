@@ -24,7 +24,7 @@ from siamcli.formats.kinds import read_suffixes
 from siamcli.formats.names import source_stem
 from siamcli.frames import SourceInfo
 from siamcli.session.textfile import open_text
-from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
+from siamcli.trajectory import CorrectedWith, TrackHeader, TrackPoint, Trajectory
 
 SUFFIXES = read_suffixes()
 numbers = st.floats(-1e6, 1e6).map(lambda v: round(v, 3))
@@ -61,6 +61,7 @@ headers = st.builds(
     labels=st.just((None, 'a "name", with a comma\nand a line')),
     checked=st.booleans(),
     live=st.booleans(),
+    corrected_with=st.sampled_from([(), (CorrectedWith("m", "ab", {"lr": 0.2, "scales": [0.9]}),)]),
 )
 
 

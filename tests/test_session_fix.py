@@ -19,6 +19,7 @@ from siamcli.load import load_tracker
 from siamcli.session.fix import fix
 from siamcli.times import TimePoint
 from siamcli.tracker.follow import Absence, Start
+from siamcli.trajectory import CorrectedWith
 
 A, B, C = "40,20,20,20", "10,10,20,20", "50,30,16,16"
 TWO_BOXES = ("--box", f"a={A}", "--box-at", f"20f=a={B}", "--box", f"b={C}")
@@ -210,6 +211,24 @@ def test_the_python_function(tracked, correct, weights, tmp_path):
     ]
     with pytest.raises(InputError, match="no target #3"):
         fix(wrong, [Start(Box(1, 1, 9, 9), at, 3)], str(clip), tracker)
+
+
+def test_the_header_says_what_else_it_was_corrected_with(tracked, siamtrack, weights, tmp_path):
+    """Once, however often; nothing is said of the trajectory's own, nor where nothing was tracked."""
+    clip = tracked("a.mkv", "--box", A)
+    (tmp_path / "p.toml").write_text("lr = 0.2")
+    own, other = ("--weights", weights), ("--weights", weights, "--params", "p.toml")
+    steps = [(own, "20f", 0), (other, "20f", 1), (other, "25f", 1), (own, "25f", 1)]
+    before, name = read_trajectory(tmp_path / "a.json").header, "a.json"
+    for number, (with_these, at, entries) in enumerate(steps):
+        out = f"{number}.json"
+        assert siamtrack("fix", clip, name, "--box-at", f"{at}={B}", *with_these, "-o", out).code == 0
+        header, name = read_trajectory(tmp_path / out).header, out
+        assert (header.model, header.params) == (before.model, before.params)
+        assert [one.params["lr"] for one in header.corrected_with] == [0.2] * entries
+    assert siamtrack("convert", name, "--to", "labelstudio", "-o", "l.json").code == 0
+    assert json.loads((tmp_path / "l.json").read_text())[0]["predictions"][0]["model_version"] == "untrained"
+    assert replace(header, corrected_with=(CorrectedWith("r50", ""),)).models == ("untrained", "r50")
 
 
 def test_a_clip_of_one_frame_needs_no_tracking(tracked, correct, tmp_path):

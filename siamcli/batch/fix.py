@@ -21,7 +21,7 @@ from siamcli.session.render import write_again
 from siamcli.trajectory import Trajectory
 
 if TYPE_CHECKING:
-    from siamcli.tracker.tracker import Tracker
+    from siamcli.load import LoadedTracker
 
 __all__ = ["batch_entries", "fix_batch", "replace_outputs", "trajectory_file"]
 
@@ -55,7 +55,7 @@ def _outputs(folder: Path, entry: Entry) -> list[Path]:
 def fix_batch(
     folder: Path,
     manifest: Manifest,
-    load: Callable[[Trajectory], Tracker],
+    load: Callable[[Trajectory], LoadedTracker],
     reading: Callable[[str], Reading] = Reading,
     *,
     new_targets: bool = False,

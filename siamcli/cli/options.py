@@ -83,7 +83,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         help="light, fast, accurate, or weights by name; `siamtrack weights list` shows them.",
-        show_default="fix, review: the trajectory's; else accurate on a CUDA GPU, else fast",
+        show_default="fix, review: what it was first tracked with; else accurate on a CUDA GPU, else fast",
         autocompletion=model_names,
         rich_help_panel="Model",
     ),

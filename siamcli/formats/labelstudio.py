@@ -106,7 +106,7 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False, media_url: str = ""
         }
         ids = {"id": f"target{target}", "from_name": "box", "to_name": "video", "type": "videorectangle"}
         regions.append({**ids, "origin": "prediction", "value": value})
-    prediction = {"model_version": trajectory.header.model or "siamtrack", "result": regions}
+    prediction = {"model_version": " + ".join(trajectory.header.models) or "siamtrack", "result": regions}
     task = {
         "data": {"video": _address(media_url, name), "fps": float(rate)},
         "predictions": [prediction],

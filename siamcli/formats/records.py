@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +14,7 @@ from siamcli.boxes import Box
 from siamcli.errors import InputError
 from siamcli.frames import Chapter, SourceInfo
 from siamcli.schema import FileBelow, Natural, Number, Range, Rule, from_record
-from siamcli.trajectory import PointSource, TrackHeader, TrackPoint, TrackState
+from siamcli.trajectory import CorrectedWith, PointSource, TrackHeader, TrackPoint, TrackState
 
 __all__ = [
     "COLUMNS",
@@ -134,6 +134,7 @@ def header_record(header: TrackHeader) -> Record:
         "labels": list(header.labels),
         **({"checked": True} if header.checked else {}),
         **({"live": True} if header.live else {}),
+        **({"corrected_with": [asdict(c) for c in header.corrected_with]} if header.corrected_with else {}),
         **({} if header.region is None else {"region": list(header.region)}),
         **({"mask": header.mask, "mask_sha256": header.mask_sha256} if header.mask else {}),
         "boxes": BOXES,
@@ -171,6 +172,7 @@ def parse_header(record: Mapping[str, Any]) -> TrackHeader:
         region=None if header.region is None else Box(*header.region),
         mask=header.mask,
         mask_sha256=header.mask_sha256,
+        corrected_with=header.corrected_with,
     )
 
 
@@ -260,6 +262,7 @@ class _Header:
     region: tuple[Length, Length, Length, Length] | None = None
     mask: Name | None = None
     mask_sha256: str = ""
+    corrected_with: tuple[CorrectedWith, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame
 from siamcli.session.area import search_area, with_area
 from siamcli.session.check import fill_gaps
+from siamcli.session.corrected import with_correction
 from siamcli.session.fit import check_source, check_time
 from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order
 from siamcli.session.passes import Footage, TrackStep
@@ -27,7 +28,7 @@ from siamcli.trajectory import TrackPoint, Trajectory
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from siamcli.tracker.tracker import Tracker
+    from siamcli.load import LoadedTracker
 
 __all__ = ["Moments", "Steps", "correct", "finish", "fix", "fix_in_steps"]
 
@@ -38,7 +39,7 @@ def fix(
     trajectory: Trajectory,
     corrections: Sequence[Mark],
     source: str | Reading,
-    tracker: Tracker,
+    tracker: LoadedTracker,
 ) -> Trajectory:
     """The trajectory of `source` with boxes (`Start` with a time and a target) and absences put right.
 
@@ -69,7 +70,7 @@ def fix_in_steps(
     trajectory: Trajectory,
     corrections: Sequence[Mark],
     reading: Reading,
-    load: Callable[[], Tracker],
+    load: Callable[[], LoadedTracker],
 ) -> Steps:
     """`fix` that yields every point as it is tracked; `load` is called once all is checked."""
     check_rereadable(reading.source)
@@ -95,6 +96,7 @@ def fix_in_steps(
     tracker = load()
     checked = trajectory.header.checked
     found = yield from fill_gaps(tracker, footage, changed, given, checked=checked)
+    header = with_correction(trajectory.header, tracker) if changed else trajectory.header
     points = [point for point in trajectory.points if not _is_replaced(point, said, changed)]
     for target, one in said.items():
         points += [human_point(target, i, times.get(i), one.boxes.get(i)) for i in sorted(one.new)]
@@ -102,7 +104,7 @@ def fix_in_steps(
         points += [p for p in in_frame_order(between) if p.index not in said[gap.target].new]
     return replace(
         trajectory,
-        header=with_area(trajectory.header, reading, info.size),
+        header=with_area(header, reading, info.size),
         points=tuple(sorted(points, key=lambda point: (point.index, point.target))),
         frames=None if trajectory.frames is None else max(trajectory.frames, len(clip)),
     )
@@ -246,7 +248,7 @@ def correct(
     trajectory: Trajectory,
     marks: Sequence[TargetMark],
     reading: Reading,
-    load: Callable[[], Tracker],
+    load: Callable[[], LoadedTracker],
     *,
     new_targets: bool = False,
 ) -> Steps:
