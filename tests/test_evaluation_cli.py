@@ -48,7 +48,12 @@ def test_eval_scores_and_resumes(siamtrack, weights, data, tmp_path):
     assert "2 of 2 sequences were finished before" in again.err
     other = tmp_path / "other.toml"
     other.write_text("lr = 0.1\n")
-    assert "finished before" not in siamtrack(*args, "--params", other).err
+    changed = siamtrack(*args, "--params", other, "--sequence", "x_0")
+    assert "finished before" not in changed.err
+    here, said = "results/folder/untrained", "holds results of another tracker (lr 0.38)"
+    assert f"{here} {said}: 1 replaced, 1 kept;" in " ".join(changed.err.split())
+    assert "1 replaced;" in siamtrack(*args, "--params", other).err
+    assert "another tracker" not in siamtrack(*args, "--params", other).err
     report = siamtrack("report", "results", "--per", "sequence", "--format", "csv")
     assert [line.split(",")[1] for line in report.out.splitlines()] == ["name", "x_0", "y_0"]
 

@@ -18,7 +18,8 @@ from siamcli.cli.app import app
 from siamcli.errors import DatasetError, DeviceError
 from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.datasets import open_dataset
-from siamcli.evaluation.evaluate import SequenceResult, evaluate, worker_pool
+from siamcli.evaluation.evaluate import evaluate, worker_pool
+from siamcli.evaluation.log import SequenceResult
 from siamcli.evaluation.protocols import read_frames, repeat_supervised, run_once
 from siamcli.evaluation.scoring import read_scores, score_results
 from siamcli.evaluation.search import SearchSpace, grid_points, random_points

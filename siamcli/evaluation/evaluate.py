@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,32 +18,19 @@ from typing import Any
 from siamcli.atomic import as_output_error
 from siamcli.errors import DatasetError, DeviceError
 from siamcli.evaluation.catalog import DatasetSpec
+from siamcli.evaluation.log import SequenceResult, add_to_log, read_log, sha256_of
 from siamcli.evaluation.protocols import TrackerProtocol, read_frames, repeat_supervised, run_once
 from siamcli.evaluation.results import write_output, write_runs
 from siamcli.evaluation.sequence import Dataset, Sequence
 from siamcli.frames import Frame
-from siamcli.schema import from_record, load_json
 
-__all__ = ["SequenceResult", "evaluate", "finished_sequences", "worker_pool"]
+__all__ = ["evaluate", "finished_sequences", "worker_pool"]
 
-LOG = "run.jsonl"
 TrackerFactory = Callable[[], TrackerProtocol[Any]]
 """Makes the tracker, once per process.  Hashable and picklable: a frozen dataclass with `__call__`."""
 
 Watch = Callable[[str, int], None]
 """Is told the sequence and how many of its frames are tracked."""
-
-
-@dataclass(frozen=True, slots=True)
-class SequenceResult:
-    """One finished sequence.  `files` maps the result files (relative to the folder) to their SHA-256."""
-
-    sequence: str
-    key: str
-    frames: int
-    seconds: float
-    files: Mapping[str, str]
-    resumed: bool = False
 
 
 def evaluate(
@@ -76,9 +63,7 @@ def evaluate(
         folder.mkdir(parents=True, exist_ok=True)
     alone = (_run(task, watch) for task in tasks)
     for result in alone if pool is None else _in_parallel(tasks, pool):
-        record = {k: v for k, v in asdict(result).items() if k != "resumed"}
-        with as_output_error(folder / LOG), (folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps({**record, "identity": dict(identity)}) + "\n")
+        add_to_log(folder, replace(result, identity=identity))
         yield result
 
 
@@ -86,27 +71,13 @@ def finished_sequences(
     dataset: Dataset, folder: Path, identity: Mapping[str, object], *, repetitions: int = 15
 ) -> dict[str, SequenceResult]:
     """The results, by sequence, that `evaluate` keeps."""
-    logged = _read_log(folder)
+    logged = {(result.sequence, result.key): result for result in read_log(folder)}
     finished = {}
     for sequence in dataset.sequences:
         result = logged.get((sequence.name, _key(dataset.spec, sequence, identity, repetitions)))
-        if result is not None and all(_sha256(folder / file) == sha for file, sha in result.files.items()):
+        if result is not None and result.stands_in(folder):
             finished[sequence.name] = result
     return finished
-
-
-def _read_log(folder: Path) -> dict[tuple[str, str], SequenceResult]:
-    """The results in the log of `folder` by sequence and key; a line cut by a crash is left out."""
-    if not (folder / LOG).is_file():
-        return {}
-    results = {}
-    for line in (folder / LOG).read_bytes().splitlines():
-        try:
-            result = replace(from_record(SequenceResult, load_json(line)), resumed=True)
-        except ValueError:
-            continue
-        results[result.sequence, result.key] = result
-    return results
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +112,7 @@ def _run(task: _SequenceTask, watch: Watch = lambda sequence, frame: None) -> Se
         outputs = [run_once(tracker, read(sequence), sequence.box(0))]
         files = write_output(task.folder, task.spec, sequence.name, outputs[0])
     seconds = sum(float(output.seconds.sum()) for output in outputs if output.seconds is not None)
-    hashes = {file.relative_to(task.folder).as_posix(): _sha256(file) for file in files}
+    hashes = {file.relative_to(task.folder).as_posix(): sha256_of(file) for file in files}
     return SequenceResult(sequence.name, task.key, len(sequence), seconds, hashes)
 
 
@@ -184,8 +155,3 @@ def _key(spec: DatasetSpec, sequence: Sequence, identity: Mapping[str, object], 
     protocol = [spec.key, spec.protocol, repetitions if spec.protocol == "supervised" else 1]
     facts = json.dumps([identity, protocol, sequence.name, frames, sequence.offset], default=str)
     return hashlib.sha256(facts.encode() + sequence.truth.tobytes()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    """The hash of a file; an empty string where there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

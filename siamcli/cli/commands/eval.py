@@ -104,12 +104,15 @@ def run_dataset(
 ) -> None:
     """Run the sequences that are not finished, with a bar and the time left."""
     from siamcli.evaluation.evaluate import evaluate, finished_sequences
+    from siamcli.evaluation.log import others_in_words
 
     finished = finished_sequences(dataset, folder, identity, repetitions=repetitions)
     if finished:
         console.info(
             f"{len(finished)} of {len(dataset.sequences)} sequences were finished before and are kept"
         )
+    if said := others_in_words(folder, identity, [s.name for s in dataset.sequences]):
+        console.info(said, style="yellow")
     frames = 0
     total = sum(len(s) for s in dataset.sequences if s.name not in finished)
     with console.progress(dataset.spec.title, total) as update:
@@ -153,8 +156,8 @@ def eval_(
 ) -> None:
     """Run a tracker over DATASET, write official result files, and print its scores.
 
-    A second run keeps every sequence whose weights, parameters and files are unchanged.  Results go to
-    OUTPUT/DATASET/NAME.  For example: siamtrack eval otb2015 --root data/OTB
+    A second run keeps every sequence whose weights, parameters and files are unchanged; it says whose results
+    it replaces.  Results go to OUTPUT/DATASET/NAME.  For example: siamtrack eval otb2015 --root data/OTB
 
     Examples:
         siamtrack eval otb2015 --root data/OTB
