@@ -232,7 +232,7 @@ def test_a_rate_of_raw_files_is_that_of_all(tmp_path: Path) -> None:
         assert [round(frame.time or 0, 2) for frame in frames] == [i / 10 for i in range(10)]
 
 
-@pytest.mark.parametrize(("wanted", "files"), [(1, "abc"), ("all", "abc"), (1, "ba"), ("all", "ba")])
+@pytest.mark.parametrize(("wanted", "files"), [(1, "abc"), ("all", "abc"), (1, "ba"), (None, "ba")])
 def test_a_file_without_the_wanted_sound_is_silent(recording, tmp_path: Path, caplog, wanted, files) -> None:
     source = join_files([str(tmp_path / f"{name}.mp4") for name in files])
     track = soundtrack(source, wanted)
@@ -250,10 +250,30 @@ def test_a_file_without_the_wanted_sound_is_silent(recording, tmp_path: Path, ca
         assert set(heard[place + 4 : end - 2]) == {expected}, name
         place = end
     warnings = [record.getMessage() for record in caplog.records]
-    assert warnings == [f"{tmp_path}/b.mp4 has no sound 1: it is silent"] * (wanted == 1)
+    assert warnings == [f"{tmp_path}/b.mp4 has no sound: it is silent there"]
     with pytest.raises(InputError, match=r"a\.mp4 has no sound 2") as caught:
         soundtrack(source, 2)
     assert caught.value.hint == "it has 1: aac"
+
+
+def test_files_with_fewer_sounds_are_named(tmp_path: Path, caplog) -> None:
+    """Of all sounds each that is missing, of the one that players play that one, and of none nothing."""
+    two, silent = str(tmp_path / "two.mp4"), str(clips.constant(tmp_path / "silent.mp4", frames=3))
+    one = str(tmp_path / "one.mp4")
+    clips.two_sounds(tmp_path / "two.mp4", default=1)
+    clips.ffmpeg("-i", two, "-map", "0:v", "-map", "0:a:0", "-c", "copy", one)
+    said = {
+        "all": [f"{one} has no sound 2: it is silent there", f"{silent} has no sound: it is silent there"],
+        None: [f"{one} has no sound 2: it is silent there", f"{silent} has no sound: it is silent there"],
+        1: [f"{silent} has no sound: it is silent there"],
+    }
+    for wanted, warnings in said.items():
+        caplog.clear()
+        assert soundtrack(join_files([two, one, silent]), wanted)
+        assert [record.getMessage() for record in caplog.records] == warnings
+    caplog.clear()
+    mute = str(clips.constant(tmp_path / "mute.mp4", frames=3))
+    assert soundtrack(join_files([silent, mute])) and not caplog.records
 
 
 def test_a_table_does_not_name_the_files_and_says_what_does(tmp_path: Path) -> None:

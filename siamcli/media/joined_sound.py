@@ -91,24 +91,30 @@ def _stretches(chapters: Sequence[Chapter], begin: float, end: float) -> list[_S
 def joined_soundtrack(source: str, files: Sequence[str], wanted: AudioChoice) -> JoinedSoundtrack:
     """The sounds of files that are one recording, by their numbers in the first file; `wanted` as for one.
 
-    A file without the one that is wanted is silent, and named in a warning.  Raises InputError where all lack
-    it.
+    A file without one that is wanted is silent there, and named in a warning.  Raises InputError where all
+    lack it.
     """
     every = [sounds_of(file) for file in files]
     most = max(range(len(files)), key=lambda number: len(every[number]))
     if isinstance(wanted, int):
         sound_wanted(files[most], every[most], wanted)
-        for file, sounds in zip(files, every, strict=True):
-            if len(sounds) < wanted:
-                _logger.warning("%s has no sound %d: it is silent", file, wanted)
         numbers = [wanted - 1]
     elif wanted == "all":
         numbers = list(range(len(every[most])))
     else:
         first = next((sounds for sounds in every if sounds), [])
         numbers = sorted(range(len(first)), key=lambda number: not first[number].stream.default)
+    for file, sounds in zip(files, every, strict=True):
+        _warn_of_silence(file, len(sounds), numbers if wanted == "all" else numbers[:1])
     joined = [
         JoinedSound(tuple(sounds[number] if number < len(sounds) else None for sounds in every))
         for number in numbers
     ]
     return JoinedSoundtrack(source, tuple(files), tuple(joined), every=wanted == "all")
+
+
+def _warn_of_silence(file: str, count: int, numbers: Sequence[int]) -> None:
+    """Say which of the sounds that are kept a file with so many lacks."""
+    if lacking := [str(number + 1) for number in numbers if number >= count]:
+        which = f" {', '.join(lacking)}" if count else ""
+        _logger.warning("%s has no sound%s: it is silent there", file, which)
