@@ -32,13 +32,14 @@ from siamcli.batch.settings import Settings, clip_key
 from siamcli.boxes import iou
 from siamcli.errors import InputError
 from siamcli.formats.files import write_trajectory
-from siamcli.frames import Frame
+from siamcli.frames import Frame, SourceInfo
 from siamcli.media.masks import read_mask
-from siamcli.session.area import search_area
+from siamcli.session.area import search_area, with_area
 from siamcli.session.reading import Reading
 from siamcli.targets import parse_region
 from siamcli.tracker.area import SearchArea
 from siamcli.tracker.look_around import tiles
+from siamcli.trajectory import TrackHeader
 
 SIZE = (24, 16)
 masks = arrays(np.bool_, (SIZE[1], SIZE[0])).filter(np.any)
@@ -253,6 +254,27 @@ def test_what_is_transparent_in_a_mask_is_not_searched(tmp_path: Path, name: str
     np.testing.assert_array_equal(read_mask(str(tmp_path / name)), expected)
 
 
+def test_a_mask_is_kept_as_seen_from_the_video(mask: Path, tmp_path: Path, monkeypatch) -> None:
+    header = TrackHeader(SourceInfo("a.mp4"), "m", "", "1")
+    clip = str(tmp_path / "clips" / "a.mp4")
+    monkeypatch.chdir(tmp_path)
+    for said, source, kept in (
+        ("mask.png", "clips/a.mp4", "../mask.png"),
+        ("mask.png", "clips/frames/*.png", "../../mask.png"),
+        ("mask.png", "-", "mask.png"),
+        (str(mask), "clips/a.mp4", str(mask)),
+    ):
+        assert with_area(header, Reading(source, mask=said), (96, 64)).mask == kept
+    tracked = with_area(header, Reading("clips/a.mp4", mask="mask.png"), (96, 64))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "mask.png").write_bytes(b"of another one")
+    for source in (clip, "../clips/a.mp4"):
+        assert search_area(Reading(source), (96, 64), tracked)
+    monkeypatch.chdir(tmp_path)
+    assert search_area(Reading("a.mp4"), (96, 64), replace(tracked, mask="mask.png"))  # the clip was moved
+
+
 @pytest.mark.parametrize("place", ["region", "mask"])
 def test_a_trajectory_says_where_it_was_searched_and_fix_searches_there(
     clip, mask: Path, tmp_path: Path, place: str
@@ -286,6 +308,8 @@ def test_a_trajectory_says_where_it_was_searched_and_fix_searches_there(
     whole = fix(tracked, correction, Reading(clip, region=parse_region("0,0,100%,100%")), tracker)
     assert (whole.header.region, whole.header.mask) == (Box(0, 0, 96, 64), None)
     if place == "mask":
+        moved = replace(tracked.header, mask="mask.png")  # as seen from the clip, not from here
+        assert fix(replace(tracked, header=moved), correction, clip, tracker).points == explicit.points
         mask.write_bytes(mask.read_bytes() + b" ")
         with pytest.raises(InputError, match=r"mask\.png has changed since"):
             fix(tracked, correction, clip, tracker)

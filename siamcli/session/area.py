@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
 from siamcli.boxes import clip_box
 from siamcli.errors import InputError
-from siamcli.media.kinds import source_name
+from siamcli.media.kinds import path_from, source_name
 from siamcli.media.masks import read_mask
 from siamcli.session.reading import Reading
 from siamcli.tracker.area import SearchArea
@@ -32,7 +33,7 @@ def search_area(
         if tracked.region is not None:
             said = ",".join(f"{side:g}" for side in tracked.region)
             return SearchArea.of_box(tracked.region, size, f"the region {said}")
-        path = _mask_of(tracked)
+        path = _mask_of(tracked, reading.source)
     if path is None:
         return None
     mask = read_mask(path)
@@ -50,20 +51,42 @@ def with_area(header: TrackHeader, reading: Reading, size: tuple[int, int]) -> T
     if reading.region is not None:
         return replace(header, region=clip_box(reading.region.box_in(size), size), mask=None, mask_sha256="")
     if reading.mask is not None:
-        return replace(header, region=None, mask=reading.mask, mask_sha256=_sha256(reading.mask))
+        kept = _as_kept(reading.mask, reading.source)
+        return replace(header, region=None, mask=kept, mask_sha256=_sha256(reading.mask))
     return header
 
 
-def _mask_of(tracked: TrackHeader) -> str | None:
-    """The file of the mask, as it was.  Raises InputError."""
+def _folder(source: str) -> Path | None:
+    """Where a source lies; None for what has no place."""
+    name = source_name(source).parts[0]
+    return name.absolute().path.parent if name.is_path else None
+
+
+def _as_kept(mask: str, source: str) -> str:
+    """The mask as seen from the folder of the source, from which it is found in every working directory."""
+    folder = _folder(source)
+    return mask if folder is None or Path(mask).is_absolute() else path_from(mask, folder)
+
+
+def _mask_of(tracked: TrackHeader, source: str) -> str | None:
+    """The file of the mask, as it was: found from the folder of the source, else from the working directory.
+
+    Raises InputError.
+    """
     if tracked.mask is None:
         return None
-    hint = "name it with --mask, or search the whole frame: --region 0,0,100%,100%"
-    if not Path(tracked.mask).is_file():
-        raise InputError(f"the mask {tracked.mask}, with which it was tracked, is not there", hint=hint)
-    if _sha256(tracked.mask) != tracked.mask_sha256:
-        raise InputError(f"the mask {tracked.mask} has changed since it was tracked with it", hint=hint)
-    return tracked.mask
+    folder = _folder(source)
+    paths = [] if folder is None else [os.path.normpath(folder / tracked.mask)]
+    paths = [path for path in [*paths, tracked.mask] if Path(path).is_file()]
+    for path in paths:
+        if _sha256(path) == tracked.mask_sha256:
+            return path
+    raise InputError(
+        f"the mask {paths[0]} has changed since it was tracked with it"
+        if paths
+        else f"the mask {tracked.mask}, with which it was tracked, is not there",
+        hint="name it with --mask, or search the whole frame: --region 0,0,100%,100%",
+    )
 
 
 def _sha256(path: str) -> str:
