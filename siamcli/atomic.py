@@ -234,14 +234,22 @@ def atomic_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
         raise
 
 
+def check_new_folder(target: Path) -> None:
+    """Raises OutputError where something has that name."""
+    with as_output_error(target):
+        there = target.exists()
+    if there:
+        raise OutputError(f"{target} exists", hint="choose another folder with -o, or remove it")
+
+
 @contextmanager
 def atomic_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
     """An empty folder to fill, which becomes `target` when the block ends well, and else goes away.
 
     Two processes may fill one each: the last one stays.  Raises OutputError as `atomic_file` does.
     """
-    if target.exists() and not overwrite:
-        raise OutputError(f"{target} exists", hint="choose another folder with -o, or remove it")
+    if not overwrite:
+        check_new_folder(target)
     part = partial_path(target, per_process=True)
     try:
         with as_output_error(target):

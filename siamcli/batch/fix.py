@@ -17,7 +17,7 @@ from siamcli.formats.kinds import read_suffixes
 from siamcli.media.kinds import source_name
 from siamcli.session.fix import correct, finish
 from siamcli.session.reading import Reading
-from siamcli.session.render import write_again
+from siamcli.session.render import check_sound, write_again
 from siamcli.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def fix_batch(
                     )
                 wrong = read_trajectory(trajectory_file(folder, entry))
                 reading(clip).style.check(wrong.header.labels)
+                check_sound(reading(clip), wrong, [str(path) for path in _outputs(folder, entry)])
                 marks = manifest.of(clip)
                 work = correct(wrong, marks, reading(clip), partial(load, wrong), new_targets=new_targets)
                 right = finish(work)

@@ -23,9 +23,10 @@ from siamcli.batch.plan import (
 )
 from siamcli.batch.schedule import Events, Finished, Moved, Started
 from siamcli.batch.status import Entry, History, StatusFile
-from siamcli.errors import SiamtrackError
-from siamcli.media.kinds import source_name
+from siamcli.errors import InputError, SiamtrackError
+from siamcli.media.kinds import SourceName, is_image, source_name
 from siamcli.media.sources import no_source
+from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
 from siamcli.session.job import Job
 
 __all__ = ["Policy", "Result", "Results", "TrackAll", "foresee", "run_batch"]
@@ -60,11 +61,7 @@ def foresee(
 ) -> Iterator[tuple[Task, Verdict]]:
     """What `run_batch` would do with every clip; nothing is opened or written."""
     for task in tasks:
-        verdict = _decide(task, history, folder, policy)
-        source = source_name(task.job.source)
-        if verdict == "track" and source.kind == "missing":
-            verdict = no_source(source)
-        yield task, verdict
+        yield task, _decide(task, history, folder, policy)
 
 
 def run_batch(
@@ -87,13 +84,27 @@ def run_batch(
 
 
 def _decide(task: Task, history: History, folder: Path, policy: Policy) -> Verdict:
-    return decide(
+    """What to do with a clip; one that cannot be opened needs no tracker."""
+    verdict = decide(
         task,
         history.entries.get(task.id),
         history.written.get(task.id, ()),
         folder,
         retry_failed=policy.retry_failed,
         overwrite=policy.overwrite,
+    )
+    return (verdict == "track" and _nothing_there(source_name(task.job.source))) or verdict
+
+
+def _nothing_there(source: SourceName) -> InputError | None:
+    """The error of a clip that is not there, or is a folder of neither videos nor images."""
+    if source.kind == "missing":
+        return no_source(source)
+    if source.kind != "folder" or any(map(is_image, source.path.iterdir())):
+        return None
+    return InputError(
+        f"no video and no image in {source.shown}",
+        hint=f"-r looks in the folders below too; known suffixes: {' '.join(VIDEO_INPUT_SUFFIXES)}",
     )
 
 

@@ -39,12 +39,12 @@ def follow_source(job: Job, options: TrackerOptions, *, ask: AskUser, show: bool
     incomplete.
     """
     clock = console.Clock()
+    options.check()
     load = options.load
 
     def targets(first: Frame, info: SourceInfo) -> Sequence[TargetMark]:
         nonlocal load
-        options.check()  # what can be known of a run that cannot begin is said before a box is drawn
-        check_writable(job.files, overwrite=job.overwrite)
+        check_writable(job.files, overwrite=job.overwrite)  # said before a box is drawn
         load = options.begin_loading()
         if not (found := ask(session.job, first, info)):
             raise PickError(
@@ -54,6 +54,7 @@ def follow_source(job: Job, options: TrackerOptions, *, ask: AskUser, show: bool
 
     def loaded() -> LoadedTracker:
         clock.lap("open the source and decode its first frame")
+        check_writable(session.job.files, overwrite=job.overwrite)
         _print_boxes(session)
         tracker = load()
         if any(map(is_video, job.paths)):

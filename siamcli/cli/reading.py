@@ -88,15 +88,17 @@ class ReadingOptions:
             "audio": _sound(self.audio),
         }
 
-    def opening(self, style: Style, search: SearchOptions | None = None) -> Callable[[str], Reading]:
+    def opening(
+        self, style: Style, search: SearchOptions | None = None, *, drawn: bool = True
+    ) -> Callable[[str], Reading]:
         """How a source is read again, searched and drawn in that style.
 
-        Raises InputError for what is no rate, and what `SearchOptions.given` raises.
+        Raises what `given` and `SearchOptions.given` raise.
         """
         from siamcli.session.reading import Reading
 
         place = (search or SearchOptions()).given()
-        return partial(Reading, **self.given(), **place, style=style)
+        return partial(Reading, **self.given(drawn=drawn), **place, style=style)
 
 
 def read_tracked(path: Path, fps: str | None) -> Trajectory:

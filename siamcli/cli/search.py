@@ -41,11 +41,15 @@ class SearchOptions:
     ] = None
 
     def given(self) -> SearchPlace:
-        """What they say.  Raises typer.BadParameter for both, InputError for what is no region or file."""
+        """What they say.  Raises typer.BadParameter for both, InputError for what is no region or mask."""
         if self.region is not None and self.mask is not None:
             raise typer.BadParameter("give --region or --mask, not both")
         if self.mask is not None and not self.mask.is_file():
             what = "not a file" if self.mask.exists() else "no such file"
             raise InputError(f"{what}: {self.mask}", hint="--mask takes an image")
+        if self.mask is not None:
+            from siamcli.media.masks import read_mask
+
+            read_mask(str(self.mask))
         region = None if self.region is None else parse_region(self.region)
         return {"region": region, "mask": None if self.mask is None else str(self.mask)}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import InputError
-from siamcli.media.kinds import join_files
+from siamcli.media.kinds import join_files, source_name
 
-__all__ = ["named_source"]
+__all__ = ["check_sources", "named_source"]
 
 
 def named_source(words: Sequence[str], *, join: bool) -> str:
@@ -42,3 +42,14 @@ def _refuse_videos(source: str) -> None:
             f"{source} holds {len(videos)} video{'s' * (len(videos) > 1)}, and run takes one source",
             hint=f"`siamtrack pick {source}` and `siamtrack batch {source}` take all of them",
         )
+
+
+def check_sources(names: Sequence[str]) -> None:
+    """Raises InputError for a source that cannot be opened; what can be read only once is left alone."""
+    from siamcli.media.sources import open_source
+
+    for text in names:
+        name = source_name(text)
+        if name.is_rereadable or name.kind == "missing":
+            with open_source(text):
+                pass

@@ -18,7 +18,8 @@ from siamcli.media.encoders import VideoOptions
 from siamcli.media.kinds import source_name
 from siamcli.media.sound import AudioChoice
 from siamcli.media.sources import constant_rate
-from siamcli.media.suffixes import INDEXED_SUFFIXES
+from siamcli.media.suffixes import INDEXED_SUFFIXES, is_video
+from siamcli.session.outputs import check_video_name
 from siamcli.session.reading import Reading
 from siamcli.targets import AbsentTarget, Target, TargetMark, number_marks, target_labels
 from siamcli.times import Direction, FrameRange, TimePoint
@@ -77,6 +78,8 @@ class Job:
     mask: str | None = None
 
     def __post_init__(self) -> None:
+        for path in filter(is_video, self.paths):
+            check_video_name(path)
         if self.targets:
             self.style.check(self.labels)
         end = self.cut.end

@@ -31,9 +31,15 @@ from siamcli.trajectory import LostIntervals, TrackHeader, TrackPoint
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Outputs"]
+__all__ = ["Outputs", "check_video_name"]
 
 DEPTH = 8  # frames that may wait to be drawn and encoded: enough to smooth, little memory
+
+
+def check_video_name(path: str) -> None:
+    """Raises OutputError for the name of a video that stands for one of every target."""
+    if "{target}" in path:
+        raise OutputError(f"{path}: a video shows all targets", hint="leave {target} out")
 
 
 class Outputs:
@@ -75,8 +81,7 @@ class Outputs:
         with ExitStack() as stack:  # for an output that cannot be opened, after others were
             for path in paths:
                 if is_video(path):
-                    if "{target}" in path:
-                        raise OutputError(f"{path}: a video shows all targets", hint="leave {target} out")
+                    check_video_name(path)
                     make_folder(Path(path).parent)
                     video = VideoWriter(
                         path,

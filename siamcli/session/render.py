@@ -23,7 +23,7 @@ from siamcli.session.outputs import Outputs
 from siamcli.session.reading import Reading
 from siamcli.trajectory import NO_BOX, TrackPoint, Trajectory, lost_intervals
 
-__all__ = ["draw_video", "unlocated", "write_again"]
+__all__ = ["check_sound", "draw_video", "unlocated", "write_again"]
 
 
 def draw_video(
@@ -91,6 +91,12 @@ def unlocated(trajectory: Trajectory, target: int, frames: int) -> tuple[tuple[i
     states = {point.index: point.state for point in trajectory.points if point.target == target}
     every = [TrackPoint(i, None, NO_BOX, 0, states.get(i, "lost"), target) for i in range(frames)]
     return lost_intervals(every).get(target, ())
+
+
+def check_sound(reading: Reading, trajectory: Trajectory, paths: Sequence[str]) -> None:
+    """Raises InputError where `write_again` would for the sound of a video, before anything is tracked."""
+    if reading.audio is not None and any(map(is_video, paths)):
+        soundtrack(reading.of(trajectory).source, reading.audio)
 
 
 def write_again(

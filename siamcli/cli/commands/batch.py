@@ -218,6 +218,8 @@ def _named(clips: Iterable[str] | None, from_file: Path | None) -> list[str]:
             raise InputError(
                 f"cannot read {from_file}: {why_unread(error)}", hint="one clip per line"
             ) from None
+    if "" in named:
+        raise InputError("a clip without a name", hint="is the shell variable set?")
     return named
 
 

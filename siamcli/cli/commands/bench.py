@@ -10,9 +10,11 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import Device, EngineName, Model, Weights, dataset_names
+from siamcli.cli.source import check_sources
 from siamcli.tables import align
 
 if TYPE_CHECKING:
+    from siamcli.evaluation.sequence import Dataset
     from siamcli.load import Network
     from siamcli.tracker.engine import Engine
 
@@ -67,6 +69,14 @@ def bench(
         raise typer.BadParameter("choose one of --pipeline and --precision")
     counts = _counts(targets)
 
+    from siamcli.engines.kinds import ENGINES, check_name
+    from siamcli.evaluation.catalog import find_spec
+    from siamcli.evaluation.datasets import open_dataset
+
+    check_name("engine", engine, ENGINES)
+    check_sources([] if pipeline is None else [pipeline])
+    data = None if precision is None else open_dataset(find_spec(dataset), precision, partial=True)
+
     from siamcli.bench.machine import describe_machine
     from siamcli.cli.network import chosen_network
     from siamcli.engines.device import resolve_device
@@ -76,8 +86,8 @@ def bench(
     document: dict[str, Any] = {"machine": asdict(describe_machine(place)), "model": network.name}
     if pipeline is not None:
         document["pipeline"] = _pipeline(network, device, engine, pipeline)
-    elif precision is not None:
-        document["precision"] = _precision(network, device, engine, precision, dataset)
+    elif data is not None:
+        document["precision"] = _precision(network, device, engine, data, dataset)
     else:
         document |= _compare(network, device, engine, counts, rounds)
     if json:
@@ -137,21 +147,20 @@ def _pipeline(network: Network, device: str, engine: str, video: str) -> dict[st
     return asdict(time_pipeline(Tracker(network.engine(device=device, engine=engine), network.params), video))
 
 
-def _precision(network: Network, device: str, engine: str, root: Path, dataset: str) -> list[dict[str, Any]]:
+def _precision(
+    network: Network, device: str, engine: str, data: Dataset, dataset: str
+) -> list[dict[str, Any]]:
     from siamcli.bench.precision import STARTS, SequenceAgreement, agreement, measure
     from siamcli.cli.network import engines_of
     from siamcli.engines.device import resolve_device
     from siamcli.engines.kinds import engine_name
-    from siamcli.evaluation.catalog import find_spec
-    from siamcli.evaluation.datasets import open_dataset
 
-    sequences = open_dataset(find_spec(dataset), root, partial=True).sequences
     reference = network.engine(device=device, engine="eager")
     engines = [e for e in engines_of(network, resolve_device(device), engine) if e.kind != reference.kind]
     parts: list[SequenceAgreement] = []
-    runs = sum(len(sequence.starts(STARTS)) for sequence in sequences)
+    runs = sum(len(sequence.starts(STARTS)) for sequence in data.sequences)
     with console.progress(f"{len(engines)} engines", runs * len(engines), "runs") as update:
-        for part in measure(reference, engines, network.params, sequences):
+        for part in measure(reference, engines, network.params, data.sequences):
             parts.append(part)
             update(len(parts), part.name)
     verdicts = []

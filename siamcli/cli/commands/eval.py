@@ -165,7 +165,7 @@ def eval_(
     if name is not None and (name in ("", "..") or Path(name).name != name):
         raise typer.BadParameter(f"--name is a folder in OUTPUT/DATASET: a plain name, not {name!r}")
 
-    from siamcli.atomic import write_text
+    from siamcli.atomic import make_folder, write_text
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.comparison import comparison_tables
     from siamcli.evaluation.datasets import open_dataset
@@ -179,6 +179,8 @@ def eval_(
         if opened.spec.protocol != "ope":
             raise typer.BadParameter(f"--starts is for one-pass benchmarks, {opened.spec.title} is none")
         opened = from_starts(opened, starts)
+    tracker.check()
+    make_folder(output / opened.spec.key)
     factory = LoadTracker(tracker, jobs)
     loaded = load_once(tracker, jobs)
     title = loaded.model if name is None else name

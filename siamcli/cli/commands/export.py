@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from siamcli.atomic import check_new_folder
 from siamcli.cli import console
 from siamcli.cli.commands.bench import Architecture
 from siamcli.cli.options import Model, Weights
+from siamcli.cli.source import check_sources
 
 if TYPE_CHECKING:
     from siamcli.frames import Image
@@ -51,6 +53,10 @@ def export(
 
     if to == "int8" and output is not None:
         raise typer.BadParameter("--to int8 keeps the network in the cache: leave out -o")
+
+    if output is not None:
+        check_new_folder(output)
+    check_sources(calibrate or [])
 
     from siamcli.cli.network import chosen_network
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,16 +12,18 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.again import loader_again
 from siamcli.cli.options import ItsTrajectory, TrackedVideo, TrackerOptions
-from siamcli.cli.outputs import OUTPUT_SUFFIXES, check_new_outputs
+from siamcli.cli.outputs import OUTPUT_SUFFIXES, check_new_outputs, check_writable
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
 from siamcli.cli.search import SearchOptions
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import InputError, OutputError, PartialError
 from siamcli.media.kinds import source_name
+from siamcli.media.suffixes import is_video
 from siamcli.targets import BoxFormat, TargetMark, parse_absent, parse_timed_target
 
 if TYPE_CHECKING:
+    from siamcli.load import LoadedTracker
     from siamcli.session.passes import TrackStep
     from siamcli.session.reading import Reading
     from siamcli.trajectory import Trajectory
@@ -130,9 +132,10 @@ def fix(
     wrong = read_trajectory(trajectory)
     tracker.check()
     name = Path(video).name
-    source = reading.opening(picture.style(), search)(video)
+    drawn = any(map(is_video, paths))
+    source = reading.opening(picture.style(drawn=drawn), search, drawn=drawn)(video)
     source.style.check(wrong.header.labels)
-    load = partial(loader_again(tracker), wrong)
+    load = partial(_load, tracker, wrong, source, paths, overwrite=overwrite)
     right = _shown(correct(wrong, marks, source, load, new_targets=new_targets), name)
     with console.progress(name, right.header.source.count) as update:
         for done in write_again(source, right, paths, overwrite=overwrite):
@@ -141,6 +144,17 @@ def fix(
     console.info(f"{len(right.points) - same} of {len(right.points)} boxes are given or tracked anew")
     for path in paths:
         console.print_path(path)
+
+
+def _load(
+    tracker: TrackerOptions, wrong: Trajectory, source: Reading, paths: Sequence[str], *, overwrite: bool
+) -> LoadedTracker:
+    """The tracker, once it is known that what it will find can be written."""
+    from siamcli.session.render import check_sound
+
+    check_sound(source, wrong, paths)
+    check_writable(paths, overwrite=overwrite)
+    return loader_again(tracker)(wrong)
 
 
 def _shown(work: Generator[TrackStep, None, Trajectory], name: str) -> Trajectory:

@@ -63,7 +63,8 @@ def review(
     """
     if fixes is not None and fixes.suffix.lower() != ".csv":
         raise WrongUsage(f"--fixes {fixes}: the table is a .csv", hint="--fixes corrections.csv")
-    opening = reading.opening(picture.style(), search)
+    drawn = trajectory is None and output is None  # of a batch the videos are written again
+    opening = reading.opening(picture.style(drawn=drawn), search, drawn=drawn)
     if output is not None:
         _check_page(output, overwrite)
     library = _library(video, trajectory, fixes, opening)

@@ -53,7 +53,7 @@ def tune(
     Examples:
         siamtrack tune folder --root videos --trials 20
     """
-    from siamcli.atomic import write_text
+    from siamcli.atomic import make_folder, write_text
     from siamcli.evaluation.catalog import find_spec
     from siamcli.evaluation.datasets import open_dataset
     from siamcli.evaluation.evaluate import worker_pool
@@ -61,6 +61,8 @@ def tune(
     from siamcli.evaluation.search import SearchSpace, grid_points, random_points
 
     opened = open_dataset(find_spec(dataset), root, partial=partial)
+    tracker.check()
+    make_folder(output)
     loaded = load_once(tracker, jobs)
     space = SearchSpace()
     points: Iterator[dict[str, float]]

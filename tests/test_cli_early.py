@@ -1,0 +1,77 @@
+"""What can be known from the command line and the files is refused before weights are loaded."""
+
+from __future__ import annotations
+
+import shlex
+
+import clips
+import pytest
+
+import siamcli.cli.network
+import siamcli.load
+from siamcli.boxes import Box
+from siamcli.formats.files import write_trajectory
+from siamcli.frames import SourceInfo
+from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
+
+RUN = "run a.mp4 --box 40,20,20,20"
+FIX = "fix a.mp4 a.json --box-at 3f=40,20,20,20"
+BATCH = "batch --box 40,20,20,20 --output-dir out"
+EVAL = "folder --root data"
+REFUSED = {
+    f"{RUN} -o file/x.json": (8, "a file has that name"),
+    f"{RUN} --output-dir file": (8, "a file has that name"),
+    f"{RUN} -o '{{target}}.mp4'": (8, "a video shows all targets"),
+    f"{RUN} -o x.json --engine no": (6, "unknown engine 'no'"),
+    f"{RUN} -o x.json --params none.toml": (4, "cannot read tracker parameters from none.toml"),
+    f"{FIX} -o file/x.json": (8, "a file has that name"),
+    f"{FIX} -o x.mp4 --audio 2": (3, "a.mp4 has no sound 2"),
+    f"{FIX} -o x.json --audio 2": (2, "--audio needs a video among the outputs"),
+    f"{FIX} -o x.json --blur '#1'": (2, "--blur needs a video among the outputs"),
+    "review a.mp4 a.json --blur '#1'": (2, "--blur needs a video among the outputs"),
+    f"{BATCH} ''": (3, "a clip without a name"),
+    f"{BATCH} none.mp4": (7, "no such file or folder: none.mp4"),
+    f"{BATCH} empty": (7, "no video and no image in empty"),
+    f"{BATCH} a.mp4 --mask file": (3, "cannot read the mask file"),
+    f"eval {EVAL} -o file": (8, "the folder in that path is a file"),
+    f"eval {EVAL} --engine no": (6, "unknown engine 'no'"),
+    f"tune {EVAL} --params none.toml": (4, "cannot read tracker parameters from none.toml"),
+    "export --to onnx -o empty": (8, "empty exists"),
+    "export --to int8 --calibrate none.mp4": (3, "no such file or folder: none.mp4"),
+    "bench --pipeline none.mp4": (3, "no such file or folder: none.mp4"),
+    "bench --precision none": (5, "no such folder: none"),
+    "bench --engine no": (6, "unknown engine 'no'"),
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A clip, its trajectory, a data set of one sequence, an empty folder and a file."""
+    folder = tmp_path_factory.mktemp("files")
+    clips.constant(folder / "a.mp4", frames=6)
+    header = TrackHeader(SourceInfo("a", (96, 64)), "m", "", "1")
+    points = tuple(TrackPoint(i, None, Box(40, 20, 20, 20), 0.9, "tracked") for i in range(6))
+    write_trajectory(Trajectory(header, points, complete=True), folder / "a.json")
+    (folder / "empty").mkdir()
+    (folder / "file").touch()
+    (folder / "data" / "x").mkdir(parents=True)
+    clips.folder(folder / "data" / "x" / "img", frames=2)
+    (folder / "data" / "x" / "groundtruth.txt").write_text("40,20,20,20\n" * 2)
+    return folder
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_it_is_refused_before_weights_are_loaded(siamtrack, files, monkeypatch, line):
+    def load(*_, **__):
+        pytest.fail("weights were loaded")
+
+    monkeypatch.chdir(files)
+    monkeypatch.setattr(siamcli.load, "load_tracker", load)
+    monkeypatch.setattr(siamcli.cli.network, "load_network", load)
+    before = sorted(path.name for path in files.iterdir())
+    done = siamtrack(*shlex.split(line))
+    code, message = REFUSED[line]
+    assert (done.code, "loading" in done.err) == (code, False), done.err
+    assert message in done.err.replace("\n", " ")
+    made = {path.name for path in files.iterdir()} - set(before)
+    assert made <= {"out", "results", "tuning"}
