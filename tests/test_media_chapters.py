@@ -276,7 +276,7 @@ def test_files_with_fewer_sounds_are_named(tmp_path: Path, caplog) -> None:
     assert soundtrack(join_files([silent, mute])) and not caplog.records
 
 
-def test_a_table_does_not_name_the_files_and_says_what_does(tmp_path: Path) -> None:
+def test_a_table_does_not_name_the_files_and_says_what_does(siamtrack, tmp_path: Path) -> None:
     source = chapters(tmp_path)
     first = str(tmp_path / "a.mp4")
     with open_source(source) as frames:
@@ -285,6 +285,11 @@ def test_a_table_does_not_name_the_files_and_says_what_does(tmp_path: Path) -> N
     for suffix in (".json", ".csv"):
         write_trajectory(Trajectory(header, points, complete=True), tmp_path / f"a{suffix}")
     table = read_trajectory(tmp_path / "a.csv")
+    for command in (("plot", "a.csv", first), ("convert", "a.csv", "--video", first, "--to", "coco")):
+        done = siamtrack(*command)
+        assert done.code == 3 and "goes on to frame 26, a has 12 frames" in done.err, done.err
+        assert "joined files" in done.err.replace("\n", " ") and ".json" in done.err
+        assert siamtrack(command[0], "a.json", *command[2:]).code == 0
     correction = [Start(Box(40, 20, 20, 20), TimePoint(frame=8), 1)]
     for used in (
         lambda: list(draw_video(Reading(first), table, tmp_path / "drawn.mp4", overwrite=True)),

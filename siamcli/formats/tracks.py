@@ -72,7 +72,7 @@ def read_each(path: Path, kind: str | None, known: Callable[[str], Known]) -> di
     """
     chosen = kind or _format_of(path)
     if chosen is None:
-        return {"": _with_source(read_trajectory(path), *known(""))}
+        return {"": _with_source(path, read_trajectory(path), *known(""))}
     try:
         every: list[Tracks] = track_formats()[chosen].load().tracks(decode(path.read_bytes()))
         clips = [clip for clip in every if clip.boxes]
@@ -133,13 +133,15 @@ def _format_of(path: Path) -> str | None:
 
 
 def _with_source(
-    trajectory: Trajectory, info: SourceInfo | None, times: Mapping[int, float] | None
+    path: Path, trajectory: Trajectory, info: SourceInfo | None, times: Mapping[int, float] | None
 ) -> Trajectory:
-    """The trajectory with what is known of its source, where it does not say that itself."""
+    """The trajectory with what is known of its source, where it does not say that itself.  Raises InputError
+    for a table that goes on after the end of the source."""
     if info is None:
         return trajectory
     source = trajectory.header.source
     if source.size is None:
+        _check_end(path, trajectory.points, info)
         source = replace(info, name=source.name)
     elif source.fps is None:
         source = replace(source, fps=info.fps)
@@ -155,7 +157,8 @@ def _with_source(
 def _trajectory(
     path: Path, tracks: Tracks, info: SourceInfo | None, times: Mapping[int, float] | None
 ) -> Trajectory:
-    """Raises InputError where the size of the frames is needed and not known, or is another one."""
+    """Raises InputError where the size of the frames is needed and not known, or is another one, and for
+    boxes after the end of the video."""
     size = (info.size if info else None) or tracks.size
     if size and tracks.size and size != tracks.size:
         here, there = (f"{width}x{height}" for width, height in (size, tracks.size))
@@ -180,8 +183,20 @@ def _trajectory(
         for one in _filled(boxes) if tracks.filled else boxes:
             points.append(_point(one, target, scale, fps, times))
     points.sort(key=lambda point: (point.index, point.target))
+    if info:
+        _check_end(path, points, info)
     labels = tuple(boxes[0].label or None for boxes in objects)
     return Trajectory(TrackHeader(source, "", "", "", labels=labels), tuple(points), complete=True)
+
+
+def _check_end(path: Path, points: Sequence[TrackPoint], info: SourceInfo) -> None:
+    """Raises InputError for points after the last frame of a source whose frames are counted."""
+    last = max((point.index for point in points), default=0)
+    if info.count is not None and last >= info.count:
+        raise InputError(
+            f"{path} goes on to frame {last}, {info.name} has {info.count} frames",
+            hint="name the video that was tracked; if it was joined files, convert the .json or .jsonl",
+        )
 
 
 def _in_frames(

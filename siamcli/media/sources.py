@@ -20,11 +20,15 @@ from siamcli.media.folders import ImageSequence, images_in, matching
 from siamcli.media.kinds import SourceName, source_name
 from siamcli.media.playlists import check_playlist, protocol_options
 from siamcli.media.streams import Streams, VideoStream, list_streams
+from siamcli.media.suffixes import INDEXED_SUFFIXES
 from siamcli.times import FrameRange, TimePoint
 
-__all__ = ["announced_count", "constant_rate", "expected_count", "no_source", "open_source"]
+__all__ = [
+    *("announced_count", "constant_rate", "expected_count", "is_beyond", "no_source", "open_source"),
+]
 
 _PAGES = re.compile(r"https?://((www|m)\.)?(youtube\.com/(watch|shorts/|live/)|youtu\.be/)", re.IGNORECASE)
+_COUNT_SLACK = Fraction(102, 100)  # what containers announce is an estimate
 _SILENCE = "10000000"  # microseconds without a byte after which an address counts as gone
 _OPTIONS = {
     "rtsp": ("-rtsp_transport", "tcp", "-timeout", _SILENCE),
@@ -202,3 +206,16 @@ def expected_count(info: SourceInfo, cut: FrameRange) -> int | None:
     if last is None:
         return None
     return max(0, math.ceil((last - (frame(cut.start) or 0)) / cut.stride))
+
+
+def is_beyond(at: TimePoint, source: str, info: SourceInfo) -> bool:
+    """True when a source of known length is certainly over at that moment."""
+    if info.count is None:
+        return False
+    if info.files:
+        return at.frame is not None and at.frame >= info.count
+    if not all(part.text.lower().endswith(INDEXED_SUFFIXES) for part in source_name(source).parts):
+        return False
+    if at.frame is not None:
+        return at.frame > info.count * _COUNT_SLACK + 2
+    return info.fps is not None and (at.seconds or 0) > (info.count * _COUNT_SLACK + 2) / info.fps

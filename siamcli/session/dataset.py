@@ -74,7 +74,7 @@ def _frames(
         used = frozenset(clip.frames)
         reading = Reading(videos[clip.name]).of(clip.trajectory)
         with prefetch(reading.open()) as frames:
-            for frame, points in frames_with_points(frames, clip.trajectory):
+            for frame, points in frames_with_points(frames, clip.trajectory, source=reading.source):
                 yield clip, frame if frame.index in used else None, points
 
 

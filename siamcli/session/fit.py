@@ -7,6 +7,8 @@ from itertools import groupby
 
 from siamcli.errors import InputError
 from siamcli.frames import Frame, FrameSource, SourceInfo
+from siamcli.media.sources import is_beyond
+from siamcli.times import TimePoint
 from siamcli.trajectory import TrackPoint, Trajectory
 
 __all__ = ["MisfitError", "check_source", "check_time", "frames_with_points"]
@@ -25,9 +27,9 @@ class MisfitError(InputError):
 
 
 def frames_with_points(
-    frames: FrameSource, trajectory: Trajectory, *, anyway: bool = False
+    frames: FrameSource, trajectory: Trajectory, *, source: str = "", anyway: bool = False
 ) -> Iterator[tuple[Frame, tuple[TrackPoint, ...]]]:
-    """Every frame of a source with its points, ordered by target.
+    """Every frame of a `source` of that name with its points, ordered by target.
 
     Raises MisfitError, unless `anyway`, before the first frame when size, announced number of frames or
     the images' names or their number differ from the trajectory's source; at a frame whose time differs
@@ -40,8 +42,8 @@ def frames_with_points(
     ordered = sorted(trajectory.points, key=lambda point: (point.index, point.target))
     points = {index: tuple(found) for index, found in groupby(ordered, key=lambda point: point.index)}
     if not anyway:
-        check_source(frames.info, trajectory.header.source, list(points))
-    last = -1
+        check_source(frames.info, trajectory.header.source, list(points), source)
+    last, tracked = -1, trajectory.header.source
     for frame in frames:
         found = points.get(frame.index, ())
         if found and not anyway:
@@ -51,18 +53,17 @@ def frames_with_points(
     if anyway:
         return
     if points and max(points) > last:
-        raise MisfitError(
-            f"the trajectory goes on to frame {max(points)}, {frames.info.name} ends with frame {last}",
-            joined=trajectory.header.source.size is None,
-        )
-    tracked = trajectory.header.source
+        raise _ends_before(max(points), frames.info.name, f"ends with frame {last}", tracked)
     all_tracked = trajectory.complete and trajectory.frames == tracked.count
     if frames.info.count is None or all_tracked:
         _check_count(frames.info.name, last + 1, tracked.count)
 
 
-def check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int]) -> None:
-    """Raises MisfitError when what is announced differs from what was tracked in frames with `indices`."""
+def check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int], source: str = "") -> None:
+    """Raises MisfitError when what is announced differs from what was tracked in frames with `indices`.
+
+    The name of the `source` says whether the number of frames that it announces can be relied on.
+    """
     if ours.size and tracked.size and ours.size != tracked.size:
         here, there = (f"{width}x{height}" for width, height in (ours.size, tracked.size))
         raise MisfitError(f"the frames of {ours.name} are {here}, those of the trajectory {there}")
@@ -80,6 +81,13 @@ def check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int]) -> N
             )
     else:
         _check_count(ours.name, ours.announced or ours.count, tracked.announced or tracked.count)
+    if indices and is_beyond(TimePoint(frame=max(indices)), source, ours):
+        raise _ends_before(max(indices), ours.name, f"has {ours.count} frames", tracked)
+
+
+def _ends_before(last: int, name: str, end: str, tracked: SourceInfo) -> MisfitError:
+    """The error of a trajectory that goes on to frame `last`; a table does not name joined files."""
+    return MisfitError(f"the trajectory goes on to frame {last}, {name} {end}", joined=tracked.size is None)
 
 
 def _check_count(name: str, ours: int | None, tracked: int | None) -> None:

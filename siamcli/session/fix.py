@@ -78,7 +78,7 @@ def fix_in_steps(
     times = {point.index: point.time for point in trajectory.points}
     with reading.open() as frames:
         info = frames.info
-    check_source(info, trajectory.header.source, sorted(times))
+    check_source(info, trajectory.header.source, sorted(times), reading.source)
     assert info.size is not None
     moments = Moments(trajectory)
     said = _merge(trajectory, corrections, moments, info.size)

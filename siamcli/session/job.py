@@ -17,8 +17,8 @@ from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.kinds import source_name
 from siamcli.media.sound import AudioChoice
-from siamcli.media.sources import constant_rate
-from siamcli.media.suffixes import INDEXED_SUFFIXES, is_video
+from siamcli.media.sources import constant_rate, is_beyond
+from siamcli.media.suffixes import is_video
 from siamcli.session.outputs import check_video_name
 from siamcli.session.reading import Reading
 from siamcli.targets import AbsentTarget, Target, TargetMark, number_marks, target_labels
@@ -42,7 +42,6 @@ __all__ = [
 ]
 
 _logger = logging.getLogger(__name__)
-COUNT_SLACK = Fraction(102, 100)  # what containers announce is an estimate
 SHOWN = 4  # targets of a frame that are described
 
 
@@ -164,7 +163,7 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
                 f"{job.shown}: the time of {target.text!r} is before the first frame that is used",
                 hint="choose a later time for that box, or an earlier --start",
             )
-        if moments and _is_beyond(moments[0], job.source, info):
+        if moments and is_beyond(moments[0], job.source, info):
             raise _no_frame(job, target, f"it has {info.count} frames")
         if not isinstance(target, Target):
             _check_order(job, target, frame, info)
@@ -243,19 +242,6 @@ def _no_frame(job: Job, target: TargetMark, length: str) -> InputError:
         f"{job.shown}: no frame at the time of {target.text!r}",
         hint=f"{length}: choose an earlier time for that box",
     )
-
-
-def _is_beyond(at: TimePoint, source: str, info: SourceInfo) -> bool:
-    """True when a source of known length is certainly over at that moment."""
-    if info.count is None:
-        return False
-    if info.files:
-        return at.frame is not None and at.frame >= info.count
-    if not all(part.text.lower().endswith(INDEXED_SUFFIXES) for part in source_name(source).parts):
-        return False
-    if at.frame is not None:
-        return at.frame > info.count * COUNT_SLACK + 2
-    return info.fps is not None and (at.seconds or 0) > (info.count * COUNT_SLACK + 2) / info.fps
 
 
 def _is_before(at: TimePoint, cut: FrameRange, first: Frame) -> bool:

@@ -61,7 +61,7 @@ def draw_video(
         outputs = stack.enter_context(video)
         damage: InputError | None = None
         try:
-            pairs = frames_with_points(frames, trajectory, anyway=anyway)
+            pairs = frames_with_points(frames, trajectory, source=reading.source, anyway=anyway)
             for number, (frame, points) in enumerate(pairs, start=1):
                 outputs.write(frame, points)
                 yield number

@@ -93,5 +93,5 @@ def _first_frame(video: str, tracked: Trajectory) -> Image:
     indices = sorted({point.index for point in tracked.points})
     reading = Reading(video).of(tracked)
     with reading.open(start=TimePoint(frame=indices[0] if indices else 0)) as frames:
-        check_source(frames.info, tracked.header.source, indices)
+        check_source(frames.info, tracked.header.source, indices, reading.source)
         return next(iter(frames)).image

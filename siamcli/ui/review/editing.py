@@ -76,7 +76,8 @@ class Editing(Changes[Edits]):
         self._announced = info.count or 0
         trajectory = read_trajectory(files.trajectory)
         Moments(trajectory)  # refuses one without a point
-        check_source(info, trajectory.header.source, sorted({point.index for point in trajectory.points}))
+        indices = sorted({point.index for point in trajectory.points})
+        check_source(info, trajectory.header.source, indices, files.reading.source)
         corrections = corrections_in(files.fixes, files.reading, trajectory, size)
         super().__init__(Edits(trajectory, {}, corrections))
         self._on_disk = self._fingerprint()
