@@ -3,12 +3,6 @@
     python tests/make_demo.py
 
 Everything in it is drawn here, so the project may ship it.  The true boxes go to demo.csv beside it.
-
-The picture of the README, weights/demo.webp, is every second frame of what siamtrack draws into it:
-
-    siamtrack run tests/data/demo.mp4 --box beetle=43,150,73,79 -o demo.mp4
-    ffmpeg -i demo.mp4 -vf "fps=12.5,scale=480:270:flags=lanczos" -c:v libwebp_anim -quality 60 \\
-        -compression_level 6 -loop 0 weights/demo.webp
 """
 
 from __future__ import annotations
