@@ -15,6 +15,7 @@ from siamcli.batch.clips import Clip, Shard, find_clips, output_names, read_name
 from siamcli.batch.manifest import Boxes, read_manifest
 from siamcli.batch.schedule import default_concurrency
 from siamcli.batch.status import Entry, StatusFile, latest_entries, merge, read_status
+from siamcli.cli.tally import say_passed
 from siamcli.cores import available_memory
 from siamcli.errors import InputError, OutputError
 from siamcli.media.sources import open_source
@@ -81,7 +82,7 @@ def test_finding_clips(tmp_path, monkeypatch):
     deep = [*flat, ("clips/in/c.mkv", "in/c"), ("clips/shots", "shots")]
 
     def found(*named, recursive=False):
-        return [(clip.source, clip.stem) for clip in find_clips(named, recursive=recursive)[0]]
+        return [(clip.source, clip.stem) for clip in find_clips(named, recursive=recursive).clips]
 
     assert found("clips") == flat
     assert found("clips", recursive=True) == deep
@@ -90,7 +91,7 @@ def test_finding_clips(tmp_path, monkeypatch):
         ("./clips/b10.mp4", "b10"),
         flat[0],
     ]
-    assert find_clips(["clips/b2.MOV", "clips"], recursive=False)[1] == ["clips/b2.MOV"]
+    assert find_clips(["clips/b2.MOV", "clips"], recursive=False).duplicates == ["clips/b2.MOV"]
     assert found("clips/shots") == [("clips/shots", "shots")]
     assert found("gone.mp4", "x*.mp4", "http://a.b/c.mp4?d") == [
         ("gone.mp4", "gone"),
@@ -327,14 +328,35 @@ def test_a_folder_is_entered_once_and_those_of_the_system_never(tmp_path):
     (tmp_path / "clips/one/loop").symlink_to("..")
     (tmp_path / "clips/two").symlink_to("one")
     (tmp_path / "clips/zshots").symlink_to("one/shots")
-    found, again = find_clips([str(tmp_path / "clips")], recursive=True)
+    found, again, _ = find_clips([str(tmp_path / "clips")], recursive=True)
     assert [clip.stem for clip in found] == ["one/a", "one/shots"] and not again
 
 
 @pytest.mark.parametrize("name", ["pi.h264", "cam.mjpeg", "g.gif", "b.QT", "c.m2t"])
 def test_a_folder_gives_what_run_reads(tmp_path, name):
     (tmp_path / name).touch()
-    assert [clip.source for clip in find_clips([str(tmp_path)], recursive=False)[0]] == [str(tmp_path / name)]
+    (clip,) = find_clips([str(tmp_path)], recursive=False).clips
+    assert clip.source == str(tmp_path / name)
+
+
+def test_what_a_folder_holds_beside_its_clips_is_counted_in_one_line(tmp_path, monkeypatch, capfd):
+    """Not the boxes of clips, nor what is of the batch, nor what lies beside images that are a clip."""
+    monkeypatch.chdir(tmp_path)
+    files = ("a.mp4", "a.mp4.box", "a.srt", "B.TXT", "notes", "x.tracked.json", ".hidden", "boxes.csv")
+    touch(tmp_path / "clips", *files, "in/b.mp4", "shots/1.png", "shots/notes.txt", "tracked/batch.jsonl")
+    flat = find_clips(["clips"], recursive=False).passed
+    names = ["a.srt", "B.TXT", "boxes.csv", "in", "notes", "shots", "tracked"]
+    assert [path.name for path in flat] == names
+    deep = find_clips(["clips"], recursive=True).passed
+    assert {path.name for path in deep} == {"a.srt", "B.TXT", "boxes.csv", "notes", "batch.jsonl"}
+    for passed, said in (
+        (flat, "passed over: 3 files that are no videos (.srt .txt notes), 2 folders (-r looks there too)"),
+        (deep, "passed over: 3 files that are no videos (.srt .txt notes)"),
+        ([Path("clips/in")], "passed over: 1 folder (-r looks there too)"),
+        ([], ""),
+    ):
+        say_passed(passed, [Path("clips/tracked"), tmp_path / "clips/boxes.csv"])
+        assert " ".join(capfd.readouterr().err.split()) == said
 
 
 def test_a_folder_that_may_not_be_read_is_a_clip_that_fails(tmp_path, monkeypatch):
@@ -350,7 +372,7 @@ def test_a_folder_that_may_not_be_read_is_a_clip_that_fails(tmp_path, monkeypatc
         return listed(folder)
 
     monkeypatch.setattr(Path, "iterdir", iterdir)
-    found, _ = find_clips([str(tmp_path / "clips")], recursive=True)
+    found, _, _ = find_clips([str(tmp_path / "clips")], recursive=True)
     assert [clip.stem for clip in found] == ["a", "locked"]
     with pytest.raises(InputError, match=r"cannot read .*locked: Permission denied"):
         open_source(found[1].source)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from siamcli.errors import InputError
 from siamcli.media.folders import natural_key
@@ -17,6 +18,7 @@ from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
 
 __all__ = [
     "Clip",
+    "FoundClips",
     "Shard",
     "find_clips",
     "output_names",
@@ -85,8 +87,17 @@ def _unquoted(name: str) -> str:
     return name[1:-1] if quoted and source_name(name).kind == "missing" else name
 
 
-def find_clips(named: Iterable[str], *, recursive: bool) -> tuple[list[Clip], list[str]]:
-    """The clips of files, folders and patterns, each once, in that order; and what was named again.
+class FoundClips(NamedTuple):
+    """The clips of a batch in their order, what was named again, and what lies in its folders and was passed
+    over: files that are no videos, and folders."""
+
+    clips: list[Clip]
+    duplicates: list[str]
+    passed: list[Path]
+
+
+def find_clips(named: Iterable[str], *, recursive: bool) -> FoundClips:
+    """The clips of files, folders and patterns, each once, in that order.
 
     A folder gives its videos in natural order, with `recursive` also those below, each folder once, whatever
     links lead to it; one that has images instead is a clip itself, and so is a pattern that matches images
@@ -94,63 +105,81 @@ def find_clips(named: Iterable[str], *, recursive: bool) -> tuple[list[Clip], li
     """
     found: dict[str, Clip] = {}
     duplicates: list[str] = []
+    passed: list[Path] = []
     for name in named:
-        for clip in _expand(name, recursive=recursive):
+        for clip in _expand(name, passed, recursive=recursive):
             if found.setdefault(source_name(clip.source).key, clip) is not clip:
                 duplicates.append(clip.source)
-    return list(found.values()), duplicates
+    return FoundClips(list(found.values()), duplicates, passed)
 
 
-def _expand(text: str, *, recursive: bool) -> Iterator[Clip]:
+def _expand(text: str, passed: list[Path], *, recursive: bool) -> Iterator[Clip]:
     name = source_name(text)
     if name.kind == "folder":
-        entered: set[tuple[int, int]] = set()
-        _enter(name.path, entered)
-        below = list(_in_folder(name.path, name.path, entered, recursive=recursive))
-        yield from below or [Clip(text, name.stem)]
+        walk = _Walk(name.path, recursive, passed)
+        yield from list(walk.clips(name.path)) or [Clip(text, name.stem)]
     elif name.kind == "pattern":
         matches = sorted(glob.glob(text, recursive=True), key=natural_key)  # noqa: PTH207 - absolute too
         others = [match for match in matches if not is_image(Path(match))]
         for match in others:
             if OUTPUT_MARK not in match:
-                yield from _expand(match, recursive=recursive)
+                yield from _expand(match, passed, recursive=recursive)
         if not others:  # images, which are one clip as in a folder; or nothing, which fails by name
             yield Clip(text, name.stem if matches else name.path.stem)
     else:
         yield Clip(text, name.stem)
 
 
-def _in_folder(folder: Path, root: Path, entered: set[tuple[int, int]], *, recursive: bool) -> Iterator[Clip]:
-    """The clips of a folder, which has been `entered`; one that may not be read is a clip that will fail."""
-    try:
-        inside = [(path, path.is_dir()) for path in folder.iterdir() if not path.name.startswith(".")]
-        images = any(is_image(path) for path, is_folder in inside if not is_folder)
-    except OSError:
-        if folder != root:
-            yield Clip(str(folder), str(folder.relative_to(root)))
-        return
-    found = False
-    for path, is_folder in sorted(inside, key=lambda item: natural_key(item[0].name)):
-        if is_folder:
-            if recursive and path.name.lower() not in _SYSTEM_FOLDERS and _enter(path, entered):
-                below = list(_in_folder(path, root, entered, recursive=True))
-                found = found or bool(below)
-                yield from below
-        elif path.suffix.lower() in VIDEO_INPUT_SUFFIXES and OUTPUT_MARK not in path.name and path.is_file():
-            found = True
-            yield Clip(str(path), str(path.relative_to(root).with_suffix("")))
-    if images and not found and folder != root:
-        yield Clip(str(folder), str(folder.relative_to(root)))
+class _Walk:
+    """A way through a folder, and with `recursive` those below; notes what it passes over."""
+
+    def __init__(self, root: Path, recursive: bool, passed: list[Path]) -> None:
+        self._root, self._recursive, self._passed = root, recursive, passed
+        self._entered: set[tuple[int, int]] = set()
+        self._enters(root)
+
+    def clips(self, folder: Path) -> Iterator[Clip]:
+        """The clips of a folder that has been entered; one that may not be read is a clip that will fail."""
+        try:
+            inside = [(path, path.is_dir()) for path in folder.iterdir() if not path.name.startswith(".")]
+            images = any(is_image(path) for path, is_folder in inside if not is_folder)
+        except OSError:
+            if folder != self._root:
+                yield Clip(str(folder), str(folder.relative_to(self._root)))
+            return
+        found = False
+        passed: list[Path] = []
+        for path, is_folder in sorted(inside, key=lambda item: natural_key(item[0].name)):
+            if is_folder and path.name.lower() in _SYSTEM_FOLDERS:
+                continue
+            if is_folder and self._recursive:
+                if self._enters(path):
+                    below = list(self.clips(path))
+                    found = found or bool(below)
+                    yield from below
+            elif is_folder or path.suffix.lower() not in VIDEO_INPUT_SUFFIXES or not path.is_file():
+                passed.append(path)
+            elif OUTPUT_MARK not in path.name:
+                found = True
+                yield Clip(str(path), str(path.relative_to(self._root).with_suffix("")))
+        if found or not images:
+            self._passed += [path for path in passed if not _is_ours(path)]
+        elif folder != self._root:
+            yield Clip(str(folder), str(folder.relative_to(self._root)))
+
+    def _enters(self, folder: Path) -> bool:
+        """False for a folder that was entered before, by another name or as one that holds it."""
+        status = folder.stat()
+        here = (status.st_dev, status.st_ino)
+        if here in self._entered:
+            return False
+        self._entered.add(here)
+        return True
 
 
-def _enter(folder: Path, entered: set[tuple[int, int]]) -> bool:
-    """Enter a folder; False for one that was entered before, by another name or as one that holds it."""
-    status = folder.stat()
-    here = (status.st_dev, status.st_ino)
-    if here in entered:
-        return False
-    entered.add(here)
-    return True
+def _is_ours(path: Path) -> bool:
+    """True for an output of a batch, and for the box of a clip."""
+    return OUTPUT_MARK in path.name or path.suffix == ".box"
 
 
 def output_names(clips: Sequence[Clip], ids: Sequence[str], taken: Mapping[str, str]) -> list[str]:

@@ -36,7 +36,7 @@ def _refuse_videos(source: str) -> None:
     from siamcli.batch.clips import find_clips
     from siamcli.media.kinds import is_image
 
-    videos = [clip.source for clip in find_clips([source], recursive=False)[0] if clip.source != source]
+    videos = [clip.source for clip in find_clips([source], recursive=False).clips if clip.source != source]
     if videos and not any(map(is_image, Path(source).iterdir())):
         raise InputError(
             f"{source} holds {len(videos)} video{'s' * (len(videos) > 1)}, and run takes one source",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from siamcli.cli import console
@@ -17,9 +18,29 @@ if TYPE_CHECKING:
     from siamcli.batch.status import Entry
     from siamcli.session.job import Job
 
-__all__ = ["Tally", "about", "lost_rows", "say_lost", "say_plan"]
+__all__ = ["Tally", "about", "lost_rows", "say_lost", "say_passed", "say_plan"]
 
+SUFFIXES = 8  # that are named
 SHOWN = 20  # lines of a list; the status file has all
+
+
+def say_passed(passed: Iterable[Path], ours: Iterable[Path]) -> None:
+    """One line of what lies in the folders of clips and is none, but `ours`: manifests, and what lies in the
+    folder for the outputs."""
+    own = {path.absolute() for path in ours}
+    left = [path for path in passed if own.isdisjoint((path.absolute(), path.absolute().parent))]
+    folders = sum(path.is_dir() for path in left)
+    files = len(left) - folders
+    suffixes = sorted({path.suffix.lower() or path.name for path in left if not path.is_dir()})
+    words = []
+    if files:
+        more = " …" * (len(suffixes) > SUFFIXES)
+        what = "files that are no videos" if files > 1 else "file that is no video"
+        words.append(f"{files} {what} ({' '.join(suffixes[:SUFFIXES])}{more})")
+    if folders:
+        words.append(f"{folders} folder{'s' * (folders > 1)} (-r looks there too)")
+    if words:
+        console.info(f"passed over: {', '.join(words)}")
 
 
 class Tally:

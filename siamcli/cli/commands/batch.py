@@ -22,7 +22,7 @@ from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
 from siamcli.cli.search import SearchOptions
 from siamcli.cli.signals import told_at_once
-from siamcli.cli.tally import Tally, say_plan
+from siamcli.cli.tally import Tally, say_passed, say_plan
 from siamcli.cli.usage import WrongUsage
 from siamcli.engines.kinds import engine_name
 from siamcli.errors import InputError, OutputError, PartialError, why_unread
@@ -135,9 +135,9 @@ def batch(
 
     part = Shard.parse(shard)
     manifest = Manifest() if boxes is None else read_manifest(boxes, numbers)
-    found, duplicates = find_clips(named or manifest.clips, recursive=recursive)
-    for line in [*manifest.repeated, *(f"{name} is named more than once" for name in duplicates)]:
-        console.info(f"{line}: used once", style="yellow")
+    found, duplicates, passed = find_clips(named or manifest.clips, recursive=recursive)
+    say_passed(passed, [output_dir, *filter(None, (boxes, from_file))])
+    _say_repeated([*manifest.repeated, *(f"{name} is named more than once" for name in duplicates)])
     targets = Boxes(manifest, for_all, box_format)
     _require_a_box(targets, [clip.source for clip in found], named)
     tracker.check()
@@ -165,6 +165,11 @@ def batch(
         tasks = plan(found, ids, targets, settings, output_dir, status.entries, part)
         ours = sum(map(part.holds, ids))
         _report(run_batch(tasks, track, status, output_dir, policy), ours, status.path, as_json=as_json)
+
+
+def _say_repeated(lines: Iterable[str]) -> None:
+    for line in lines:
+        console.info(f"{line}: used once", style="yellow")
 
 
 def _require_a_box(boxes: Boxes, clips: Sequence[str], named: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.picking import PickBrowser, announce
+from siamcli.cli.tally import say_passed
 from siamcli.errors import InputError, PartialError, PickError
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def pick(
     from siamcli.batch.clips import find_clips
     from siamcli.ui.collect import clips_without_box, pick_all
 
-    found, _ = find_clips(clips, recursive=recursive)
+    found, _, passed = find_clips(clips, recursive=recursive)
+    say_passed(passed, [output])
     left = clips_without_box(found, output)
     console.info(f"{len(found) - len(left)} of {len(found)} clips have a box in {output}")
     if not left:
