@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from siamcli.cli import console
-from siamcli.errors import WeightsError
+from siamcli.errors import OutputError, WeightsError
 from siamcli.formats.kinds import read_suffixes, start_formats
 from siamcli.targets import BoxFormat
 
@@ -253,6 +253,14 @@ class MessageOptions:
     ] = False
 
 
+def _require_working_folder() -> None:
+    """Raises OutputError where it was removed: relative names mean nothing, and torch cannot be loaded."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise OutputError("the working folder is gone", hint="change into one that is there") from None
+
+
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
     """`command` as Typer reads it: its dataclasses of options as options, the MessageOptions after them.
 
@@ -270,6 +278,7 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def wrapper(**given: Any) -> None:  # noqa: ANN401 - whatever the command takes
         console.set_level(**{name: given.pop(name) for name in messages})
+        _require_working_folder()
         for bundle, members in bundles.items():
             given[bundle] = kinds[bundle](**{name: given.pop(name) for name in members})
         command(**given)

@@ -95,7 +95,7 @@ def check_outputs_differ(paths: Sequence[str], inputs: Sequence[str]) -> None:
     """Raises OutputError when two outputs are the same file, or one is among `inputs`."""
     seen: set[Path] = set()
     for path in paths:
-        with as_output_error(Path(path)):  # also where the working folder is gone
+        with as_output_error(Path(path)):
             place = Path(path).absolute()
             place = Path(path) if is_stream(path) else Path(os.path.realpath(place.parent)) / place.name
             taken = place in seen

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from siamcli.atomic import as_output_error
 from siamcli.cli import console
 from siamcli.cli.options import BoxFormatName, TrackerOptions, check_box_format
 from siamcli.cli.outputs import DEFAULT_SUFFIXES, OUTPUT_SUFFIXES
@@ -141,8 +140,7 @@ def batch(
     targets = Boxes(manifest, for_all, box_format)
     _require_a_box(targets, [clip.source for clip in found], named)
     tracker.check()
-    with as_output_error(output_dir):  # where the working folder is gone
-        ids = [source_name(clip.source).relative_to(output_dir) for clip in found]
+    ids = [source_name(clip.source).relative_to(output_dir) for clip in found]
     # torch and the weights are loaded when there is something to track
     track = partial(_here, tracker, jobs) if ray is None else _on_ray(ray, jobs, tracker)
     drawn = any(is_video(f"clip{suffix}") for suffix in suffixes)
