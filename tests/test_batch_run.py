@@ -202,6 +202,16 @@ def test_each_failure_is_named_and_the_rest_goes_on(batch, clips, tmp_path):
     assert summary(batch(folder, "gone.mp4", "--json", "--retry-failed", "-y")) == (2, 2, 3, 0)
 
 
+def test_names_as_long_as_a_file_system_takes(batch, clips):
+    """Their outputs are shortened, alike in every batch, and no two of them are one."""
+    names = ["m" * 235, "n" * 251, "n" * 250 + "o"]
+    folder = clips(*(f"{name}.mp4" for name in names))
+    assert batch(folder).code == 0
+    made = {path.name for path in Path("tracked").glob("*.json")}
+    assert len(made) == 3 and all(len(name) == 210 + len("-12345678.tracked.json") for name in made)
+    assert summary(batch(folder, "--json"))[1] == 3 and set(states().values()) == {"done"}
+
+
 def test_stop_on_error_begins_no_more(batch, clips):
     folder = clips("b.mp4", "c.mp4", "d.mp4")
     (folder / "a.mp4").write_text("no video")

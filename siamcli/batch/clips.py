@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ __all__ = [
     "read_names",
 ]
 
+LONGEST_STEM = 210  # bytes of the 255; -HASH.tracked.jsonl.siamtrack.part.second are 45
 OUTPUT_MARK = ".tracked."  # part of every output's name: a folder that holds them too is not tracked twice
 
 
@@ -186,12 +188,26 @@ def output_names(clips: Sequence[Clip], ids: Sequence[str], taken: Mapping[str, 
     """What the outputs of each clip are called, never the same for two.
 
     Equal stems get a part of the hash of their id, as does a stem that `taken` (folded stem -> id)
-    gives to a clip of an earlier batch.
+    gives to a clip of an earlier batch, and one that is shortened.
     """
     count = Counter(clip.stem.casefold() for clip in clips)
     names = []
     for clip, id in zip(clips, ids, strict=True):
         alone = count[clip.stem.casefold()] == 1 and taken.get(clip.stem.casefold(), id) == id
-        mark = "" if alone else f"-{_digest(id)[:8]}"
-        names.append(f"{clip.stem}{mark}")
+        stem = _shortened(clip.stem)
+        mark = "" if alone and stem == clip.stem else f"-{_digest(id)[:8]}"
+        names.append(f"{stem}{mark}")
     return names
+
+
+def _shortened(stem: str) -> str:
+    """The stem, its name cut where no file system takes it with all that is added.
+
+    >>> _shortened("in/a"), len(_shortened("in/" + "ü" * 120).encode())
+    ('in/a', 213)
+    """
+    folder, slash, name = stem.rpartition("/")
+    raw = os.fsencode(name)
+    if len(raw) <= LONGEST_STEM:
+        return stem
+    return f"{folder}{slash}{raw[:LONGEST_STEM].decode(errors='ignore')}"
