@@ -18,10 +18,11 @@ __all__ = ["with_correction"]
 def with_correction(header: TrackHeader, tracker: LoadedTracker) -> TrackHeader:
     """The header that says that parts are by `tracker`; as it is where its weights and parameters say so.
 
-    Parameters that the header does not name are of a later version and make no difference.
+    Parameters that one of both does not name are of another version and make no difference.
     """
     now = _plain(asdict(tracker.params))
-    if tracker.sha256 == header.weights_sha256 and now == now | _plain(header.params):
+    same = all(now.get(name, value) == value for name, value in _plain(header.params).items())
+    if same and tracker.sha256 == header.weights_sha256:
         return header
     one = CorrectedWith(tracker.model, tracker.sha256, now)
     if one in header.corrected_with:
