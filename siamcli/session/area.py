@@ -76,15 +76,15 @@ def _mask_of(tracked: TrackHeader, source: str) -> str | None:
     if tracked.mask is None:
         return None
     folder = _folder(source)
-    paths = [] if folder is None else [os.path.normpath(folder / tracked.mask)]
-    paths = [path for path in [*paths, tracked.mask] if Path(path).is_file()]
-    for path in paths:
+    named = [tracked.mask if folder is None else os.path.normpath(folder / tracked.mask), tracked.mask]
+    there = [path for path in named if Path(path).is_file()]
+    for path in there:
         if _sha256(path) == tracked.mask_sha256:
             return path
     raise InputError(
-        f"the mask {paths[0]} has changed since it was tracked with it"
-        if paths
-        else f"the mask {tracked.mask}, with which it was tracked, is not there",
+        f"the mask {there[0]} has changed since it was tracked with it"
+        if there
+        else f"the mask {named[0]}, with which it was tracked, is not there",
         hint="name it with --mask, or search the whole frame: --region 0,0,100%,100%",
     )
 
