@@ -226,6 +226,8 @@ def test_the_header_says_what_else_it_was_corrected_with(tracked, siamtrack, wei
         header, name = read_trajectory(tmp_path / out).header, out
         assert (header.model, header.params) == (before.model, before.params)
         assert [one.params["lr"] for one in header.corrected_with] == [0.2] * entries
+    assert siamtrack("fix", clip, "a.json", "--absent", "1f-29f", *other, "-o", "gone.json").code == 0
+    assert read_trajectory(tmp_path / "gone.json").header.corrected_with == ()
     assert siamtrack("convert", name, "--to", "labelstudio", "-o", "l.json").code == 0
     assert json.loads((tmp_path / "l.json").read_text())[0]["predictions"][0]["model_version"] == "untrained"
     assert replace(header, corrected_with=(CorrectedWith("r50", ""),)).models == ("untrained", "r50")

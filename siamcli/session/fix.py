@@ -96,7 +96,8 @@ def fix_in_steps(
     tracker = load()
     checked = trajectory.header.checked
     found = yield from fill_gaps(tracker, footage, changed, given, checked=checked)
-    header = with_correction(trajectory.header, tracker) if changed else trajectory.header
+    anew = any(point.source != "human" for between in found for point in between)
+    header = with_correction(trajectory.header, tracker) if anew else trajectory.header
     points = [point for point in trajectory.points if not _is_replaced(point, said, changed)]
     for target, one in said.items():
         points += [human_point(target, i, times.get(i), one.boxes.get(i)) for i in sorted(one.new)]
