@@ -24,6 +24,7 @@ REFUSED = {
     f"{RUN} -o '{{target}}.mp4'": (8, "a video shows all targets"),
     f"{RUN} -o x.json --engine no": (6, "unknown engine 'no'"),
     f"{RUN} -o x.json --params none.toml": (4, "cannot read tracker parameters from none.toml"),
+    "fix a.mp4 file --box-at 3f=40,20,20,20": (3, "file: not a trajectory"),
     f"{FIX} -o file/x.json": (8, "a file has that name"),
     f"{FIX} -o x.mp4 --audio 2": (3, "a.mp4 has no sound 2"),
     f"{FIX} -o x.json --audio 2": (2, "--audio needs a video among the outputs"),

@@ -115,21 +115,20 @@ def fix(
         raise OutputError(
             f"{several[0]}: unknown format", hint=f"known suffixes: {' '.join(OUTPUT_SUFFIXES)}"
         )
-    inputs = [video, *map(str, filter(None, (fixes, tracker.weights, tracker.params)))]
-    check_new_outputs(paths, inputs, suffixes=OUTPUT_SUFFIXES, overwrite=overwrite)
-
     from siamcli.batch.manifest import read_manifest
     from siamcli.formats.files import read_trajectory
     from siamcli.session.fix import correct
     from siamcli.session.render import write_again
 
+    wrong = read_trajectory(trajectory)  # whose suffix the output has
+    inputs = [video, *map(str, filter(None, (fixes, tracker.weights, tracker.params)))]
+    check_new_outputs(paths, inputs, suffixes=OUTPUT_SUFFIXES, overwrite=overwrite)
     if fixes is not None:
         marks += read_manifest(fixes, box_format).of(video)
         if not marks:
             raise InputError(
                 f"{fixes} has no row for {video}", hint="a clip is named from the table's folder"
             )
-    wrong = read_trajectory(trajectory)
     tracker.check()
     name = Path(video).name
     drawn = any(map(is_video, paths))
