@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -330,6 +331,16 @@ def test_a_folder_is_entered_once_and_those_of_the_system_never(tmp_path):
     (tmp_path / "clips/zshots").symlink_to("one/shots")
     found, again, _ = find_clips([str(tmp_path / "clips")], recursive=True)
     assert [clip.stem for clip in found] == ["one/a", "one/shots"] and not again
+
+
+def test_a_link_to_a_video_that_is_gone_is_a_clip_that_fails(tmp_path):
+    """A pipe of such a name is none: who opens it waits."""
+    (tmp_path / "a.mp4").symlink_to("gone.mp4")
+    os.mkfifo(tmp_path / "b.mp4")
+    (clip,), _, passed = find_clips([str(tmp_path)], recursive=False)
+    assert clip.stem == "a" and passed == [tmp_path / "b.mp4"]
+    with pytest.raises(InputError, match=r"no such file or folder: .*a\.mp4"):
+        open_source(clip.source)
 
 
 @pytest.mark.parametrize("name", ["pi.h264", "cam.mjpeg", "g.gif", "b.QT", "c.m2t"])

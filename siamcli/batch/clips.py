@@ -159,7 +159,7 @@ class _Walk:
                     below = list(self.clips(path))
                     found = found or bool(below)
                     yield from below
-            elif is_folder or path.suffix.lower() not in VIDEO_INPUT_SUFFIXES or not path.is_file():
+            elif is_folder or path.suffix.lower() not in VIDEO_INPUT_SUFFIXES or _is_special(path):
                 passed.append(path)
             elif OUTPUT_MARK not in path.name:
                 found = True
@@ -177,6 +177,11 @@ class _Walk:
             return False
         self._entered.add(here)
         return True
+
+
+def _is_special(path: Path) -> bool:
+    """True for a pipe or a device; a link to a video that is gone is a clip, which will fail."""
+    return path.exists() and not path.is_file()
 
 
 def _is_ours(path: Path) -> bool:
