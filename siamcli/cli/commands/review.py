@@ -122,6 +122,9 @@ def _write_report(library: Library, output: Path, title: str, overwrite: bool) -
         for entry in report_entries(sorted(library.clips, key=worst_first)):
             entries.append(entry)
             update(len(entries))
+    if without := [entry for entry in entries if entry.get("problem")]:
+        clips = f"{len(without)} of {len(entries)} clips"
+        console.info(f"pictures are missing of {clips}: {without[0]['problem']}", style="yellow")
     write_text(output, report_page(title, entries), overwrite=overwrite)
     typer.echo(output)
 
