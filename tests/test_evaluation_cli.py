@@ -106,7 +106,7 @@ def test_tune_logs_trials_and_keeps_the_best(siamtrack, weights, data, tmp_path,
 def test_errors_say_what_to_do(siamtrack, weights, data, tmp_path):
     wrong = siamtrack("eval", "otb2015", "--root", data, "--weights", weights)
     assert wrong.code == 5
-    assert "this folder is not OTB-2015: no annotation of Basketball" in wrong.err
+    assert "no sequence of the data set OTB-2015 in this folder: no annotation of Basketball" in wrong.err
     for command in (("eval", "folder", "--root", "no"), ("bench", "--precision", "no")):
         done = siamtrack(*command, "--weights", weights, "--device", "cpu")
         assert (done.code, "--root" in done.err) == (5, False)

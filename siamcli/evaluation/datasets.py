@@ -63,7 +63,9 @@ def _checked(
     """The data set if it is complete or may be partial; `by_name` where the user named its sequences."""
     if not sequences:
         first = f": no {missing[0]}" if missing else ""
-        raise DatasetError(f"this folder is not {spec.title}{first}", hint=_layout(spec))
+        raise DatasetError(
+            f"no sequence of the data set {spec.title} in this folder{first}", hint=_layout(spec)
+        )
     if missing and not partial:
         shown = "; ".join(missing[:3]) + (f"; and {len(missing) - 3} more" if len(missing) > 3 else "")
         raise DatasetError(
