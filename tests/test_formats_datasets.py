@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import clips
@@ -54,6 +55,16 @@ def test_clips_are_split_as_wholes():
     assert {clip.part for clip in make_clips(named, every=1, held_back=0, drop_lost=False)} == {"train"}
     twins = make_clips([("a", trajectory("a"))] * 2, every=1, held_back=0.5, drop_lost=False)
     assert [clip.name for clip in twins] == ["a", "a_2"]
+
+
+def test_crops_of_labels_that_are_one_name_of_a_file_are_all_kept(siamtrack, tracked, tmp_path):
+    one = trajectory("a")
+    write_trajectory(replace(one, header=replace(one.header, labels=("a/b", "a b"))), tmp_path / "d.json")
+    done = siamtrack("convert", "d.json", "--to", "coco", "-o", "set/", "--video", "clips/a.mp4",
+                     "--images", "every:5", "--crops")  # fmt: skip
+    assert done.code == 0, done.err
+    crops = sorted(path.name for path in (tmp_path / "set/crops/a_b").iterdir())
+    assert crops == ["d_1_000000.jpg", "d_1_000005.jpg", "d_2_000000.jpg", "d_2_000005.jpg"]
 
 
 def test_coco(siamtrack, tracked, tmp_path):

@@ -6,7 +6,7 @@ same is read by https://github.com/baku89/ae-keyframes.
 
 from __future__ import annotations
 
-from siamcli.formats.names import file_stem, source_stem
+from siamcli.formats.names import file_stems, source_stem
 from siamcli.formats.select import frame_rate, frame_size, target_name, visible_by_target
 from siamcli.trajectory import Trajectory
 
@@ -26,7 +26,9 @@ def files(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
         *("\tSource Pixel Aspect Ratio\t1", "\tComp Pixel Aspect Ratio\t1", ""),
     ]
     stem, texts = source_stem(trajectory.header.source.name), {}
-    for target, points in visible_by_target(trajectory, drop_lost=drop_lost).items():
+    seen = visible_by_target(trajectory, drop_lost=drop_lost)
+    names = file_stems([target_name(trajectory, target) for target in seen])
+    for name, points in zip(names, seen.values(), strict=True):
         places = [f"\t{p.index}\t{p.box.center[0]:.3f}\t{p.box.center[1]:.3f}\t0\t" for p in points]
         sides = [(100 * p.box.w / points[0].box.w, 100 * p.box.h / points[0].box.h) for p in points]
         scales = [f"\t{p.index}\t{w:.3f}\t{h:.3f}\t100\t" for p, (w, h) in zip(points, sides, strict=True)]
@@ -35,7 +37,5 @@ def files(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
             *("Transform\tScale", "\tFrame\tX percent\tY percent\tZ percent\t", *scales, ""),
             *("", "End of Keyframe Data", ""),
         ]
-        label = file_stem(target_name(trajectory, target))
-        name = f"{stem}_{label}.aftereffects.txt"
-        texts[name if name not in texts else f"{stem}_{label}_{target}.aftereffects.txt"] = "\n".join(lines)
+        texts[f"{stem}_{name}.aftereffects.txt"] = "\n".join(lines)
     return texts

@@ -13,7 +13,7 @@ from siamcli.errors import InputError
 from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.results import TrackerOutput, output_texts, run_text
 from siamcli.evaluation.vot import STARTED, TRACKED, VotRun
-from siamcli.formats.names import file_stem, source_stem
+from siamcli.formats.names import file_stems, source_stem
 from siamcli.formats.select import target_name, targets
 from siamcli.formats.starts import start_target
 from siamcli.targets import Target
@@ -51,9 +51,9 @@ def _sequences(trajectory: Trajectory) -> dict[str, Sequence[TrackPoint]]:
     """Sequence name -> one target's points; raises InputError where a frame is missing."""
     every = targets(trajectory)
     stem = source_stem(trajectory.header.source.name)
+    names = file_stems([target_name(trajectory, target) for target in every])
     found = {}
-    for target, points in every.items():
-        own = f"_{file_stem(target_name(trajectory, target))}" if len(every) > 1 else ""
+    for name, (target, points) in zip(names, every.items(), strict=True):
         for before, after in pairwise(points):
             if after.index != before.index + 1:
                 raise InputError(
@@ -61,8 +61,7 @@ def _sequences(trajectory: Trajectory) -> dict[str, Sequence[TrackPoint]]:
                     f"{before.index} and {after.index}",
                     hint="benchmark files have a line for every frame: track without --stride",
                 )
-        name = stem + own if stem + own not in found else f"{stem}{own}_{target}"
-        found[name] = points
+        found[f"{stem}_{name}" if len(every) > 1 else stem] = points
     return found
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from siamcli.formats.names import file_stem
+from siamcli.formats.names import file_stems
 from siamcli.formats.select import class_names, frame_indices
 from siamcli.trajectory import Trajectory
 
@@ -38,10 +38,7 @@ def make_clips(
     Which ones depends on their names alone; of two clips or more one at least stays on either side, where
     `held_back`, a share, is not 0.
     """
-    names: list[str] = []
-    for name, _ in named:
-        stem = file_stem(name)
-        names.append(stem if stem not in names else f"{stem}_{len(names) + 1}")
+    names = file_stems([name for name, _ in named])
     count = round(held_back * len(names))
     if held_back and len(names) > 1:
         count = min(max(count, 1), len(names) - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["file_stem", "source_stem", "target_paths"]
+__all__ = ["file_stem", "file_stems", "source_stem", "target_paths"]
 
 
 def file_stem(text: str) -> str:
@@ -18,6 +18,23 @@ def file_stem(text: str) -> str:
     """
     name = "".join(c if c.isalnum() or c in "-_." else "_" for c in text)
     return name if name.strip(".") else "_" * len(name)
+
+
+def file_stems(texts: Sequence[str]) -> list[str]:
+    """A `file_stem` for each text, never the same for two, also where upper and lower case are the same.
+
+    >>> file_stems(["ball", "a/b", "Ball", "a b"])
+    ['ball', 'a_b', 'Ball_3', 'a_b_4']
+    """
+    names: list[str] = []
+    taken: set[str] = set()
+    for number, text in enumerate(texts, start=1):
+        name = file_stem(text)
+        while name.casefold() in taken:
+            name = f"{name}_{number}"
+        taken.add(name.casefold())
+        names.append(name)
+    return names
 
 
 def source_stem(name: str) -> str:
@@ -43,8 +60,5 @@ def target_paths(path: str, labels: Sequence[str | None]) -> list[str]:
     """
     if "{target}" not in path:
         return [path]
-    names: list[str] = []
-    for number, label in enumerate(labels, start=1):
-        name = file_stem(label or str(number))
-        names.append(name if name not in names else f"{name}_{number}")
-    return [path.replace("{target}", name) for name in names]
+    names = [label or str(number) for number, label in enumerate(labels, start=1)]
+    return [path.replace("{target}", name) for name in file_stems(names)]

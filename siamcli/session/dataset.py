@@ -79,17 +79,18 @@ def _frames(
 
 
 def _crops(clip: DatasetClip, frame: Frame, points: Sequence[TrackPoint]) -> Iterator[tuple[str, Image]]:
-    """TARGET/IMAGE.jpg and the pixels of every box; targets of one label share a folder."""
+    """TARGET/IMAGE.jpg and the pixels of every box; targets whose labels are one name share a folder."""
     height, width = frame.image.shape[:2]
-    labels = [target_name(clip.trajectory, n + 1) for n in range(len(clip.trajectory.header.labels))]
+    count = len(clip.trajectory.header.labels)
+    folders = [file_stem(target_name(clip.trajectory, n + 1)).casefold() for n in range(count)]
     for point in points:
         box = clip_box(point.box, (width, height))
         if is_visible(point, drop_lost=clip.drop_lost) and box.valid:
-            label = target_name(clip.trajectory, point.target)
-            again = f"_{point.target}" if labels.count(label) > 1 else ""
+            folder = file_stem(target_name(clip.trajectory, point.target))
+            again = f"_{point.target}" if folders.count(folder.casefold()) > 1 else ""
             picture = frame.image[round(box.y) : round(box.y + box.h), round(box.x) : round(box.x + box.w)]
             if picture.size:
-                yield f"{file_stem(label)}/{clip.name}{again}_{frame.index:06d}.jpg", picture
+                yield f"{folder}/{clip.name}{again}_{frame.index:06d}.jpg", picture
 
 
 def _write(path: Path, data: bytes) -> None:
