@@ -102,7 +102,7 @@ def test_what_cannot_be_meant_is_said_in_one_line(run, tmp_path, options, says):
 @pytest.mark.parametrize("moment", ["200f", "0:08"])
 def test_a_time_beyond_the_end_is_told_before_tracking(siamtrack, weights, tmp_path, moment):
     done = siamtrack("run", DEMO, "--weights", weights, "--box", FIRST, "--absent", moment, "-o", "a.json")
-    assert done.code == 3 and "no frame at the time of" in done.err
+    assert done.code == 3 and "choose an earlier time\n" in done.err
     assert "tracked" not in done.err and not list(tmp_path.iterdir())
 
 

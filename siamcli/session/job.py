@@ -86,7 +86,7 @@ class Job:
             if end is not None and any(moment.is_from(end) for moment in target.moments[:1]):
                 raise InputError(
                     f"{self.shown}: the time of {target.text!r} is not before --end",
-                    hint="choose an earlier time for that box, or a later --end",
+                    hint="choose an earlier time, or a later --end",
                 )
 
     @property
@@ -161,7 +161,7 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
         if moments and _is_before(moments[-1], job.cut, frame):
             raise InputError(
                 f"{job.shown}: the time of {target.text!r} is before the first frame that is used",
-                hint="choose a later time for that box, or an earlier --start",
+                hint="choose a later time, or an earlier --start",
             )
         if moments and is_beyond(moments[0], job.source, info):
             raise _no_frame(job, target, f"it has {info.count} frames")
@@ -240,7 +240,7 @@ def unused_target(
 def _no_frame(job: Job, target: TargetMark, length: str) -> InputError:
     return InputError(
         f"{job.shown}: no frame at the time of {target.text!r}",
-        hint=f"{length}: choose an earlier time for that box",
+        hint=f"{length}: choose an earlier time",
     )
 
 
