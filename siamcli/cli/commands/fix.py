@@ -115,6 +115,7 @@ def fix(
         raise OutputError(
             f"{several[0]}: unknown format", hint=f"known suffixes: {' '.join(OUTPUT_SUFFIXES)}"
         )
+
     from siamcli.batch.manifest import read_manifest
     from siamcli.formats.files import read_trajectory
     from siamcli.session.fix import correct
