@@ -132,15 +132,25 @@ def test_a_target_that_went_behind_something_is_looked_for_as_large_as_it_was():
 
 @pytest.mark.slow
 @pytest.mark.skipif(not CASES.exists(), reason="needs ../shared: the clips with two white frames")
-@pytest.mark.parametrize("name", ["long_white2", "long_white2_slow"])
-def test_two_white_frames(name):
+@pytest.mark.parametrize(("name", "least"), [("long_white2", 0.3), ("long_white2_slow", 0.8)])
+def test_two_white_frames(name, least):
+    """Lost in the white frames alone; afterwards nearly as good as when the target is pointed at after them,
+    which gives a newer exemplar."""
     truth = [Box(*map(float, line.split(","))) for line in (CASES / f"{name}.txt").read_text().splitlines()]
     capture = cv2.VideoCapture(str(CASES / f"{name}.mp4"))
     frames = [Frame(i, None, capture.read()[1]) for i in range(len(truth))]
     tracker = load_tracker()
-    state, overlaps = tracker.start(frames[0], truth[0]), []
-    for frame, box in zip(frames[1:], truth[1:], strict=True):
-        state = tracker.step(state, frame)
-        overlaps.append(iou(state.box, box))
-        assert state.lost == (frame.index in (45, 46)), f"frame {frame.index}"
-    assert min(overlaps[47:]) > 0.4
+
+    def overlaps(start):
+        state, found, lost = tracker.start(frames[start], truth[start]), {}, []
+        for frame in frames[start + 1 :]:
+            state = tracker.step(state, frame)
+            found[frame.index] = iou(state.box, truth[frame.index])
+            lost += [frame.index] * state.lost
+        return [overlap for i, overlap in found.items() if i > 47], lost
+
+    through, lost = overlaps(0)
+    after, _ = overlaps(47)
+    assert lost == [45, 46]
+    assert min(through) > least
+    assert np.mean(through) > np.mean(after) - 0.1
