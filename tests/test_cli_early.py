@@ -21,6 +21,10 @@ EVAL = "folder --root data"
 REFUSED = {
     f"{RUN} -o file/x.json": (8, "a file has that name"),
     f"{RUN} --output-dir file": (8, "a file has that name"),
+    f"{RUN} --output-dir ''": (2, "--output-dir: an empty name"),
+    f"{RUN} --output-dir=": (2, "--output-dir: an empty name"),
+    "render a.mp4 ''": (2, "trajectory: an empty name"),
+    "report data ''": (2, "results: an empty name"),
     f"{RUN} -o '{{target}}.mp4'": (8, "a video shows all targets"),
     f"{RUN} -o x.json --engine no": (6, "unknown engine 'no'"),
     f"{RUN} -o x.json --params none.toml": (4, "cannot read tracker parameters from none.toml"),

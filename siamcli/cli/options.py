@@ -262,7 +262,8 @@ def _require_working_folder() -> None:
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """`command` as Typer reads it: its dataclasses of options as options, the MessageOptions after them.
+    """`command` as Typer reads it: its dataclasses of options as options, the MessageOptions after them; with
+    the names of what are `paths`.
 
     Typer itself has no way to name several options at once.
     """
@@ -288,4 +289,9 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
         parameters += bundles[parameter.name].values() if parameter.name in bundles else [parameter]
     keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*parameters, *messages.values()]]
     wrapper.__signature__ = own.replace(parameters=keyword)  # type: ignore[attr-defined]
+    wrapper.paths = {p.name for p in keyword if _holds_path(p.annotation)}  # type: ignore[attr-defined]
     return wrapper
+
+
+def _holds_path(kind: object) -> bool:
+    return kind is Path or any(map(_holds_path, get_args(kind)))

@@ -39,7 +39,18 @@ class WrongUsage(typer.BadParameter):
 
 
 class _Command(TyperCommand):
-    """A command whose --help stands among the options for messages."""
+    """A command whose --help stands among the options for messages, and which takes no empty name of a file:
+    as a path that would be the working folder."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
+        rest = super().parse_args(ctx, list(args))
+        given, _, _ = self.make_parser(ctx).parse_args(list(args))
+        paths = getattr(self.callback, "paths", ())
+        for param in self.params:
+            value = given.get(param.name or "")
+            if param.name in paths and "" in (value if isinstance(value, list | tuple) else [value]):
+                raise WrongUsage(f"{param.opts[0]}: an empty name", hint="is the shell variable set?")
+        return rest
 
     def get_help_option(self, ctx: Any) -> Any:  # noqa: ANN401 - types that Typer does not export
         option = super().get_help_option(ctx)
