@@ -129,6 +129,7 @@ def test_two_numbers_are_no_box():
         ("batch --device ", {"auto", "cpu", "cuda", "mps"}),
         ("eval otb", {"otb2015", "otb2013", "otb50"}),
         ("clip.mp4 ", {"run", "batch"}),
+        ("run --output-dir '' --mo", {"--model"}),
     ],
 )
 def test_names_complete_in_the_shell(monkeypatch, words, names):

@@ -44,6 +44,8 @@ class _Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
         rest = super().parse_args(ctx, list(args))
+        if ctx.resilient_parsing:  # the shell asks how a line may go on
+            return rest
         given, _, _ = self.make_parser(ctx).parse_args(list(args))
         paths = getattr(self.callback, "paths", ())
         for param in self.params:
