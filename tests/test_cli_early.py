@@ -9,6 +9,7 @@ import pytest
 
 import siamcli.cli.network
 import siamcli.load
+from siamcli.batch.status import Entry
 from siamcli.boxes import Box
 from siamcli.formats.files import write_trajectory
 from siamcli.frames import SourceInfo
@@ -34,6 +35,9 @@ REFUSED = {
     f"{FIX} -o x.json --audio 2": (2, "--audio needs a video among the outputs"),
     f"{FIX} -o x.json --blur '#1'": (2, "--blur needs a video among the outputs"),
     "review a.mp4 a.json --blur '#1'": (2, "--blur needs a video among the outputs"),
+    "fix tracked --fixes fixes.csv --audio 2": (2, "--audio needs a video among the outputs"),
+    "fix tracked --fixes fixes.csv --blur '#1'": (2, "--blur needs a video among the outputs"),
+    "review tracked --audio 2": (2, "--audio needs a video among the outputs"),
     f"{BATCH} ''": (3, "a clip without a name"),
     f"{BATCH} none.mp4": (7, "no such file or folder: none.mp4"),
     f"{BATCH} empty": (7, "no video and no image in empty"),
@@ -51,12 +55,15 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A clip, its trajectory, a data set of one sequence, an empty folder and a file."""
+    """A clip, its trajectory, a batch without videos, a data set of one sequence, an empty folder, a file."""
     folder = tmp_path_factory.mktemp("files")
     clips.constant(folder / "a.mp4", frames=6)
     header = TrackHeader(SourceInfo("a", (96, 64)), "m", "", "1")
     points = tuple(TrackPoint(i, None, Box(40, 20, 20, 20), 0.9, "tracked") for i in range(6))
     write_trajectory(Trajectory(header, points, complete=True), folder / "a.json")
+    (folder / "tracked").mkdir()
+    entry = Entry("../a.mp4", "a.mp4", "key", "done", "2026-01-01T00:00:00", ("a.tracked.json",))
+    (folder / "tracked" / "batch.jsonl").write_text(entry.line())
     (folder / "empty").mkdir()
     (folder / "file").touch()
     (folder / "data" / "x").mkdir(parents=True)

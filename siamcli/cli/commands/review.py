@@ -63,7 +63,7 @@ def review(
     """
     if fixes is not None and fixes.suffix.lower() != ".csv":
         raise WrongUsage(f"--fixes {fixes}: the table is a .csv", hint="--fixes corrections.csv")
-    drawn = trajectory is None and output is None  # of a batch the videos are written again
+    drawn = trajectory is None and output is None and _has_videos(Path(video))  # which are written again
     opening = reading.opening(picture.style(drawn=drawn), search, drawn=drawn)
     if output is not None:
         _check_page(output, overwrite)
@@ -87,6 +87,13 @@ def review(
     finally:
         server.close()
         _keep_unsaved(library)
+
+
+def _has_videos(folder: Path) -> bool:
+    """Raises InputError for a folder that holds no batch."""
+    from siamcli.batch.fix import has_videos
+
+    return folder.is_dir() and has_videos(folder)
 
 
 def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: Opening) -> Library:
