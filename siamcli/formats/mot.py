@@ -31,8 +31,10 @@ class Stream(TextStream):
 
 
 def tracks(text: str) -> list[Tracks]:
-    """Every box; rows of ground truth that do not count (0) are left out.  Those with a confidence below 1 are a
-    tracker's, not a human's.  Raises ValueError."""
+    """Every box; rows of ground truth that do not count (0) are left out.
+
+    Rows with a confidence below 1 are a tracker's, not a human's.  Raises ValueError.
+    """
     boxes = []
     for frame, target, box, confidence in _rows(text):
         one = TrackBox(frame, str(target), "", box)
