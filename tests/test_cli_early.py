@@ -9,6 +9,7 @@ import pytest
 
 import siamcli.cli.network
 import siamcli.load
+import siamcli.ui.review.report
 from siamcli.batch.status import Entry
 from siamcli.boxes import Box
 from siamcli.formats.files import write_trajectory
@@ -38,6 +39,8 @@ REFUSED = {
     "fix tracked --fixes fixes.csv --audio 2": (2, "--audio needs a video among the outputs"),
     "fix tracked --fixes fixes.csv --blur '#1'": (2, "--blur needs a video among the outputs"),
     "review tracked --audio 2": (2, "--audio needs a video among the outputs"),
+    "review a.mp4 a.json -o file/r.html": (8, "a file has that name"),
+    "pick a.mp4 -o file/b.csv --pick-browser": (8, "a file has that name"),
     f"{BATCH} ''": (3, "a clip without a name"),
     f"{BATCH} none.mp4": (7, "no such file or folder: none.mp4"),
     f"{BATCH} empty": (7, "no video and no image in empty"),
@@ -80,6 +83,7 @@ def test_it_is_refused_before_weights_are_loaded(siamtrack, files, monkeypatch, 
     monkeypatch.chdir(files)
     monkeypatch.setattr(siamcli.load, "load_tracker", load)
     monkeypatch.setattr(siamcli.cli.network, "load_network", load)
+    monkeypatch.setattr(siamcli.ui.review.report, "report_entries", load)
     before = sorted(path.name for path in files.iterdir())
     done = siamtrack(*shlex.split(line))
     code, message = REFUSED[line]

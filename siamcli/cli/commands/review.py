@@ -10,6 +10,7 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.again import loader_again
 from siamcli.cli.options import ItsTrajectory, TrackedVideo, TrackerOptions
+from siamcli.cli.outputs import check_writable
 from siamcli.cli.picking import announce
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
@@ -113,6 +114,7 @@ def _check_page(output: Path, overwrite: bool) -> None:
         raise OutputError(f"{output}: the page is a .html", hint="-o report.html")
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists", hint="-y replaces it")
+    check_writable([str(output)], overwrite=overwrite)
 
 
 def _write_report(library: Library, output: Path, title: str, overwrite: bool) -> None:
