@@ -53,7 +53,7 @@ def as_output_error(path: Path) -> Iterator[None]:
     except OSError as error:
         hints = {
             "FileNotFoundError": "make the folder first",
-            "FileExistsError": "a file has that name: name a folder",
+            "FileExistsError": "a file has that name, or a link that leads to no folder: name a folder",
             "NotADirectoryError": "the folder in that path is a file",
             "PermissionError": "choose a folder that you may write to",
         }
