@@ -225,7 +225,7 @@ class _Lines:
         with self._turn:
             if time.monotonic() - self._said >= SAID_EVERY:
                 self._said = time.monotonic()
-                done = f"{self._what}: {self._done:.0f}{self._of} {self._unit}"
+                done = f"{self._what}: {int(self._done)}{self._of} {self._unit}"
                 info(", ".join(filter(None, [done, self.rate(), self._note])))
 
     def _watch(self) -> None:
