@@ -23,6 +23,7 @@ EVAL = "folder --root data"
 REFUSED = {
     f"{RUN} -o file/x.json": (8, "a file has that name"),
     f"{RUN} --output-dir file": (8, "a file has that name"),
+    f"{RUN} --output-dir loop": (8, "or a link that leads to no folder"),
     f"{RUN} --output-dir ''": (2, "--output-dir: an empty name"),
     f"{RUN} --output-dir=": (2, "--output-dir: an empty name"),
     "render a.mp4 ''": (2, "trajectory: an empty name"),
@@ -58,7 +59,7 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A clip, its trajectory, a batch without videos, a data set of one sequence, an empty folder, a file."""
+    """A clip, its trajectory, a batch without videos, a data set, an empty folder, a file and a looping link."""
     folder = tmp_path_factory.mktemp("files")
     clips.constant(folder / "a.mp4", frames=6)
     header = TrackHeader(SourceInfo("a", (96, 64)), "m", "", "1")
@@ -69,6 +70,7 @@ def files(tmp_path_factory):
     (folder / "tracked" / "batch.jsonl").write_text(entry.line())
     (folder / "empty").mkdir()
     (folder / "file").touch()
+    (folder / "loop").symlink_to("loop")
     (folder / "data" / "x").mkdir(parents=True)
     clips.folder(folder / "data" / "x" / "img", frames=2)
     (folder / "data" / "x" / "groundtruth.txt").write_text("40,20,20,20\n" * 2)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from siamcli.atomic import write_text
 from siamcli.cli import console
 from siamcli.cli.again import loader_again
 from siamcli.cli.options import ItsTrajectory, TrackedVideo, TrackerOptions
@@ -112,14 +113,11 @@ def _check_page(output: Path, overwrite: bool) -> None:
     """Raises OutputError for a page that cannot or must not be written."""
     if output.suffix.lower() not in (".html", ".htm"):
         raise OutputError(f"{output}: the page is a .html", hint="-o report.html")
-    if output.exists() and not overwrite:
-        raise OutputError(f"{output} exists", hint="-y replaces it")
     check_writable([str(output)], overwrite=overwrite)
 
 
 def _write_report(library: Library, output: Path, title: str, overwrite: bool) -> None:
     """Write the page for those who only look."""
-    from siamcli.atomic import write_text
     from siamcli.ui.review.library import worst_first
     from siamcli.ui.review.report import report_entries, report_page
 
