@@ -59,7 +59,7 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A clip, its trajectory, a batch without videos, a data set, an empty folder, a file and a looping link."""
+    """A clip, its trajectory, a batch without videos, a data set, an empty folder, a file and a loop."""
     folder = tmp_path_factory.mktemp("files")
     clips.constant(folder / "a.mp4", frames=6)
     header = TrackHeader(SourceInfo("a", (96, 64)), "m", "", "1")
