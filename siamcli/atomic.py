@@ -24,6 +24,7 @@ __all__ = [
     "as_output_error",
     "atomic_file",
     "atomic_folder",
+    "check_new_file",
     "hold",
     "incomplete_path",
     "lock",
@@ -52,11 +53,13 @@ def as_output_error(path: Path) -> Iterator[None]:
     except OSError as error:
         hints = {
             "FileNotFoundError": "make the folder first",
-            "FileExistsError": "a file has that name: name a folder",
+            "FileExistsError": "a file has that name, or a link that leads to no folder: name a folder",
             "NotADirectoryError": "the folder in that path is a file",
             "PermissionError": "choose a folder that you may write to",
         }
-        hint = hints.get(type(error).__name__, "free some space, or choose another folder")
+        hint = hints.get(type(error).__name__, "choose another folder")
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "free some space, or choose another folder"
         if error.errno == errno.ENAMETOOLONG:
             hint = "choose a shorter name with -o"
         if error.errno == errno.EFBIG:
@@ -139,6 +142,14 @@ def hold(path: Path, *, fresh: bool) -> BinaryIO | None:
         held.close()
 
 
+def check_new_file(target: Path, *, overwrite: bool) -> None:
+    """Raises OutputError for a file that exists and may not be replaced."""
+    with as_output_error(target):
+        there = target.exists()
+    if there and not overwrite:
+        raise OutputError(f"{target} exists", hint="-y replaces it")
+
+
 class AtomicFile:
     """The name under which an output grows, and its two ends: `commit` and `discard`.
 
@@ -151,13 +162,17 @@ class AtomicFile:
         self.path = partial_path(target)
         self.kept: Path | None = None
         self._unfinished = unfinished
-        if target.exists() and not target.is_file():
+        with as_output_error(target):
+            is_other = target.exists() and not target.is_file()
+        if is_other:
             what = "a folder" if target.is_dir() else "no file but a pipe or a device"
             raise OutputError(f"{target} is {what}", hint="name a file")
         self._locked_file: BinaryIO | None = self._acquire(self.path)
-        if target.exists() and not overwrite:
+        try:
+            check_new_file(target, overwrite=overwrite)
+        except OutputError:
             self.discard()
-            raise OutputError(f"{target} exists", hint="-y replaces it")
+            raise
 
     def _acquire(self, path: Path) -> BinaryIO:
         with as_output_error(self.target):

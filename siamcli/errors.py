@@ -16,6 +16,9 @@ Exit codes 0 (done), 1 (a bug in siamtrack), 2 (wrong usage), 129, 130, 141 and 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from siamcli.addresses import without_secrets
 
 __all__ = [
@@ -28,6 +31,7 @@ __all__ = [
     "PickError",
     "SiamtrackError",
     "WeightsError",
+    "unread_as",
     "why_unread",
 ]
 
@@ -43,6 +47,15 @@ def why_unread(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not text"
     return getattr(error, "strerror", None) or str(error)
+
+
+@contextmanager
+def unread_as(kind: type[SiamtrackError], path: object) -> Iterator[None]:
+    """Turn the system's refusal to look at `path` into an error of that kind."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"cannot read {path}: {why_unread(error)}") from error
 
 
 class SiamtrackError(Exception):

@@ -81,6 +81,11 @@ def _is_plain_name(text: str) -> bool:
     return text.isprintable() and bool(re.fullmatch(r"[^/\\ .]([^/\\]{0,198}[^/\\ .])?", text))
 
 
+def can_be_named(text: str) -> bool:
+    """False for what no file can be called; names that are not UTF-8 are kept in low half characters."""
+    return not any(c == "\0" or "\ud800" <= c <= "\udc7f" or "\udd00" <= c <= "\udfff" for c in text)
+
+
 def _leads_below(value: str) -> bool:
     """Whether the name of a file stays below its folder: what is written is named after it."""
     path = PurePosixPath(value)

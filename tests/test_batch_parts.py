@@ -173,6 +173,17 @@ def test_a_name_that_no_system_has_is_the_problem_of_its_clip(tmp_path):
         open_source(clip)
 
 
+@pytest.mark.parametrize("name", ["no\0a.mp4", "no\ud800a.mp4"])
+def test_a_name_that_no_file_can_have_is_the_problem_of_its_clip(tmp_path, name):
+    rows = [{"clip": clip, "box": [1, 2, 3, 4]} for clip in ("a.mp4", name)]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    manifest = read_manifest(tmp_path / "a.json", "xywh")
+    assert manifest.clips == (str(tmp_path / "a.mp4"), str(tmp_path / "no\ufffda.mp4"))
+    assert len(manifest.of(str(tmp_path / "a.mp4"))) == 1
+    with pytest.raises(InputError, match="entry 2: no file can be called 'no"):
+        manifest.of(str(tmp_path / "no\ufffda.mp4"))
+
+
 @pytest.mark.parametrize("columns", ["clip,box", "clip,time,box,label"])
 def test_an_unquoted_box_is_the_problem_of_its_clip(tmp_path, columns):
     quoted = 'b.mp4,"1,2,3,4"' if columns == "clip,box" else 'b.mp4,,"1,2,3,4",'

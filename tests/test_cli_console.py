@@ -111,6 +111,14 @@ def test_a_load_that_fails_while_the_user_draws_is_said(siamtrack, weights, monk
     assert not (tmp_path / "a.json").exists()
 
 
+def test_a_count_that_a_file_announced_too_low_is_left_out(monkeypatch, capfd):
+    monkeypatch.setattr(console, "SAID_EVERY", 0.0)
+    with console.progress("a.ts", 2) as update:
+        update(2)
+        update(3)
+    assert re.findall(r"a\.ts: (.*?) frames,", capfd.readouterr().err) == ["2 of 2", "3"]
+
+
 def test_lines_without_a_terminal(siamtrack, weights, monkeypatch):
     monkeypatch.setattr(console, "SAID_EVERY", 0.0)
     common = ("run", DEMO, "--weights", weights, "--end", "3f", "-o", "a.csv", "-y")

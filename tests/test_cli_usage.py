@@ -66,6 +66,29 @@ def test_wrong_usage_is_two_lines(siamtrack, arguments, message, hint):
     assert first.startswith(f"error: {message}") and second.startswith("hint:  ") and hint in second
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("run", DEMO, "--box", BOX, "--weights", "{}"), 4),
+        (("run", DEMO, "--box", BOX, "--mask", "{}"), 3),
+        (("weights", "info", "{}"), 4),
+        (("weights", "import", "siamrpnpp-light", "-o", "{}"), 8),
+        (("eval", "folder", "--root", "{}"), 5),
+        (("report", "{}"), 3),
+        (("review", "{}"), 3),
+        (("review", DEMO, "x.json", "-o", "{}.html"), 8),
+        (("train", "{}"), 3),
+    ],
+)
+@pytest.mark.parametrize("name", ["n" * 5000, "a/" * 3000 + "b"])
+def test_a_name_that_is_too_long_is_no_bug(siamtrack, arguments, code, name):
+    """The system does not look it up, and Python's `exists` raises what it says."""
+    done = siamtrack(*(str(word).replace("{}", name) for word in arguments))
+    first = done.err.splitlines()[0]
+    assert done.code == code and first.startswith("error: cannot ") and first.endswith("File name too long")
+    assert len(first) < 400
+
+
 def test_siamtrack_alone_shows_its_help(siamtrack):
     done = siamtrack()
     assert done.code == 2 and "Usage: siamtrack" in done.out and done.err == ""

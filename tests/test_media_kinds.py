@@ -44,6 +44,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("http://host:80/clips/day%201.mp4?token=a/b", "address", "day%201"),
         ("RTSP://host:554", "address", "host_554"),
         ("udp://127.0.0.1:9000?timeout=2", "address", "127.0.0.1_9000"),
+        ("file:///a.mp4%00/b.mp4", "address", "b"),  # no name of a file has a NUL
         ("rtsp://10.0.0.7/cam.1/live.sdp", "address", "live"),
     ],
 )

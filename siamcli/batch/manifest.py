@@ -12,7 +12,7 @@ from siamcli.errors import InputError, why_unread
 from siamcli.formats.starts import read_starts
 from siamcli.media.kinds import SourceName, source_name
 from siamcli.media.sources import announced_count
-from siamcli.schema import decode, load_json
+from siamcli.schema import can_be_named, decode, load_json
 from siamcli.sheets import Sheet, SheetError
 from siamcli.targets import ABSENT, AbsentTarget, BoxFormat, TargetMark, check_label, parse_target
 from siamcli.times import parse_span, parse_time
@@ -95,7 +95,7 @@ def read_manifest(path: Path, format: BoxFormat) -> Manifest:
         name = str(row.get("clip") or "").strip()
         if not name:
             raise InputError(f"{place}: no clip", hint=f"columns: {','.join(COLUMNS)}")
-        source = _source(name, path.parent)
+        source = _source("".join(c if can_be_named(c) else "\ufffd" for c in name), path.parent)
         key = source.key
         clips.setdefault(key, source.text)
         try:
@@ -120,6 +120,8 @@ def _source(name: str, folder: Path) -> SourceName:
 
 def _target(row: Mapping[Any, Any], format: BoxFormat) -> TargetMark:
     box, time, label = row.get("box"), row.get("time"), row.get("label") or row.get("target")
+    if not can_be_named(name := str(row.get("clip"))):
+        raise InputError(f"no file can be called {name!r}", hint="correct the name of the clip")
     if not box and any(row.get(side) not in (None, "") for side in SIDES):
         box = [row.get(side, "") for side in SIDES]
     if isinstance(box, Sequence) and not isinstance(box, str):

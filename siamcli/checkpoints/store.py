@@ -8,7 +8,7 @@ from pathlib import Path
 
 from siamcli.checkpoints.catalog import catalog
 from siamcli.checkpoints.header import sha256_of
-from siamcli.errors import WeightsError
+from siamcli.errors import WeightsError, unread_as
 
 __all__ = [
     "ROLES",
@@ -70,8 +70,9 @@ def find(name: str) -> Path:
     here = available()
     if found := here.get(ROLES.get(name, name)):
         return found
-    if Path(name).is_file():
-        return Path(name)
+    with unread_as(WeightsError, name):
+        if Path(name).is_file():
+            return Path(name)
     if any(entry.name == name for entry in catalog()):
         raise WeightsError(f"weights {name!r} are not here yet", hint=f"`siamtrack weights fetch {name}`")
     raise WeightsError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -28,7 +29,7 @@ from siamcli.cli.logs import show_logs
 from siamcli.cli.signals import ignore_signals, on_signal
 from siamcli.cli.streams import protect_streams
 from siamcli.cli.usage import Commands, add_command, explain
-from siamcli.errors import SiamtrackError
+from siamcli.errors import InputError, SiamtrackError
 from siamcli.version import __version__
 
 __all__ = ["app", "main"]
@@ -114,3 +115,9 @@ def main() -> None:
             traceback.print_exc()
         console.error(str(error), error.hint)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.EACCES) or error.filename is None:
+            raise
+        # no file and no folder can be looked up under a name too long, or in a folder that is closed to us
+        console.error(f"cannot read {os.fspath(error.filename)}: {error.strerror}")
+        sys.exit(InputError.exit_code)

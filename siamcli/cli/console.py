@@ -189,7 +189,8 @@ def progress(what: str, total: int | None, unit: str = "frames", passing: str = 
 
         def update(done: float, note: str = "", passed: int | None = None) -> None:
             lines.update(done, harmless(note), passed)
-            bar.update(task, completed=done, note=harmless(note), rate=lines.rate())
+            of = None if total is None else max(total, done)
+            bar.update(task, completed=done, total=of, note=harmless(note), rate=lines.rate())
 
         yield update
 
@@ -200,7 +201,7 @@ class _Lines:
 
     def __init__(self, what: str, total: int | None, unit: str, passing: str) -> None:
         self._what, self._unit, self._passing = what, unit, passing
-        self._of = "" if total is None else f" of {total}"
+        self._total = total
         self._done, self._note = 0.0, ""
         self._passed: int | None = None
         self._pace = _Pace()
@@ -225,7 +226,9 @@ class _Lines:
         with self._turn:
             if time.monotonic() - self._said >= SAID_EVERY:
                 self._said = time.monotonic()
-                done = f"{self._what}: {int(self._done)}{self._of} {self._unit}"
+                known = self._total is not None and self._done <= self._total  # files can announce too few
+                of = f" of {self._total}" if known else ""
+                done = f"{self._what}: {int(self._done)}{of} {self._unit}"
                 info(", ".join(filter(None, [done, self.rate(), self._note])))
 
     def _watch(self) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from siamcli.cli import console
-from siamcli.errors import OutputError, WeightsError
+from siamcli.errors import OutputError, WeightsError, unread_as
 from siamcli.formats.kinds import read_suffixes, start_formats
 from siamcli.targets import BoxFormat
 
@@ -166,7 +166,9 @@ class TrackerOptions:
         """
         if self.model is not None and self.weights is not None:
             raise typer.BadParameter("give --model or --weights, not both")
-        if self.weights is not None and not self.weights.is_file():
+        with unread_as(WeightsError, self.weights):
+            there = self.weights is None or self.weights.is_file()
+        if not there:
             raise WeightsError(f"no such file: {self.weights}", hint="--weights takes a file, --model a name")
         return self.model if self.weights is None else self.weights
 

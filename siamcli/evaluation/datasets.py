@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from siamcli.errors import DatasetError
+from siamcli.errors import DatasetError, unread_as
 from siamcli.evaluation.catalog import DatasetSpec, SequenceEntry, sequence_entries
 from siamcli.evaluation.overlap import Array, Mask, axis_aligned_boxes, box_corners
 from siamcli.evaluation.sequence import Dataset, Sequence
@@ -36,10 +36,12 @@ def open_dataset(
     Raises DatasetError, which names what is missing.
     """
     names = frozenset(only)
-    if root.suffix == ".json" and root.is_file():
+    with unread_as(DatasetError, root):
+        is_table, is_folder = root.suffix == ".json" and root.is_file(), root.is_dir()
+    if is_table:
         sequences = [s for s in _from_json(root) if not names or s.name in names]
         return _checked(spec, sequences, [], by_name=bool(names), partial=partial)
-    if not root.is_dir():
+    if not is_folder:
         raise DatasetError(f"no such folder: {root}", hint=_layout(spec))
     table = sequence_entries(spec) or tuple(SequenceEntry(name, name) for name in _names(spec, root))
     unknown = names - {entry.name for entry in table}

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from siamcli.boxes import Box
 from siamcli.errors import InputError
 from siamcli.frames import Chapter, SourceInfo
-from siamcli.schema import FileBelow, Natural, Number, Range, Rule, from_record
+from siamcli.schema import FileBelow, Natural, Number, Range, Rule, can_be_named, from_record
 from siamcli.trajectory import CorrectedWith, PointSource, TrackHeader, TrackPoint, TrackState
 
 __all__ = [
@@ -194,9 +194,7 @@ def _is_text(value: str) -> bool:
 
 
 def _is_name(value: str) -> bool:
-    """False for what no file can be called; names that are not UTF-8 are kept in low half characters."""
-    odd = any(c == "\0" or "\ud800" <= c <= "\udc7f" or "\udd00" <= c <= "\udfff" for c in value)
-    return not odd and len(value) <= LONGEST_NAME
+    return can_be_named(value) and len(value) <= LONGEST_NAME
 
 
 Rate = Annotated[str | float, Rule("frames per second, such as 30000/1001", _is_rate)]

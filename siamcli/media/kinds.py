@@ -168,7 +168,7 @@ def source_name(text: str) -> SourceName:
     >>> source_name("file:///home/me/my%20clip.mp4").text
     '/home/me/my clip.mp4'
     """
-    if text.lower().startswith("file://"):
+    if text.lower().startswith("file://") and "%00" not in text:  # no name of a file has a NUL
         text = unquote(urlsplit(text).path)
     try:
         return SourceName(text, _kind(text))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 
-from siamcli.errors import DatasetError
+from siamcli.errors import DatasetError, unread_as
 from siamcli.train.config import DataConfig
 from siamcli.train.images import read_coco, read_jsonl, read_voc, read_yolo
 from siamcli.train.pictures import Limits, load
@@ -33,7 +33,9 @@ def load_footage(data: Sequence[DataConfig]) -> TrainingImages:
 
 def _read(data: DataConfig) -> Iterator[AnnotatedImage | SkippedItem]:
     path = Path(data.path)
-    if not path.exists():
+    with unread_as(DatasetError, path):
+        there = path.exists()
+    if not there:
         raise DatasetError(f"{path} does not exist", hint="check the path of this data set in the config")
     if path.is_file() != (data.format in _FILES) and data.format != "videos":
         kind = "the annotation file" if data.format in _FILES else "a folder"

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from siamcli.atomic import check_new_file
 from siamcli.checkpoints.header import Precision
 from siamcli.cli import console
 from siamcli.cli.options import model_names
 from siamcli.cli.outputs import Overwrite
 from siamcli.cli.usage import add_command
-from siamcli.errors import OutputError, PartialError, WeightsError
+from siamcli.errors import PartialError, WeightsError
 from siamcli.tables import align
 
 if TYPE_CHECKING:
@@ -130,8 +131,7 @@ def import_weights(
     overwrite: Overwrite = False,
 ) -> None:
     """Convert weights to siamtrack's own format: one file that describes itself."""
-    if output.exists() and not overwrite:
-        raise OutputError(f"{output} exists", hint="-y replaces it")
+    check_new_file(output, overwrite=overwrite)
 
     from siamcli.checkpoints.native import write_native
     from siamcli.checkpoints.read import read_checkpoint
