@@ -12,6 +12,8 @@ from pathlib import Path
 from threading import Event, Semaphore, Thread
 
 import clips
+import cv2
+import numpy as np
 import pytest
 
 from siamcli.cli.commands import doctor
@@ -354,3 +356,13 @@ def test_a_playlist_of_a_web_server_is_read_as_one(tmp_path: Path) -> None:
         open_source(f"{address}/a.m3u8") as source,
     ):
         assert len(list(source)) == 5
+
+
+def test_a_camera_of_a_web_server_is_live() -> None:
+    """It sends one image after the other, and the newest counts."""
+    _, image = cv2.imencode(".jpg", np.full((64, 96, 3), 90, np.uint8))
+    part = b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % image.size
+    parts = (part + image.tobytes() + b"\r\n") * 5
+    sent = b"Content-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n" + parts
+    with web_server({"/cam": [sent] * 3}) as address, open_source(f"{address}/cam") as source:
+        assert source.live and source.info.size == (96, 64)
