@@ -6,14 +6,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import combinations
 from typing import Any, Literal
 
-from siamcli.boxes import Box
+from siamcli.boxes import Box, iou
 from siamcli.frames import Image, SourceInfo
 
 __all__ = [
     *("NO_BOX", "CorrectedWith", "LostIntervals", "PointSource", "TrackHeader", "TrackPoint", "TrackState"),
-    *("Trajectory", "lost_intervals"),
+    *("SharedBoxes", "Trajectory", "lost_intervals"),
 ]
 
 TrackState = Literal["init", "tracked", "lost", "found", "absent"]
@@ -186,3 +187,44 @@ class LostIntervals:
         {1: ((1, 2), (4, 4))}
         """
         return {target: tuple(found) for target, found in self._intervals.items()}
+
+
+class SharedBoxes:
+    """First and last frame index of every stretch in which two targets have nearly the same box, as points
+    arrive: one of them may have gone over to the other.
+
+    A stretch begins where their boxes overlap (IoU) by BEGINS and ends before they overlap less than ENDS.
+    Lost and absent targets share nothing.
+    """
+
+    BEGINS, ENDS = 0.7, 0.5
+
+    def __init__(self) -> None:
+        self._intervals: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        self._open: set[tuple[int, int]] = set()
+
+    def add(self, points: Iterable[TrackPoint]) -> None:
+        """Take note of the points of the next frame."""
+        believed = [p for p in points if p.state not in ("lost", "absent")]
+        overlaps = {(a.target, b.target): iou(a.box, b.box) for a, b in combinations(believed, 2)}
+        self._open = {pair for pair in self._open if overlaps.get(pair, 0.0) >= self.ENDS}
+        for pair, overlap in overlaps.items():
+            index = believed[0].index
+            if pair in self._open:
+                intervals = self._intervals[pair]
+                intervals[-1] = (intervals[-1][0], index)
+            elif overlap >= self.BEGINS:
+                self._open.add(pair)
+                self._intervals.setdefault(pair, []).append((index, index))
+
+    def intervals(self) -> dict[tuple[int, int], tuple[tuple[int, int], ...]]:
+        """Two targets, the smaller number first -> their stretches so far; without those that have none.
+
+        >>> shared = SharedBoxes()
+        >>> for i, x in enumerate([9, 1, 3, 9]):
+        ...     boxes = {1: Box(0, 0, 10, 10), 2: Box(x, 0, 10, 10)}
+        ...     shared.add(TrackPoint(i, None, box, 0.5, "tracked", t) for t, box in boxes.items())
+        >>> shared.intervals()
+        {(1, 2): ((1, 2),)}
+        """
+        return {pair: tuple(found) for pair, found in self._intervals.items()}

@@ -350,10 +350,13 @@ def test_reads_a_named_pipe(run, tmp_path):
 
 
 def test_a_file_per_target_in_folders_of_their_own(run, tmp_path):
-    done = run("--box", f"bug={BOX}", "--box", f"..={BOX}", "-o", "by/{target}/x.csv")
+    done = run("--box", f"bug={BOX}", "--box", f"..={BOX}", "-o", "by/{target}/x.csv", "--json")
     assert done.code == 0, done.err
+    (same,) = json.loads(done.out)["same_box"]
+    assert same["targets"] == [1, 2] and same["frames"][0][0] == 0
     assert sorted(p.name for p in (tmp_path / "by").iterdir()) == ["__", "bug"]
     assert [p.name for p in tmp_path.rglob("*.csv")] == ["x.csv", "x.csv"]
+    assert "bug and ..: nearly the same box in frames 0" in done.err
 
 
 def test_help_is_quick_and_light():

@@ -8,6 +8,7 @@ import json
 import re
 import threading
 from contextlib import closing
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import clips
@@ -47,7 +48,7 @@ def trajectory_of(states, *, checked=False, labels=("bug",), size=clips.SIZE):
         TrackPoint(
             index,
             index * 1001 / 30000,
-            NO_BOX if letter == "a" else Box(10 + target, 10, 20, 20),
+            NO_BOX if letter == "a" else Box(30 * target - 19, 10, 20, 20),
             {"i": 1.0, "t": 0.9, "l": 0.1, "a": 0.0}[letter],
             names[letter],
             target,
@@ -92,6 +93,16 @@ def test_the_end_is_found_from_beyond(tmp_path, name):
     with closing(FrameStore(Reading(str(video)).open)) as store:
         assert store.jpeg(3) is not None and store.jpeg(10 * FRAMES) is None and store.end == FRAMES
         assert store.jpeg(FRAMES - 1) is not None
+
+
+def test_two_targets_with_nearly_one_box_are_doubted():
+    apart = trajectory_of(["itttttttttt"] * 2, labels=("a", "b")).points
+    assert not doubts(apart)
+    box = apart[0].box  # of a, which b takes over in frames 3 to 5
+    merged = [replace(p, box=box) if p.target == 2 and 3 <= p.index <= 5 else p for p in apart]
+    assert doubts(merged) == [Doubt(1, 3, 5, 3, "same box"), Doubt(2, 3, 5, 3, "same box")]
+    sure = [replace(p, source="human") if p.target == 1 else p for p in merged]
+    assert doubts(sure) == [Doubt(2, 3, 5, 3, "same box")]
 
 
 def test_doubts_and_summary():

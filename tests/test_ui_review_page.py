@@ -95,7 +95,7 @@ def test_keys_alone_do_everything(chromium, review, tmp_path):
     person.wait(lambda _: person.frame == 16)
     person.keys("b", "ARROW_RIGHT", "ARROW_RIGHT", "CONTROL+ARROW_DOWN", "SHIFT+ARROW_RIGHT", "ENTER")
     person.wait(lambda _: (2, 16) in person.pending)
-    assert person.pending[2, 16] == (14, 20, 21, 20)
+    assert person.pending[2, 16] == (43, 20, 21, 20)
     person.keys("1", "HOME", "SHIFT+ARROW_RIGHT", "a")
     person.hears("bug is absent from frame 10")
     person.keys("ARROW_RIGHT", "a")

@@ -134,6 +134,10 @@ def _report(session: Session, *, stopped: bool) -> None:
         if intervals:
             name = target_name(labels, target)
             console.info(f"{name}: lost in frames {frames_in_words(intervals)}", style="yellow")
+    for pair, intervals in session.shared.intervals().items():
+        both = " and ".join(target_name(labels, target) for target in pair)
+        where = frames_in_words(intervals)
+        console.info(f"{both}: nearly the same box in frames {where}: do both follow one?", style="yellow")
     for address, lines in session.missed.items():
         if lines:
             missed = f"{lines} line{'s' * (lines > 1)}"
@@ -157,6 +161,10 @@ def summary(session: Session) -> dict[str, Any]:
         "seconds": round(session.seconds, 3),
         "targets": [label or str(i) for i, label in enumerate(header.labels, start=1)],
         "lost": {str(t): [list(i) for i in intervals] for t, intervals in session.lost.items()},
+        "same_box": [
+            {"targets": list(pair), "frames": [list(i) for i in intervals]}
+            for pair, intervals in session.shared.intervals().items()
+        ],
         "outputs": session.job.files,
         "missed": session.missed,
         "complete": True,

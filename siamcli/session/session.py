@@ -32,7 +32,7 @@ from siamcli.targets import TargetMark
 from siamcli.times import length_in_words
 from siamcli.tracker import follow
 from siamcli.tracker.follow import Mark, Start, begin, track_points
-from siamcli.trajectory import TrackHeader, TrackPoint
+from siamcli.trajectory import SharedBoxes, TrackHeader, TrackPoint
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -66,6 +66,7 @@ class Session:
         self.frames = 0
         self.points = 0
         self.points_lost = 0
+        self.shared = SharedBoxes()
         self.marks: Sequence[Mark] = ()
         self.progress = begin(())
         self._load = load
@@ -157,6 +158,7 @@ class Session:
         self.frames += 1
         self.points += len(points)
         self.points_lost += sum(point.state == "lost" for point in points)
+        self.shared.add(points)
         return points
 
     def _points(self, frame: Frame) -> tuple[TrackPoint, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal
+from typing import Literal, get_args
 
-from siamcli.trajectory import TrackPoint, Trajectory
+from siamcli.trajectory import SharedBoxes, TrackPoint, Trajectory
 
 __all__ = ["DOUBTED_BELOW", "Doubt", "Summary", "confidence", "doubts", "summarize"]
 
@@ -16,7 +16,7 @@ DOUBTED_BELOW = 0.5
 
 PAUSE = 10  # points: a stretch that is believed for so short a time is no place to go on from
 
-Reason = Literal["lost", "disagreement", "low score"]
+Reason = Literal["lost", "disagreement", "same box", "low score"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +73,19 @@ def doubts(points: Iterable[TrackPoint]) -> list[Doubt]:
     """All stretches that are doubted, in the order of their first frames.
 
     Stretches with at most PAUSE believed points between them are one.  What is lost anywhere in a stretch is
-    its reason, else a disagreement.
+    its reason, else a disagreement, else that another target has nearly the same box.
     """
-    importance: tuple[Reason, ...] = ("lost", "disagreement", "low score")
+    importance: tuple[Reason, ...] = get_args(Reason)
+    ordered = sorted(points, key=_place)
+    shared = _shared(ordered)
     found: list[Doubt] = []
-    for target, own in groupby(sorted(points, key=_place), key=lambda point: point.target):
+    for target, own in groupby(ordered, key=lambda point: point.target):
         runs: list[list[tuple[TrackPoint, Reason]]] = []
         believed = PAUSE + 1
         for point in own:
             reason = _reason(point)
+            if reason in (None, "low score") and confidence(point) < 1.0 and _place(point) in shared:
+                reason = "same box"
             if reason is None:
                 believed = PAUSE + 1 if point.source == "human" else believed + 1
                 continue
@@ -98,6 +102,24 @@ def doubts(points: Iterable[TrackPoint]) -> list[Doubt]:
 
 def _place(point: TrackPoint) -> tuple[int, int]:
     return point.target, point.index
+
+
+def _shared(points: Sequence[TrackPoint]) -> set[tuple[int, int]]:
+    """The places, as `_place` gives them, at which another target has nearly the same box."""
+    log = SharedBoxes()
+    for _, together in groupby(sorted(points, key=_frame), key=_frame):
+        log.add(together)
+    return {
+        (target, index)
+        for pair, stretches in log.intervals().items()
+        for first, last in stretches
+        for index in range(first, last + 1)
+        for target in pair
+    }
+
+
+def _frame(point: TrackPoint) -> int:
+    return point.index
 
 
 def summarize(trajectory: Trajectory) -> Summary:

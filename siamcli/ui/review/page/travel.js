@@ -28,7 +28,7 @@ export async function open(number) {
 
 function tell(place) {
   const { target: number, first, last, reason } = doc.doubts[place];
-  const what = { lost: "lost", disagreement: "passes disagree", "low score": "low overlap expected" }[reason];
+  const what = { lost: "lost", disagreement: "passes disagree", "same box": "nearly the box of another target", "low score": "low overlap expected" }[reason];
   return `Doubt ${place + 1} of ${doc.doubts.length}: ${doc.targets[number - 1].label}, ${what}, frames ${first}-${last}`;
 }
 
