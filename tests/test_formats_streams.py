@@ -58,7 +58,7 @@ headers = st.builds(
     weights_sha256=st.text("0123456789abcdef", max_size=64),
     version=st.just("1.2.3"),
     params=st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5), max_size=3),
-    labels=st.just((None, 'a "name", with a comma\nand a line')),
+    labels=st.just((None, 'a "name", with a comma & a tag <b>')),
     checked=st.booleans(),
     live=st.booleans(),
     corrected_with=st.sampled_from([(), (CorrectedWith("m", "ab", {"lr": 0.2, "scales": [0.9]}),)]),
