@@ -57,7 +57,9 @@ def as_output_error(path: Path) -> Iterator[None]:
             "NotADirectoryError": "the folder in that path is a file",
             "PermissionError": "choose a folder that you may write to",
         }
-        hint = hints.get(type(error).__name__, "free some space, or choose another folder")
+        hint = hints.get(type(error).__name__, "choose another folder")
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "free some space, or choose another folder"
         if error.errno == errno.ENAMETOOLONG:
             hint = "choose a shorter name with -o"
         if error.errno == errno.EFBIG:

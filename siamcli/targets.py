@@ -32,7 +32,10 @@ _MASK = re.compile(r"m(\d+,){4,}\d+$")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A box as the user wrote it: resolved once the frame's size is known."""
+    """A box as the user wrote it: resolved once the frame's size is known.
+
+    One of the `annotations` of a whole clip may begin after the end of the part that is tracked.
+    """
 
     text: str
     values: tuple[float, float, float, float]
@@ -40,6 +43,7 @@ class Target:
     format: BoxFormat
     label: str | None = None
     at: TimePoint | None = None
+    annotations: bool = False
 
     def box(self, size: tuple[int, int]) -> Box:
         """The box in pixels of a frame of `size` (width, height).

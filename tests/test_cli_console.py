@@ -155,6 +155,7 @@ def test_a_batch_counts_clips_and_frames(siamtrack, weights, monkeypatch, tmp_pa
     ]
     assert counts[-1] == (2, 60) and counts == sorted(counts)
     assert len({frames for _, frames in counts}) > 50  # every frame moves it
+    assert all(frames >= 30 * finished for finished, frames in counts)  # a clip half done is not done
 
 
 @pytest.mark.parametrize(

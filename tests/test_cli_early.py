@@ -9,6 +9,8 @@ import pytest
 
 import siamcli.cli.network
 import siamcli.load
+import siamcli.ui.review.report
+from siamcli.batch.status import Entry
 from siamcli.boxes import Box
 from siamcli.formats.files import write_trajectory
 from siamcli.frames import SourceInfo
@@ -35,6 +37,11 @@ REFUSED = {
     f"{FIX} -o x.json --audio 2": (2, "--audio needs a video among the outputs"),
     f"{FIX} -o x.json --blur '#1'": (2, "--blur needs a video among the outputs"),
     "review a.mp4 a.json --blur '#1'": (2, "--blur needs a video among the outputs"),
+    "fix tracked --fixes fixes.csv --audio 2": (2, "--audio needs a video among the outputs"),
+    "fix tracked --fixes fixes.csv --blur '#1'": (2, "--blur needs a video among the outputs"),
+    "review tracked --audio 2": (2, "--audio needs a video among the outputs"),
+    "review a.mp4 a.json -o file/r.html": (8, "a file has that name"),
+    "pick a.mp4 -o file/b.csv --pick-browser": (8, "a file has that name"),
     f"{BATCH} ''": (3, "a clip without a name"),
     f"{BATCH} none.mp4": (7, "no such file or folder: none.mp4"),
     f"{BATCH} empty": (7, "no video and no image in empty"),
@@ -52,12 +59,15 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A clip, its trajectory, a data set of one sequence, an empty folder, a file and a link to itself."""
+    """A clip, its trajectory, a batch without videos, a data set, an empty folder, a file and a loop."""
     folder = tmp_path_factory.mktemp("files")
     clips.constant(folder / "a.mp4", frames=6)
     header = TrackHeader(SourceInfo("a", (96, 64)), "m", "", "1")
     points = tuple(TrackPoint(i, None, Box(40, 20, 20, 20), 0.9, "tracked") for i in range(6))
     write_trajectory(Trajectory(header, points, complete=True), folder / "a.json")
+    (folder / "tracked").mkdir()
+    entry = Entry("../a.mp4", "a.mp4", "key", "done", "2026-01-01T00:00:00", ("a.tracked.json",))
+    (folder / "tracked" / "batch.jsonl").write_text(entry.line())
     (folder / "empty").mkdir()
     (folder / "file").touch()
     (folder / "loop").symlink_to("loop")
@@ -75,6 +85,7 @@ def test_it_is_refused_before_weights_are_loaded(siamtrack, files, monkeypatch, 
     monkeypatch.chdir(files)
     monkeypatch.setattr(siamcli.load, "load_tracker", load)
     monkeypatch.setattr(siamcli.cli.network, "load_network", load)
+    monkeypatch.setattr(siamcli.ui.review.report, "report_entries", load)
     before = sorted(path.name for path in files.iterdir())
     done = siamtrack(*shlex.split(line))
     code, message = REFUSED[line]

@@ -102,4 +102,7 @@ def test_a_limit_of_the_shell_is_called_so(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
     with pytest.raises(OutputError) as full, as_output_error(tmp_path):
         raise OSError(28, "No space left on device")
-    assert "ulimit" not in str(full.value.hint)
+    assert full.value.hint == "free some space, or choose another folder"
+    with pytest.raises(OutputError) as frozen, as_output_error(tmp_path):
+        raise OSError(30, "Read-only file system")
+    assert frozen.value.hint == "choose another folder"

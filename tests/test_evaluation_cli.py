@@ -111,7 +111,7 @@ def test_errors_say_what_to_do(siamtrack, weights, data, tmp_path):
         done = siamtrack(*command, "--weights", weights, "--device", "cpu")
         assert (done.code, "--root" in done.err) == (5, False)
         assert "no such folder: no" in done.err
-        assert "expected below it: {name}/groundtruth.txt, {name}/img" in done.err
+        assert "expected below it: {name}/groundtruth.txt, {name}/img; or {name}.txt, {name}.mp4" in done.err
     unknown = siamtrack("score", "coco", "r", "--root", data)
     assert "known: otb2015" in unknown.err
     empty = siamtrack("report", tmp_path / "plain")

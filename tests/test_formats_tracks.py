@@ -108,7 +108,26 @@ def test_cvat_with_few_key_frames_comes_back_within_the_distance(tmp_path):
     for point in read.points:
         other = expected[point.index, point.target]
         assert point.state == "absent" or np.allclose(corners(point.box), corners(other.box), atol=2.01)
-    assert {p.source for p in read.points} == {"forward", "interpolated"}
+    found = [p for p in read.points if p.state not in ("init", "absent")]
+    assert {p.source for p in found} == {"forward", "interpolated"}
+
+
+@pytest.mark.parametrize("kind", ["cvat", "coco", "mot"])
+def test_what_was_given_comes_back_as_given(tmp_path, kind):
+    """`fix` keeps it, and tracks the rest again."""
+    original = trajectory()
+    first = replace(original.points[0], score=1.0)
+    read = back(tmp_path, kind, replace(original, points=(first, *original.points[1:])))
+    given = {(p.index, p.target) for p in read.points if p.source == "human"}
+    assert given == {(0, 1)} | ({(5, 1), (6, 1)} if kind == "cvat" else set())
+
+
+def test_between_key_frames_nothing_is_given_or_found_again(tmp_path):
+    original = trajectory(["init", *["tracked"] * 4, *["lost"] * 2, "found", *["tracked"] * 4])
+    read = back(tmp_path, "cvat", original, keyframes=200.0)
+    between_keys = [p for p in read.points if p.source == "interpolated"]
+    assert len(between_keys) > 6 and {p.state for p in between_keys} == {"tracked"}
+    assert [p.index for p in read.points if p.state in ("init", "found")] == [0, 7]
 
 
 def test_what_a_human_changed_is_said_to_be_so(tmp_path):

@@ -12,6 +12,8 @@ from pathlib import Path
 from threading import Event, Semaphore, Thread
 
 import clips
+import cv2
+import numpy as np
 import pytest
 
 from siamcli.cli.commands import doctor
@@ -319,15 +321,48 @@ def test_a_secret_in_an_address_is_not_repeated() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_an_address_that_is_sent_only_once_is_told_the_way_of_a_pipe(tmp_path: Path) -> None:
-    """What a first look has consumed is gone for the second."""
+@contextmanager
+def web_server(answers: dict[str, list[bytes]]) -> Iterator[str]:
+    """The address of a web server that gives each of its answers once, and then none."""
+
+    def answer(connection: socket.socket) -> None:
+        left = answers.get(connection.recv(4096).split()[1].decode())
+        connection.sendall(b"HTTP/1.0 200 OK\r\n" + left.pop() if left else b"HTTP/1.0 404 Not Found\r\n\r\n")
+
+    with answering(answer) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+def test_an_address_that_is_sent_only_once_is_asked_for_once(tmp_path: Path) -> None:
+    """The end of a stream is no error; where the server hangs up early, it is."""
     data = clips.constant(tmp_path / "a.ts", frames=5).read_bytes()
-    answers = [b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n" + data]
+    promised = b"Content-Length: %d\r\n\r\n" % (len(data) + 9)
+    with web_server({"/live.ts": [b"\r\n" + data], "/cut.ts": [promised + data]}) as address:
+        with open_source(f"{address}/live.ts") as source:
+            assert [clips.number(frame.image) for frame in source] == list(range(5))
+            assert not source.live and source.info.count == 5
+        with open_source(f"{address}/cut.ts") as source, pytest.raises(InputError, match="9 bytes early"):
+            list(source)
+        with pytest.raises(InputError, match="404 Not Found"):
+            open_source(f"{address}/live.ts")
 
-    def once(connection: socket.socket) -> None:
-        connection.recv(4096)
-        connection.sendall(answers.pop() if answers else b"HTTP/1.0 404 Not Found\r\n\r\n")
 
-    with answering(once) as port, pytest.raises(InputError, match="404 Not Found") as caught:
-        open_source(f"http://127.0.0.1:{port}/live.ts")
-    assert "curl -sN ADDRESS | siamtrack run -" in str(caught.value.hint)
+def test_a_playlist_of_a_web_server_is_read_as_one(tmp_path: Path) -> None:
+    """What it names lies beside it, which a pipe cannot say."""
+    data = clips.constant(tmp_path / "a.ts", frames=5).read_bytes()
+    playlist = b"\r\n#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:0.5,\na.ts\n#EXT-X-ENDLIST\n"
+    with (
+        web_server({"/a.m3u8": [playlist] * 3, "/a.ts": [b"\r\n" + data] * 3}) as address,
+        open_source(f"{address}/a.m3u8") as source,
+    ):
+        assert len(list(source)) == 5
+
+
+def test_a_camera_of_a_web_server_is_live() -> None:
+    """It sends one image after the other, and the newest counts."""
+    _, image = cv2.imencode(".jpg", np.full((64, 96, 3), 90, np.uint8))
+    part = b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % image.size
+    parts = (part + image.tobytes() + b"\r\n") * 5
+    sent = b"Content-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n" + parts
+    with web_server({"/cam": [sent] * 3}) as address, open_source(f"{address}/cam") as source:
+        assert source.live and source.info.size == (96, 64)

@@ -145,7 +145,7 @@ def test_ground_truth_is_one_target(tmp_path: Path, between: str, caplog: pytest
     with caplog.at_level(logging.WARNING):
         (target,) = read_starts(file, "xywh", lambda: announced_count(str(clip)))
     assert target.box(SIZE) == BOX and target.at == TimePoint(frame=0)
-    assert "gt.txt has a line for every frame: the target begins in frame 0" in caplog.text
+    assert "gt.txt has a line for every frame: the target begins in frame 0, 20,30,36,30" in caplog.text
     for count in (3, None):
         assert len(read_starts(file, "xywh", lambda: count)) == 12  # noqa: B023 - called at once
     rows = ["NaN,NaN,NaN,NaN", "0,0,0,0", "20,30,36,30", "21,30,36,30"]

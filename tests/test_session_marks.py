@@ -102,8 +102,23 @@ def test_what_cannot_be_meant_is_said_in_one_line(run, tmp_path, options, says):
 @pytest.mark.parametrize("moment", ["200f", "0:08"])
 def test_a_time_beyond_the_end_is_told_before_tracking(siamtrack, weights, tmp_path, moment):
     done = siamtrack("run", DEMO, "--weights", weights, "--box", FIRST, "--absent", moment, "-o", "a.json")
-    assert done.code == 3 and "choose an earlier time\n" in done.err
+    assert done.code == 3 and "it has 120 frames, 4.80 s: choose an earlier time\n" in done.err
     assert "tracked" not in done.err and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("end", ["9f", "0.35"])
+def test_annotations_of_the_whole_clip_may_begin_after_the_end(run, tmp_path, end):
+    """Ground truth knows nothing of `--end`; a time that the user writes must be before it."""
+    (tmp_path / "gt.txt").write_text("NaN,NaN,NaN,NaN\n" * 9 + f"{FIRST}\n")
+    done = run("--box-file", "gt.txt", "--end", end, "-o", "a.json")
+    assert done.code == 0 and "the target begins in frame 9" in done.err
+    assert "1 target has no box before --end" in done.err
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert (document["frames"], document["points"], document["complete"]) == (9, [], True)
+    (tmp_path / "mot.txt").write_text(f"10,2,{FIRST},1,-1,-1,-1\n1,1,{FIRST},1,-1,-1,-1\n")
+    done = run("--box-file", "mot.txt", "--box-format", "mot", "--end", end, "-o", "b.json")
+    assert done.code == 0 and "1 target has no box before --end" in done.err
+    assert [p["frame"] for p in points(tmp_path / "b.json")] == list(range(9))
 
 
 def test_an_estimate_of_the_length_refuses_nothing_that_is_there(siamtrack, weights, tmp_path):

@@ -402,6 +402,15 @@ def test_a_trajectory_without_a_point(clip, tmp_path):
     assert [entry["error"] for entry in report.report_entries([one])] == ["the trajectory has no point"]
 
 
+def test_frames_after_the_end_of_a_video_are_said_to_have_no_picture(clip, tmp_path):
+    """A table does not name the second of joined files."""
+    write_trajectory(trajectory_of(["i" + 39 * "t"]), tmp_path / "joined.csv")
+    one = one_clip(str(clip), tmp_path / "joined.csv", None, Reading)
+    (entry,) = report.report_entries([one])
+    assert 0 < len(entry["pictures"]) < PICTURES
+    assert entry["problem"] == "the trajectory goes on to frame 39, a does not"
+
+
 def test_pictures_of_a_page_are_bounded(clip, tmp_path, monkeypatch):
     monkeypatch.setattr(report, "PICTURE_BYTES", 10_000)
     one = one_clip(str(clip), tmp_path / "a.json", None, Reading)

@@ -15,6 +15,7 @@ from siamcli.errors import InputError, SiamtrackError
 from siamcli.formats.files import read_trajectory
 from siamcli.formats.kinds import read_suffixes
 from siamcli.media.kinds import source_name
+from siamcli.media.suffixes import is_video
 from siamcli.session.fix import correct, finish
 from siamcli.session.reading import Reading
 from siamcli.session.render import check_sound, write_again
@@ -23,7 +24,7 @@ from siamcli.trajectory import Trajectory
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
 
-__all__ = ["batch_entries", "fix_batch", "replace_outputs", "trajectory_file"]
+__all__ = ["batch_entries", "fix_batch", "has_videos", "replace_outputs", "trajectory_file"]
 
 
 def batch_entries(folder: Path) -> dict[str, Entry]:
@@ -36,6 +37,11 @@ def _status_path(folder: Path) -> Path:
     if not path.is_file():
         raise InputError(f"no batch in {folder}", hint="siamtrack batch writes batch.jsonl into its folder")
     return path
+
+
+def has_videos(folder: Path) -> bool:
+    """True if the batch in `folder` wrote a video of any clip.  Raises InputError."""
+    return any(is_video(output) for entry in batch_entries(folder).values() for output in entry.outputs)
 
 
 def trajectory_file(folder: Path, entry: Entry) -> Path:

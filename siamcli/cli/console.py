@@ -228,7 +228,7 @@ class _Lines:
                 self._said = time.monotonic()
                 known = self._total is not None and self._done <= self._total  # files can announce too few
                 of = f" of {self._total}" if known else ""
-                done = f"{self._what}: {self._done:.0f}{of} {self._unit}"
+                done = f"{self._what}: {int(self._done)}{of} {self._unit}"
                 info(", ".join(filter(None, [done, self.rate(), self._note])))
 
     def _watch(self) -> None:

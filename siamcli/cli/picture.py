@@ -77,7 +77,7 @@ class PictureOptions:
     ] = None
     trail: Annotated[
         str | None,
-        typer.Option(help="Draw the way of the last seconds, as 1s.", rich_help_panel=_PANEL),
+        typer.Option(help="Draw the path of the last seconds, as 1s.", rich_help_panel=_PANEL),
     ] = None
     line: Annotated[
         float | None,

@@ -84,7 +84,8 @@ def _checked(
 
 def _layout(spec: DatasetSpec) -> str:
     """A hint that names what the folder of the benchmark holds."""
-    return f"expected below it: {spec.truth[0]}, {spec.frames[0]}"
+    video = [f"; or {spec.truth[-1]}, {name}" for name in spec.frames if name.endswith(".mp4")]
+    return f"expected below it: {spec.truth[0]}, {spec.frames[0]}{''.join(video)}"
 
 
 def _fill(template: str, entry: SequenceEntry) -> str:

@@ -235,7 +235,7 @@ def _track_box(box: ElementTree.Element, frame: int, track: str, label: str, *, 
     score = float(attributes.get("score") or 1)
     source: PointSource = "human" if by_hand else "forward"
     if box.get("outside") == "1" and state != "lost":
-        return TrackBox(frame, track, label, None, source=source)
+        return TrackBox(frame, track, label, None, state, source=source)
     return TrackBox(frame, track, label, _box(box), state, score, source)
 
 

@@ -31,11 +31,14 @@ class Stream(TextStream):
 
 
 def tracks(text: str) -> list[Tracks]:
-    """Every box; rows of ground truth that do not count (0) are left out.  Raises ValueError."""
+    """Every box; rows of ground truth that do not count (0) are left out.
+
+    Rows with a confidence below 1 are a tracker's, not a human's.  Raises ValueError.
+    """
     boxes = []
     for frame, target, box, confidence in _rows(text):
-        score = confidence if 0 < confidence <= 1 else 1.0
-        boxes.append(TrackBox(frame, str(target), "", box, score=score))
+        one = TrackBox(frame, str(target), "", box)
+        boxes.append(one._replace(score=confidence, source="forward") if 0 < confidence < 1 else one)
     return [Tracks(boxes)]
 
 

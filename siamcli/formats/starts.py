@@ -21,6 +21,7 @@ from siamcli.times import TimePoint
 __all__ = ["number_format", "read_starts", "start_target"]
 
 _logger = logging.getLogger(__name__)
+_BETWEEN = re.compile(r"[,;\s]+")  # numbers of a line
 _SLACK = 2  # frames; what containers announce is an estimate
 
 
@@ -45,7 +46,8 @@ def read_starts(
         if truth is None:
             return read_targets(path, number_format(name))
         _logger.warning("%s has a line for every frame: the target begins in frame %d, %s", path, *truth)
-        return [replace(parse_target(truth[1], number_format(name)), at=TimePoint(frame=truth[0]))]
+        target = parse_target(truth[1], number_format(name))
+        return [replace(target, at=TimePoint(frame=truth[0]), annotations=True)]
     try:
         targets: list[Target] = FORMATS[name].load().starts(path, "\n".join(lines))
     except (ArithmeticError, KeyError, IndexError, TypeError, ValueError) as error:
@@ -76,7 +78,7 @@ def _first_of_truth(
     lines: Sequence[str], format: BoxFormat, frames: Callable[[], int | None] | None
 ) -> tuple[int, str] | None:
     """Frame and text of the first line that has a box, where lines are frames; else None."""
-    texts = [line.strip() for line in lines if line.strip()]
+    texts = [",".join(_BETWEEN.split(line.strip())) for line in lines if line.strip()]
     rows = [_plain_numbers(text) for text in texts]
     if len(rows) < 2 or any(len(row) != 4 for row in rows):
         return None
@@ -91,7 +93,7 @@ def _first_of_truth(
 def _plain_numbers(text: str) -> tuple[float, ...]:
     """The numbers of a line that holds nothing else."""
     try:
-        return tuple(float(word) for word in re.split(r"[,;\s]+", text))
+        return tuple(float(word) for word in _BETWEEN.split(text))
     except ValueError:
         return ()
 
@@ -110,5 +112,11 @@ def start_target(box: Box, frame: int, label: str = "", size: tuple[float, float
     x, y, w, h = box if size is None else (100 * v / size[i % 2] for i, v in enumerate(box))
     percent = (size is not None,) * 4
     return Target(
-        text, (x, y, w, h), (*percent[:2], *percent[2:]), "xywh", name or None, TimePoint(frame=frame)
+        text,
+        (x, y, w, h),
+        (*percent[:2], *percent[2:]),
+        "xywh",
+        name or None,
+        TimePoint(frame=frame),
+        annotations=True,
     )

@@ -238,7 +238,8 @@ def _filled(boxes: Sequence[TrackBox]) -> Iterator[TrackBox]:
             else:
                 share = (frame - before.frame) / (after.frame - before.frame)
                 box = before.box if after.box is None else between(before.box, after.box, share)
-                yield before._replace(frame=frame, box=box, source="interpolated")
+                state = "tracked" if before.state in ("init", "found") else before.state  # of one frame alone
+                yield before._replace(frame=frame, box=box, state=state, source="interpolated")
     yield boxes[-1]
 
 
@@ -252,9 +253,10 @@ def _point(
     if one.frame < 0:
         raise ValueError(f"frame {one.frame} of track {one.track}")
     time = times.get(one.frame) if times is not None else float(one.frame / fps) if fps else None
+    source: PointSource = "human" if one.state in ("init", "absent") else one.source  # what was given
     if one.box is None:
-        return TrackPoint(one.frame, time, NO_BOX, 0.0, "absent", target, source=one.source)
+        return TrackPoint(one.frame, time, NO_BOX, 0.0, "absent", target, source=source)
     box = Box(one.box.x * scale[0], one.box.y * scale[1], one.box.w * scale[0], one.box.h * scale[1])
     if not box.valid:
         raise ValueError(f"{tuple(one.box)} of track {one.track} in frame {one.frame} is no box")
-    return TrackPoint(one.frame, time, box, one.score, one.state, target, source=one.source)
+    return TrackPoint(one.frame, time, box, one.score, one.state, target, source=source)

@@ -28,6 +28,7 @@ from siamcli.media.plan import make_plan
 from siamcli.media.playlists import NOT_OPENED
 from siamcli.media.replay import Replay
 from siamcli.media.streams import Streams, list_streams
+from siamcli.media.web import WebBody
 from siamcli.times import FrameFilter, FrameRange
 
 __all__ = ["OwnTimesError", "VideoFile"]
@@ -54,7 +55,8 @@ class VideoFile(Source):
 
     Times are counted from the start of the container, as players do.  Pictures of another size than the
     first one are scaled into it.  Opening waits for the first frame.  Raises InputError when there is none,
-    and after the last one when the source is damaged.  `streams` is what an address is known to consist of.
+    and after the last one when the source is damaged.  `streams` is what an address is known to consist of,
+    `body` what a web server sends from there.
     """
 
     def __init__(
@@ -65,13 +67,16 @@ class VideoFile(Source):
         options: Sequence[str] = (),
         streams: Streams | None = None,
         *,
+        body: WebBody | None = None,
         stream: int | None = None,
         deinterlace: bool = False,
     ) -> None:
         super().__init__(cut)
         self._address, self._name, self._options = address, name, options
         self._replay: Replay | None = None
-        if address.startswith("pipe:"):
+        if body:
+            self._replay = Replay(body)
+        elif address.startswith("pipe:"):
             self._replay = Replay(int(address.removeprefix("pipe:")))
         elif address.startswith("fifo:"):
             self._replay = Replay(address.removeprefix("fifo:"))
@@ -124,8 +129,6 @@ class VideoFile(Source):
         hint = "is it a whole video file that ffmpeg can read?"
         if self._replay:
             hint = "the container must be readable from its start"
-        elif not self.streams.problem and self._address.startswith("http"):  # it was there at the first look
-            hint = "if it is sent only once: curl -sN ADDRESS | siamtrack run - --box x,y,w,h"
         said = problem.replace(self._address, self._name)
         return InputError(f"cannot read {self._name}: {said}", hint=hint)
 
@@ -182,16 +185,8 @@ class VideoFile(Source):
         stream = ("-map", f"0:v:{self.plan.video.number}")
         command += [*stream, *HEAD_OPTIONS, f"pipe:{head_end}", *stream, "-filter:v", self.plan.chain(size)]
         command += ["-stats_enc_pre", f"pipe:{times_end}", "-stats_enc_pre_fmt", TIME_FORMAT]
-        command += [
-            "-enc_time_base",
-            "filter",
-            "-fps_mode",
-            "passthrough",
-            "-f",
-            "rawvideo",
-            "-pix_fmt",
-            "bgr24",
-        ]
+        command += ["-enc_time_base", "filter", "-fps_mode", "passthrough"]
+        command += ["-f", "rawvideo", "-pix_fmt", "bgr24"]
         try:
             child = subprocess.Popen(
                 [*command, "pipe:1"],
@@ -243,7 +238,8 @@ class VideoFile(Source):
         for reader in self._readers:
             reader.join()
         self._report()
-        trouble = self._log.damage or (self._log.problem if code else None)
+        broken = self._replay.problem if self._replay else None
+        trouble = self._log.damage or (self._log.problem if code else None) or broken
         if trouble:
             self._refuse_encrypted()
             raise InputError(

@@ -7,13 +7,14 @@ from pathlib import Path, PurePosixPath
 
 from siamcli.errors import InputError
 
-__all__ = ["NOT_OPENED", "check_playlist", "protocol_options"]
+__all__ = ["NOT_OPENED", "check_playlist", "is_playlist", "protocol_options"]
 
 HEAD = 4096  # bytes that tell what a file is
 LARGEST = 4_000_000  # bytes of a playlist
 DEEPEST = 3  # playlists in playlists
 LOCAL = "file,pipe,fd,crypto,data"
 REMOTE = {
+    "pipe": "pipe,fd,crypto,data",
     "http": "http,https,httpproxy,tcp,tls,crypto,data",
     "https": "http,https,httpproxy,tcp,tls,crypto,data",
     "rtsp": "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy",
@@ -26,7 +27,8 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
 def protocol_options(scheme: str | None) -> tuple[str, ...]:
-    """ffmpeg's options for what a source may open: an address of `scheme`, or None for a file or a pipe."""
+    """ffmpeg's options for what a source may open: an address of `scheme`, None for a file or a pipe of the
+    user's own, `pipe` for one that others fill."""
     if scheme is None:
         return ("-protocol_whitelist", LOCAL)
     return ("-protocol_whitelist", REMOTE.get(scheme, f"{scheme},tcp,tls,udp,rtp"))
@@ -51,9 +53,18 @@ def _kind(path: Path) -> str | None:
     """What sort of playlist a file is, None where it is none."""
     try:
         with path.open("rb") as file:
-            head = file.read(HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
+            return _kind_of(file.read(HEAD))
     except OSError:
         return None  # whoever opens it says why
+
+
+def is_playlist(head: bytes) -> bool:
+    """Whether what begins like this names other files or addresses."""
+    return _kind_of(head) is not None
+
+
+def _kind_of(head: bytes) -> str | None:
+    head = head[:HEAD].removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith(b"#EXTM3U"):
         return "HLS playlist"
     if head.startswith(b"ffconcat"):

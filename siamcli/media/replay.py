@@ -11,6 +11,7 @@ from threading import Event, Thread
 from typing import IO
 
 from siamcli.media.ffmpeg import environment
+from siamcli.media.web import WebBody
 
 __all__ = ["Replay"]
 
@@ -20,15 +21,24 @@ _POLL = 0.05  # seconds
 
 
 class Replay:
-    """Hands a pipe, by its path or the number of an open file, to a first program, and from its beginning to
-    a second one."""
+    """Hands a pipe, by its path or the number of an open file, or what a web server sends, to a first
+    program, and from its beginning to a second one."""
 
-    def __init__(self, pipe: int | str) -> None:
-        self._opened = isinstance(pipe, str)
-        self._descriptor = os.open(pipe, os.O_RDONLY) if isinstance(pipe, str) else pipe
+    def __init__(self, pipe: int | str | WebBody) -> None:
+        self._opened = not isinstance(pipe, int)
+        self._body = pipe if isinstance(pipe, WebBody) else None
+        if isinstance(pipe, WebBody):
+            self._descriptor = pipe.descriptor
+        else:
+            self._descriptor = os.open(pipe, os.O_RDONLY) if isinstance(pipe, str) else pipe
         self._head = bytearray()
         self._closed = Event()
         self._thread: Thread | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why a web server's answer broke off."""
+        return self._body.problem if self._body else None
 
     def run(self, command: list[str]) -> str:
         """Run a program that reads the beginning; returns its log."""

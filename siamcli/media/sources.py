@@ -21,6 +21,7 @@ from siamcli.media.kinds import SourceName, source_name
 from siamcli.media.playlists import check_playlist, protocol_options
 from siamcli.media.streams import Streams, VideoStream, list_streams
 from siamcli.media.suffixes import INDEXED_SUFFIXES
+from siamcli.media.web import open_body
 from siamcli.times import FrameRange, TimePoint
 
 __all__ = [
@@ -29,13 +30,14 @@ __all__ = [
 
 _PAGES = re.compile(r"https?://((www|m)\.)?(youtube\.com/(watch|shorts/|live/)|youtu\.be/)", re.IGNORECASE)
 _COUNT_SLACK = Fraction(102, 100)  # what containers announce is an estimate
-_SILENCE = "10000000"  # microseconds without a byte after which an address counts as gone
+_SILENCE = 10_000_000  # microseconds without a byte after which an address counts as gone
 _OPTIONS = {
-    "rtsp": ("-rtsp_transport", "tcp", "-timeout", _SILENCE),
-    "http": ("-rw_timeout", _SILENCE),
-    "https": ("-rw_timeout", _SILENCE),
+    "rtsp": ("-rtsp_transport", "tcp", "-timeout", str(_SILENCE)),
+    "http": ("-rw_timeout", str(_SILENCE)),
+    "https": ("-rw_timeout", str(_SILENCE)),
 }
-_FILES = frozenset({"file", "http", "https"})
+_WEB = frozenset({"http", "https"})
+_FILES = frozenset({"file", *_WEB})
 _LIVE_FORMATS = frozenset({"dash", "hls", "mpjpeg"})
 _ONCE = frozenset({"tcp", "unix"})  # what is sent there may be sent to the first reader only
 _ANY = Streams(videos=(VideoStream(0, codec="unknown"),))
@@ -154,6 +156,8 @@ def _open_address(
             f"{name} is a page, not a video",
             hint="yt-dlp -o - URL | siamtrack run - --box x,y,w,h",
         )
+    if scheme in _WEB and (body := open_body(address, _SILENCE / 1_000_000)):
+        return video(address, name, cut, (*protocol_options("pipe"), *_rate(fps)), body=body)
     options = (*_OPTIONS.get(scheme, ()), *protocol_options(scheme), *_rate(fps))
     streams = _ANY if scheme in _ONCE else list_streams(address, options)
     # what announces its length, and what a web server gives that is no camera, is a file that lies elsewhere

@@ -11,7 +11,7 @@ from siamcli.media.sources import is_beyond
 from siamcli.times import TimePoint
 from siamcli.trajectory import TrackPoint, Trajectory
 
-__all__ = ["MisfitError", "check_source", "check_time", "frames_with_points"]
+__all__ = ["MisfitError", "check_source", "check_time", "ends_before", "frames_with_points"]
 
 COUNT_TOLERANCE = 2  # frames; what containers announce is an estimate
 TIME_TOLERANCE = 0.02  # seconds, where no rate is known
@@ -53,7 +53,7 @@ def frames_with_points(
     if anyway:
         return
     if points and max(points) > last:
-        raise _ends_before(max(points), frames.info.name, f"ends with frame {last}", tracked)
+        raise ends_before(max(points), frames.info.name, f"ends with frame {last}", tracked)
     all_tracked = trajectory.complete and trajectory.frames == tracked.count
     if frames.info.count is None or all_tracked:
         _check_count(frames.info.name, last + 1, tracked.count)
@@ -82,10 +82,10 @@ def check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int], sour
     else:
         _check_count(ours.name, ours.announced or ours.count, tracked.announced or tracked.count)
     if indices and is_beyond(TimePoint(frame=max(indices)), source, ours):
-        raise _ends_before(max(indices), ours.name, f"has {ours.count} frames", tracked)
+        raise ends_before(max(indices), ours.name, f"has {ours.count} frames", tracked)
 
 
-def _ends_before(last: int, name: str, end: str, tracked: SourceInfo) -> MisfitError:
+def ends_before(last: int, name: str, end: str, tracked: SourceInfo) -> MisfitError:
     """The error of a trajectory that goes on to frame `last`; a table does not name joined files."""
     return MisfitError(f"the trajectory goes on to frame {last}, {name} {end}", joined=tracked.size is None)
 

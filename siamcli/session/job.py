@@ -22,7 +22,7 @@ from siamcli.media.suffixes import is_video
 from siamcli.session.outputs import check_video_name
 from siamcli.session.reading import Reading
 from siamcli.targets import AbsentTarget, Target, TargetMark, number_marks, target_labels
-from siamcli.times import Direction, FrameRange, TimePoint
+from siamcli.times import Direction, FrameRange, TimePoint, length_in_words
 from siamcli.tracker.follow import Absence, Mark, Start
 from siamcli.trajectory import TrackHeader, TrackPoint
 from siamcli.version import __version__
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Job",
+    "check_used",
     "describe_points",
     "make_header",
     "open_job",
     "resolve_targets",
-    "unused_target",
     "uses_more_frames",
     "without_timecodes",
 ]
@@ -83,7 +83,7 @@ class Job:
             self.style.check(self.labels)
         end = self.cut.end
         for target in self.targets:
-            if end is not None and any(moment.is_from(end) for moment in target.moments[:1]):
+            if _must_come(target) and end and any(moment.is_from(end) for moment in target.moments[:1]):
                 raise InputError(
                     f"{self.shown}: the time of {target.text!r} is not before --end",
                     hint="choose an earlier time, or a later --end",
@@ -120,6 +120,11 @@ class Job:
         return [
             name for path in self.paths if not is_stream(path) for name in target_paths(path, self.labels)
         ]
+
+
+def _must_come(target: TargetMark) -> bool:
+    """False for what may begin after `--end`."""
+    return not (isinstance(target, Target) and target.annotations)
 
 
 def _moments(job: Job) -> tuple[TimePoint, ...]:
@@ -164,7 +169,7 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark]:
                 hint="choose a later time, or an earlier --start",
             )
         if moments and is_beyond(moments[0], job.source, info):
-            raise _no_frame(job, target, f"it has {info.count} frames")
+            raise _no_frame(job, target, _announced_length(info))
         if not isinstance(target, Target):
             _check_order(job, target, frame, info)
             marks.append(Absence(number, target.first, target.last))
@@ -226,15 +231,24 @@ def _is_within(at: TimePoint | None, absence: Absence, first: Frame) -> bool:
     return False
 
 
-def unused_target(
-    job: Job, marks: Sequence[Mark], left: Sequence[Mark], last: Frame, length: str
-) -> InputError | None:
-    """The error of the first target whose time never came: `marks` of the job, those `left` after the
-    `last` frame of a source of that `length`."""
+def check_used(job: Job, marks: Sequence[Mark], left: Sequence[Mark], last: Frame, length: str) -> None:
+    """Raises InputError for the first target whose time never came: `marks` of the job, those `left` after
+    the `last` frame of a source of that `length`.  Annotations after `--end` are only counted."""
+    after = 0
     for target, mark in zip(job.targets, marks, strict=False):
         if mark in left and not any(m.is_reached(last.index, last.time) for m in target.moments[:1]):
-            return _no_frame(job, target, length)
-    return None
+            if job.cut.end is None or _must_come(target):
+                raise _no_frame(job, target, length)
+            after += 1
+    if after:
+        what = "1 target has" if after == 1 else f"{after} targets have"
+        _logger.warning("%s: %s no box before --end", job.shown, what)
+
+
+def _announced_length(info: SourceInfo) -> str:
+    """How long a source says that it is."""
+    count = info.count or 0
+    return length_in_words(FrameRange(), count, float((count - 1) / info.fps) if info.fps else None, info.fps)
 
 
 def _no_frame(job: Job, target: TargetMark, length: str) -> InputError:

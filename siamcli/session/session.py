@@ -19,10 +19,10 @@ from siamcli.media.suffixes import is_video
 from siamcli.session.area import search_area, with_area
 from siamcli.session.job import (
     Job,
+    check_used,
     make_header,
     open_job,
     resolve_targets,
-    unused_target,
     uses_more_frames,
     without_timecodes,
 )
@@ -138,9 +138,7 @@ class Session:
         """The next frame; None at the end.  Raises InputError, also when a target's time never came."""
         frame = next(self._frames, None)
         if frame is None:
-            unused = unused_target(self.job, self.marks, self.progress.marks, self._last, self._length)
-            if unused is not None:
-                raise unused
+            check_used(self.job, self.marks, self.progress.marks, self._last, self._length)
             self._tell_source()
         return frame
 

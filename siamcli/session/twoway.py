@@ -14,7 +14,7 @@ from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.session.check import fill_gaps
 from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order
-from siamcli.session.job import open_job, unused_target
+from siamcli.session.job import check_used, open_job
 from siamcli.session.passes import Footage, TrackStep
 from siamcli.session.session import Session
 from siamcli.tracker.follow import begin, due, is_over
@@ -98,9 +98,7 @@ class TwoWaySession(Session):
                 absent[target].add(frame.index)
             marks = tuple(mark for mark in marks if not is_over(mark, frame))
             self._last = frame
-        unused = unused_target(self.job, self.marks, marks, self._last, self._length)
-        if unused is not None:
-            raise unused
+        check_used(self.job, self.marks, marks, self._last, self._length)
         self.progress = begin(())  # what follows is written, not tracked
         return times, {target: Given(boxes[target], absent[target]) for target in targets}
 

@@ -105,7 +105,10 @@ def fix(
             raise WrongUsage(
                 "which trajectory?", hint="siamtrack fix VIDEO TRAJECTORY, or BATCH_FOLDER --fixes FILE"
             )
-        opening = reading.opening(picture.style(), search)
+        from siamcli.batch.fix import has_videos
+
+        drawn = has_videos(Path(video))
+        opening = reading.opening(picture.style(drawn=drawn), search, drawn=drawn)
         _fix_batch(Path(video), fixes, box_format, tracker, opening, new_targets)
         return
     if not marks and fixes is None:

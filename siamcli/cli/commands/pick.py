@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from siamcli.cli import console
+from siamcli.cli.outputs import check_writable
 from siamcli.cli.picking import PickBrowser, announce
 from siamcli.cli.tally import say_passed
 from siamcli.errors import InputError, PartialError, PickError
@@ -50,6 +51,7 @@ def pick(
     console.info(f"{len(found) - len(left)} of {len(found)} clips have a box in {output}")
     if not left:
         return
+    check_writable([str(output)], overwrite=True)
     failures: list[tuple[str, str]] = []
     if pick_browser:
         _pick_on_page(left, output)

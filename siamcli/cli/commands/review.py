@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from siamcli.atomic import check_new_file, write_text
+from siamcli.atomic import write_text
 from siamcli.cli import console
 from siamcli.cli.again import loader_again
 from siamcli.cli.options import ItsTrajectory, TrackedVideo, TrackerOptions
+from siamcli.cli.outputs import check_writable
 from siamcli.cli.picking import announce
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
@@ -64,7 +65,7 @@ def review(
     """
     if fixes is not None and fixes.suffix.lower() != ".csv":
         raise WrongUsage(f"--fixes {fixes}: the table is a .csv", hint="--fixes corrections.csv")
-    drawn = trajectory is None and output is None  # of a batch the videos are written again
+    drawn = trajectory is None and output is None and _has_videos(Path(video))  # which are written again
     opening = reading.opening(picture.style(drawn=drawn), search, drawn=drawn)
     if output is not None:
         _check_page(output, overwrite)
@@ -90,6 +91,13 @@ def review(
         _keep_unsaved(library)
 
 
+def _has_videos(folder: Path) -> bool:
+    """Raises InputError for a folder that holds no batch."""
+    from siamcli.batch.fix import has_videos
+
+    return folder.is_dir() and has_videos(folder)
+
+
 def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: Opening) -> Library:
     """The clips.  Raises InputError, WrongUsage."""
     from siamcli.ui.review.library import Library, batch_clips, one_clip
@@ -105,7 +113,7 @@ def _check_page(output: Path, overwrite: bool) -> None:
     """Raises OutputError for a page that cannot or must not be written."""
     if output.suffix.lower() not in (".html", ".htm"):
         raise OutputError(f"{output}: the page is a .html", hint="-o report.html")
-    check_new_file(output, overwrite=overwrite)
+    check_writable([str(output)], overwrite=overwrite)
 
 
 def _write_report(library: Library, output: Path, title: str, overwrite: bool) -> None:

@@ -15,7 +15,7 @@ from siamcli.errors import InputError
 from siamcli.formats.files import read_trajectory
 from siamcli.frames import Image
 from siamcli.media.reverse import Reopen, frames_at
-from siamcli.session.fit import check_source
+from siamcli.session.fit import check_source, ends_before
 from siamcli.trajectory import LostIntervals, TrackPoint, Trajectory
 from siamcli.ui.review.doubt import confidence, doubts
 from siamcli.ui.review.frames import as_jpeg, resized
@@ -162,6 +162,9 @@ def _pictures(reopen: Reopen, trajectory: Trajectory) -> tuple[list[dict[str, An
                 image = _scene(frame.image, at[frame.index], trajectory.header.labels)
                 jpeg = base64.b64encode(as_jpeg(image, PICTURE, 60)).decode()
                 pictures.append({"frame": frame.index, "jpeg": jpeg})
+        if len(pictures) < len(wanted):
+            last = trajectory.points[-1].index
+            raise ends_before(last, frames.info.name, "does not", trajectory.header.source)
     except InputError as error:
         return pictures, str(error)
     return pictures, None

@@ -1,0 +1,57 @@
+"""What a web server sends from its beginning to its end only: one connection reads it, as a pipe.
+
+ffmpeg would ask for it twice, first to look what it is.  A stream that has ended is gone by then, and so is
+what an address gives away only once.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from http.client import HTTPException, HTTPResponse
+from threading import Thread
+from urllib.request import Request, urlopen
+
+from siamcli.media.playlists import is_playlist
+
+__all__ = ["WebBody", "open_body"]
+
+_CHUNK = 1 << 16
+_CAMERA = "multipart/x-mixed-replace"
+
+
+class WebBody:
+    """The body of an answer: `descriptor` is the end of a pipe that gives it, `problem` why it broke off."""
+
+    def __init__(self, answer: HTTPResponse) -> None:
+        self.problem: str | None = None
+        self.descriptor, end = os.pipe()
+        Thread(target=self._pump, args=(answer, end), daemon=True).start()
+
+    def _pump(self, answer: HTTPResponse, end: int) -> None:
+        with answer, os.fdopen(end, "wb", buffering=0) as pipe, suppress(BrokenPipeError):
+            try:
+                while data := answer.read1(_CHUNK):
+                    while data:
+                        data = data[pipe.write(data) :]
+                if answer.length:
+                    self.problem = f"the server ended it {answer.length} bytes early"
+            except BrokenPipeError:
+                raise  # its reader has gone
+            except (HTTPException, OSError) as error:
+                self.problem = f"the server stopped sending ({error})"
+
+
+def open_body(address: str, timeout: float) -> WebBody | None:
+    """What is at an http address, unless it can be read from any place on; None also for a playlist, for a
+    camera that sends one image after the other, and for what ffmpeg had better ask for and complain of."""
+    try:
+        answer = urlopen(Request(address, headers={"Range": "bytes=0-"}), timeout=timeout)
+        anywhere = answer.status != 200 or "bytes" in answer.headers.get("Accept-Ranges", "")
+        camera = answer.headers.get_content_type() == _CAMERA
+        if not (anywhere or camera or is_playlist(answer.peek(_CHUNK))):
+            return WebBody(answer)
+        answer.close()
+    except (HTTPException, OSError, ValueError):
+        pass
+    return None
