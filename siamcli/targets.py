@@ -24,7 +24,7 @@ __all__ = [
 
 BoxFormat = Literal["xywh", "xyxy", "cxcywh"]
 ABSENT = "absent"  # stands in the place of a box
-_NUMBER = re.compile(r"([^\s,;%]+)(%?)")
+_ODD, _NUMBER = ("Cc", "Cs", "Zl", "Zp"), re.compile(r"([^\s,;%]+)(%?)")
 _REFERENCE = re.compile(r"#(\d{1,9})")
 _COMMENT = re.compile(r"#(?!\d+\s*=)")  # and not the number of a target
 _MASK = re.compile(r"m(\d+,){4,}\d+$")
@@ -206,15 +206,12 @@ def parse_region(text: str) -> Target:
 
 
 def one_line(label: str) -> str:
-    """The label with spaces for what XML, lists of classes and file names cannot hold: control characters,
-    ends of lines, halves of characters and U+FFFE, U+FFFF."""
-    odd = ("Cc", "Cs", "Zl", "Zp")
-    return "".join(" " if unicodedata.category(c) in odd or c in "\ufffe\uffff" else c for c in label)
+    """The label with spaces for what not every format holds: control characters, halves, ends of lines."""
+    return "".join(" " if unicodedata.category(c) in _ODD or c in "\ufffe\uffff" else c for c in label)
 
 
 def check_label(label: str) -> None:
-    """Raises InputError for a label that is no line of text: not UTF-8, on a command line, or as `one_line`
-    says."""
+    """Raises InputError for a label that is not UTF-8, on a command line, or no line as `one_line` says."""
     try:
         label.encode()
     except UnicodeEncodeError:
