@@ -19,13 +19,13 @@ from siamcli.times import TimePoint, parse_span, parse_time
 __all__ = [
     *("ABSENT", "AbsentTarget", "BoxFormat", "Target", "TargetMark", "check_label", "number_marks"),
     *("parse_absent", "parse_mark", "parse_region", "parse_target", "parse_timed_target", "read_lines"),
-    *("read_targets", "target_labels"),
+    *("one_line", "read_targets", "target_labels"),
 ]
 
 BoxFormat = Literal["xywh", "xyxy", "cxcywh"]
 ABSENT = "absent"  # stands in the place of a box
-_NUMBER = re.compile(r"([^\s,;%]+)(%?)")
-_REFERENCE = re.compile(r"#(\d+)")
+_ODD, _NUMBER = ("Cc", "Cs", "Zl", "Zp"), re.compile(r"([^\s,;%]+)(%?)")
+_REFERENCE = re.compile(r"#(\d{1,9})")
 _COMMENT = re.compile(r"#(?!\d+\s*=)")  # and not the number of a target
 _MASK = re.compile(r"m(\d+,){4,}\d+$")
 
@@ -205,17 +205,18 @@ def parse_region(text: str) -> Target:
     return region
 
 
-def check_label(label: str) -> None:
-    """Raises InputError for a label that is no line of text: bytes that are not UTF-8, on a command line, or
-    a control character.
+def one_line(label: str) -> str:
+    """The label with spaces for what not every format holds: control characters, halves, ends of lines."""
+    return "".join(" " if unicodedata.category(c) in _ODD or c in "\ufffe\uffff" else c for c in label)
 
-    JSON, XML, lists of classes and file names could not hold it.
-    """
+
+def check_label(label: str) -> None:
+    """Raises InputError for a label that is not UTF-8, on a command line, or no line as `one_line` says."""
     try:
         label.encode()
     except UnicodeEncodeError:
         raise InputError(f"not a label: {label!r} is not UTF-8", hint="write it in UTF-8") from None
-    if any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in label.strip()):
+    if one_line(label.strip()) != label.strip():
         raise InputError(f"not a label: {label!r} has a control character", hint="write it in one line")
 
 

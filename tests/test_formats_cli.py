@@ -147,7 +147,7 @@ def test_a_label_that_is_no_text(siamtrack, tmp_path):
     path = trajectory(tmp_path / "j.json", label="dog\udcff")
     for command in (("convert", path, "--to", "cvat"), ("render", DEMO, path)):
         done = siamtrack(*command)
-        assert done.code == 3 and "labels[0] must be valid UTF-8, not 'dog\\udcff'" in done.err
+        assert done.code == 3 and "labels[0] must be one line of valid UTF-8, not 'dog\\udcff'" in done.err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text here")

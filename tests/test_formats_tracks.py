@@ -445,6 +445,16 @@ def test_motmetrics(tmp_path):
     assert len(table) == 20 and table.loc[(1, 1), "Width"] == 30 and table.loc[(1, 1), "X"] == 10
 
 
+def test_a_label_of_two_lines_becomes_one(tmp_path):
+    document = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 96, "height": 64}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}],
+        "categories": [{"id": 1, "name": "ball\nred\x01\uffff"}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    assert read_one(tmp_path / "a.json", "coco").header.labels == ("ball red",)
+
+
 def test_label_studio_sdk(tmp_path):
     interface = pytest.importorskip("label_studio_sdk.label_interface").LabelInterface(
         '<View><Labels name="labels" toName="video"><Label value="bug"/><Label value="läufer"/></Labels>'

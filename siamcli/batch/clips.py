@@ -54,7 +54,7 @@ class Shard:
     @classmethod
     def parse(cls, text: str) -> Shard:
         """Read `i/n`, from 1/n to n/n; raises InputError."""
-        match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+        match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text.strip())
         shard = cls(int(match[1]), int(match[2])) if match else cls(0, 0)
         if not 1 <= shard.number <= shard.count:
             raise InputError(f"not a shard: {text!r}", hint="write i/n, from 1/n to n/n, for example 3/8")

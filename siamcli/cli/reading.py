@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -118,6 +119,6 @@ def _sound(text: str | None) -> AudioChoice:
         return None
     if text == "all":
         return "all"
-    if not (text.isdecimal() and 1 <= int(text) < 1000):
+    if not re.fullmatch(r"[1-9]\d{0,2}", text):
         raise typer.BadParameter(f"--audio takes the number of a sound, from 1, or all, not {text!r}")
     return int(text)

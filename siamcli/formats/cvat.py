@@ -159,7 +159,7 @@ def _last(trajectory: Trajectory) -> int:
 def _clean(name: str) -> str:
     """A file's name as XML can hold it: it may be no UTF-8, and hold control characters."""
     text = name.encode(errors="replace").decode()
-    return "".join(c if c >= " " else "?" for c in text)
+    return "".join(c if c >= " " and c not in "\ufffe\uffff" else "?" for c in text)
 
 
 def tracks(text: str) -> list[Tracks]:

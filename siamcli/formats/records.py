@@ -14,6 +14,7 @@ from siamcli.boxes import Box
 from siamcli.errors import InputError
 from siamcli.frames import Chapter, SourceInfo
 from siamcli.schema import FileBelow, Natural, Number, Range, Rule, can_be_named, from_record
+from siamcli.targets import one_line
 from siamcli.trajectory import CorrectedWith, PointSource, TrackHeader, TrackPoint, TrackState
 
 __all__ = [
@@ -188,9 +189,8 @@ def _is_rate(value: str | float) -> bool:
         return False
 
 
-def _is_text(value: str) -> bool:
-    """False for half a character, which no UTF-8 file can hold."""
-    return not any("\ud800" <= c <= "\udfff" for c in value)
+def _is_label(value: str) -> bool:
+    return one_line(value) == value
 
 
 def _is_name(value: str) -> bool:
@@ -199,7 +199,7 @@ def _is_name(value: str) -> bool:
 
 Rate = Annotated[str | float, Rule("frames per second, such as 30000/1001", _is_rate)]
 Name = Annotated[str, Rule(f"a name of at most {LONGEST_NAME} characters that a file can have", _is_name)]
-Label = Annotated[str, Rule("valid UTF-8", _is_text)]
+Label = Annotated[str, Rule("one line of valid UTF-8", _is_label)]
 Side = Annotated[int, Range(1, 2**16)]
 Length = Annotated[float, Range(0, 2**16)]
 

@@ -15,7 +15,7 @@ from typing import get_args
 from siamcli.boxes import Box
 from siamcli.errors import InputError
 from siamcli.formats.kinds import FORMATS, start_formats
-from siamcli.targets import BoxFormat, Target, TargetMark, parse_target, read_lines, read_targets
+from siamcli.targets import BoxFormat, Target, TargetMark, one_line, parse_target, read_lines, read_targets
 from siamcli.times import TimePoint
 
 __all__ = ["number_format", "read_starts", "start_target"]
@@ -105,7 +105,7 @@ def start_target(box: Box, frame: int, label: str = "", size: tuple[float, float
     """
     if not box.valid or frame < 0:
         raise ValueError(f"{tuple(box)} in frame {frame} is no box")
-    name = " ".join("".join(c if c.isprintable() else " " for c in label).split())
+    name = " ".join(one_line(label).split())
     text = ",".join(f"{value:g}" for value in box)
     if size is not None and not all(side > 0 and math.isfinite(side) for side in size):
         raise ValueError(f"{size} is no size")

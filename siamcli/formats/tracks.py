@@ -19,6 +19,7 @@ from siamcli.formats.kinds import track_formats
 from siamcli.formats.names import source_stem
 from siamcli.frames import SourceInfo
 from siamcli.schema import decode, load_json
+from siamcli.targets import one_line
 from siamcli.trajectory import NO_BOX, PointSource, TrackHeader, TrackPoint, TrackState, Trajectory
 
 __all__ = ["TrackBox", "Tracks", "between", "read_each"]
@@ -185,7 +186,7 @@ def _trajectory(
     points.sort(key=lambda point: (point.index, point.target))
     if info:
         _check_end(path, points, info)
-    labels = tuple(boxes[0].label or None for boxes in objects)
+    labels = tuple(" ".join(one_line(boxes[0].label).split()) or None for boxes in objects)
     return Trajectory(TrackHeader(source, "", "", "", labels=labels), tuple(points), complete=True)
 
 

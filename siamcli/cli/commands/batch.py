@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 import time
@@ -109,7 +110,7 @@ def batch(
     Examples:
         siamtrack batch clips/ --boxes boxes.csv --output-dir tracked
     """
-    if jobs != "auto" and not (jobs.isdecimal() and int(jobs)):
+    if jobs != "auto" and not re.fullmatch(r"[1-9]\d{0,5}", jobs):
         raise typer.BadParameter(f"--jobs takes a number from 1 or auto, not {jobs!r}")
     if sent := next(filter(is_stream, format or []), None):
         raise typer.BadParameter(f"a batch writes files: {sent} is for `siamtrack run`, one source at a time")

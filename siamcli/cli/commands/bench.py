@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -97,10 +98,10 @@ def bench(
 
 
 def _counts(text: str) -> list[int]:
-    counts = [int(part) for part in text.split(",") if part.strip().isdigit()]
-    if len(counts) != len(text.split(",")) or min(counts) < 1:
+    counts = text.split(",")
+    if not all(re.fullmatch(r"[1-9]\d{0,5}", count.strip()) for count in counts):
         raise typer.BadParameter(f"--targets takes numbers with commas between, not {text!r}")
-    return counts
+    return [int(count) for count in counts]
 
 
 def _compare(network: Network, device: str, engine: str, counts: list[int], rounds: int) -> dict[str, Any]:
