@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from siamcli.frames import Frame, SourceInfo
 from siamcli.session.outputs import Outputs
 from siamcli.trajectory import TrackHeader, TrackPoint
 
+HEADER = TrackHeader(SourceInfo("x", (64, 48), Fraction(25)), "", "", "")
 STATES = [("init", "init"), ("lost", "tracked"), ("lost", "lost"), ("found", "lost"), ("lost", "found")]
 
 
@@ -63,3 +66,22 @@ def test_the_number_of_frames_is_true_once_all_are_read(tmp_path: Path, count: i
         assert len(trajectory.points) == 3 and trajectory.complete
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 4
     assert not list(tmp_path.glob("*.part*"))
+
+
+def test_an_end_that_wakes_nobody_is_said_again(tmp_path: Path) -> None:
+    """What Ctrl-C in the middle of a put can leave behind, set up by hand: the mark of a sleeper that is
+    awake, which takes the next wake-up (Python, gh-92530)."""
+    outputs = Outputs([str(tmp_path / "a.json")], HEADER, overwrite=False)
+    sleepers = outputs._queue.not_empty
+    while True:
+        with sleepers:
+            if waiting := list(sleepers._waiters):  # type: ignore[attr-defined]
+                waiting[0].release()  # as notify() does, before it removes the mark
+                break
+        time.sleep(0.01)
+    while len(sleepers._waiters) < 2:  # type: ignore[attr-defined]
+        time.sleep(0.01)
+    end = Thread(target=outputs.__exit__, args=(None, None, None), daemon=True)
+    end.start()
+    end.join(timeout=20)
+    assert not end.is_alive() and read_trajectory(tmp_path / "a.json").complete

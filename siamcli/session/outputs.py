@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from queue import Queue
+from queue import Full, Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Outputs", "check_video_name"]
 
 DEPTH = 8  # frames that may wait to be drawn and encoded: enough to smooth, little memory
+AGAIN = 0.2  # seconds after which the end is said once more
 
 
 def check_video_name(path: str) -> None:
@@ -198,8 +199,10 @@ class Outputs:
         late: BaseException | None = None
         while not self._done.is_set():
             try:
-                self._queue.put(None)
-                self._done.wait()  # not join(): interrupted, it takes the thread for ended (Python 3.11)
+                # a put that Ctrl-C cut short can take the wake-up of the next: this one is repeated
+                with suppress(Full):
+                    self._queue.put_nowait(None)
+                self._done.wait(AGAIN)  # not join(): interrupted, it takes the thread for ended (Python 3.11)
             except (KeyboardInterrupt, SystemExit) as signal:
                 late = signal
         if self._failure is not None and self._stopped is None:
