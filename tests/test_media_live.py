@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import socket
 import time
@@ -345,6 +346,31 @@ def test_an_address_that_is_sent_only_once_is_asked_for_once(tmp_path: Path) -> 
             list(source)
         with pytest.raises(InputError, match="404 Not Found"):
             open_source(f"{address}/live.ts")
+
+
+def test_user_and_password_answer_a_server_that_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, and no name server hears of them."""
+    data = clips.constant(tmp_path / "a.ts", frames=5).read_bytes()
+    streams, looked_up, look_up = [b"HTTP/1.0 200 OK\r\n\r\n" + data], [], socket.getaddrinfo
+    ask = b'HTTP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm="a"\r\n\r\n'
+
+    def answer(connection: socket.socket) -> None:
+        allowed = b"Authorization: Basic bWU6cCB3" in connection.recv(4096)
+        connection.sendall(streams.pop() if allowed and streams else ask)
+
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *a, **k: looked_up.append(host) or look_up(host, *a, **k)
+    )
+    with answering(answer) as port, open_source(f"http://me:p%20w@127.0.0.1:{port}/a.ts") as source:
+        assert len(list(source)) == 5
+    assert set(looked_up) == {"127.0.0.1"}
+
+
+def test_what_a_web_server_compresses_is_read(tmp_path: Path) -> None:
+    data = gzip.compress(clips.constant(tmp_path / "a.ts", frames=5).read_bytes())
+    sent = b"Content-Encoding: gzip\r\n\r\n" + data
+    with web_server({"/a.ts": [sent] * 3}) as address, open_source(f"{address}/a.ts") as source:
+        assert len(list(source)) == 5
 
 
 def test_a_playlist_of_a_web_server_is_read_as_one(tmp_path: Path) -> None:

@@ -10,7 +10,14 @@ import os
 from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
 from threading import Thread
-from urllib.request import Request, urlopen
+from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.request import (
+    HTTPBasicAuthHandler,
+    HTTPDigestAuthHandler,
+    HTTPPasswordMgrWithDefaultRealm,
+    Request,
+    build_opener,
+)
 
 from siamcli.media.playlists import is_playlist
 
@@ -44,14 +51,33 @@ class WebBody:
 
 def open_body(address: str, timeout: float) -> WebBody | None:
     """What is at an http address, unless it can be read from any place on; None also for a playlist, for a
-    camera that sends one image after the other, and for what ffmpeg had better ask for and complain of."""
+    camera that sends one image after the other, for what is compressed on its way, and for what ffmpeg had
+    better ask for and complain of."""
     try:
-        answer = urlopen(Request(address, headers={"Range": "bytes=0-"}), timeout=timeout)
+        answer = _ask(address, timeout)
         anywhere = answer.status != 200 or "bytes" in answer.headers.get("Accept-Ranges", "")
+        compressed = answer.headers.get("Content-Encoding", "identity") != "identity"
         camera = answer.headers.get_content_type() == _CAMERA
-        if not (anywhere or camera or is_playlist(answer.peek(_CHUNK))):
+        if not (anywhere or compressed or camera or is_playlist(answer.peek(_CHUNK))):
             return WebBody(answer)
         answer.close()
     except (HTTPException, OSError, ValueError):
         pass
     return None
+
+
+def _ask(address: str, timeout: float) -> HTTPResponse:
+    """The answer of a server, which gets user and password of the address if it asks for them, no other does.
+
+    urllib takes them for a part of the host's name, which it looks up: they would go to a name server.
+    """
+    parts = urlsplit(address)
+    said, _, host = parts.netloc.rpartition("@")
+    address = urlunsplit(parts._replace(netloc=host))
+    passwords = HTTPPasswordMgrWithDefaultRealm()
+    if said:
+        user, _, password = said.partition(":")
+        passwords.add_password(None, f"{parts.scheme}://{host}/", unquote(user), unquote(password))
+    opener = build_opener(HTTPBasicAuthHandler(passwords), HTTPDigestAuthHandler(passwords))
+    answer: HTTPResponse = opener.open(Request(address, headers={"Range": "bytes=0-"}), timeout=timeout)
+    return answer
