@@ -7,7 +7,6 @@ what an address gives away only once.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
 from threading import Thread
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -36,7 +35,7 @@ class WebBody:
         Thread(target=self._pump, args=(answer, end), daemon=True).start()
 
     def _pump(self, answer: HTTPResponse, end: int) -> None:
-        with answer, os.fdopen(end, "wb", buffering=0) as pipe, suppress(BrokenPipeError):
+        with answer, os.fdopen(end, "wb", buffering=0) as pipe:
             try:
                 while data := answer.read1(_CHUNK):
                     while data:
@@ -44,7 +43,7 @@ class WebBody:
                 if answer.length:
                     self.problem = f"the server ended it {answer.length} bytes early"
             except BrokenPipeError:
-                raise  # its reader has gone
+                pass  # its reader has gone
             except (HTTPException, OSError) as error:
                 self.problem = f"the server stopped sending ({error})"
 
