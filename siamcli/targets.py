@@ -6,7 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -34,7 +34,7 @@ _MASK = re.compile(r"m(\d+,){4,}\d+$")
 class Target:
     """A box as the user wrote it: resolved once the frame's size is known.
 
-    One of the `annotations` of a whole clip may begin after the end of the part that is tracked.
+    One of the `annotations` of a whole clip may begin outside the part that is tracked; `later` are more.
     """
 
     text: str
@@ -44,6 +44,7 @@ class Target:
     label: str | None = None
     at: TimePoint | None = None
     annotations: bool = False
+    later: tuple[Target, ...] = field(default=(), repr=False, compare=False)
 
     def box(self, size: tuple[int, int]) -> Box:
         """The box in pixels of a frame of `size` (width, height).
@@ -224,9 +225,7 @@ def parse_timed_target(text: str, format: BoxFormat = "xywh") -> Target:
     """Read `TIME=[LABEL=]A,B,C,D`: a target that is pointed at later.  Raises InputError."""
     time, sign, box = text.partition("=")
     if not sign:
-        raise InputError(
-            f"not a timed box: {text!r}", hint="write TIME=x,y,w,h, for example 12.5=10,20,30,40"
-        )
+        raise InputError(f"not a timed box: {text!r}", hint="write TIME=x,y,w,h: 12.5=10,20,30,40")
     target = parse_target(box, format)
     return Target(text.strip(), target.values, target.percent, format, target.label, parse_time(time))
 

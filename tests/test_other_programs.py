@@ -145,7 +145,11 @@ def test_ground_truth_is_one_target(tmp_path: Path, between: str, caplog: pytest
     with caplog.at_level(logging.WARNING):
         (target,) = read_starts(file, "xywh", lambda: announced_count(str(clip)))
     assert target.box(SIZE) == BOX and target.at == TimePoint(frame=0)
-    assert "gt.txt has a line for every frame: the target begins in frame 0, 20,30,36,30" in caplog.text
+    assert [later.box(SIZE).x for later in target.later] == [*range(21, 32)]
+    assert (
+        "gt.txt has a line for every frame: one target, whose first box is 20,30,36,30 in frame 0"
+        in caplog.text
+    )
     for count in (3, None):
         assert len(read_starts(file, "xywh", lambda: count)) == 12  # noqa: B023 - called at once
     rows = ["NaN,NaN,NaN,NaN", "0,0,0,0", "20,30,36,30", "21,30,36,30"]
@@ -172,6 +176,8 @@ def test_exports_are_box_files(tmp_path: Path, name: str) -> None:
     assert (first.at, second.at) == (TimePoint(frame=0), TimePoint(frame=2))
     assert first.box(SIZE) == pytest.approx(BOX) and second.box(SIZE) == pytest.approx((100, 12.5, 25, 30))
     assert [first.label, second.label] == ([None, None] if name == "mot" else ["ball", "a dog"])
+    later = [(box.at.frame, round(box.box(SIZE).x, 3)) for box in first.later]
+    assert later == [(1, 23), (2, 26), (3, 29)]
     if name != "mot":
         assert first.box((320, 240)) == pytest.approx((40, 60, 72, 60))
 
@@ -191,6 +197,7 @@ def test_vot_regions_are_box_files(tmp_path: Path, line: str) -> None:
     (tmp_path / "groundtruth.txt").write_text(f"nan,nan,nan,nan\n{line}\n1,2,3,4\n")
     (target,) = read_starts(tmp_path / "groundtruth.txt", "vot")
     assert target.box(SIZE) == BOX and target.at == TimePoint(frame=1)
+    assert [(box.at, box.box(SIZE)) for box in target.later] == [(TimePoint(frame=2), (1, 2, 3, 4))]
 
 
 def test_targets_of_one_label_stay_apart(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from siamcli.formats.files import convert, read_trajectory
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.session.fix import Moments
-from siamcli.session.job import Job, resolve_targets
+from siamcli.session.job import Job
+from siamcli.session.marks import resolve_targets
 from siamcli.targets import number_marks, parse_absent, parse_mark, parse_target, target_labels
 from siamcli.tracker.follow import Absence, due, is_over
 from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
@@ -111,7 +112,7 @@ def test_annotations_of_the_whole_clip_may_begin_after_the_end(run, tmp_path, en
     """Ground truth knows nothing of `--end`; a time that the user writes must be before it."""
     (tmp_path / "gt.txt").write_text("NaN,NaN,NaN,NaN\n" * 9 + f"{FIRST}\n")
     done = run("--box-file", "gt.txt", "--end", end, "-o", "a.json")
-    assert done.code == 0 and "the target begins in frame 9" in done.err
+    assert done.code == 0 and f"whose first box is {FIRST} in frame 9" in done.err
     assert "1 target has no box before --end" in done.err
     document = json.loads((tmp_path / "a.json").read_text())
     assert (document["frames"], document["points"], document["complete"]) == (9, [], True)
@@ -119,6 +120,47 @@ def test_annotations_of_the_whole_clip_may_begin_after_the_end(run, tmp_path, en
     done = run("--box-file", "mot.txt", "--box-format", "mot", "--end", end, "-o", "b.json")
     assert done.code == 0 and "1 target has no box before --end" in done.err
     assert [p["frame"] for p in points(tmp_path / "b.json")] == list(range(9))
+
+
+@pytest.mark.parametrize(
+    ("more", "begun"),
+    [
+        (("--start", "2f"), [(2, 102.0)]),
+        (("--start", "0.12"), [(3, 103.0)]),
+        (("--start", "4f"), [(6, 106.0)]),  # frames 4 and 5 have no box
+        (("--start", "4f", "--stride", "3"), [(6, 106.0)]),
+        (("--start", "00:00:00:02", "--check"), [(2, 102.0)]),
+    ],
+)
+def test_ground_truth_says_where_the_target_is_at_the_start(run, tmp_path, more, begun):
+    rows = [f"{100 + i},140,70,80" if i not in (4, 5) else "NaN,NaN,NaN,NaN" for i in range(9)]
+    (tmp_path / "gt.txt").write_text("\n".join(rows))
+    done = run("--box-file", "gt.txt", *more, "-o", "a.json")
+    assert done.code == 0, done.err
+    found = points(tmp_path / "a.json")
+    assert (
+        [(p["frame"], p["x"]) for p in found if p["state"] == "init"]
+        == begun
+        == [(found[0]["frame"], found[0]["x"])]
+    )
+    (frame, x), *_ = begun
+    assert f"from --start on, the first box is {x:.0f},140,70,80 in frame {frame}" in done.err
+
+
+def test_targets_of_annotations_that_ended_before_the_start(run, tmp_path):
+    """They keep their number; one that goes on begins with its next box, under its own label."""
+    rows = [(1, 1, 20), (3, 1, 25), (1, 2, 40), (7, 2, 60), (2, 3, 80), (8, 3, 90)]
+    (tmp_path / "mot.txt").write_text("".join(f"{f},{i},{x},141,70,80,1,-1,-1,-1\n" for f, i, x in rows))
+    mot = ("--box-file", "mot.txt", "--box-format", "mot")
+    done = run(*mot, "--start", "5f", "-o", "{target}.csv", "-o", "a.json")
+    assert done.code == 0, done.err
+    assert "2 targets begin with their first box after --start" in done.err
+    assert "1 target has no box from --start on" in done.err
+    begun = [(p["target"], p["frame"], p["x"]) for p in points(tmp_path / "a.json") if p["state"] == "init"]
+    assert begun == [(2, 6, 59), (3, 7, 89)]
+    done = run(*mot, "--start", "8f", "-o", "b.json")
+    assert done.code == 3 and "no target of the annotations has a box from --start on" in done.err
+    assert not (tmp_path / "b.json").exists()
 
 
 def test_an_estimate_of_the_length_refuses_nothing_that_is_there(siamtrack, weights, tmp_path):

@@ -53,12 +53,13 @@ def clip_key(content: object, targets: Sequence[TargetMark], settings: Settings)
         del tracking["mask"]
     else:
         tracking["mask"] = source_name(settings.mask).fingerprint()
-    return _hash([content, [asdict(target, dict_factory=_without_timecode) for target in targets], tracking])
+    return _hash([content, [asdict(target, dict_factory=_as_before) for target in targets], tracking])
 
 
-def _without_timecode(items: list[tuple[str, object]]) -> dict[str, object]:
-    """The fields of a target as batches had them that knew no timecode, where there is none."""
-    return {name: value for name, value in items if name != "timecode" or value is not None}
+def _as_before(items: list[tuple[str, object]]) -> dict[str, object]:
+    """The fields of a target as batches had them that knew no timecode, where there is none; a batch tracks
+    whole clips, to which `later` boxes of annotations say nothing."""
+    return {name: value for name, value in items if name != "later" and (name, value) != ("timecode", None)}
 
 
 def style_key(style: Style, audio: AudioChoice) -> str | None:

@@ -15,7 +15,7 @@ from siamcli.evaluation.results import TrackerOutput, output_texts, run_text
 from siamcli.evaluation.vot import STARTED, TRACKED, VotRun
 from siamcli.formats.names import file_stems, source_stem
 from siamcli.formats.select import target_name, targets
-from siamcli.formats.starts import start_target
+from siamcli.formats.starts import first_box, start_target
 from siamcli.targets import Target
 from siamcli.trajectory import TrackPoint, Trajectory
 
@@ -66,10 +66,11 @@ def _sequences(trajectory: Trajectory) -> dict[str, Sequence[TrackPoint]]:
 
 
 def starts(path: Path, text: str) -> list[Target]:
-    """The upright box of the first region of VOT's ground truth: a line x,y,w,h or a polygon per frame.
+    """The target of VOT's ground truth, a line x,y,w,h or a polygon per frame, at its first upright box.
 
     Raises ValueError.
     """
+    boxes = []
     for frame, line in enumerate(text.splitlines()):
         if line.startswith("m"):
             raise ValueError(f"line {frame + 1} is a VOT mask, which is not read")
@@ -80,5 +81,5 @@ def starts(path: Path, text: str) -> list[Target]:
             xs, ys = cells[::2], cells[1::2]
             cells = [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
         if cells and Box(*cells).valid:
-            return [start_target(Box(*cells), frame)]
-    return []
+            boxes.append(start_target(Box(*cells), frame))
+    return [first_box(boxes)] if boxes else []

@@ -24,7 +24,7 @@ from siamcli.formats.select import (
     target_name,
     visible_points,
 )
-from siamcli.formats.starts import start_target
+from siamcli.formats.starts import first_box, start_target
 from siamcli.formats.tracks import TrackBox, Tracks
 from siamcli.schema import Number, Positive, from_record, load_json
 from siamcli.targets import Target
@@ -239,7 +239,7 @@ def _clip(name: str, document: _Document) -> Tracks:
 
 
 def starts(path: Path, text: str) -> list[Target]:
-    """The first box of every track_id; where there is none, every box of the first image that has any.
+    """Every track_id at its first box; where there is none, every box of the first image that has any.
 
     A frame is an image's `frame_id` or, without it, its place in the list.
 
@@ -252,12 +252,15 @@ def starts(path: Path, text: str) -> list[Target]:
         )
     labels, frames = document.labels(), document.frames()
     images = {image.id: (frames[image.id], image) for image in document.images}
-    boxes = [(images[entry.image_id], entry) for entry in document.annotations if Box(*entry.bbox).valid]
-    boxes.sort(key=lambda box: box[0][0])
-    first = {str(entry.track): (image, entry) for image, entry in reversed(boxes) if entry.track is not None}
-    alone = [(i, entry) for i, entry in boxes if entry.track is None and i[0] == boxes[0][0][0]]
-    targets = []
-    for (frame, image), entry in [*reversed(first.values()), *alone]:
+    entries = [(*images[entry.image_id], entry) for entry in document.annotations if Box(*entry.bbox).valid]
+    entries.sort(key=lambda item: item[0])
+    tracks: dict[str, list[Target]] = {}
+    alone: list[Target] = []
+    for frame, image, entry in entries:
         size = (image.width, image.height) if image.width and image.height else None
-        targets.append(start_target(Box(*entry.bbox), frame, labels.get(entry.category_id, ""), size))
-    return targets
+        target = start_target(Box(*entry.bbox), frame, labels.get(entry.category_id, ""), size)
+        if entry.track is not None:
+            tracks.setdefault(str(entry.track), []).append(target)
+        elif frame == entries[0][0]:
+            alone.append(target)
+    return [*map(first_box, tracks.values()), *alone]

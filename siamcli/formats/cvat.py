@@ -23,7 +23,7 @@ from siamcli.formats.select import (
     targets,
     visible_points,
 )
-from siamcli.formats.starts import start_target
+from siamcli.formats.starts import first_box, start_target
 from siamcli.formats.tracks import TrackBox, Tracks
 from siamcli.targets import Target
 from siamcli.trajectory import PointSource, TrackPoint, TrackState, Trajectory
@@ -254,7 +254,7 @@ def _root(text: str) -> ElementTree.Element:
 
 
 def starts(path: Path, text: str) -> list[Target]:
-    """The first visible box of every track, or every box of the first image that has any.
+    """Every track at its first visible box, or every box of the first image that has any.
 
     Raises ValueError, KeyError, InputError.
     """
@@ -265,26 +265,20 @@ def starts(path: Path, text: str) -> list[Target]:
         )
     size = (root.findtext(".//original_size/width"), root.findtext(".//original_size/height"))
     whole = (float(size[0]), float(size[1])) if size[0] and size[1] else None
-    return [
-        start_target(_box(box), frame, label, own or whole) for frame, label, own, box in _first_boxes(root)
-    ]
-
-
-def _first_boxes(
-    root: ElementTree.Element,
-) -> Iterator[tuple[int, str, tuple[float, float] | None, ElementTree.Element]]:
-    """Frame, label, the size of the image where it says so, and the element of the box."""
+    targets = []
     for track in root.iter("track"):
-        boxes = [box for box in track.iter("box") if box.get("outside") != "1"]
-        if boxes:
-            first = min(boxes, key=lambda box: int(box.attrib["frame"]))
-            yield int(first.attrib["frame"]), track.get("label", ""), None, first
+        seen = [box for box in track.iter("box") if box.get("outside") != "1" and _box(box).valid]
+        seen.sort(key=lambda box: int(box.attrib["frame"]))
+        label = track.get("label", "")
+        boxes = [start_target(_box(box), int(box.attrib["frame"]), label, whole) for box in seen]
+        targets += [first_box(boxes)] if boxes else []
     images = [image for image in root.iter("image") if image.find("box") is not None]
     if images:
         image = min(images, key=lambda image: int(image.attrib["id"]))
         own = (float(image.attrib["width"]), float(image.attrib["height"]))
-        for box in image.iter("box"):
-            yield int(image.attrib["id"]), box.get("label", ""), own, box
+        frame = int(image.attrib["id"])
+        targets += [start_target(_box(box), frame, box.get("label", ""), own) for box in image.iter("box")]
+    return targets
 
 
 def _box(element: ElementTree.Element) -> Box:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from siamcli.boxes import Box
-from siamcli.formats.starts import start_target
+from siamcli.formats.starts import first_box, start_target
 from siamcli.formats.stream import TextStream
 from siamcli.formats.tracks import TrackBox, Tracks
 from siamcli.targets import Target
@@ -43,16 +43,18 @@ def tracks(text: str) -> list[Tracks]:
 
 
 def starts(path: Path, text: str) -> list[Target]:
-    """The first box of every id, in the order of the ids; rows of ground truth that do not count (0) are left
+    """Every id at its first box, in the order of the ids; rows of ground truth that do not count (0) are left
     out.
 
     Raises ValueError.
     """
-    first: dict[int, tuple[int, Box]] = {}
+    boxes: dict[int, list[tuple[int, Box]]] = {}
     for frame, target, box, _ in _rows(text):
-        if target not in first or frame < first[target][0]:
-            first[target] = (frame, box)
-    return [start_target(box, frame) for _, (frame, box) in sorted(first.items())]
+        boxes.setdefault(target, []).append((frame, box))
+    return [
+        first_box([start_target(box, frame) for frame, box in sorted(its)])
+        for _, its in sorted(boxes.items())
+    ]
 
 
 def _rows(text: str) -> Iterator[tuple[int, int, Box, float]]:

@@ -18,7 +18,7 @@ from siamcli.formats.kinds import FORMATS, start_formats
 from siamcli.targets import BoxFormat, Target, TargetMark, one_line, parse_target, read_lines, read_targets
 from siamcli.times import TimePoint
 
-__all__ = ["number_format", "read_starts", "start_target"]
+__all__ = ["first_box", "number_format", "read_starts", "start_target"]
 
 _logger = logging.getLogger(__name__)
 _BETWEEN = re.compile(r"[,;\s]+")  # numbers of a line
@@ -42,12 +42,12 @@ def read_starts(
     """
     lines = read_lines(path)
     if name not in start_formats():
-        truth = _first_of_truth(lines, number_format(name), frames)
-        if truth is None:
+        truth = _boxes_of_truth(lines, number_format(name), frames)
+        if not truth:
             return read_targets(path, number_format(name))
-        _logger.warning("%s has a line for every frame: the target begins in frame %d, %s", path, *truth)
-        target = parse_target(truth[1], number_format(name))
-        return [replace(target, at=TimePoint(frame=truth[0]), annotations=True)]
+        said = "%s has a line for every frame: one target, whose first box is %s in frame %d"
+        _logger.warning(said, path, truth[0].text, truth[0].at and truth[0].at.frame)
+        return [first_box(truth)]
     try:
         targets: list[Target] = FORMATS[name].load().starts(path, "\n".join(lines))
     except (ArithmeticError, KeyError, IndexError, TypeError, ValueError) as error:
@@ -74,20 +74,24 @@ def _with_own_labels(targets: Sequence[Target]) -> list[Target]:
     ]
 
 
-def _first_of_truth(
+def _boxes_of_truth(
     lines: Sequence[str], format: BoxFormat, frames: Callable[[], int | None] | None
-) -> tuple[int, str] | None:
-    """Frame and text of the first line that has a box, where lines are frames; else None."""
+) -> list[Target]:
+    """The target at every line that has a box, where lines are frames; else nothing."""
     texts = [",".join(_BETWEEN.split(line.strip())) for line in lines if line.strip()]
     rows = [_plain_numbers(text) for text in texts]
     if len(rows) < 2 or any(len(row) != 4 for row in rows):
-        return None
+        return []
     if all(map(math.isfinite, chain(*rows))):
         count = None if frames is None else frames()
         if count is None or abs(count - len(rows)) > min(_SLACK, len(rows) // 10):
-            return None
-    whole = (index for index, row in enumerate(rows) if all(map(math.isfinite, row)))
-    return next(((i, texts[i]) for i in whole if parse_target(texts[i], format).box_in((1, 1)).valid), None)
+            return []
+    whole = [index for index, row in enumerate(rows) if all(map(math.isfinite, row))]
+    boxes = [
+        replace(parse_target(texts[index], format), at=TimePoint(frame=index), annotations=True)
+        for index in whole
+    ]
+    return [target for target in boxes if target.box_in((1, 1)).valid]
 
 
 def _plain_numbers(text: str) -> tuple[float, ...]:
@@ -120,3 +124,8 @@ def start_target(box: Box, frame: int, label: str = "", size: tuple[float, float
         TimePoint(frame=frame),
         annotations=True,
     )
+
+
+def first_box(boxes: Sequence[Target]) -> Target:
+    """The target of annotations at the first of its boxes, which are in the order of their frames."""
+    return replace(boxes[0], later=tuple(boxes[1:]))

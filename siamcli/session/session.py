@@ -19,13 +19,12 @@ from siamcli.media.suffixes import is_video
 from siamcli.session.area import search_area, with_area
 from siamcli.session.job import (
     Job,
-    check_used,
     make_header,
     open_job,
-    resolve_targets,
     uses_more_frames,
     without_timecodes,
 )
+from siamcli.session.marks import begun_after_start, check_used, resolve_targets
 from siamcli.session.outputs import Outputs
 from siamcli.session.passes import TrackStep
 from siamcli.targets import TargetMark
@@ -67,7 +66,7 @@ class Session:
         self.points = 0
         self.points_lost = 0
         self.shared = SharedBoxes()
-        self.marks: Sequence[Mark] = ()
+        self.marks: Sequence[Mark | None] = ()
         self.progress = begin(())
         self._load = load
         self._ask = ask
@@ -79,16 +78,18 @@ class Session:
             frames = self._open_source(stack)
             height, width = self.first.image.shape[:2]
             self.area = search_area(self.job.reading, (width, height))
+            opened = self.job
             if not self.job.targets and self._ask is not None:
                 self.job = replace(self.job, targets=tuple(self._ask(self.first, self.info)))
-                if uses_more_frames(self.job, self.first):
-                    stack.close()
-                    frames = self._open_source(stack)
+            self.job = begun_after_start(self.job, self.first)
+            if self.job is not opened and uses_more_frames(self.job, self.first):
+                stack.close()
+                frames = self._open_source(stack)
             self.marks = resolve_targets(self.job, self.first, self._source.info)
             for mark in self.marks:
                 if self.area and isinstance(mark, Start):
                     self.area.check(mark.box)
-            self.progress = begin(self.marks, self.area)
+            self.progress = begin([mark for mark in self.marks if mark], self.area)
             video = any(map(is_video, self.job.paths))
             self._sound = soundtrack(self.job.source, self.job.audio) if video else None
             self.tracker = self._load()

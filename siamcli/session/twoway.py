@@ -14,7 +14,8 @@ from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.session.check import fill_gaps
 from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order
-from siamcli.session.job import check_used, open_job
+from siamcli.session.job import open_job
+from siamcli.session.marks import check_used
 from siamcli.session.passes import Footage, TrackStep
 from siamcli.session.session import Session
 from siamcli.tracker.follow import begin, due, is_over
