@@ -510,13 +510,15 @@ def test_another_style_draws_the_videos_again(batch, clips, tmp_path):
     black = ("-f", "json", "-f", "mp4", "--fill", "black")
     assert "needs a video" in batch(folder, "-f", "csv", "--fill", "black").err
     assert not hidden("a.tracked.mp4")
-    assert json.loads(batch(folder, *black, "--json").out)["completed"] == 1
+    done = batch(folder, *black, "--json")
+    assert json.loads(done.out)["completed"] == 1 and "give the options again" not in done.err
     assert hidden("a.tracked.mp4") and not hidden("a.tracked.mkv")
     assert summary(batch(folder, *black, "--json")) == (0, 1, 0, 0)
     assert json.loads(batch(folder, "-f", "mkv", "--fill", "black", "--json").out)["completed"] == 1
     assert hidden("a.tracked.mkv")
-    assert json.loads(batch(folder, "-f", "mp4", "--json").out)["completed"] == 1
-    assert not hidden("a.tracked.mp4")
+    done = batch(folder, "-f", "mp4", "--json")
+    assert json.loads(done.out)["completed"] == 1 and not hidden("a.tracked.mp4")
+    assert "a.mp4: its video had other effects" in done.err and "give the options again" in done.err
     assert (out / "a.tracked.json").stat().st_mtime_ns == kept
 
 

@@ -281,6 +281,25 @@ def test_unwritable_place_is_reported(checkpoint: Checkpoint, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
+    ("lines", "idle"),
+    [
+        ("lost_below = 0.5\nfound_above = 0.6", "lost_below and found_above"),
+        ("lost_below = 0.5\nlost_search_size = 831", ""),  # how long a lost target keeps its place
+        ("lost_below = 0.5\nlost_shares = []", ""),
+        ("lr = 0.5", ""),
+    ],
+)
+def test_parameters_without_effect_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, lines: str, idle: str
+) -> None:
+    (tmp_path / "p.toml").write_text(lines)
+    read_params(tmp_path / "p.toml", TrackerParams(lost_shares=(0.35, 0.8)))
+    assert [message.partition("no effect of ")[2] for message in caplog.messages] == (
+        [f"{idle}: lost_shares decide; lost_shares = [] turns them off"] if idle else []
+    )
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         ("context = 0", "context must be above 0 and at most 2, not 0"),

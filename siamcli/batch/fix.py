@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from siamcli.batch.manifest import Manifest
-from siamcli.batch.settings import style_key
+from siamcli.batch.settings import StyleWatch, style_key
 from siamcli.batch.status import Entry, StatusFile, latest_entries, now, read_status
 from siamcli.errors import InputError, SiamtrackError
 from siamcli.formats.files import read_trajectory
@@ -73,6 +73,7 @@ def fix_batch(
     `correct`.
     Raises InputError when there is no batch, OutputError when another one is writing.
     """
+    styles = StyleWatch()
     with StatusFile(_status_path(folder)) as status:
         for clip in manifest.clips:
             try:
@@ -87,7 +88,7 @@ def fix_batch(
                 marks = manifest.of(clip)
                 work = correct(wrong, marks, reading(clip), partial(load, wrong), new_targets=new_targets)
                 right = finish(work)
-                for _ in _replace(status, entry, reading(clip), right):
+                for _ in _replace(status, entry, reading(clip), right, styles):
                     pass
             except SiamtrackError as error:
                 yield clip, error
@@ -103,7 +104,7 @@ def replace_outputs(
     Raises OutputError, also when a batch is writing, and InputError.
     """
     with StatusFile(_status_path(folder)) as status:
-        yield from _replace(status, status.entries[clip], reading, trajectory, also)
+        yield from _replace(status, status.entries[clip], reading, trajectory, StyleWatch(), also)
 
 
 def _replace(
@@ -111,9 +112,12 @@ def _replace(
     entry: Entry,
     reading: Reading,
     trajectory: Trajectory,
+    styles: StyleWatch,
     also: Mapping[Path, str] | None = None,
 ) -> Iterator[int]:
     paths = [str(path) for path in _outputs(status.path.parent, entry)]
+    style = style_key(reading.style, reading.audio)
+    styles.redraws(entry.clip, paths, entry.style, style)
     yield from write_again(reading, trajectory, paths, overwrite=True, also=also)
     lost = sum(point.state == "lost" for point in trajectory.points)
-    status.add(replace(entry, at=now(), lost=lost, style=style_key(reading.style, reading.audio)))
+    status.add(replace(entry, at=now(), lost=lost, style=style))

@@ -22,6 +22,7 @@ from siamcli.batch.plan import (
     started_entry,
 )
 from siamcli.batch.schedule import Events, Finished, Moved, Started
+from siamcli.batch.settings import StyleWatch, style_key
 from siamcli.batch.status import Entry, History, StatusFile
 from siamcli.errors import InputError, SiamtrackError
 from siamcli.media.kinds import SourceName, is_image, source_name
@@ -116,6 +117,7 @@ class _Batch:
         self._running: dict[Job, Task] = {}
         self._results: list[Result] = []
         self._stopped = False
+        self._styles = StyleWatch()
 
     def jobs(self, tasks: Iterable[Task]) -> Iterator[Job]:
         """The jobs that are to be tracked, as long as nothing forbids to go on."""
@@ -146,6 +148,9 @@ class _Batch:
         """Make what a finished clip lacks.  When that fails its line still says done, as its tracking is:
         the next batch tries the rest again."""
         lacking = missing(task, entry, self._folder)
+        style = style_key(task.job.style, task.job.audio)
+        again = [file for file in lacking if Path(file).exists()]
+        self._styles.redraws(entry.clip, again, entry.style, style)
         # from here on the new ones are this batch's; an outdated one counts once it is replaced
         self._status.add(extended(entry, [file for file in lacking if not Path(file).exists()], self._folder))
         try:

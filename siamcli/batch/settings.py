@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
@@ -12,10 +13,13 @@ from uuid import uuid4
 from siamcli.drawing.style import Style
 from siamcli.media.kinds import source_name
 from siamcli.media.sound import AudioChoice
+from siamcli.media.suffixes import is_video
 from siamcli.targets import Target, TargetMark
 from siamcli.version import __version__
 
-__all__ = ["Settings", "clip_key", "style_key"]
+__all__ = ["Settings", "StyleWatch", "clip_key", "style_key"]
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,23 @@ def style_key(style: Style, audio: AudioChoice) -> str | None:
     if audio is not None:
         return _hash([asdict(style), audio])
     return None if style == Style() else _hash(asdict(style))
+
+
+class StyleWatch:
+    """Says once that videos lose a style that was chosen: a target that was hidden may be seen again."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def redraws(self, clip: str, files: Sequence[str], before: str | None, now: str | None) -> None:
+        """These files of `clip`, whose style key was `before`, are written again."""
+        if before not in (None, now) and not self._told and any(map(is_video, files)):
+            self._told = True
+            _logger.warning(
+                "%s: its video had other effects, drawing or sound, and is drawn again as this command says;"
+                " so are those of further clips: give the options again to keep them",
+                clip,
+            )
 
 
 def _hash(plain: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,13 +12,23 @@ from siamcli.schema import from_plain, load_toml
 
 __all__ = ["read_overrides", "read_params"]
 
+_logger = logging.getLogger(__name__)
+
 
 def read_params(path: Path, defaults: TrackerParams) -> TrackerParams:
-    """`defaults` with what the file names replaced; raises WeightsError for what it cannot mean."""
+    """`defaults` with what the file names replaced; raises WeightsError for what it cannot mean.
+
+    What has no effect beside the others is named in a warning.
+    """
+    named = read_overrides(path)
     try:
-        return from_plain(TrackerParams, {**asdict(defaults), **read_overrides(path)})
+        params = from_plain(TrackerParams, {**asdict(defaults), **named})
     except ValueError as error:
         raise _unreadable(path, error) from None
+    if idle := " and ".join(name for name in named if params.is_idle(name)):
+        said = "%s: no effect of %s: lost_shares decide; lost_shares = [] turns them off"
+        _logger.warning(said, path, idle)
+    return params
 
 
 def read_overrides(path: Path) -> dict[str, object]:

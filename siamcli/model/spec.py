@@ -120,6 +120,12 @@ class TrackerParams:
         if list(self.lost_shares) != sorted(self.lost_shares):
             raise ValueError(f"lost_shares {self.lost_shares}: the first must not exceed the second")
 
+    def is_idle(self, name: str) -> bool:
+        """True for a parameter that the others keep from having an effect."""
+        if name == "lost_below":
+            return bool(self.lost_shares) and self.lost_search_size is None
+        return name == "found_above" and bool(self.lost_shares)
+
 
 def default_params(spec: ModelSpec) -> TrackerParams:
     """What an architecture tracks with until it is tuned; without box refinement as SiamFC with 3 scales."""
