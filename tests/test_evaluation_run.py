@@ -18,7 +18,7 @@ from siamcli.cli.app import app
 from siamcli.errors import DatasetError, DeviceError
 from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.datasets import open_dataset
-from siamcli.evaluation.evaluate import evaluate, worker_pool
+from siamcli.evaluation.evaluate import evaluate, unlogged_sequences, worker_pool
 from siamcli.evaluation.log import SequenceResult
 from siamcli.evaluation.protocols import read_frames, repeat_supervised, run_once
 from siamcli.evaluation.scoring import read_scores, score_results
@@ -98,6 +98,19 @@ def test_resumes_by_what_ran_and_not_by_files(root: Path, tmp_path: Path) -> Non
     truth.write_text(truth.read_text().replace("10,20", "10,21"))
     changed, _ = run(root, out, Drift(1.0))
     assert {d.sequence: d.resumed for d in changed} == {"a": True, "b": False}
+
+
+def test_results_that_eval_did_not_write_are_known(root: Path, tmp_path: Path) -> None:
+    """Those of another program, and those that were changed since they were logged."""
+    spec, out = find_spec("folder"), tmp_path / "out"
+    dataset = open_dataset(spec, root)
+    assert unlogged_sequences(dataset, out) == []
+    run(root, out, Drift())
+    assert unlogged_sequences(dataset, out) == []
+    (out / "a.txt").write_text("1,2,3,4\n")
+    assert unlogged_sequences(dataset, out) == ["a"]
+    (out / "run.jsonl").unlink()
+    assert unlogged_sequences(dataset, out) == ["a", "b"]
 
 
 def test_a_log_cut_by_a_crash_is_still_read(root: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from training_set import SIZE, draw, make_sequences
 from siamcli.boxes import Box
 from siamcli.errors import DatasetError
 from siamcli.train.config import DataConfig
-from siamcli.train.data import load_footage
+from siamcli.train.data import check_there, load_footage
 from siamcli.train.store import TrainingImages
 
 WIDTH, HEIGHT = SIZE
@@ -216,6 +216,15 @@ def test_box_files_of_videos_are_named(tmp_path: Path, text: str | None, says: s
     with pytest.raises(DatasetError, match=r"no usable image .* \(1 skipped\)") as caught:
         read(tmp_path, "videos", stride=4)
     assert str(caught.value.hint).endswith(says)
+
+
+def test_all_that_is_not_there_is_named_at_once(tmp_path: Path) -> None:
+    data = [DataConfig(str(tmp_path / name), "videos") for name in ("a", "a", "b")]
+    (tmp_path / "b").mkdir()
+    check_there(data[2:], "siamrpnpp-r18")  # a teacher that has a name is looked up later
+    with pytest.raises(DatasetError) as caught:
+        check_there(data, f"{tmp_path}/teacher")
+    assert str(caught.value) == f"{tmp_path}/a, the teacher {tmp_path}/teacher do not exist"
 
 
 @pytest.mark.parametrize("form", ["jsonl", "coco", "voc", "yolo", "folders", "videos"])

@@ -20,11 +20,11 @@ from siamcli.errors import DatasetError, DeviceError
 from siamcli.evaluation.catalog import DatasetSpec
 from siamcli.evaluation.log import SequenceResult, add_to_log, read_log, sha256_of
 from siamcli.evaluation.protocols import TrackerProtocol, read_frames, repeat_supervised, run_once
-from siamcli.evaluation.results import write_output, write_runs
+from siamcli.evaluation.results import has_output, write_output, write_runs
 from siamcli.evaluation.sequence import Dataset, Sequence
 from siamcli.frames import Frame
 
-__all__ = ["evaluate", "finished_sequences", "worker_pool"]
+__all__ = ["evaluate", "finished_sequences", "unlogged_sequences", "worker_pool"]
 
 TrackerFactory = Callable[[], TrackerProtocol[Any]]
 """Makes the tracker, once per process.  Hashable and picklable: a frozen dataclass with `__call__`."""
@@ -78,6 +78,14 @@ def finished_sequences(
         if result is not None and result.stands_in(folder):
             finished[sequence.name] = result
     return finished
+
+
+def unlogged_sequences(dataset: Dataset, folder: Path) -> list[str]:
+    """The sequences of which `folder` holds results that are in no log as they are: of other programs, or
+    changed since.  `evaluate` replaces them."""
+    standing = {result.sequence for result in read_log(folder) if result.stands_in(folder)}
+    names = [sequence.name for sequence in dataset.sequences if sequence.name not in standing]
+    return [name for name in names if has_output(folder, dataset.spec, name)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -32,6 +32,7 @@ from siamcli.evaluation.vot import STARTED, TRACKED, VotRun
 
 __all__ = [
     "TrackerOutput",
+    "has_output",
     "output_texts",
     "pack",
     "read_output",
@@ -74,6 +75,11 @@ def write_output(folder: Path, spec: DatasetSpec, name: str, output: TrackerOutp
     for file, text in texts.items():
         write_text(folder / file, text)
     return [folder / file for file in texts]
+
+
+def has_output(folder: Path, spec: DatasetSpec, name: str) -> bool:
+    """True where one sequence's boxes are in `folder`, in the official format."""
+    return (folder / _FILES[spec.protocol].format(name=name)).is_file()
 
 
 def output_texts(spec: DatasetSpec, name: str, output: TrackerOutput) -> dict[str, str]:

@@ -14,10 +14,32 @@ from siamcli.train.pictures import Limits, load
 from siamcli.train.sequences import read_folders, read_videos
 from siamcli.train.store import AnnotatedImage, SkippedItem, TrainingImages, collect
 
-__all__ = ["load_footage"]
+__all__ = ["check_there", "load_footage"]
 
 _IMAGE_SETS = {"jsonl": read_jsonl, "coco": read_coco, "voc": read_voc, "yolo": read_yolo}
 _FILES = ("jsonl", "coco")
+
+
+def check_there(data: Sequence[DataConfig], teacher: str = "") -> None:
+    """Raises DatasetError that names every path of the data, and the teacher's, where nothing is.
+
+    A teacher without a folder in its name may be weights that `siamtrack weights list` names.
+    """
+    paths = list(dict.fromkeys(d.path for d in data))
+    gone = [path for path in paths if not _exists(path)]
+    if "/" in teacher and not _exists(teacher):
+        gone.append(f"the teacher {teacher}")
+    if gone:
+        raise DatasetError(
+            f"{', '.join(gone)} {'does' if len(gone) == 1 else 'do'} not exist",
+            hint="check the paths in the config; those of configs that come with siamtrack are examples, see"
+            " Training in weights/README.md",
+        )
+
+
+def _exists(path: str) -> bool:
+    with unread_as(DatasetError, Path(path)):
+        return Path(path).exists()
 
 
 def load_footage(data: Sequence[DataConfig]) -> TrainingImages:
@@ -32,11 +54,8 @@ def load_footage(data: Sequence[DataConfig]) -> TrainingImages:
 
 
 def _read(data: DataConfig) -> Iterator[AnnotatedImage | SkippedItem]:
+    check_there([data])
     path = Path(data.path)
-    with unread_as(DatasetError, path):
-        there = path.exists()
-    if not there:
-        raise DatasetError(f"{path} does not exist", hint="check the path of this data set in the config")
     if path.is_file() != (data.format in _FILES) and data.format != "videos":
         kind = "the annotation file" if data.format in _FILES else "a folder"
         raise DatasetError(f"{path}: format {data.format!r} needs {kind}", hint="correct path or format")

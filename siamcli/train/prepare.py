@@ -15,6 +15,7 @@ from siamcli.load import build_model
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import default_params
 from siamcli.train.config import TrainConfig, dump_config
+from siamcli.train.data import check_there
 from siamcli.train.distill import Distiller, load_teacher
 from siamcli.train.grow import check_growth
 from siamcli.train.origin import BaseWeights, read_origin
@@ -70,8 +71,10 @@ def prepare(config: TrainConfig, *, start: Checkpoint | None = None, resume: boo
         model.load_state_dict(start.weights)
         origin = _origin(start)
     distiller, source = None, None
-    if config.distill.teacher and start is None and phase in ("", "distill"):
-        distiller = Distiller(config.spec, load_teacher(config.distill.teacher))
+    learns = config.distill.teacher if start is None and phase in ("", "distill") else ""
+    check_there(config.data, learns)
+    if learns:
+        distiller = Distiller(config.spec, load_teacher(learns))
     if config.grow.source and start is None and phase in ("", "grow"):
         small = read_checkpoint(find(config.grow.source))
         check_growth(small.spec, config.spec)

@@ -103,7 +103,7 @@ def run_dataset(
     pool: Executor | None,
 ) -> None:
     """Run the sequences that are not finished, with a bar and the time left."""
-    from siamcli.evaluation.evaluate import evaluate, finished_sequences
+    from siamcli.evaluation.evaluate import evaluate, finished_sequences, unlogged_sequences
     from siamcli.evaluation.log import others_in_words
 
     finished = finished_sequences(dataset, folder, identity, repetitions=repetitions)
@@ -113,6 +113,11 @@ def run_dataset(
         )
     if said := others_in_words(folder, identity, [s.name for s in dataset.sequences]):
         console.info(said, style="yellow")
+    if unlogged := unlogged_sequences(dataset, folder):
+        what = (
+            f"{len(unlogged)} results that eval did not write, or that changed since (first: {unlogged[0]})"
+        )
+        console.info(f"{folder}: {what} are replaced; another --name or -o keeps them", style="yellow")
     frames = 0
     total = sum(len(s) for s in dataset.sequences if s.name not in finished)
     with console.progress(dataset.spec.title, total) as update:
