@@ -271,6 +271,11 @@ def test_a_mask_is_kept_as_seen_from_the_video(mask: Path, tmp_path: Path, monke
     (tmp_path / "elsewhere" / "mask.png").write_bytes(b"of another one")
     for source in (clip, "../clips/a.mp4"):
         assert search_area(Reading(source), (96, 64), tracked)
+    (tmp_path / "elsewhere" / "linked").symlink_to(tmp_path / "clips")
+    linked = with_area(header, Reading("linked/a.mp4", mask="../mask.png"), (96, 64))
+    for one in (tracked, linked):
+        for source in (clip, "linked/a.mp4"):
+            assert search_area(Reading(source), (96, 64), one)
     monkeypatch.chdir(tmp_path)
     assert search_area(Reading("a.mp4"), (96, 64), replace(tracked, mask="mask.png"))  # the clip was moved
 

@@ -63,9 +63,14 @@ def _folder(source: str) -> Path | None:
 
 
 def _as_kept(mask: str, source: str) -> str:
-    """The mask as seen from the folder of the source, from which it is found in every working directory."""
+    """The mask as seen from the folder of the source, from which it is found in every working directory, and
+    through every link to that folder."""
     folder = _folder(source)
-    return mask if folder is None or Path(mask).is_absolute() else path_from(mask, folder)
+    return (
+        mask
+        if folder is None or Path(mask).is_absolute()
+        else path_from(mask, Path(os.path.realpath(folder)))
+    )
 
 
 def _mask_of(tracked: TrackHeader, source: str) -> str | None:
@@ -76,7 +81,8 @@ def _mask_of(tracked: TrackHeader, source: str) -> str | None:
     if tracked.mask is None:
         return None
     folder = _folder(source)
-    named = [tracked.mask if folder is None else os.path.normpath(folder / tracked.mask), tracked.mask]
+    folders = [] if folder is None else [Path(os.path.realpath(folder)), folder]
+    named = [*(os.path.normpath(place / tracked.mask) for place in folders), tracked.mask]
     there = [path for path in named if Path(path).is_file()]
     for path in there:
         if _sha256(path) == tracked.mask_sha256:
