@@ -187,8 +187,12 @@ def test_prefetched(opened: tuple[str, Callable[..., FrameSource]]) -> None:
 
 def test_cut_beyond_the_end(opened: tuple[str, Callable[..., FrameSource]]) -> None:
     _, open_it = opened
-    with pytest.raises(InputError, match="no frame between"):
+    with pytest.raises(InputError, match="no frame between") as refused:
         read(open_it(start=TimePoint(frame=99)))
+    assert refused.value.hint == "choose an earlier --start"
+    with pytest.raises(InputError, match="no frame between") as refused:
+        read(open_it(end=TimePoint(frame=0)))
+    assert refused.value.hint == "choose a later --end"
 
 
 def test_exact_rate_and_container_times(made: dict[str, str]) -> None:

@@ -50,7 +50,7 @@ class Source(ABC):
             length = length_in_words(self._cut, frame_filter.frames, frame_filter.last, self.info.fps)
             raise InputError(
                 f"{self.info.name}: no frame between start and end: {length}",
-                hint="choose an earlier --start",
+                hint="choose a later --end" if self._cut.start is None else "choose an earlier --start",
             )
 
     def __enter__(self) -> Self:
