@@ -185,14 +185,17 @@ def test_prefetched(opened: tuple[str, Callable[..., FrameSource]]) -> None:
     assert numbers == [0, 1, 2]
 
 
-def test_cut_beyond_the_end(opened: tuple[str, Callable[..., FrameSource]]) -> None:
+@pytest.mark.parametrize(
+    ("name", "frame", "hint"),
+    [("start", 99, "choose an earlier --start"), ("end", 0, "choose a later --end")],
+)
+def test_a_cut_without_a_frame(
+    opened: tuple[str, Callable[..., FrameSource]], name: str, frame: int, hint: str
+) -> None:
     _, open_it = opened
     with pytest.raises(InputError, match="no frame between") as refused:
-        read(open_it(start=TimePoint(frame=99)))
-    assert refused.value.hint == "choose an earlier --start"
-    with pytest.raises(InputError, match="no frame between") as refused:
-        read(open_it(end=TimePoint(frame=0)))
-    assert refused.value.hint == "choose a later --end"
+        read(open_it(**{name: TimePoint(frame=frame)}))
+    assert refused.value.hint == hint
 
 
 def test_exact_rate_and_container_times(made: dict[str, str]) -> None:
