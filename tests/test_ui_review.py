@@ -95,6 +95,14 @@ def test_the_end_is_found_from_beyond(tmp_path, name):
         assert store.jpeg(FRAMES - 1) is not None
 
 
+def test_frames_behind_the_end_of_a_run_are_not_shown(clip, tmp_path):
+    write_trajectory(trajectory_of(["itttttt"]), tmp_path / "short.json")
+    with closing(Library([one_clip(str(clip), tmp_path / "short.json", None, Reading)])) as library:
+        assert library.document(0)["frames"] == 7
+        assert library.frames(0).jpeg(FRAMES) is None  # the end of the video is known now
+        assert library.document(0)["frames"] == 7
+
+
 def test_two_targets_with_nearly_one_box_are_doubted():
     apart = trajectory_of(["itttttttttt"] * 2, labels=("a", "b")).points
     assert not doubts(apart)
