@@ -96,7 +96,9 @@ def test_the_end_is_found_from_beyond(tmp_path, name):
 
 
 def test_frames_behind_the_end_of_a_run_are_not_shown(clip, tmp_path):
-    write_trajectory(trajectory_of(["itttttt"]), tmp_path / "short.json")
+    short = trajectory_of(["itttttt"])
+    source = replace(short.header.source, count=FRAMES)
+    write_trajectory(replace(short, header=replace(short.header, source=source)), tmp_path / "short.json")
     with closing(Library([one_clip(str(clip), tmp_path / "short.json", None, Reading)])) as library:
         assert library.document(0)["frames"] == 7
         assert library.frames(0).jpeg(FRAMES) is None  # the end of the video is known now

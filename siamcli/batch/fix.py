@@ -19,7 +19,7 @@ from siamcli.media.suffixes import is_video
 from siamcli.session.fix import correct, finish
 from siamcli.session.reading import Reading
 from siamcli.session.render import check_sound, write_again
-from siamcli.trajectory import Trajectory
+from siamcli.trajectory import Trajectory, shared_boxes
 
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
@@ -116,4 +116,6 @@ def _replace(
     paths = [str(path) for path in _outputs(status.path.parent, entry)]
     yield from write_again(reading, trajectory, paths, overwrite=True, also=also)
     lost = sum(point.state == "lost" for point in trajectory.points)
-    status.add(replace(entry, at=now(), lost=lost, style=style_key(reading.style, reading.audio)))
+    same_box = shared_boxes(trajectory.points).frames
+    style = style_key(reading.style, reading.audio)
+    status.add(replace(entry, at=now(), lost=lost, same_box=same_box, style=style))

@@ -33,13 +33,14 @@ class Started:
 @dataclass(frozen=True, slots=True)
 class Finished:
     """A job is finished; `error` is None when it is complete, `lost` counts the frames in which one of the
-    `targets` was lost, for each of them."""
+    `targets` was lost, for each of them, `same_box` those in which two have nearly the same box."""
 
     job: Job
     frames: int = 0
     seconds: float = 0.0
     lost: int = 0
     targets: int = 1
+    same_box: int = 0
     error: SiamtrackError | None = None
 
 
@@ -191,8 +192,8 @@ class _Scheduler:
 def _finished(session: Session, job: Job, error: BaseException | None) -> Finished:
     lost = _frames(session.lost)
     seconds = round(session.seconds, 3)
-    targets = len(job.labels)
-    return Finished(job, session.frames, seconds, lost, targets, _named(error) if error else None)
+    targets, same_box = len(job.labels), session.shared.frames
+    return Finished(job, session.frames, seconds, lost, targets, same_box, _named(error) if error else None)
 
 
 def _frames(lost: Mapping[int, Sequence[tuple[int, int]]]) -> int:
