@@ -82,7 +82,7 @@ class VideoFile(Source):
         head = self._begin_at(cut)
         turn = self.plan.orientation
         self.info = SourceInfo(
-            source_name(name).stem,
+            source_name(name).stem if "://" in name else Path(name).stem,
             head.size,
             head.fps,
             self._count(head, self.plan.video.fps),

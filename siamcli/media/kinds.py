@@ -102,8 +102,8 @@ class SourceName:
     def stem(self) -> str:
         """What the results of the source are called.
 
-        >>> [source_name(text).stem for text in ("clips/day one.mov", "0", "-", "img/*.jpg")]
-        ['day one', 'camera0', 'stdin', 'img']
+        >>> [source_name(text).stem for text in ("clips/day one.mov", "0", "-", "http://host/day%20one.mov?a=b")]
+        ['day one', 'camera0', 'stdin', 'day one']
         """
         if self.kind == "stdin":
             return "stdin"
@@ -111,7 +111,8 @@ class SourceName:
             return f"camera{self.text}" if self.text.isdecimal() else self.path.stem
         if self.kind == "address":
             host, *path = self.shown.partition("://")[2].split("?")[0].rstrip("/").split("/")
-            return (Path(path[-1]).stem if path else host).replace(":", "_") or "stream"
+            last = "".join(c if c.isprintable() else "_" for c in unquote(path[-1])) if path else ""
+            return (Path(last).stem.strip(". ") or host).replace(":", "_") or "stream"
         if self.kind == "pattern":
             return self.path.parent.resolve().name
         return self.path.resolve().name if self.kind == "folder" else self.path.stem
