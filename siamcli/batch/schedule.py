@@ -127,7 +127,7 @@ class _Scheduler:
         self._opening[opened] = job
 
     def _load(self) -> LoadedTracker:
-        """The tracker, for which a session asks before it opens its outputs.  Raises InputError at the end."""
+        """The tracker, for which sessions ask before they open outputs.  Raises InputError at the end."""
         if self._ended:
             raise InputError("stopped")
         return self._tracker
