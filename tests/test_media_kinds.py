@@ -41,7 +41,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("img/*.jpg", "pattern", "img"),
         ("odd[1].mp4", "file", "odd[1]"),
         ("gone.mp4", "missing", "gone"),
-        ("http://host:80/clips/day%201.mp4?token=a/b", "address", "day%201"),
+        ("http://host:80/clips/day%201.mp4?token=a/b", "address", "day 1"),
         ("RTSP://host:554", "address", "host_554"),
         ("udp://127.0.0.1:9000?timeout=2", "address", "127.0.0.1_9000"),
         ("file:///a.mp4%00/b.mp4", "address", "b"),  # no name of a file has a NUL
