@@ -34,6 +34,7 @@ or the path of its device. missing: the path of nothing."""
 _BETWEEN = "\0"  # of the files of a joined recording: no name of a file has it
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 _STREAM = re.compile(r"/dev/(?:std|fd/|tty|null|pts/)|/proc/")
+_HASH = re.compile("[0-9a-f]{12}")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+]+://", re.IGNORECASE)
 
 
@@ -119,8 +120,9 @@ class SourceName:
 
     @property
     def key(self) -> str:
-        """Equal for two spellings of one source; tables name a joined recording by its first file."""
-        return self.parts[0].absolute().text
+        """Equal for two spellings of one source; tables name a joined recording by its first file, and an
+        address without what is not shown."""
+        return self.relative_to(Path()) if self.kind == "address" else self.parts[0].absolute().text
 
     def absolute(self) -> SourceName:
         """The same source in every working directory.  Links stay links."""
@@ -135,7 +137,15 @@ class SourceName:
         if self.is_path:
             return path_from(self.text, folder)
         told_apart = hashlib.sha256(self.text.encode(errors="surrogatepass")).hexdigest()[:12]
-        return self.text if self.shown == self.text else f"{self.shown}#{told_apart}"
+        return self.text if self.shown == self.text or self.is_shortened else f"{self.shown}#{told_apart}"
+
+    @property
+    def is_shortened(self) -> bool:
+        """True for an address as `relative_to` writes it: without what is not shown."""
+        whole, _, told_apart = self.text.rpartition("#")
+        return (
+            self.kind == "address" and bool(_HASH.fullmatch(told_apart)) and without_secrets(whole) == whole
+        )
 
     def within(self, folder: Path) -> SourceName:
         """The source that the text means in a list that lies in `folder`."""

@@ -158,6 +158,11 @@ def _open_address(address: str, cut: FrameRange, video: Callable[..., VideoFile]
             f"{name} is a page, not a video",
             hint="yt-dlp -o - URL | siamtrack run - --box x,y,w,h",
         )
+    if source_name(address).is_shortened and "?…" in address:
+        raise InputError(
+            f"{name}: what follows the ? was left out where it was written down, as secrets stand there",
+            hint="name the whole address beside the list: siamtrack batch ADDRESS --boxes LIST",
+        )
     if scheme in WEB:
         try:
             address = request_address(address)
