@@ -142,10 +142,8 @@ class SourceName:
     @property
     def is_shortened(self) -> bool:
         """True for an address as `relative_to` writes it: without what is not shown."""
-        whole, _, told_apart = self.text.rpartition("#")
-        return (
-            self.kind == "address" and bool(_HASH.fullmatch(told_apart)) and without_secrets(whole) == whole
-        )
+        whole, _, end = self.text.rpartition("#")
+        return self.kind == "address" and bool(_HASH.fullmatch(end)) and without_secrets(whole) == whole
 
     def within(self, folder: Path) -> SourceName:
         """The source that the text means in a list that lies in `folder`."""
