@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 from conftest import DEMO
 
+from siamcli.batch.cluster import WorkerConfig, track_on_ray
 from siamcli.batch.status import latest_entries, read_status
+from siamcli.errors import DeviceError
 from siamcli.formats.files import read_trajectory
 from siamcli.media.ffmpeg import ffmpeg_exe
+from siamcli.session.job import Job
+from siamcli.targets import parse_target
 
 BOX = "43.3,150.4,73.4,79.2"
 
@@ -76,3 +80,22 @@ def test_no_cluster_there(siamtrack, weights):
     pytest.importorskip("ray", reason="ray is not installed")
     done = siamtrack("batch", DEMO, "--weights", weights, "--box", BOX, "--ray", "nonsense://x")
     assert done.code == 6 and "no Ray cluster at nonsense://x" in done.err
+
+
+def test_nobody_listens(siamtrack, weights):
+    """Ray tries an address for a quarter of an hour."""
+    pytest.importorskip("ray", reason="ray is not installed")
+    done = siamtrack("batch", DEMO, "--weights", weights, "--box", BOX, "--ray", "127.0.0.1:9")
+    assert done.code == 6 and "no Ray cluster at 127.0.0.1:9: [Errno 111]" in done.err
+
+
+@pytest.mark.slow
+def test_a_worker_that_cannot_begin(tmp_path):
+    """Its reason is said once, and no clip counts as failed."""
+    pytest.importorskip("ray", reason="ray is not installed")
+    config = WorkerConfig(tmp_path / "gone.safetensors", "cpu", "cpu", None)
+    job = Job(str(DEMO), (parse_target(BOX),), (str(tmp_path / "a.json"),))
+    events = track_on_ray([job], address="local", config=config, width=1)
+    with pytest.raises(DeviceError, match=r"a Ray worker cannot begin: .*WeightsError: .*gone") as error:
+        list(events)
+    assert "every node" in str(error.value.hint)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +23,8 @@ from siamcli.session.job import Job
 __all__ = ["ClipWorker", "WorkerConfig", "track_on_ray"]
 
 MAX_RETRIES = 2  # times that a clip is given to a restarted worker before it counts as failed
+PATIENCE = 10.0  # seconds for a cluster to answer
+_PLACE = re.compile(r"(?:ray://)?\[?([^\[\]/]+)\]?:(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,8 @@ def track_on_ray(
 
     A worker that dies is started again, and its clips with it; a clip that was given out
     1 + MAX_RETRIES times fails.  `width` is the number of clips that a worker has at a time; None
-    chooses it by the cores that a worker has.  Raises DeviceError when there is no Ray or no cluster.
+    chooses it by the cores that a worker has.  Raises DeviceError when there is no Ray or no cluster, and
+    where a worker cannot begin.
     """
     with _cluster(address) as ray:
         free = _workers(ray, config, width)
@@ -99,6 +104,10 @@ def track_on_ray(
                 try:
                     yield replace(ray.get(reference), job=job)
                 except ray.exceptions.RayError as error:
+                    if getattr(error, "actor_init_failed", False):
+                        reason = str(error).strip().splitlines()[-1]
+                        hint = "siamtrack and the weights must be on every node of the cluster"
+                        raise DeviceError(f"a Ray worker cannot begin: {reason}", hint=hint) from error
                     yield Finished(job, error=_worker_error(error))
 
 
@@ -109,9 +118,12 @@ def _cluster(address: str) -> Iterator[Any]:
     except ImportError:
         raise DeviceError("Ray is not installed", hint=install_extra("ray")) from None
     try:
+        if place := _PLACE.fullmatch(address):  # Ray itself tries for a quarter of an hour
+            socket.create_connection((place[1], int(place[2])), PATIENCE).close()
         ray.init(address, log_to_driver=False, logging_level="error")
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise DeviceError(f"no Ray cluster at {address}: {error}", hint="auto, local or HOST:PORT") from error
+    except (OSError, OverflowError, ValueError, RuntimeError) as error:
+        hint = "auto, local or HOST:PORT; a cluster that asks for a token needs RAY_AUTH_MODE=token"
+        raise DeviceError(f"no Ray cluster at {address}: {error}", hint=hint) from error
     try:
         yield ray
     finally:
