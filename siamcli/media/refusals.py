@@ -42,7 +42,7 @@ def broken_off(error: Exception) -> str:
     """Why an answer that had begun did not go on."""
     if isinstance(error, TimeoutError):
         return "the server stopped sending"
-    if isinstance(error, IncompleteRead | HTTPException | ConnectionError):
+    if isinstance(error, HTTPException | ConnectionError):
         return "the server hung up before the end"
     return f"the connection broke ({getattr(error, 'strerror', None) or error})"
 
