@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from siamcli.cores import available_memory, usable_cores
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Events", "Finished", "Moved", "Started", "default_concurrency", "track_jobs"]
 
+_GRACE = 0.5  # seconds that clips which are being opened get at the end; what opens later opens no output
 CLIP_BYTES = 500_000_000  # two ffmpeg children and 24 waiting frames of 1920x1080
 
 
@@ -82,8 +84,11 @@ def track_jobs(tracker: LoadedTracker, jobs: Iterable[Job | None], width: int) -
             yield scheduler.moved()
 
 
-def _open(job: Job, tracker: LoadedTracker) -> Session:
-    return Session(job, lambda: tracker).__enter__()
+def _open(job: Job, load: Callable[[], LoadedTracker], opened: Future[Session]) -> None:
+    try:
+        opened.set_result(Session(job, load).__enter__())
+    except BaseException as error:  # noqa: BLE001 - handed over to who waits for it
+        opened.set_exception(error)
 
 
 def _close(session: Session, error: BaseException | None) -> None:
@@ -101,6 +106,7 @@ class _Scheduler:
     def __init__(self, tracker: LoadedTracker, width: int) -> None:
         self._tracker = tracker
         self._width = width
+        self._ended = False
         self._pool = ThreadPoolExecutor(2 * width, thread_name_prefix="clips")
         self._opening: dict[Future[Session], Job] = {}
         self._running: dict[Session, Job] = {}  # the job as it came: a session fills in what its source says
@@ -116,8 +122,16 @@ class _Scheduler:
         return not (self._opening or self._running or self._closing)
 
     def begin(self, job: Job) -> None:
-        """Open a clip in a thread."""
-        self._opening[self._pool.submit(_open, job, self._tracker)] = job
+        """Open a clip in a thread, which nobody has to wait for: an address may be silent."""
+        opened: Future[Session] = Future()
+        Thread(target=_open, args=(job, self._load, opened), daemon=True).start()
+        self._opening[opened] = job
+
+    def _load(self) -> LoadedTracker:
+        """The tracker, for which sessions ask before they open outputs.  Raises InputError at the end."""
+        if self._ended:
+            raise InputError("stopped")
+        return self._tracker
 
     def step(self) -> list[Finished]:
         """Advance every clip whose next frame is there; returns those that are finished."""
@@ -181,8 +195,10 @@ class _Scheduler:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._ended = True
+        wait(self._opening, timeout=_GRACE)
         for future, job in self._opening.items():
-            if not future.cancel() and future.exception() is None:
+            if future.done() and future.exception() is None:
                 self._running[future.result()] = job
         for session in list(self._running):
             self._end(session, error or InputError("stopped"))
