@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from itertools import combinations
+from itertools import combinations, groupby
 from typing import Any, Literal
 
 from siamcli.boxes import Box, iou
@@ -14,7 +14,7 @@ from siamcli.frames import Image, SourceInfo
 
 __all__ = [
     *("NO_BOX", "CorrectedWith", "LostIntervals", "PointSource", "TrackHeader", "TrackPoint", "TrackState"),
-    *("SharedBoxes", "Trajectory", "lost_intervals"),
+    *("SharedBoxes", "Trajectory", "lost_intervals", "shared_boxes"),
 ]
 
 TrackState = Literal["init", "tracked", "lost", "found", "absent"]
@@ -159,6 +159,14 @@ def lost_intervals(points: Iterable[TrackPoint]) -> dict[int, tuple[tuple[int, i
     return log.intervals()
 
 
+def shared_boxes(points: Iterable[TrackPoint]) -> SharedBoxes:
+    """Where two targets have nearly the same box; `points` in frame order."""
+    shared = SharedBoxes()
+    for _, together in groupby(points, key=lambda point: point.index):
+        shared.add(together)
+    return shared
+
+
 class LostIntervals:
     """First and last frame index of every stretch in which a target was lost, as points arrive."""
 
@@ -194,18 +202,19 @@ class SharedBoxes:
     arrive: one of them may have gone over to the other.
 
     A stretch begins where their boxes overlap (IoU) by BEGINS and ends before they overlap less than ENDS.
-    Lost and absent targets share nothing.
+    Lost and absent targets share nothing.  `frames` counts the frames in which any two do.
     """
 
     BEGINS, ENDS = 0.7, 0.5
 
     def __init__(self) -> None:
+        self.frames = 0
         self._intervals: dict[tuple[int, int], list[tuple[int, int]]] = {}
         self._open: set[tuple[int, int]] = set()
 
     def add(self, points: Iterable[TrackPoint]) -> None:
         """Take note of the points of the next frame."""
-        believed = [p for p in points if p.state not in ("lost", "absent")]
+        believed = [point for point in points if point.is_located]
         overlaps = {(a.target, b.target): iou(a.box, b.box) for a, b in combinations(believed, 2)}
         self._open = {pair for pair in self._open if overlaps.get(pair, 0.0) >= self.ENDS}
         for pair, overlap in overlaps.items():
@@ -216,6 +225,7 @@ class SharedBoxes:
             elif overlap >= self.BEGINS:
                 self._open.add(pair)
                 self._intervals.setdefault(pair, []).append((index, index))
+        self.frames += bool(self._open)
 
     def intervals(self) -> dict[tuple[int, int], tuple[tuple[int, int], ...]]:
         """Two targets, the smaller number first -> their stretches so far; without those that have none.

@@ -10,7 +10,7 @@ import pytest
 
 from siamcli.batch.run import Result
 from siamcli.batch.status import Entry
-from siamcli.cli.tally import Tally, lost_rows
+from siamcli.cli.tally import Tally, doubted_rows
 
 BOX = "10,10,20,20"
 
@@ -33,7 +33,7 @@ def entry(name: str, state="done", *, lost=0, frames=20, targets=1, **more) -> E
     ],
 )
 def test_clips_that_lost_their_target_are_named_worst_first(entries, names):
-    assert [row["clip"] for row in lost_rows(entries)] == names
+    assert [row["clip"] for row in doubted_rows(entries)["lost"]] == names
 
 
 @pytest.mark.parametrize("verdict", ["done", "skipped", "completed"])
@@ -46,6 +46,20 @@ def test_they_are_named_also_when_nothing_is_tracked(verdict, capfd):
     assert said[-2].split() == ["b.mp4", "lost", "in", "50%", "of", "20", "frames"]
     assert said[-1].split() == ["a.mp4", "lost", "in", "25%", "of", "20", "frames"]
     assert [row["clip"] for row in tally.document(1.0, "batch.jsonl")["lost"]] == ["b.mp4", "a.mp4"]
+
+
+def test_clips_in_which_two_targets_have_one_box_are_named(capfd):
+    tally = Tally(3)
+    for name, same_box in (("a", 2), ("b", 10), ("c", 0)):
+        tally.add(Result("done", entry(name, targets=2, same_box=same_box)))
+    tally.say(1.0, "batch.jsonl")
+    said = capfd.readouterr().err.splitlines()
+    assert said[-3] == "two targets have nearly the same box in 2 clips, the worst first:"
+    assert [line.split() for line in said[-2:]] == [
+        ["b", "in", "10", "of", "20", "frames"],
+        ["a", "in", "2", "of", "20", "frames"],
+    ]
+    assert tally.document(1.0, "batch.jsonl")["same_box"][0] == {"clip": "b", "same_box": 10, "frames": 20}
 
 
 def test_merge_names_them(siamtrack, tmp_path):

@@ -11,7 +11,10 @@ from siamcli.batch.clips import Clip, Shard
 from siamcli.batch.manifest import Boxes, Manifest
 from siamcli.batch.plan import plan
 from siamcli.batch.settings import Settings
+from siamcli.cli.source import named_source
+from siamcli.errors import InputError
 from siamcli.media.kinds import source_name
+from siamcli.media.sources import open_source
 from siamcli.targets import parse_target
 
 
@@ -41,7 +44,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("img/*.jpg", "pattern", "img"),
         ("odd[1].mp4", "file", "odd[1]"),
         ("gone.mp4", "missing", "gone"),
-        ("http://host:80/clips/day%201.mp4?token=a/b", "address", "day%201"),
+        ("http://host:80/clips/day%201.mp4?token=a/b", "address", "day 1"),
         ("RTSP://host:554", "address", "host_554"),
         ("udp://127.0.0.1:9000?timeout=2", "address", "127.0.0.1_9000"),
         ("file:///a.mp4%00/b.mp4", "address", "b"),  # no name of a file has a NUL
@@ -103,3 +106,20 @@ def test_the_working_directory_has_a_sidecar_beside_it(places: Path, monkeypatch
     assert [target.label for target in Boxes(Manifest(), (), "xywh").of(".")] == ["ball"]
     assert not Boxes(Manifest(), (), "xywh").has("/")
     assert source_name("").kind == "missing"
+
+
+def test_an_address_is_known_again_where_its_secrets_were_left_out() -> None:
+    """A table names it without them; beside the whole address its rows count."""
+    whole = source_name("http://me:pw@host/a.mp4?token=b")
+    written = source_name(whole.relative_to(Path()))
+    assert written.key == whole.key == written.text and "token" not in written.text
+    assert written.relative_to(Path()) == written.text
+    assert source_name("http://host/a.mp4?token=c").key != whole.key
+    assert source_name("http://host/a.mp4").key == "http://host/a.mp4"
+    with pytest.raises(InputError, match="was left out"):
+        open_source(written.text)
+
+
+def test_a_long_address_is_not_looked_up_as_a_path() -> None:
+    address = "http://host/a.mp4?key=" + "k" * 5000
+    assert named_source([address], join=False) == address

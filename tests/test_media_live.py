@@ -9,24 +9,30 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from threading import Event, Semaphore, Thread
+from typing import cast
 
 import clips
 import cv2
 import numpy as np
 import pytest
 
+from siamcli.batch.schedule import _Scheduler
 from siamcli.cli.commands import doctor
 from siamcli.errors import InputError
 from siamcli.formats.files import read_trajectory
 from siamcli.frames import Frame, SourceInfo
+from siamcli.load import LoadedTracker
 from siamcli.media import devices, sources
 from siamcli.media.base import Source
 from siamcli.media.cameras import LiveSource, ReconnectPolicy
 from siamcli.media.kinds import source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import open_source
+from siamcli.session.job import Job
+from siamcli.targets import parse_target
 from siamcli.times import FrameFilter, FrameRange, TimePoint
 
 
@@ -392,3 +398,114 @@ def test_a_camera_of_a_web_server_is_live() -> None:
     sent = b"Content-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n" + parts
     with web_server({"/cam": [sent] * 3}) as address, open_source(f"{address}/cam") as source:
         assert source.live and source.info.size == (96, 64)
+
+
+def gives(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> InputError:
+    """The error of an address whose server answers so."""
+    monkeypatch.setattr(sources, "SILENCE", 5.0)
+
+    def send(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(answer)
+
+    with answering(send) as port, pytest.raises(InputError) as caught:
+        open_source(f"http://me:secret@127.0.0.1:{port}/a.mp4?key=secret")
+    assert caught.value.hint and "secret" not in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"HTTP/1.0 404 x\r\n\r\n", "the server says 404 Not Found"),
+        (b"HTTP/1.0 401 x\r\n\r\n", "the server says 401 Unauthorized"),
+        (b"HTTP/1.0 503 x\r\n\r\n", "the server says 503 Service Unavailable"),
+        (b"HTTP/1.0 302 x\r\nLocation: file:///etc/passwd\r\n\r\n", "leads to file:///etc/passwd"),
+        (b"HTTP/1.0 302 x\r\nLocation: ftp://h/a\r\n\r\n", "leads to ftp://h/a"),
+        (b"HTTP/1.0 302 x\r\nLocation: /a.mp4\r\n\r\n", "without an end"),
+        (b"HTTP/1.0 200 x\r\nContent-Length: 0\r\n\r\n", "it is empty"),
+        (b"HTTP/1.0 200 x\r\n\r\n<!doctype html>\n<html>", "is a web page, not a video"),
+        (b"HTTP/1.0 206 x\r\n\r\nPK\x03\x04" + bytes(500), "is a ZIP archive, not a video"),
+        (b'HTTP/1.0 200 x\r\n\r\n{"error": 1}', "is a JSON document, not a video"),
+        (b"", "hung up without an answer"),
+        (b"SSH-2.0-OpenSSH\r\n", "no web server answers there"),
+    ],
+)
+def test_what_a_web_server_gives_in_place_of_a_video(
+    answer: bytes, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert says in str(gives(answer, monkeypatch))
+
+
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.0 200 OK\r\n\r\n"])
+def test_a_silent_server_is_waited_for_once(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before its answer, and before the body of its answer."""
+    monkeypatch.setattr(sources, "SILENCE", 0.3)
+    asked, over = [], Event()
+
+    def answer(connection: socket.socket) -> None:
+        asked.append(connection.recv(4096))
+        connection.sendall(start)
+        over.wait(30)
+
+    with (
+        answering(answer) as port,
+        pytest.raises(InputError, match=rf"http://127.0.0.1:{port}/a.mp4: nothing came from it for"),
+    ):
+        open_source(f"http://127.0.0.1:{port}/a.mp4")
+    over.set()
+    assert len(asked) == 1
+
+
+def test_a_batch_that_is_stopped_waits_for_no_silent_server(tmp_path: Path) -> None:
+    """It answers after the end: no output is opened any more."""
+    data, over = clips.constant(tmp_path / "a.ts", frames=5).read_bytes(), Event()
+
+    def answer(connection: socket.socket) -> None:
+        connection.recv(4096)
+        over.wait(30)
+        connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + data)
+
+    with answering(answer) as port:
+        job = Job(
+            f"http://127.0.0.1:{port}/a.ts", (parse_target("20,20,30,30"),), (str(tmp_path / "a.json"),)
+        )
+        with _Scheduler(cast(LoadedTracker, None), 1) as scheduler:
+            scheduler.begin(job)
+            (opened,) = scheduler._opening
+        assert not opened.done()
+        over.set()
+        with pytest.raises(InputError, match="stopped"):
+            opened.result(timeout=30)
+    assert not (tmp_path / "a.json").exists()
+
+
+def test_a_server_that_hangs_up_is_named_in_plain_words(tmp_path: Path) -> None:
+    data = clips.constant(tmp_path / "a.ts", frames=20).read_bytes()
+    chunk = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(data) + data + b"\r\n"
+    with (
+        answering(lambda c: (c.recv(4096), c.sendall(b"HTTP/1.1 200 OK\r\n" + chunk))) as port,
+        open_source(f"http://127.0.0.1:{port}/a.ts") as source,
+        pytest.raises(InputError, match="the server hung up before the end"),
+    ):
+        list(source)
+
+
+def test_a_rate_that_is_not_needed_reads_an_address_once(tmp_path: Path) -> None:
+    """As a batch gives one rate to all clips."""
+    data = clips.constant(tmp_path / "a.ts", frames=5).read_bytes()
+    with (
+        web_server({"/a.ts": [b"\r\n" + data]}) as address,
+        open_source(f"{address}/a.ts", fps=Fraction(50), fps_if_needed=True) as source,
+    ):
+        assert len(list(source)) == 5 and source.info.fps == Fraction(30000, 1001)
+
+
+def test_an_address_is_asked_for_as_browsers_do(tmp_path: Path) -> None:
+    """A space and a letter of another language are escaped, what is for browsers is left out."""
+    data = clips.constant(tmp_path / "a.ts", frames=5).read_bytes()
+    with (
+        web_server({"/my%20clip%20%C3%BC.ts?a=b%20c": [b"\r\n" + data]}) as address,
+        open_source(f"{address}/my clip%20ü.ts?a=b c#t=1") as source,
+    ):
+        assert len(list(source)) == 5 and source.info.name == "my clip ü"

@@ -19,6 +19,7 @@ from asking import fetch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from siamcli.batch.fix import batch_entries, replace_outputs
 from siamcli.batch.manifest import read_manifest
 from siamcli.batch.status import Entry
 from siamcli.boxes import Box
@@ -28,7 +29,7 @@ from siamcli.frames import SourceInfo
 from siamcli.load import load_tracker
 from siamcli.media.sources import open_source
 from siamcli.session.reading import Reading
-from siamcli.trajectory import NO_BOX, TrackHeader, TrackPoint, Trajectory
+from siamcli.trajectory import NO_BOX, TrackHeader, TrackPoint, Trajectory, shared_boxes
 from siamcli.ui.review import report
 from siamcli.ui.review.changes import StaleError
 from siamcli.ui.review.doubt import Doubt, doubts, summarize
@@ -93,6 +94,16 @@ def test_the_end_is_found_from_beyond(tmp_path, name):
     with closing(FrameStore(Reading(str(video)).open)) as store:
         assert store.jpeg(3) is not None and store.jpeg(10 * FRAMES) is None and store.end == FRAMES
         assert store.jpeg(FRAMES - 1) is not None
+
+
+def test_frames_behind_the_end_of_a_run_are_not_shown(clip, tmp_path):
+    short = trajectory_of(["itttttt"])
+    source = replace(short.header.source, count=FRAMES)
+    write_trajectory(replace(short, header=replace(short.header, source=source)), tmp_path / "short.json")
+    with closing(Library([one_clip(str(clip), tmp_path / "short.json", None, Reading)])) as library:
+        assert library.document(0)["frames"] == 7
+        assert library.frames(0).jpeg(FRAMES) is None  # the end of the video is known now
+        assert library.document(0)["frames"] == 7
 
 
 def test_two_targets_with_nearly_one_box_are_doubted():
@@ -238,6 +249,17 @@ def write_batch(folder, lost):
             )
         )
     (folder / "batch.jsonl").write_text("".join(entry.line() for entry in entries))
+
+
+def test_a_batch_whose_clip_is_corrected_counts_shared_boxes_anew(tmp_path):
+    write_batch(tmp_path, [0])
+    two = trajectory_of(["ittttttt"] * 2, labels=("a", "b"))
+    same = replace(two, points=tuple(replace(p, box=two.points[0].box) for p in two.points))
+    for trajectory, count in ((same, 8), (two, 0)):
+        assert shared_boxes(trajectory.points).frames == count
+        for _ in replace_outputs(tmp_path, "0.mkv", Reading(str(tmp_path / "0.mkv")), trajectory, {}):
+            pass
+        assert batch_entries(tmp_path)["0.mkv"].same_box == count
 
 
 def test_a_batch_is_served_before_its_trajectories_are_read(tmp_path):

@@ -91,6 +91,17 @@ def test_keys_alone_do_everything(chromium, review, tmp_path):
     person.keys("d")
     person.hears("Doubt 2 of 2: leaf, lost, frames 15-16")
     person.wait(lambda _: person.frame == 15)
+    person.keys("END")  # what was said of other frames goes
+    person.wait(lambda _: person.frame == 19)
+    assert person.said == ""
+    person.keys("d")
+    person.hears("No doubt after this frame")
+    person.keys("HOME")
+    person.wait(lambda _: person.frame == 0)
+    assert person.said == ""
+    person.keys("d", "d")
+    person.hears("Doubt 2 of 2")
+    person.wait(lambda _: person.frame == 15)
     person.keys("ARROW_RIGHT", "ARROW_RIGHT", "ARROW_LEFT")
     person.wait(lambda _: person.frame == 16)
     person.keys("b", "ARROW_RIGHT", "ARROW_RIGHT", "CONTROL+ARROW_DOWN", "SHIFT+ARROW_RIGHT", "ENTER")

@@ -19,7 +19,7 @@ from siamcli.media.suffixes import is_video
 from siamcli.session.fix import correct, finish
 from siamcli.session.reading import Reading
 from siamcli.session.render import check_sound, write_again
-from siamcli.trajectory import Trajectory
+from siamcli.trajectory import Trajectory, shared_boxes
 
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
@@ -120,4 +120,5 @@ def _replace(
     styles.redraws(entry.clip, paths, entry.style, style)
     yield from write_again(reading, trajectory, paths, overwrite=True, also=also)
     lost = sum(point.state == "lost" for point in trajectory.points)
-    status.add(replace(entry, at=now(), lost=lost, style=style))
+    same_box = shared_boxes(trajectory.points).frames
+    status.add(replace(entry, at=now(), lost=lost, same_box=same_box, style=style))

@@ -204,6 +204,7 @@ def finished_entry(task: Task, end: Finished, folder: Path) -> Entry:
         seconds=end.seconds,
         lost=end.lost,
         targets=end.targets,
+        same_box=end.same_box,
         style=style_key(task.job.style, task.job.audio),
     )
     return done if end.error is None else failed_entry(done, end.error)

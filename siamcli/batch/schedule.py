@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from siamcli.cores import available_memory, usable_cores
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Events", "Finished", "Moved", "Started", "default_concurrency", "track_jobs"]
 
+_GRACE = 0.5  # seconds that clips which are being opened get at the end; what opens later opens no output
 CLIP_BYTES = 500_000_000  # two ffmpeg children and 24 waiting frames of 1920x1080
 
 
@@ -33,13 +35,14 @@ class Started:
 @dataclass(frozen=True, slots=True)
 class Finished:
     """A job is finished; `error` is None when it is complete, `lost` counts the frames in which one of the
-    `targets` was lost, for each of them."""
+    `targets` was lost, for each of them, `same_box` those in which two have nearly the same box."""
 
     job: Job
     frames: int = 0
     seconds: float = 0.0
     lost: int = 0
     targets: int = 1
+    same_box: int = 0
     error: SiamtrackError | None = None
 
 
@@ -81,8 +84,11 @@ def track_jobs(tracker: LoadedTracker, jobs: Iterable[Job | None], width: int) -
             yield scheduler.moved()
 
 
-def _open(job: Job, tracker: LoadedTracker) -> Session:
-    return Session(job, lambda: tracker).__enter__()
+def _open(job: Job, load: Callable[[], LoadedTracker], opened: Future[Session]) -> None:
+    try:
+        opened.set_result(Session(job, load).__enter__())
+    except BaseException as error:  # noqa: BLE001 - handed over to who waits for it
+        opened.set_exception(error)
 
 
 def _close(session: Session, error: BaseException | None) -> None:
@@ -100,6 +106,7 @@ class _Scheduler:
     def __init__(self, tracker: LoadedTracker, width: int) -> None:
         self._tracker = tracker
         self._width = width
+        self._ended = False
         self._pool = ThreadPoolExecutor(2 * width, thread_name_prefix="clips")
         self._opening: dict[Future[Session], Job] = {}
         self._running: dict[Session, Job] = {}  # the job as it came: a session fills in what its source says
@@ -115,8 +122,16 @@ class _Scheduler:
         return not (self._opening or self._running or self._closing)
 
     def begin(self, job: Job) -> None:
-        """Open a clip in a thread."""
-        self._opening[self._pool.submit(_open, job, self._tracker)] = job
+        """Open a clip in a thread, which nobody has to wait for: an address may be silent."""
+        opened: Future[Session] = Future()
+        Thread(target=_open, args=(job, self._load, opened), daemon=True).start()
+        self._opening[opened] = job
+
+    def _load(self) -> LoadedTracker:
+        """The tracker, for which sessions ask before they open outputs.  Raises InputError at the end."""
+        if self._ended:
+            raise InputError("stopped")
+        return self._tracker
 
     def step(self) -> list[Finished]:
         """Advance every clip whose next frame is there; returns those that are finished."""
@@ -180,8 +195,10 @@ class _Scheduler:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._ended = True
+        wait(self._opening, timeout=_GRACE)
         for future, job in self._opening.items():
-            if not future.cancel() and future.exception() is None:
+            if future.done() and future.exception() is None:
                 self._running[future.result()] = job
         for session in list(self._running):
             self._end(session, error or InputError("stopped"))
@@ -191,8 +208,8 @@ class _Scheduler:
 def _finished(session: Session, job: Job, error: BaseException | None) -> Finished:
     lost = _frames(session.lost)
     seconds = round(session.seconds, 3)
-    targets = len(job.labels)
-    return Finished(job, session.frames, seconds, lost, targets, _named(error) if error else None)
+    targets, same_box = len(job.labels), session.shared.frames
+    return Finished(job, session.frames, seconds, lost, targets, same_box, _named(error) if error else None)
 
 
 def _frames(lost: Mapping[int, Sequence[tuple[int, int]]]) -> int:

@@ -31,7 +31,7 @@ def named_source(words: Sequence[str], *, join: bool) -> str:
 
 def _refuse_videos(source: str) -> None:
     """Raises InputError for a folder of videos without images: that is work for `batch`."""
-    if not source or not Path(source).is_dir():
+    if source_name(source).kind != "folder":  # an address may be longer than any path
         return
     from siamcli.batch.clips import find_clips
     from siamcli.media.kinds import is_image

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from siamcli.batch.status import Entry
     from siamcli.session.job import Job
 
-__all__ = ["Tally", "about", "lost_rows", "say_lost", "say_passed", "say_plan"]
+__all__ = ["Tally", "about", "doubted_rows", "say_doubted", "say_passed", "say_plan"]
 
 SUFFIXES = 8  # that are named
 SHOWN = 20  # lines of a list; the status file has all
@@ -95,12 +95,12 @@ class Tally:
         return f"{sum(why.values())} of {self.total} clips are not done: {counts}" if counts else ""
 
     def say(self, seconds: float, status: object) -> None:
-        """The last lines: all counts, and the clips that lost a target."""
+        """The last lines: all counts, and the clips that lost a target or have two with one box."""
         words = [f"{n} {what}" for what, n in {**self._count, **self.open}.items() if n]
         done = self._count["done"]
         rate = f" ({3600 * done / seconds:.0f} clips per hour)" if done else ""
         console.info(f"{', '.join(words) or 'no clips'} in {seconds:.1f} s{rate}; see {status}")
-        say_lost(self._finished)
+        say_doubted(self._finished)
 
     def document(self, seconds: float, status: object) -> dict[str, Any]:
         """The same for programs."""
@@ -111,7 +111,7 @@ class Tally:
             "frames": self.frames,
             "seconds": round(seconds, 3),
             "failures": [{"clip": name, "error": why} for name, why in self.failures],
-            "lost": lost_rows(self._finished),
+            **doubted_rows(self._finished),
             "status": str(status),
         }
 
@@ -131,21 +131,41 @@ def _worst_first(entries: Iterable[Entry]) -> list[Entry]:
     return sorted(lost, key=lambda entry: entry.lost_share, reverse=True)
 
 
-def lost_rows(entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    """The finished clips in which a target was lost, worst first, for programs."""
-    return [
-        {"clip": entry.clip, "lost": entry.lost, "frames": entry.frames} for entry in _worst_first(entries)
-    ]
+def _same_box_first(entries: Iterable[Entry]) -> list[Entry]:
+    """The finished clips in which two targets have nearly the same box, those first that have it longest."""
+    same = [entry for entry in entries if entry.state == "done" and entry.same_box]
+    return sorted(same, key=lambda entry: (entry.same_box or 0) / (entry.frames or 1), reverse=True)
 
 
-def say_lost(entries: Iterable[Entry]) -> None:
-    """The finished clips in which a target was lost, worst first, for people."""
-    worst = _worst_first(entries)
-    if not worst:
-        return
-    clips = f"{len(worst)} clip{'s' * (len(worst) > 1)}"
-    console.info(f"a target was lost in {clips}, the worst first:", style="yellow")
-    rows = [(entry.clip, f"lost in {entry.lost_share:.0%} of {entry.frames} frames") for entry in worst]
+def doubted_rows(entries: Iterable[Entry]) -> dict[str, list[dict[str, Any]]]:
+    """The finished clips in which a target was lost, and those in which two have nearly the same box, both
+    worst first, for programs."""
+    entries = list(entries)
+    return {
+        "lost": [{"clip": e.clip, "lost": e.lost, "frames": e.frames} for e in _worst_first(entries)],
+        "same_box": [
+            {"clip": e.clip, "same_box": e.same_box, "frames": e.frames} for e in _same_box_first(entries)
+        ],
+    }
+
+
+def say_doubted(entries: Iterable[Entry]) -> None:
+    """The same for people."""
+    entries = list(entries)
+    if worst := _worst_first(entries):
+        console.info(f"a target was lost in {_clips(worst)}, the worst first:", style="yellow")
+        _print_clips([(e.clip, f"lost in {e.lost_share:.0%} of {e.frames} frames") for e in worst])
+    if same := _same_box_first(entries):
+        what = f"two targets have nearly the same box in {_clips(same)}, the worst first:"
+        console.info(what, style="yellow")
+        _print_clips([(e.clip, f"in {e.same_box} of {e.frames} frames") for e in same])
+
+
+def _clips(entries: Sequence[Entry]) -> str:
+    return f"{len(entries)} clip{'s' * (len(entries) > 1)}"
+
+
+def _print_clips(rows: Sequence[tuple[str, str]]) -> None:
     more = [("...", f"and {len(rows) - SHOWN} more")] if len(rows) > SHOWN else []
     console.print_rows([*rows[:SHOWN], *more], always=False)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 import os
-import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,31 +20,22 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Source
 from siamcli.media.channels import HEAD_OPTIONS, TIME_FORMAT, FrameClock, FrameHead, read_head
+from siamcli.media.complaints import NO_RATE, unreadable
 from siamcli.media.ffmpeg import LOG_OPTIONS, DecoderLog, environment, ffmpeg_exe
 from siamcli.media.joined import unread_parts
+from siamcli.media.kinds import source_name
 from siamcli.media.packets import KeyFrame, is_encrypted, key_frame_before
 from siamcli.media.plan import make_plan
-from siamcli.media.playlists import NOT_OPENED
 from siamcli.media.replay import Replay
 from siamcli.media.streams import Streams, list_streams
 from siamcli.media.web import WebBody
 from siamcli.times import FrameFilter, FrameRange
 
-__all__ = ["OwnTimesError", "VideoFile"]
-
-
-class OwnTimesError(InputError):
-    """A frame rate was named for a source that has times of its own."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            f"{name} has frame times of its own", hint="--fps is for images and raw streams: leave it out"
-        )
+__all__ = ["VideoFile"]
 
 
 _logger = logging.getLogger(__name__)
 _LATER = 0.0005  # seconds; what is rounded down would lead to the key frame before
-_PLAYLIST = re.compile("(?i)not on whitelist|unsafe file name|Impossible to open|Not detecting m3u8")
 _KEEP_TIMES = ("-noaccurate_seek", "-copyts", "-start_at_zero")
 
 
@@ -56,7 +46,8 @@ class VideoFile(Source):
     Times are counted from the start of the container, as players do.  Pictures of another size than the
     first one are scaled into it.  Opening waits for the first frame.  Raises InputError when there is none,
     and after the last one when the source is damaged.  `streams` is what an address is known to consist of,
-    `body` what a web server sends from there.
+    `body` what a web server sends from there.  `rate` are the options that give a raw stream its rate; what
+    has times of its own is refused with them, or with `rate_if_needed` read without.
     """
 
     def __init__(
@@ -70,6 +61,8 @@ class VideoFile(Source):
         body: WebBody | None = None,
         stream: int | None = None,
         deinterlace: bool = False,
+        rate: Sequence[str] = (),
+        rate_if_needed: bool = False,
     ) -> None:
         super().__init__(cut)
         self._address, self._name, self._options = address, name, options
@@ -82,19 +75,14 @@ class VideoFile(Source):
             self._replay = Replay(address.removeprefix("fifo:"))
         if self._replay:
             self._address = "pipe:0"
-        self.streams = streams or list_streams(
-            self._address, options, self._replay.run if self._replay else None
-        )
-        if self.streams.problem:
-            if self._replay:
-                self._replay.close()
-            raise self._unreadable(self.streams.problem)
+        self.rate = rate
+        self.streams = streams or self._list(if_needed=rate_if_needed)
         self._file = address if address.startswith("file:") else None
         self.plan = make_plan(self._file, name, self.streams, stream, deinterlace=deinterlace)
         head = self._begin_at(cut)
         turn = self.plan.orientation
         self.info = SourceInfo(
-            Path(name).stem,
+            source_name(name).stem if "://" in name else Path(name).stem,
             head.size,
             head.fps,
             self._count(head, self.plan.video.fps),
@@ -103,6 +91,19 @@ class VideoFile(Source):
             mirrored=turn.mirrored,
             variable=self.plan.video.varies_from(head.fps),
         )
+
+    def _list(self, *, if_needed: bool) -> Streams:
+        """What the source consists of.  Raises InputError."""
+        run = self._replay.run if self._replay else None
+        streams = list_streams(self._address, (*self._options, *self.rate), run)
+        if if_needed and NO_RATE in (streams.problem or ""):
+            self.rate = ()
+            streams = list_streams(self._address, self._options, run)
+        if self._replay and streams.problem:
+            self._replay.close()
+        if streams.problem:
+            raise self._unreadable(streams.problem)
+        return streams
 
     def _begin_at(self, cut: FrameRange) -> FrameHead:
         """Begin to decode, at the key frame before the cut where there is one."""
@@ -122,15 +123,10 @@ class VideoFile(Source):
         return head
 
     def _unreadable(self, problem: str) -> InputError:
-        if "Option framerate not found" in problem:
-            return OwnTimesError(self._name)
-        if _PLAYLIST.search(problem):
-            return InputError(f"{self._name} is a playlist: {NOT_OPENED}", hint="name the video itself")
-        hint = "is it a whole video file that ffmpeg can read?"
-        if self._replay:
-            hint = "the container must be readable from its start"
-        said = problem.replace(self._address, self._name)
-        return InputError(f"cannot read {self._name}: {said}", hint=hint)
+        broken = self._replay.problem if self._replay else None
+        return unreadable(
+            self._name, (broken or problem).replace(self._address, self._name), bool(self._replay)
+        )
 
     def _count(self, head: FrameHead, rate: float | None) -> int | None:
         """Number of frames that the container announces: an estimate."""
@@ -157,7 +153,7 @@ class VideoFile(Source):
             self._readers.append(Thread(target=self._read_times, args=(times,), daemon=True))
             self._readers[1].start()
             self._first = self._times.get()
-        except KeyboardInterrupt:  # an address or a pipe that says nothing
+        except BaseException:  # a signal, while an address or a pipe says nothing
             self.close()
             raise
         if head is None or self._first is None:
@@ -181,7 +177,7 @@ class VideoFile(Source):
         """An ffmpeg that decodes, its list of the first frame, and the times of all frames."""
         (head, head_end), (times, times_end) = os.pipe(), os.pipe()
         seek = () if self._begin is None else ("-ss", f"{self._begin.time + _LATER:.6f}", *_KEEP_TIMES)
-        command = [ffmpeg_exe(), *LOG_OPTIONS, *self._options, *seek, "-i", self._address]
+        command = [ffmpeg_exe(), *LOG_OPTIONS, *self._options, *self.rate, *seek, "-i", self._address]
         stream = ("-map", f"0:v:{self.plan.video.number}")
         command += [*stream, *HEAD_OPTIONS, f"pipe:{head_end}", *stream, "-filter:v", self.plan.chain(size)]
         command += ["-stats_enc_pre", f"pipe:{times_end}", "-stats_enc_pre_fmt", TIME_FORMAT]
@@ -239,7 +235,7 @@ class VideoFile(Source):
             reader.join()
         self._report()
         broken = self._replay.problem if self._replay else None
-        trouble = self._log.damage or (self._log.problem if code else None) or broken
+        trouble = broken or self._log.damage or (self._log.problem if code else None)
         if trouble:
             self._refuse_encrypted()
             raise InputError(

@@ -34,6 +34,7 @@ or the path of its device. missing: the path of nothing."""
 _BETWEEN = "\0"  # of the files of a joined recording: no name of a file has it
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 _STREAM = re.compile(r"/dev/(?:std|fd/|tty|null|pts/)|/proc/")
+_HASH = re.compile("[0-9a-f]{12}")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+]+://", re.IGNORECASE)
 
 
@@ -102,8 +103,8 @@ class SourceName:
     def stem(self) -> str:
         """What the results of the source are called.
 
-        >>> [source_name(text).stem for text in ("clips/day one.mov", "0", "-", "img/*.jpg")]
-        ['day one', 'camera0', 'stdin', 'img']
+        >>> [source_name(text).stem for text in ("clips/day one.mov", "0", "-", "http://host/day%20one.mov?a=b")]
+        ['day one', 'camera0', 'stdin', 'day one']
         """
         if self.kind == "stdin":
             return "stdin"
@@ -111,15 +112,17 @@ class SourceName:
             return f"camera{self.text}" if self.text.isdecimal() else self.path.stem
         if self.kind == "address":
             host, *path = self.shown.partition("://")[2].split("?")[0].rstrip("/").split("/")
-            return (Path(path[-1]).stem if path else host).replace(":", "_") or "stream"
+            last = "".join(c if c.isprintable() else "_" for c in unquote(path[-1])) if path else ""
+            return (Path(last).stem.strip(". ") or host).replace(":", "_") or "stream"
         if self.kind == "pattern":
             return self.path.parent.resolve().name
         return self.path.resolve().name if self.kind == "folder" else self.path.stem
 
     @property
     def key(self) -> str:
-        """Equal for two spellings of one source; tables name a joined recording by its first file."""
-        return self.parts[0].absolute().text
+        """Equal for two spellings of one source; tables name a joined recording by its first file, and an
+        address without what is not shown."""
+        return self.relative_to(Path()) if self.kind == "address" else self.parts[0].absolute().text
 
     def absolute(self) -> SourceName:
         """The same source in every working directory.  Links stay links."""
@@ -134,7 +137,13 @@ class SourceName:
         if self.is_path:
             return path_from(self.text, folder)
         told_apart = hashlib.sha256(self.text.encode(errors="surrogatepass")).hexdigest()[:12]
-        return self.text if self.shown == self.text else f"{self.shown}#{told_apart}"
+        return self.text if self.shown == self.text or self.is_shortened else f"{self.shown}#{told_apart}"
+
+    @property
+    def is_shortened(self) -> bool:
+        """True for an address as `relative_to` writes it: without what is not shown."""
+        whole, _, end = self.text.rpartition("#")
+        return self.kind == "address" and bool(_HASH.fullmatch(end)) and without_secrets(whole) == whole
 
     def within(self, folder: Path) -> SourceName:
         """The source that the text means in a list that lies in `folder`."""

@@ -41,7 +41,7 @@ class Replay:
         return self._body.problem if self._body else None
 
     def run(self, command: list[str]) -> str:
-        """Run a program that reads the beginning; returns its log."""
+        """Run a program that reads from the beginning on; returns its log."""
         with tempfile.TemporaryFile() as log:
             child = subprocess.Popen(
                 command,
@@ -54,6 +54,7 @@ class Replay:
             assert child.stdin
             try:
                 with suppress(BrokenPipeError), child.stdin:
+                    child.stdin.write(self._head)  # what a program before it has read
                     while len(self._head) < _LONGEST and (chunk := self._next(child)):
                         self._head += chunk
                         child.stdin.write(chunk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import time
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial
@@ -14,14 +15,17 @@ from siamcli.errors import InputError
 from siamcli.frames import FrameSource, SourceInfo
 from siamcli.media.cameras import Camera, LiveSource
 from siamcli.media.chapters import ChapterFile, JoinedFiles
+from siamcli.media.complaints import OwnTimesError
 from siamcli.media.devices import check_camera
-from siamcli.media.files import OwnTimesError, VideoFile
+from siamcli.media.files import VideoFile
 from siamcli.media.folders import ImageSequence, images_in, matching
+from siamcli.media.heads import check_file
 from siamcli.media.kinds import SourceName, source_name
 from siamcli.media.playlists import check_playlist, protocol_options
-from siamcli.media.streams import Streams, VideoStream, list_streams
+from siamcli.media.refusals import AGENT, WEB, no_address, silence
+from siamcli.media.streams import Streams, VideoStream
 from siamcli.media.suffixes import INDEXED_SUFFIXES
-from siamcli.media.web import open_body
+from siamcli.media.web import open_body, request_address
 from siamcli.times import FrameRange, TimePoint
 
 __all__ = [
@@ -30,14 +34,10 @@ __all__ = [
 
 _PAGES = re.compile(r"https?://((www|m)\.)?(youtube\.com/(watch|shorts/|live/)|youtu\.be/)", re.IGNORECASE)
 _COUNT_SLACK = Fraction(102, 100)  # what containers announce is an estimate
-_SILENCE = 10_000_000  # microseconds without a byte after which an address counts as gone
-_OPTIONS = {
-    "rtsp": ("-rtsp_transport", "tcp", "-timeout", str(_SILENCE)),
-    "http": ("-rw_timeout", str(_SILENCE)),
-    "https": ("-rw_timeout", str(_SILENCE)),
-}
-_WEB = frozenset({"http", "https"})
-_FILES = frozenset({"file", *_WEB})
+SILENCE = 10.0
+"""Seconds without a byte after which an address counts as gone."""
+
+_FILES = frozenset({"file", *WEB})
 _LIVE_FORMATS = frozenset({"dash", "hls", "mpjpeg"})
 _ONCE = frozenset({"tcp", "unix"})  # what is sent there may be sent to the first reader only
 _ANY = Streams(videos=(VideoStream(0, codec="unknown"),))
@@ -72,22 +72,24 @@ def open_source(
     name = source_name(source)
     if name.kind == "joined":
         return JoinedFiles(name.stem, _chapters(name, fps, stream, deinterlace=deinterlace), cut)
-    video = partial(VideoFile, stream=stream, deinterlace=deinterlace)
+    video = partial(
+        VideoFile, stream=stream, deinterlace=deinterlace, rate=_rate(fps), rate_if_needed=fps_if_needed
+    )
     try:
         return _open(name, source, cut, fps, video)
     except OwnTimesError:
-        if not fps_if_needed or name.descriptor is not None or _is_pipe(name):  # these are read only once
+        if not fps_if_needed:
             raise
-        return _open(name, source, cut, None, video)
+        return _open(name, source, cut, None, partial(video, rate=()))
 
 
 def _open(
     name: SourceName, source: str, cut: FrameRange, fps: Fraction | None, video: Callable[..., VideoFile]
 ) -> FrameSource:
     if name.descriptor is not None:
-        return video(f"pipe:{name.descriptor}", name.stem, cut, (*protocol_options(None), *_rate(fps)))
+        return video(f"pipe:{name.descriptor}", name.stem, cut, protocol_options(None))
     if name.kind == "address":
-        return _open_address(source, cut, fps, video)
+        return _open_address(source, cut, video)
     if name.kind == "folder":
         return ImageSequence(name.stem, images_in(name.path), cut, fps)
     if name.kind == "image":
@@ -96,7 +98,8 @@ def _open(
         way = "fifo" if _is_pipe(name) else "file"
         if way == "file":
             check_playlist(name.path)
-        return video(f"{way}:{name.text}", name.text, cut, (*protocol_options(None), *_rate(fps)))
+            check_file(name.path)
+        return video(f"{way}:{name.text}", name.text, cut, protocol_options(None))
     if name.kind == "pattern":
         return ImageSequence(name.stem, matching(name.text), cut, fps)
     if name.kind == "camera":
@@ -129,6 +132,7 @@ def _chapters(
         if not part.has_sound:
             raise InputError(f"no such file: {part.shown}", hint="it is a part of a joined recording")
         check_playlist(part.path)
+        check_file(part.path)
         changed, options = part.path.stat().st_mtime_ns, (*protocol_options(None), *_rate(fps))
         files.append(ChapterFile(part.text, changed, options, stream, deinterlace))
     return files
@@ -146,9 +150,7 @@ def _rate(fps: Fraction | None) -> tuple[str, ...]:
     return () if fps is None else ("-framerate", str(fps), "-r", str(fps))
 
 
-def _open_address(
-    address: str, cut: FrameRange, fps: Fraction | None, video: Callable[..., VideoFile]
-) -> FrameSource:
+def _open_address(address: str, cut: FrameRange, video: Callable[..., VideoFile]) -> FrameSource:
     scheme = address.partition(":")[0].lower()
     name = without_secrets(address)
     if _PAGES.match(address):
@@ -156,15 +158,42 @@ def _open_address(
             f"{name} is a page, not a video",
             hint="yt-dlp -o - URL | siamtrack run - --box x,y,w,h",
         )
-    if scheme in _WEB and (body := open_body(address, _SILENCE / 1_000_000)):
-        return video(address, name, cut, (*protocol_options("pipe"), *_rate(fps)), body=body)
-    options = (*_OPTIONS.get(scheme, ()), *protocol_options(scheme), *_rate(fps))
-    streams = _ANY if scheme in _ONCE else list_streams(address, options)
+    if source_name(address).is_shortened and "?…" in address:
+        raise InputError(
+            f"{name}: what follows the ? was left out where it was written down, as secrets stand there",
+            hint="name the whole address beside the list: siamtrack batch ADDRESS --boxes LIST",
+        )
+    if scheme in WEB:
+        try:
+            address = request_address(address)
+        except ValueError:
+            raise no_address(name) from None
+        if body := open_body(address, name, SILENCE):
+            return video(address, name, cut, protocol_options("pipe"), body=body)
+    options = (*_patience(scheme), *protocol_options(scheme))
+    began = time.monotonic()
+    try:
+        stream = video(address, name, cut, options, _ANY if scheme in _ONCE else None)
+    except InputError:
+        if time.monotonic() - began < SILENCE:
+            raise
+        raise silence(name, SILENCE) from None
     # what announces its length, and what a web server gives that is no camera, is a file that lies elsewhere
-    if streams.duration is not None or (scheme in _FILES and streams.format not in _LIVE_FORMATS):
-        return video(address, name, cut, options, streams)
-    stream = video(address, name, cut, options, streams)
-    return LiveSource(stream, lambda: video(address, name, FrameRange(), options, streams), cut)
+    found = stream.streams
+    if found.duration is not None or (scheme in _FILES and found.format not in _LIVE_FORMATS):
+        return stream
+    again = partial(video, address, name, FrameRange(), options, found, rate=stream.rate)
+    return LiveSource(stream, again, cut)
+
+
+def _patience(scheme: str) -> tuple[str, ...]:
+    """ffmpeg's options for how long an address may be silent, and what it asks it with."""
+    silent = str(round(SILENCE * 1_000_000))  # microseconds
+    if scheme.startswith("rtsp"):
+        return ("-rtsp_transport", "tcp", "-timeout", silent)
+    if scheme.startswith("udp"):
+        return ("-timeout", silent)
+    return ("-rw_timeout", silent, *(("-user_agent", AGENT) if scheme in WEB else ()))
 
 
 def constant_rate(source: str, reopen: Callable[[], FrameSource]) -> Fraction:

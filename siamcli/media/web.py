@@ -7,23 +7,30 @@ what an address gives away only once.
 from __future__ import annotations
 
 import os
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPMessage, HTTPResponse
+from queue import Empty, SimpleQueue
 from threading import Thread
-from urllib.parse import unquote, urlsplit, urlunsplit
+from typing import IO
+from urllib.error import HTTPError
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from urllib.request import (
     HTTPBasicAuthHandler,
     HTTPDigestAuthHandler,
     HTTPPasswordMgrWithDefaultRealm,
+    HTTPRedirectHandler,
     Request,
     build_opener,
 )
 
+from siamcli.media.heads import check_head
 from siamcli.media.playlists import is_playlist
+from siamcli.media.refusals import AGENT, WEB, broken_off, refusal
 
-__all__ = ["WebBody", "open_body"]
+__all__ = ["WebBody", "open_body", "request_address"]
 
 _CHUNK = 1 << 16
 _CAMERA = "multipart/x-mixed-replace"
+_KEPT = "/%:=@!$&'()*+,;~?"  # characters that mean something in an address, or may stand there
 
 
 class WebBody:
@@ -45,24 +52,74 @@ class WebBody:
             except BrokenPipeError:
                 pass  # its reader has gone
             except (HTTPException, OSError) as error:
-                self.problem = f"the server stopped sending ({error})"
+                self.problem = broken_off(error)
 
 
-def open_body(address: str, timeout: float) -> WebBody | None:
+def request_address(address: str) -> str:
+    """An http address as a server is asked for it: without a fragment, which is for browsers, and with `%`
+    escapes for spaces and letters of other languages.  Raises ValueError for what is no address.
+
+    >>> request_address("http://bücher.example/my clip%20ü.mp4?a=b c#t=10")
+    'http://xn--bcher-kva.example/my%20clip%20%C3%BC.mp4?a=b%20c'
+    """
+    parts = urlsplit(address)
+    said, at, host = parts.netloc.rpartition("@")
+    if not host.isascii():
+        host = host.encode("idna").decode()
+    path, query = quote(parts.path, safe=_KEPT), quote(parts.query, safe=_KEPT + "/?")
+    return urlunsplit((parts.scheme, quote(said, safe=_KEPT) + at + host, path, query, ""))
+
+
+def open_body(address: str, name: str, patience: float) -> WebBody | None:
     """What is at an http address, unless it can be read from any place on; None also for a playlist, for a
-    camera that sends one image after the other, for what is compressed on its way, and for what ffmpeg had
-    better ask for and complain of."""
+    camera that sends one image after the other, for what is compressed on its way, and for what ffmpeg may
+    understand better.
+
+    Raises InputError, which calls the address `name`, for a server that says no, for one that says nothing
+    for `patience` seconds, and for what begins as no video.
+    """
+    answers: SimpleQueue[tuple[HTTPResponse, bytes] | Exception] = SimpleQueue()
+    # a name server that is silent cannot be interrupted, waiting for a thread can
+    Thread(target=_ask_and_look, args=(address, patience, answers), daemon=True).start()
+    try:
+        given = answers.get(timeout=patience)
+    except Empty:
+        given = TimeoutError()
+    if isinstance(given, Exception):
+        if problem := refusal(name, given, patience):
+            raise problem
+        return None
+    answer, head = given
+    compressed = answer.headers.get("Content-Encoding", "identity") != "identity"
+    camera = answer.headers.get_content_type() == _CAMERA
+    if not (compressed or camera or is_playlist(head)):
+        check_head(name, head)
+        if answer.status == 200 and "bytes" not in answer.headers.get("Accept-Ranges", ""):
+            return WebBody(answer)
+    answer.close()
+    return None
+
+
+def _ask_and_look(
+    address: str, timeout: float, answers: SimpleQueue[tuple[HTTPResponse, bytes] | Exception]
+) -> None:
+    """Hand over the answer and how its body begins, or what went wrong."""
     try:
         answer = _ask(address, timeout)
-        anywhere = answer.status != 200 or "bytes" in answer.headers.get("Accept-Ranges", "")
-        compressed = answer.headers.get("Content-Encoding", "identity") != "identity"
-        camera = answer.headers.get_content_type() == _CAMERA
-        if not (anywhere or compressed or camera or is_playlist(answer.peek(_CHUNK))):
-            return WebBody(answer)
-        answer.close()
-    except (HTTPException, OSError, ValueError):
-        pass
-    return None
+        answers.put((answer, answer.peek(_CHUNK)))
+    except (HTTPException, OSError, ValueError) as error:
+        answers.put(error)
+
+
+class _WebOnly(HTTPRedirectHandler):
+    """Follows a server that sends us elsewhere to web servers only."""
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        if urlsplit(newurl).scheme not in WEB:
+            raise HTTPError(req.full_url, code, msg, headers, fp)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _ask(address: str, timeout: float) -> HTTPResponse:
@@ -77,6 +134,7 @@ def _ask(address: str, timeout: float) -> HTTPResponse:
     if said:
         user, _, password = said.partition(":")
         passwords.add_password(None, f"{parts.scheme}://{host}/", unquote(user), unquote(password))
-    opener = build_opener(HTTPBasicAuthHandler(passwords), HTTPDigestAuthHandler(passwords))
-    answer: HTTPResponse = opener.open(Request(address, headers={"Range": "bytes=0-"}), timeout=timeout)
+    opener = build_opener(_WebOnly(), HTTPBasicAuthHandler(passwords), HTTPDigestAuthHandler(passwords))
+    headers = {"Range": "bytes=0-", "User-Agent": AGENT}
+    answer: HTTPResponse = opener.open(Request(address, headers=headers), timeout=timeout)
     return answer

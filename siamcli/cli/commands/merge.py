@@ -9,7 +9,7 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.outputs import Overwrite
-from siamcli.cli.tally import about, lost_rows, say_lost
+from siamcli.cli.tally import about, doubted_rows, say_doubted
 from siamcli.errors import PartialError
 
 __all__ = ["merge"]
@@ -33,7 +33,7 @@ def merge(
     failed = [(e.clip, e.error or "") for e in entries if e.state == "failed"]
     done = sum(e.state == "done" for e in entries)
     console.info(f"{done} done, {len(failed)} failed, {len(unfinished)} unfinished")
-    say_lost(entries)
+    say_doubted(entries)
     rows = failed + unfinished
     if as_json:
         console.print_json(
@@ -42,7 +42,7 @@ def merge(
                 "failed": len(failed),
                 "unfinished": len(unfinished),
                 "open": [{"clip": name, "error": why} for name, why in rows],
-                "lost": lost_rows(entries),
+                **doubted_rows(entries),
             }
         )
     for row in rows:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal, get_args
 
-from siamcli.trajectory import SharedBoxes, TrackPoint, Trajectory
+from siamcli.trajectory import TrackPoint, Trajectory, shared_boxes
 
 __all__ = ["DOUBTED_BELOW", "Doubt", "Summary", "confidence", "doubts", "summarize"]
 
@@ -106,20 +106,14 @@ def _place(point: TrackPoint) -> tuple[int, int]:
 
 def _shared(points: Sequence[TrackPoint]) -> set[tuple[int, int]]:
     """The places, as `_place` gives them, at which another target has nearly the same box."""
-    log = SharedBoxes()
-    for _, together in groupby(sorted(points, key=_frame), key=_frame):
-        log.add(together)
+    shared = shared_boxes(sorted(points, key=lambda point: point.index))
     return {
         (target, index)
-        for pair, stretches in log.intervals().items()
+        for pair, stretches in shared.intervals().items()
         for first, last in stretches
         for index in range(first, last + 1)
         for target in pair
     }
-
-
-def _frame(point: TrackPoint) -> int:
-    return point.index
 
 
 def summarize(trajectory: Trajectory) -> Summary:

@@ -73,7 +73,6 @@ class Editing(Changes[Edits]):
         if info.size is None:
             raise InputError(f"{info.name} does not say how large its frames are")
         self.size = size = info.size
-        self._announced = info.count or 0
         trajectory = read_trajectory(files.trajectory)
         Moments(trajectory)  # refuses one without a point
         indices = sorted({point.index for point in trajectory.points})
@@ -90,7 +89,7 @@ class Editing(Changes[Edits]):
             "mode": "review",
             "version": self.version,
             "fps": header.source.fps and float(header.source.fps),
-            "frames": max(edits.trajectory.points[-1].index + 1, self._announced),
+            "frames": edits.trajectory.points[-1].index + 1,  # behind it a correction is refused
             "labels": header.labels,
             "pending": mark_rows(edits.pending),
             "doubted": DOUBTED_BELOW,

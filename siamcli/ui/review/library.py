@@ -200,7 +200,8 @@ class Library:
         )
         width, height = store.info.size or (0, 0)
         timed = bool(known.get("times")) or not store.info.variable
-        end = store.end or clip.end or known.get("frames") or store.info.count
+        ends = [end for end in (store.end, clip.end, known.get("frames")) if end]
+        end = min(ends) if ends else store.info.count
         return {
             **known,
             "clip": number,

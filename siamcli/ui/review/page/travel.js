@@ -22,14 +22,16 @@ export async function open(number) {
   list(false);
   const still = next.frames - next.first === 1;
   if (picks()) say(still ? "Drag a box around the target" : "Go to a frame in which the target is seen, and drag a box around it");
-  else say(next.doubts.length ? tell(0) : "Nothing to doubt: the target is believed in every frame");
+  else if (next.doubts.length) tell(0);
+  else say("Nothing to doubt: the target is believed in every frame");
   return true;
 }
 
 function tell(place) {
   const { target: number, first, last, reason } = doc.doubts[place];
   const what = { lost: "lost", disagreement: "passes disagree", "same box": "nearly the box of another target", "low score": "low overlap expected" }[reason];
-  return `Doubt ${place + 1} of ${doc.doubts.length}: ${doc.targets[number - 1].label}, ${what}, frames ${first}-${last}`;
+  const which = `Doubt ${place + 1} of ${doc.doubts.length}: ${doc.targets[number - 1].label}`;
+  say(`${which}, ${what}, frames ${first}-${last}`, false, first, last);
 }
 
 export function jump(step) {
@@ -37,11 +39,11 @@ export function jump(step) {
   const all = doc.doubts, key = (doubt) => doubt.first * 1000 + doubt.target;
   const here = frame * 1000 + target;
   const place = step > 0 ? all.findIndex((doubt) => key(doubt) > here) : all.findLastIndex((doubt) => doubt.first < frame);
-  if (place < 0) return say(step > 0 ? "No doubt after this frame" : "No doubt before this frame");
+  if (place < 0) return say(`No doubt ${step > 0 ? "after" : "before"} this frame`, false, frame, frame);
   set({ target: all[place].target });
   fill();
   go(all[place].first);
-  say(tell(place));
+  tell(place);
 }
 
 export function pause() {

@@ -11,6 +11,8 @@ const COLORS = ["#3cdc50", "#5ab0ff", "#ff8fd0", "#ffd84d", "#b98cff", "#59e0d8"
 const STATES = { i: "given", t: "tracked", l: "lost", f: "found again", a: "absent" };
 const ORIGINS = { h: "human", f: "forward", b: "backward", i: "interpolated" };
 
+let spoken = [-Infinity, Infinity];
+
 const colors = new Proxy({}, { get: (_, number) => COLORS[number % COLORS.length] });
 
 export const stage = new Stage($("picture"));
@@ -19,9 +21,11 @@ export const timeline = new Timeline($("timeline"), (to, row) => {
   go(to);
 });
 
-export function say(words, wrong = false) {
+// `first` and `last`: the frames of which the words speak; they go when another frame is shown
+export function say(words, wrong = false, first = -Infinity, last = Infinity) {
   $("said").textContent = words;
   $("said").className = wrong ? "wrong" : "";
+  spoken = [first, last];
 }
 
 function shapes() {
@@ -91,7 +95,7 @@ async function learn(at, picture) {
   if (next) take(next);
   if (picture) return;
   if (at >= doc.frames) go(doc.frames - 1);
-  else say(`Frame ${at} cannot be shown`, true);
+  else say(`Frame ${at} cannot be shown`, true, at, at);
 }
 
 function measured(box) {
@@ -100,6 +104,7 @@ function measured(box) {
 }
 
 function words() {
+  if (frame < spoken[0] || frame > spoken[1]) say("");
   const place = `${frame}${doc.endless ? "" : ` / ${doc.frames - 1}`} · ${(frame / doc.fps).toFixed(2)} s`;
   if (keyed || !doc.targets.length) {
     $("where").textContent = keyed ? `${place} · ${measured(keyed)}` : place;
