@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -26,7 +25,7 @@ from siamcli.cli.commands.plot import plot
 from siamcli.cli.commands.render import render
 from siamcli.cli.commands.review import review
 from siamcli.cli.logs import show_logs
-from siamcli.cli.signals import ignore_signals, on_signal
+from siamcli.cli.signals import end_on_signals
 from siamcli.cli.streams import protect_streams
 from siamcli.cli.usage import Commands, add_command, explain
 from siamcli.errors import InputError, SiamtrackError
@@ -88,17 +87,9 @@ for _panel, _commands in (("Track", _TRACK), ("Research", _RESEARCH)):
 app.add_typer(weights.app, rich_help_panel="Track")
 
 
-def _end(number: int, frame: object) -> None:
-    """Unwind, so that every output is finished; once, whatever else is sent meanwhile."""
-    ignore_signals()
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    raise SystemExit(128 + number)
-
-
 def main() -> None:
     """Run the app; turn wrong usage and every SiamtrackError into two lines and an exit code."""
-    on_signal(_end)
+    end_on_signals()
     protect_streams()
     show_logs()
     # Threads that wait by spinning starve the decoder, the encoder and each other on a busy machine (ten

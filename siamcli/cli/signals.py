@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Thread
-from typing import Any
+from threading import Thread, Timer
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["ignore_signals", "on_signal", "told_at_once"]
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+__all__ = ["end_on_signals", "ignore_signals", "on_signal", "told_at_once"]
 
 ENDINGS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]  # Windows has no SIGHUP
+
+AGAIN = 0.05  # seconds until an ending that was dropped begins anew
+
+
+def end_on_signals() -> None:
+    """End the program when such a signal comes, by an exception: every output is finished."""
+    on_signal(_end)
+    sys.unraisablehook = _end_again
+
+
+def _end(number: int, frame: object) -> None:
+    """Unwind, once, whatever else is sent meanwhile."""
+    ignore_signals()
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
+
+
+def _end_again(dropped: UnraisableHookArgs) -> None:
+    """Python drops what is raised in a destructor, where a signal may come, too: raise it anew outside."""
+    error = dropped.exc_value
+    if not isinstance(error, KeyboardInterrupt | SystemExit):
+        sys.__unraisablehook__(dropped)
+        return
+    number = int(error.code or 128) - 128 if isinstance(error, SystemExit) else signal.SIGINT
+    if number in ENDINGS:
+        signal.signal(number, _end)
+        Timer(AGAIN, os.kill, (os.getpid(), number)).start()
 
 
 def on_signal(handler: Callable[[int, object], None]) -> dict[int, Any]:
