@@ -421,7 +421,7 @@ def gives(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> InputError:
         (b"HTTP/1.0 401 x\r\n\r\n", "the server says 401 Unauthorized"),
         (b"HTTP/1.0 503 x\r\n\r\n", "the server says 503 Service Unavailable"),
         (b"HTTP/1.0 302 x\r\nLocation: file:///etc/passwd\r\n\r\n", "leads to file:///etc/passwd"),
-        (b"HTTP/1.0 302 x\r\nLocation: ftp://h/a\r\n\r\n", "leads to ftp://h/a"),
+        (b"HTTP/1.0 302 x\r\nLocation: ftp://me:pw@h/a\r\n\r\n", "leads to ftp://h/a"),
         (b"HTTP/1.0 302 x\r\nLocation: /a.mp4\r\n\r\n", "without an end"),
         (b"HTTP/1.0 200 x\r\nContent-Length: 0\r\n\r\n", "it is empty"),
         (b"HTTP/1.0 200 x\r\n\r\n<!doctype html>\n<html>", "is a web page, not a video"),

@@ -9,6 +9,7 @@ from socket import gaierror
 from urllib.error import HTTPError, URLError
 from urllib.parse import urljoin, urlsplit
 
+from siamcli.addresses import without_secrets
 from siamcli.errors import InputError
 
 __all__ = ["AGENT", "WEB", "broken_off", "no_address", "refusal", "silence"]
@@ -92,7 +93,7 @@ def _answered(name: str, error: HTTPError) -> InputError:
             says = "its server sends us from address to address without an end"
             return InputError(f"cannot read {name}: {says}", hint="name the address of the video itself")
         return InputError(
-            f"{name} leads to {target}: what is no http address is not opened from one",
+            f"{name} leads to {without_secrets(target)}: what is no http address is not opened from one",
             hint="name the video itself",
         )
     try:
