@@ -45,8 +45,8 @@ class Summary:
 
     @property
     def order(self) -> tuple[float, float]:
-        """A key that sorts the worst first: by the share of points that are lost, in disagreement, or not apart
-        from another target, then by score."""
+        """A key that sorts the worst first: by the share of points that are lost, in disagreement, or not
+        apart from another target, then by score."""
         return -(
             self.lost + (self.disagreeing or 0.0) + self.shared
         ), 1.0 if self.lowest is None else self.lowest
