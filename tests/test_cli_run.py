@@ -340,6 +340,20 @@ def test_reads_a_container_from_stdin(siamtrack, weights, tmp_path):
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 4
 
 
+@pytest.mark.parametrize(
+    ("begins", "kind"),
+    [(b"<!DOCTYPE html><html>", "a web page"), (b"PK\x03\x04" + bytes(500), "a ZIP archive")],
+)
+def test_what_is_no_video_on_stdin_is_named(begins: bytes, kind: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from siamcli.media.sources import open_source; open_source('-')"],
+        input=begins,
+        capture_output=True,
+        check=False,
+    )
+    assert f"stdin is {kind}, not a video" in done.stderr.decode()
+
+
 def test_reads_a_named_pipe(run, tmp_path):
     os.mkfifo(tmp_path / "clip")
     with subprocess.Popen(["/bin/sh", "-c", f"cat '{DEMO}' > clip 2>/dev/null"], cwd=tmp_path) as writer:

@@ -112,6 +112,8 @@ def test_two_targets_with_nearly_one_box_are_doubted():
     box = apart[0].box  # of a, which b takes over in frames 3 to 5
     merged = [replace(p, box=box) if p.target == 2 and 3 <= p.index <= 5 else p for p in apart]
     assert doubts(merged) == [Doubt(1, 3, 5, 3, "same box"), Doubt(2, 3, 5, 3, "same box")]
+    good, bad = (summarize(replace(trajectory_of(["i"]), points=points)) for points in (apart, merged))
+    assert (good.shared, bad.shared) == (0, 6 / 22) and bad.order < good.order
     sure = [replace(p, source="human") if p.target == 1 else p for p in merged]
     assert doubts(sure) == [Doubt(2, 3, 5, 3, "same box")]
 

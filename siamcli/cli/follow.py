@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["follow_source", "summary"]
 
+_PAIRS = 10  # pairs of targets with nearly one box that are named
+
 AskUser = Callable[[Job, Frame, SourceInfo], Sequence[TargetMark]]
 """Gives the targets of a job, none when it was cancelled; its first frame is there to be shown."""
 
@@ -134,10 +136,7 @@ def _report(session: Session, *, stopped: bool) -> None:
         if intervals:
             name = target_name(labels, target)
             console.info(f"{name}: lost in frames {frames_in_words(intervals)}", style="yellow")
-    for pair, intervals in session.shared.intervals().items():
-        both = " and ".join(target_name(labels, target) for target in pair)
-        where = frames_in_words(intervals)
-        console.info(f"{both}: nearly the same box in frames {where}: do both follow one?", style="yellow")
+    _report_shared(session)
     for address, lines in session.missed.items():
         if lines:
             missed = f"{lines} line{'s' * (lines > 1)}"
@@ -147,6 +146,17 @@ def _report(session: Session, *, stopped: bool) -> None:
     for what, incomplete in (("wrote", False), ("kept, incomplete:", True)):
         if names := [name for name in session.written if (name in session.incomplete) == incomplete]:
             console.info(f"{what} {', '.join(names)}")
+
+
+def _report_shared(session: Session) -> None:
+    """Print which targets have nearly one box: of a crowd the first pairs only."""
+    pairs = list(session.shared.intervals().items())
+    for pair, intervals in pairs[:_PAIRS]:
+        both = " and ".join(target_name(session.header.labels, target) for target in pair)
+        where = frames_in_words(intervals)
+        console.info(f"{both}: nearly the same box in frames {where}: do both follow one?", style="yellow")
+    if len(pairs) > _PAIRS:
+        console.info(f"... and {len(pairs) - _PAIRS} more pairs: --json names all", style="yellow")
 
 
 def summary(session: Session) -> dict[str, Any]:

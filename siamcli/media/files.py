@@ -99,10 +99,15 @@ class VideoFile(Source):
         if if_needed and NO_RATE in (streams.problem or ""):
             self.rate = ()
             streams = list_streams(self._address, self._options, run)
-        if self._replay and streams.problem:
-            self._replay.close()
-        if streams.problem:
-            raise self._unreadable(streams.problem)
+        try:
+            if self._replay:
+                self._replay.check(self._name)
+            if streams.problem:
+                raise self._unreadable(streams.problem)
+        except InputError:
+            if self._replay:
+                self._replay.close()
+            raise
         return streams
 
     def _begin_at(self, cut: FrameRange) -> FrameHead:

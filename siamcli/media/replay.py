@@ -11,6 +11,8 @@ from threading import Event, Thread
 from typing import IO
 
 from siamcli.media.ffmpeg import environment
+from siamcli.media.heads import check_head
+from siamcli.media.playlists import is_playlist
 from siamcli.media.web import WebBody
 
 __all__ = ["Replay"]
@@ -65,6 +67,12 @@ class Replay:
                 child.wait()
             log.seek(0)
             return log.read().decode(errors="replace")
+
+    def check(self, name: str) -> None:
+        """Raises InputError where what was read so far of what is called `name` begins as no video does."""
+        head = bytes(self._head)
+        if head and not is_playlist(head):
+            check_head(name, head)
 
     def feed(self, pipe: IO[bytes]) -> None:
         """Write everything to a pipe, in a thread, until it is closed or `close` is called."""

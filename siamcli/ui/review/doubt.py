@@ -32,19 +32,24 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How good a trajectory looks: its number of points, the shares of them that are lost and in which both
-    passes disagree (None where it was not checked), and the lowest score (None without a point).
+    """How good a trajectory looks: its number of points, the shares of them that are lost, in which both
+    passes disagree (None where it was not checked), and which have nearly the box of another target, and the
+    lowest score (None without a point).  A point counts in one of the shares, the first that fits.
     """
 
     points: int
     lost: float
     disagreeing: float | None
     lowest: float | None
+    shared: float = 0.0
 
     @property
     def order(self) -> tuple[float, float]:
-        """A key that sorts the worst first: by the share of frames lost or in disagreement, then by score."""
-        return -(self.lost + (self.disagreeing or 0.0)), 1.0 if self.lowest is None else self.lowest
+        """A key that sorts the worst first: by the share of points that are lost, in disagreement, or not
+        apart from another target, then by score."""
+        return -(
+            self.lost + (self.disagreeing or 0.0) + self.shared
+        ), 1.0 if self.lowest is None else self.lowest
 
 
 def confidence(point: TrackPoint) -> float:
@@ -59,13 +64,16 @@ def confidence(point: TrackPoint) -> float:
     return min(point.score, 1.0 if point.agreement is None else point.agreement)
 
 
-def _reason(point: TrackPoint) -> Reason | None:
+def _reason(point: TrackPoint, shared: set[tuple[int, int]]) -> Reason | None:
+    """Why a point is doubted, with the places that `_shared` gives."""
     if confidence(point) == 1.0:
         return None
     if point.state == "lost":
         return "lost"
     if point.agreement is not None and point.agreement < DOUBTED_BELOW:
         return "disagreement"
+    if _place(point) in shared:
+        return "same box"
     return "low score" if point.score < DOUBTED_BELOW else None
 
 
@@ -83,9 +91,7 @@ def doubts(points: Iterable[TrackPoint]) -> list[Doubt]:
         runs: list[list[tuple[TrackPoint, Reason]]] = []
         believed = PAUSE + 1
         for point in own:
-            reason = _reason(point)
-            if reason in (None, "low score") and confidence(point) < 1.0 and _place(point) in shared:
-                reason = "same box"
+            reason = _reason(point, shared)
             if reason is None:
                 believed = PAUSE + 1 if point.source == "human" else believed + 1
                 continue
@@ -121,7 +127,9 @@ def summarize(trajectory: Trajectory) -> Summary:
     points = trajectory.points
     if not points:
         return Summary(0, 0.0, None, None)
-    reasons = [_reason(point) for point in points]
+    shared = _shared(points)
+    reasons = [_reason(point, shared) for point in points]
     disagreeing = reasons.count("disagreement") / len(points) if trajectory.header.checked else None
     lost = reasons.count("lost") / len(points)
-    return Summary(len(points), lost, disagreeing, min(map(confidence, points)))
+    same = reasons.count("same box") / len(points)
+    return Summary(len(points), lost, disagreeing, min(map(confidence, points)), same)

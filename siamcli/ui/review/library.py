@@ -104,13 +104,20 @@ def played_file(reading: Reading) -> Path | None:
     return name.path.absolute() if name.has_sound and reading.stream is None else None
 
 
+def _batch_summary(entry: Entry) -> Summary:
+    """What a status file says of a clip: two points at least share a box in the frames that it counts."""
+    points = (entry.frames or 0) * (entry.targets or 1)
+    shared = 2 * (entry.same_box or 0) / max(1, points)
+    return Summary(points, entry.lost_share, None, None, min(shared, 1 - entry.lost_share))
+
+
 def _batch_clip(folder: Path, entry: Entry, fixes: Path, opening: Opening) -> Clip:
     name = source_name(entry.clip)
     clip = Clip(name.path.name if name.is_path else entry.clip)
     if entry.state != "done":
         clip.error = entry.error or "it is not tracked to its end"
         return clip
-    clip.summary = Summary((entry.frames or 0) * (entry.targets or 1), entry.lost_share, None, None)
+    clip.summary = _batch_summary(entry)
 
     def read() -> None:
         clip.trajectory = trajectory_file(folder, entry)

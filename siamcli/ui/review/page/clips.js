@@ -10,7 +10,7 @@ const ORDERS = {
 };
 
 // what the order is made of: a clip that is corrected keeps its place
-const ranked = (row) => ({ ...row, bad: row.lost + (row.disagreeing ?? 0), sure: row.lowest ?? 1 });
+const ranked = (row) => ({ ...row, bad: row.lost + (row.disagreeing ?? 0) + row.shared, sure: row.lowest ?? 1 });
 
 export class Clips {
   constructor(rows, open) {
@@ -98,10 +98,11 @@ export class Clips {
   }
 }
 
-function describe({ lost, disagreeing, lowest }) {
+function describe({ lost, disagreeing, shared, lowest }) {
   const share = (v) => `${(100 * v).toFixed(v && v < 0.1 ? 1 : 0)} %`;
   const words = [lost ? `lost ${share(lost)}` : "never lost"];
   if (disagreeing) words.push(`passes disagree ${share(disagreeing)}`);
+  if (shared) words.push(`same box ${share(shared)}`);
   if (lowest !== null) words.push(`lowest ${lowest.toFixed(2)}`);
   return words.join(" · ");
 }
