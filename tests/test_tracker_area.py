@@ -91,7 +91,7 @@ def test_a_region_is_a_mask_with_one_rectangle(region, box) -> None:
 
 @cache
 def eager():
-    return load_tracker("light", engine="eager")
+    return load_tracker("fast", engine="eager")
 
 
 def states(area, *clip):

@@ -37,7 +37,7 @@ def test_a_far_return(look_around):
 
     Its double, another target that stays in view, is not touched, and not mistaken for it.
     """
-    tracker = load_tracker("light", engine="eager")
+    tracker = load_tracker("fast", engine="eager")
     tracker = replace(tracker, params=replace(tracker.params, look_around=look_around))
     clip = (
         [clips.faces((90, 90), (320, 290))] * 2
