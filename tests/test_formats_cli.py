@@ -237,6 +237,12 @@ def test_render_refuses_another_video(siamtrack, tracked, tmp_path):
     assert siamtrack("render", DEMO, tracked, "-o", "b.gif").code == 8
 
 
+def test_the_video_of_a_conversion_is_no_address(siamtrack, tmp_path):
+    made = trajectory(tmp_path / "x.json", name="c")
+    done = siamtrack("convert", made, "--to", "mot", "--video", "http://127.0.0.1/c.mp4", "-o", "mot/")
+    assert done.code == 2 and "not an address" in done.err and not (tmp_path / "mot").exists()
+
+
 def test_two_clips_of_one_name_have_files_of_their_own(siamtrack, tmp_path):
     for name in ("x.tracked.json", "y.json"):
         done = siamtrack("convert", trajectory(tmp_path / name, name="c"), "--to", "mot", "-y", "-o", "mot/")

@@ -149,10 +149,10 @@ class _Batch:
         the next batch tries the rest again."""
         lacking = missing(task, entry, self._folder)
         style = style_key(task.job.style, task.job.audio)
-        again = [file for file in lacking if Path(file).exists()]
-        self._styles.redraws(entry.clip, again, entry.style, style)
+        there = [file for file in lacking if Path(file).exists()]
+        self._styles.redraws(entry.clip, there, entry.style, style)
         # from here on the new ones are this batch's; an outdated one counts once it is replaced
-        self._status.add(extended(entry, [file for file in lacking if not Path(file).exists()], self._folder))
+        self._status.add(extended(entry, [file for file in lacking if file not in there], self._folder))
         try:
             complete(task, entry, self._folder)
             completed = completed_entry(task, entry, lacking, self._folder)

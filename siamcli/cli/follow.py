@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from siamcli.cli import console
@@ -82,7 +81,7 @@ def follow_source(job: Job, options: TrackerOptions, *, ask: AskUser, show: bool
 
 def _track(session: Session, window: LiveWindow | None) -> None:
     """Track to the end, with a bar, and a window where one is wanted."""
-    name = Path(source_name(session.job.source).shown).name
+    name = source_name(session.job.source).short
     before = session.prepare()
     if (first := next(before, None)) is not None:
         with console.progress(f"tracking {name}", first.total) as update:

@@ -68,6 +68,11 @@ class SourceName:
         return without_secrets(self.text) if self.kind == "address" else self.text
 
     @property
+    def short(self) -> str:
+        """What is shown beside a progress bar: without folders."""
+        return Path(self.shown).name
+
+    @property
     def is_path(self) -> bool:
         """True when the text names a place in the file system, whether or not something is there."""
         return self.kind not in ("stdin", "address", "camera")

@@ -71,7 +71,7 @@ class ReadOptions:
             raise typer.BadParameter(f"--from takes one of {formats}, not {self.from_format!r}")
         rate = None if self.fps is None else parse_rate(self.fps)
         size = None if self.size is None else _size(self.size)
-        if re.match("[a-z]{2,}:/", str(self.video)) and self.video and not self.video.exists():
+        if self.video and re.match("[a-z]{2,}:/", str(self.video)) and not self.video.exists():
             raise typer.BadParameter("--video takes a file or a folder, not an address: download the video")
         is_folder = self.video is not None and self.video.is_dir()
 

@@ -134,7 +134,7 @@ def fix(
                 f"{fixes} has no row for {video}", hint="a clip is named from the table's folder"
             )
     tracker.check()
-    name = Path(source_name(video).shown).name
+    name = source_name(video).short
     drawn = any(map(is_video, paths))
     source = reading.opening(picture.style(drawn=drawn), search, drawn=drawn)(video)
     source.style.check(wrong.header.labels)

@@ -64,7 +64,7 @@ def render(
     style.check(drawn.header.labels)
     window = crop.wanted(drawn.header.labels)
     written = 0
-    with console.progress(Path(source_name(video).shown).name, drawn.header.source.count) as update:
+    with console.progress(source_name(video).short, drawn.header.source.count) as update:
         source = reading.opening(style)(video)
         steps = draw_video(source, drawn, target, overwrite=overwrite, anyway=anyway, crop=window)
         try:
