@@ -177,11 +177,19 @@ def test_parameters_that_came_later_are_neutral(native: Path, tmp_path: Path) ->
     """Files of before are read: what the reference does not have takes the value that changes nothing."""
 
     def age(header: dict[str, Any]) -> None:
-        for name in ("calibration", "lost_shares", "hold_below", "first_frame_bias", "class_memory"):
+        later = (
+            "calibration",
+            "lost_shares",
+            "usual_limit",
+            "hold_below",
+            "first_frame_bias",
+            "class_memory",
+        )
+        for name in later:
             del header["params"][name]
 
     params = read_native(_edited(native, tmp_path / "old.safetensors", age)).params
-    assert (params.calibration, params.lost_shares, params.hold_below) == ((), (), 0)
+    assert (params.calibration, params.lost_shares, params.usual_limit, params.hold_below) == ((), (), 0, 0)
     assert (params.first_frame_bias, params.class_memory) == (0, 0)
 
 

@@ -33,9 +33,9 @@ def answer(logit):
 def statuses(params, logits):
     status, usual, given = "init", None, []
     for logit in logits:
-        usual = usual_after(None, logit) if usual is None else usual
+        usual = usual_after(None, logit, params) if usual is None else usual
         status = status_after(status, answer(logit), usual, params)
-        usual = usual if status == "lost" else usual_after(usual, logit)
+        usual = usual if status == "lost" else usual_after(usual, logit, params)
         given.append(status)
     return given
 
@@ -63,6 +63,15 @@ def test_lost_is_what_is_unusual_for_the_target():
     assert statuses(RELATIVE, [8, 8, 6, 6, 8]) == ["tracked"] * 5
     slowly = [15 * 0.95**i for i in range(40)]
     assert statuses(RELATIVE, slowly) == ["tracked"] * 40
+
+
+def test_what_is_usual_has_a_limit():
+    """A still target has 15: with a limit of 8 it is found again at 9, and lost below 3.2 only."""
+    logits = [15, 15, 5, -3, 9, 9]
+    assert statuses(RELATIVE, logits) == [*["tracked"] * 2, *["lost"] * 4]
+    limited = replace(RELATIVE, usual_limit=8.0)
+    assert statuses(limited, logits) == [*["tracked"] * 3, "lost", "found", "tracked"]
+    assert statuses(limited, [7, 7, 2.7, 5, 5.5]) == [*["tracked"] * 2, "lost", "lost", "found"]
 
 
 def test_shares_out_of_order_are_refused():

@@ -84,10 +84,10 @@ class TrackerParams:
     The rest is not in the reference; its neutral value is what the reference does.  `calibration` is
     (a, b): sigmoid(a * logit + b) is the overlap to expect of a box, and the score that is reported; without
     it that is the network's own.  With `lost_shares` (lost, found) a target is lost and found not by
-    its score but by its logit, as shares of what is usual for this target.  A box whose raw score is below
-    `hold_below` moves nothing.  A lost target is looked for in `look_around` further regions a frame.
-    `first_frame_bias` is the share taken back of what the network changes about the given box,
-    `class_memory` that of later looks in the class kernels.
+    its score but by its logit, as shares of what is usual for this target, which counts as at most
+    `usual_limit` (0: no limit).  A box whose raw score is below `hold_below` moves nothing.  A lost target
+    is looked for in `look_around` further regions a frame.  `first_frame_bias` is the share taken back of
+    what the network changes about the given box, `class_memory` that of later looks in the class kernels.
 
     ValueError names a value that no tracker can work with.
     """
@@ -105,6 +105,7 @@ class TrackerParams:
     scale_penalty: Annotated[float, Range(0, 1, "low")] = 1.0
     calibration: tuple[float, ...] = ()
     lost_shares: tuple[Share, ...] = ()
+    usual_limit: NotNegative = 0.0
     hold_below: Share = 0.0
     first_frame_bias: Share = 0.0
     class_memory: Share = 0.0

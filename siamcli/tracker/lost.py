@@ -36,9 +36,11 @@ def status_after(status: TrackState, best: Candidate, usual: float, params: Trac
     return "lost" if value < lost_below else "tracked"
 
 
-def usual_after(usual: float | None, logit: float) -> float:
+def usual_after(usual: float | None, logit: float, params: TrackerParams) -> float:
     """The running mean of a target's logits, with one more; only of frames in which it is not lost.
 
-    None: this is the first.
+    None: this is the first.  A logit counts as at most `usual_limit`: a target that never changes has one of
+    15 and more, and would stay lost with 9, which is sure for any target.
     """
-    return max(logit if usual is None else usual + RATE * (logit - usual), LEAST_USUAL)
+    newest = min(logit, params.usual_limit) if params.usual_limit else logit
+    return max(newest if usual is None else usual + RATE * (newest - usual), LEAST_USUAL)

@@ -213,10 +213,10 @@ class Tracker:
     def _update(self, state: TrackerState, frame: Frame, best: Candidate, scale: float) -> TrackerState:
         params = self.params
         score = overlap_of(best, params)
-        usual = usual_after(None, best.logit) if state.status == "init" else state.usual
+        usual = usual_after(None, best.logit, params) if state.status == "init" else state.usual
         status = status_after(state.status, best, usual, params)
         if status != "lost":
-            usual = usual_after(usual, best.logit)
+            usual = usual_after(usual, best.logit, params)
         missed = state.missed + 1 if status == "lost" else 0
         state = replace(state, score=score, raw_score=best.score, status=status, usual=usual)
         state = replace(state, age=state.age + 1, missed=missed)
