@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from siamcli.errors import InputError, OutputError
 from siamcli.frames import SourceInfo
 from siamcli.media.sources import open_source
 from siamcli.media.video import VideoWriter
+from siamcli.session.job import Job
+from siamcli.session.session import Session
+from siamcli.targets import parse_target
 
 SIZE = (160, 120)
 CORNERS = "were these corners? --box-format xyxy"
@@ -69,17 +73,27 @@ def test_a_page_is_not_a_video(address: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(16400, 16), (16, 16400)])
-def test_frames_that_no_video_takes_are_refused_first(siamtrack, weights, tmp_path, size) -> None:
+def test_frames_that_no_video_takes_are_refused_first(
+    siamtrack, weights, tmp_path, monkeypatch, size
+) -> None:
     (tmp_path / "images").mkdir()
     for name in ("1.png", "2.png"):
         cv2.imwrite(str(tmp_path / "images" / name), np.zeros((size[1], size[0], 3), np.uint8))
-    run = ("run", "images", "--weights", weights, "--box", "4,4,10,10")
-    done = siamtrack(*run, "-o", "a.json", "-o", "a.mp4")
-    assert done.code == 8 and f"{size[0]}x{size[1]} are too large for H.264 (16384 at most)" in done.err
-    assert "frames in" not in done.err and [path.name for path in tmp_path.iterdir()] == ["images"]
+    says = f"{size[0]}x{size[1]} are too large for H.264 (16384 at most)"
+    job = Job("images", (parse_target("4,4,10,10"),), ("a.json", "a.mp4"))
+    refused = pytest.raises(OutputError, match=re.escape(says))
+    with refused, Session(job, lambda: pytest.fail("the tracker is loaded")):
+        pass
+    run = ("run", "images", "--weights", weights, "--box", "4,4,10,10", "--fps", "5")
+    assert siamtrack(*run, "-o", "a.json", "-o", "a.mp4").code == 8
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
     assert siamtrack(*run, "-o", "a.json").code == 0
-    assert siamtrack("render", "images", "a.json", "-o", "a.mp4").code == 8
-    assert not Path("a.mp4").exists()
+    monkeypatch.setattr("siamcli.cli.commands.fix.loader_again", lambda _: pytest.fail("it is loaded"))
+    for command in (("render", "images", "a.json"), ("fix", "images", "a.json", "--absent", "1f-1f")):
+        done = siamtrack(*command, "-o", "a.mp4")
+        assert done.code == 8 and says in done.err and not Path("a.mp4").exists()
+    # a part of such a frame is a video
+    assert siamtrack("render", "images", "a.json", "--crop", "--aspect", "1:1", "-o", "a.mp4").code == 0
 
 
 def test_a_limit_of_the_shell_is_called_so(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import is_video
 from siamcli.session.fix import correct, finish
 from siamcli.session.reading import Reading
-from siamcli.session.render import check_sound, write_again
+from siamcli.session.render import check_videos, write_again
 from siamcli.trajectory import Trajectory, shared_boxes
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def fix_batch(
                     )
                 wrong = read_trajectory(trajectory_file(folder, entry))
                 reading(clip).style.check(wrong.header.labels)
-                check_sound(reading(clip), wrong, [str(path) for path in _outputs(folder, entry)])
+                check_videos(reading(clip), wrong, [str(path) for path in _outputs(folder, entry)])
                 marks = manifest.of(clip)
                 work = correct(wrong, marks, reading(clip), partial(load, wrong), new_targets=new_targets)
                 right = finish(work)

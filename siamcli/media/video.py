@@ -25,7 +25,7 @@ from siamcli.media.joined_sound import JoinedSoundtrack
 from siamcli.media.rawvideo import INPUT_OPTIONS, frame_header, stream_header
 from siamcli.media.sound import Soundtrack
 
-__all__ = ["MUXERS", "VideoWriter"]
+__all__ = ["MUXERS", "VideoWriter", "check_frame_size"]
 
 MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """The container of each suffix that a video may have."""
@@ -39,6 +39,15 @@ _DISK_ERRORS = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, 
 _FILE_TOO_LARGE = getattr(signal, "SIGXFSZ", 0)
 
 SNAP = 0.0006  # seconds; Matroska and AVI round timestamps to milliseconds, the frame grid does not
+
+
+def check_frame_size(path: str, size: tuple[int, int]) -> None:
+    """Raises OutputError for frames of a `size` (width, height) that no video has."""
+    if max(size) > LARGEST:
+        raise OutputError(
+            f"{path}: frames of {size[0]}x{size[1]} are too large for H.264 ({LARGEST} at most)",
+            hint="write a trajectory alone: -o NAME.json",
+        )
 
 
 class VideoWriter(Output):
@@ -73,12 +82,6 @@ class VideoWriter(Output):
         suffix = Path(path).suffix.lower()
         if suffix not in MUXERS:
             raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(MUXERS)}")
-        if info.size is not None and max(info.size) > LARGEST:
-            size = "x".join(map(str, info.size))
-            raise OutputError(
-                f"{path}: frames of {size} are too large for H.264 ({LARGEST} at most)",
-                hint="write a trajectory alone: -o NAME.json",
-            )
         self._muxer = MUXERS[suffix]
         self._part = AtomicFile(Path(path), overwrite=overwrite, unfinished=unfinished)
         self._open = True
@@ -94,6 +97,7 @@ class VideoWriter(Output):
         height, width = image.shape[:2]
         if self._child is None:
             self._size = (width, height)
+            check_frame_size(str(self._part.target), self._size)
             self._origin = time or 0.0
             self._child = self._start()
         elif (width, height) != self._size:

@@ -18,12 +18,13 @@ from siamcli.frames import SourceInfo
 from siamcli.media.prefetch import prefetch
 from siamcli.media.soundtrack import soundtrack
 from siamcli.media.suffixes import VIDEO_SUFFIXES, is_video
+from siamcli.media.video import check_frame_size
 from siamcli.session.fit import MisfitError, frames_with_points
 from siamcli.session.outputs import Outputs
 from siamcli.session.reading import Reading
 from siamcli.trajectory import NO_BOX, TrackPoint, Trajectory, lost_intervals
 
-__all__ = ["check_sound", "draw_video", "unlocated", "write_again"]
+__all__ = ["check_videos", "draw_video", "unlocated", "write_again"]
 
 
 def draw_video(
@@ -93,9 +94,13 @@ def unlocated(trajectory: Trajectory, target: int, frames: int) -> tuple[tuple[i
     return lost_intervals(every).get(target, ())
 
 
-def check_sound(reading: Reading, trajectory: Trajectory, paths: Sequence[str]) -> None:
-    """Raises InputError where `write_again` would for the sound of a video, before anything is tracked."""
-    if reading.audio is not None and any(map(is_video, paths)):
+def check_videos(reading: Reading, trajectory: Trajectory, paths: Sequence[str]) -> None:
+    """Raises what `write_again` would for the size and the sound of videos, before anything is tracked."""
+    videos = list(filter(is_video, paths))
+    for path in videos:
+        if (size := trajectory.header.source.size) is not None:
+            check_frame_size(path, size)
+    if reading.audio is not None and videos:
         soundtrack(reading.of(trajectory).source, reading.audio)
 
 

@@ -16,6 +16,7 @@ from siamcli.media.prefetch import prefetch
 from siamcli.media.soundtrack import soundtrack
 from siamcli.media.sources import expected_count
 from siamcli.media.suffixes import is_video
+from siamcli.media.video import check_frame_size
 from siamcli.session.area import search_area, with_area
 from siamcli.session.job import (
     Job,
@@ -77,6 +78,8 @@ class Session:
             self.job = without_timecodes(self.job)
             frames = self._open_source(stack)
             height, width = self.first.image.shape[:2]
+            for path in filter(is_video, self.job.paths):
+                check_frame_size(path, (width, height))
             self.area = search_area(self.job.reading, (width, height))
             opened = self.job
             if not self.job.targets and self._ask is not None:

@@ -153,9 +153,9 @@ def _load(
     tracker: TrackerOptions, wrong: Trajectory, source: Reading, paths: Sequence[str], *, overwrite: bool
 ) -> LoadedTracker:
     """The tracker, once it is known that what it will find can be written."""
-    from siamcli.session.render import check_sound
+    from siamcli.session.render import check_videos
 
-    check_sound(source, wrong, paths)
+    check_videos(source, wrong, paths)
     check_writable(paths, overwrite=overwrite)
     return loader_again(tracker)(wrong)
 
