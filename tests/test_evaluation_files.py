@@ -197,8 +197,14 @@ def test_a_folder_that_is_something_else(tmp_path: Path) -> None:
     ids=range(8),
 )
 def test_a_pysot_file_of_other_contents(tmp_path: Path, inside: str) -> None:
-    with pytest.raises(DatasetError, match=r"a\.json is not a PySOT annotation file"):
+    with pytest.raises(DatasetError, match=r"a\.json is not a PySOT annotation file: (a has no gt|nested)"):
         open_dataset(find_spec("otb"), text(tmp_path / "a.json", f'{{"a": {inside}}}'))
+
+
+@pytest.mark.parametrize(("content", "says"), [("5", "no sequences by name"), ("{", "line 1 column 2")])
+def test_a_json_file_of_something_else(tmp_path: Path, content: str, says: str) -> None:
+    with pytest.raises(DatasetError, match=rf"a\.json is not a PySOT annotation file: .*{says}"):
+        open_dataset(find_spec("otb"), text(tmp_path / "a.json", content))
 
 
 @settings(deadline=None)

@@ -258,23 +258,32 @@ def _size(folder: Path) -> tuple[int, int] | None:
 
 def _from_json(path: Path) -> list[Sequence]:
     """PySOT's annotation files: gt_rect per frame, size, and per-frame attributes."""
+    wrong = f"{path} is not a PySOT annotation file"
     try:
         raw = load_json(path.read_bytes())
-        return [_json_sequence(name, fields) for name, fields in raw.items()]
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise DatasetError(f"{path} is not a PySOT annotation file: {error!r}") from None
+    except ValueError as error:
+        raise DatasetError(f"{wrong}: {error}") from None
+    if not isinstance(raw, dict):
+        raise DatasetError(f"{wrong}: it has no sequences by name")
+    sequences = []
+    for name, fields in raw.items():
+        try:
+            sequences.append(_json_sequence(name, fields))
+        except (ValueError, KeyError, TypeError, OverflowError):
+            raise DatasetError(f"{wrong}: {name} has no gt_rect with 4 or 8 numbers per frame") from None
+    return sequences
 
 
 def _json_sequence(name: str, fields: dict[str, Any]) -> Sequence:
     rows = [[float("nan")] * 4 if len(r) == 1 else [float(v) for v in r] for r in fields["gt_rect"]]
-    if odd := {len(row) for row in rows} - {4, 8}:
-        raise ValueError(f"{name} has a region of {odd.pop()} numbers")
+    if {len(row) for row in rows} - {4, 8}:
+        raise ValueError("a region of another number")
     has_polygons = any(len(row) == 8 for row in rows)
     truth, polygons = _from_regions(rows) if has_polygons else (np.array(rows, np.float64), None)
     tags = {
         key: np.array(value) > 0
         for key, value in fields.items()
-        if isinstance(value, list) and len(value) == len(rows) and key not in ("gt_rect", "img_names")
+        if isinstance(value, list) and len(value) == len(rows) and key not in ("gt_rect", "img_names", "attr")
     }
     attr = fields.get("attr")
     attributes = frozenset(str(a) for a in attr) if isinstance(attr, list) else frozenset()
