@@ -135,6 +135,19 @@ def test_labels_line_color_and_number() -> None:
     assert not picture(Style((Effect("fill"),))).any()  # no marks where a target is hidden
 
 
+@pytest.mark.parametrize(
+    ("room", "shown"), [(92, "other cup 0.62"), (64, "other cup"), (50, "other..."), (20, "ot"), (9, None)]
+)
+def test_a_name_without_room_is_cut_with_dots(monkeypatch, room: int, shown: str | None) -> None:
+    """Only a strip at the right is free: as wide as the second box, whose name is looked at."""
+    written: list[str] = []
+    monkeypatch.setattr("siamcli.drawing.draw.write_text", lambda image, text, *more: written.append(text))
+    boxes = (Box(0, 0, 512 - room, 288), Box(512 - room, 130, room, 9))
+    points = [TrackPoint(0, None, box, 0.62, "tracked", target) for target, box in enumerate(boxes, 1)]
+    draw(np.zeros((288, 512, 3), np.uint8), points, ("ball", "other cup"), Style(frame_number=False))
+    assert written[1:] == ([shown] if shown else [])
+
+
 def test_a_trail_shows_the_last_seconds_and_no_loss() -> None:
     painter = Painter(Style(mark="none", trail=0.4), ("a",))
     image = np.full((400, 640, 3), 128, np.uint8)

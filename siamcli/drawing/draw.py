@@ -15,7 +15,7 @@ from siamcli.trajectory import TrackPoint
 
 __all__ = ["draw"]
 
-_SHORTEST = 8  # letters of a name that are always shown where there is room
+_SHORTEST = 8  # letters of a name, and dots, that are shown where there is little room
 _DARK: Color = (20, 20, 20)
 _STYLE = Style()
 
@@ -77,19 +77,23 @@ def _texts(
 ) -> list[str]:
     """Name, score and state, then shorter texts for where there is no room; none without any of them.
 
-    A name that would make it wider than half the picture is cut.
+    A name that would make it wider than half the picture is cut; dots say so, but after two letters.
     """
     parts = style.shown_labels
     label = labels[point.target - 1] if point.target <= len(labels) else None
     name = (label or (f"#{point.target}" if targets > 1 else "")) if "name" in parts else ""
     score = f"{point.score:.2f}" if "score" in parts and point.state != "lost" else ""
     state = point.state if "state" in parts and point.state != "tracked" else ""
-    whole = " ".join(filter(None, (name, score, state)))
+    shown = name
     for length in range(len(name), _SHORTEST, -1):
-        if 2 * layout_text(canvas, whole, (0, 0)).w <= canvas.shape[1]:
+        if 2 * layout_text(canvas, _joined(shown, score, state), (0, 0)).w <= canvas.shape[1]:
             break
-        cut = f"{name[: length - 1].rstrip()}..."
-        whole = " ".join(filter(None, (cut, score, state)))
-    shorter = [whole, " ".join(filter(None, (name[:_SHORTEST], state))), name[:_SHORTEST], name[:2]]
+        shown = f"{name[: length - 1].rstrip()}..."
+    short = name if len(name) <= _SHORTEST else f"{name[: _SHORTEST - 3].rstrip()}..."
+    shorter = [_joined(shown, score, state), _joined(shown, state), _joined(short, state), short, name[:2]]
     texts = [text for i, text in enumerate(shorter) if text and text not in shorter[:i]]
     return [text for i, text in enumerate(texts) if i == 0 or len(text) < len(texts[i - 1])]
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(filter(None, parts))
