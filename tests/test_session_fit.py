@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+from dataclasses import replace
 from fractions import Fraction
 
 import clips
@@ -99,6 +102,20 @@ def test_what_does_not_fit_is_refused(made, source, other, says):
         count = sum(1 for _ in frames)
     shown = pairs(made[source], trajectory, anyway=True)
     assert len(shown) == count and shown[5] == [5]
+
+
+def test_the_drawn_video_is_not_the_one_that_was_tracked(made, tmp_path):
+    """It has the same frames, and boxes in them that a tracker follows."""
+    trajectory = tracked(made["clip"])
+    table = replace(trajectory, header=replace(trajectory.header, source=SourceInfo("clip.tracked")))
+    for name in ("clip.tracked", "clip.fixed"):
+        drawn = shutil.copy(made["clip"], tmp_path / f"{name}.mp4")
+        with pytest.raises(MisfitError, match=f"{re.escape(name)} is what was drawn, clip what"):
+            pairs(drawn, trajectory)
+        assert len(pairs(drawn, trajectory, anyway=True)) == len(pairs(drawn, tracked(drawn)))
+    with pytest.raises(MisfitError, match=r"clip\.tracked is what was drawn"):
+        pairs(tmp_path / "clip.tracked.mp4", table)
+    assert pairs(made["clip"], table)
 
 
 def test_a_table_that_goes_on_is_refused_at_the_end(made):

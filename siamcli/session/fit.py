@@ -32,7 +32,8 @@ def frames_with_points(
     """Every frame of a `source` of that name with its points, ordered by target.
 
     Raises MisfitError, unless `anyway`, before the first frame when size, announced number of frames or
-    the images' names or their number differ from the trajectory's source; at a frame whose time differs
+    the images' names or their number differ from the trajectory's source, and for the video that was drawn
+    of it; at a frame whose time differs
     by more than half a frame; and after the last frame when the trajectory goes on, or when the source had
     another number than that of the trajectory, where it announced none or all were tracked.  A trajectory of
     a stretch, of every n-th frame, or cut short fits: index and time of its points are those of the whole
@@ -60,10 +61,15 @@ def frames_with_points(
 
 
 def check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int], source: str = "") -> None:
-    """Raises MisfitError when what is announced differs from what was tracked in frames with `indices`.
+    """Raises MisfitError when what is announced differs from what was tracked in frames with `indices`, and
+    for the video that was drawn.
 
     The name of the `source` says whether the number of frames that it announces can be relied on.
     """
+    plain = ours.name.removesuffix(".tracked").removesuffix(".fixed")
+    # a table is called like the video that was drawn beside it
+    if ours.name != plain and tracked.name in (plain, ours.name if tracked.size is None else plain):
+        raise MisfitError(f"{ours.name} is what was drawn, {plain} what was tracked")
     if ours.size and tracked.size and ours.size != tracked.size:
         here, there = (f"{width}x{height}" for width, height in (ours.size, tracked.size))
         raise MisfitError(f"the frames of {ours.name} are {here}, those of the trajectory {there}")
