@@ -84,7 +84,8 @@ class ImageSequence(Source):
         self._range: ValueRange | None = None
         first = next((image for page in self._pages if (image := self._read(*page)) is not None), None)
         if first is None:
-            raise InputError(f"cannot decode {paths[0]}, nor any other image of {name}")
+            others = f", nor any other image of {name}" if len(paths) > 1 else ""
+            raise InputError(f"cannot decode {paths[0]}{others}")
         self._scaled = False
         size = (first.shape[1], first.shape[0])
         files = _names(paths) if len(self._pages) == len(paths) else ()  # pages have no names
