@@ -226,6 +226,8 @@ def test_all_outputs_of_a_batch_are_replaced_the_worst_first(siamtrack, weights,
         assert [clip.name for clip in library.clips][2] == "c.mkv" and "c.mkv" in library.clips[2].error
         number = [clip.name for clip in library.clips].index("a.mkv")
         editing = library.state(number)
+        saves = [out / "a.tracked.json", out / "a.tracked.csv", out / "fixes.csv"]
+        assert editing.document()["saves"] == list(map(str, saves))
         editing.change(1, {"do": "name", "target": 1, "label": "beetle"})
         before = (out / "b.tracked.json").read_bytes()
         list(editing.save(2))

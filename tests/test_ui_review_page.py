@@ -66,6 +66,8 @@ def human(path):
 def test_a_mouse_corrects_tracks_again_and_saves(chromium, review, tmp_path):
     person = Reviewer(chromium, review)
     person.hears("Doubt 1 of 2: bug, lost, frames 8-11")
+    said = person.find("saves").get_attribute("textContent")
+    assert said == f"Save writes {tmp_path / 'a.json'} and {tmp_path / 'a.fixes.csv'}."
     # it begins on the box of a lost target, which is not taken for the one to move
     (x0, y0), _, (x1, y1) = person.drag((20, 20), (130, 90), (160, 110))
     person.wait(lambda _: (1, 8) in person.pending)

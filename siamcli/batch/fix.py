@@ -24,7 +24,7 @@ from siamcli.trajectory import Trajectory, shared_boxes
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
 
-__all__ = ["batch_entries", "fix_batch", "has_videos", "replace_outputs", "trajectory_file"]
+__all__ = ["batch_entries", "fix_batch", "has_videos", "outputs_of", "replace_outputs", "trajectory_file"]
 
 
 def batch_entries(folder: Path) -> dict[str, Entry]:
@@ -46,7 +46,7 @@ def has_videos(folder: Path) -> bool:
 
 def trajectory_file(folder: Path, entry: Entry) -> Path:
     """The output of a clip that can be read again.  Raises InputError."""
-    paths = _outputs(folder, entry)
+    paths = outputs_of(folder, entry)
     for suffix in read_suffixes():
         for path in paths:
             if path.suffix == suffix:
@@ -54,7 +54,8 @@ def trajectory_file(folder: Path, entry: Entry) -> Path:
     raise InputError(f"no trajectory of {entry.clip} in {folder}", hint=f"one of {' '.join(read_suffixes())}")
 
 
-def _outputs(folder: Path, entry: Entry) -> list[Path]:
+def outputs_of(folder: Path, entry: Entry) -> list[Path]:
+    """The files of a clip that are there."""
     return [path for output in entry.outputs if (path := folder / output).exists()]
 
 
@@ -84,7 +85,7 @@ def fix_batch(
                     )
                 wrong = read_trajectory(trajectory_file(folder, entry))
                 reading(clip).style.check(wrong.header.labels)
-                check_videos(reading(clip), wrong, [str(path) for path in _outputs(folder, entry)])
+                check_videos(reading(clip), wrong, [str(path) for path in outputs_of(folder, entry)])
                 marks = manifest.of(clip)
                 work = correct(wrong, marks, reading(clip), partial(load, wrong), new_targets=new_targets)
                 right = finish(work)
@@ -115,7 +116,7 @@ def _replace(
     styles: StyleWatch,
     also: Mapping[Path, str] | None = None,
 ) -> Iterator[int]:
-    paths = [str(path) for path in _outputs(status.path.parent, entry)]
+    paths = [str(path) for path in outputs_of(status.path.parent, entry)]
     style = style_key(reading.style, reading.audio)
     styles.redraws(entry.clip, paths, entry.style, style)
     yield from write_again(reading, trajectory, paths, overwrite=True, also=also)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -35,10 +35,11 @@ Replace = Callable[[Trajectory, Mapping[Path, str]], Iterator[int]]
 
 @dataclass(frozen=True, slots=True)
 class ClipFiles:
-    """A clip: how it is read, its trajectory, its table of corrections, and what writes its outputs."""
+    """A clip: how it is read, its trajectory and outputs, its table of corrections, and what writes these."""
 
     reading: Reading
     trajectory: Path
+    outputs: Sequence[Path]
     fixes: Path
     replace: Replace
 
@@ -95,7 +96,7 @@ class Editing(Changes[Edits]):
             "doubted": DOUBTED_BELOW,
             "unsaved": self.unsaved,
             "undo": bool(self._before),
-            "saves": [str(self.files.trajectory), str(self.files.fixes)],
+            "saves": [str(path) for path in (*self.files.outputs, self.files.fixes)],
         }
         if points:
             known["points"] = point_rows(edits.trajectory)

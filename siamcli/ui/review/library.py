@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any
 
 from siamcli.atomic import write_text
-from siamcli.batch.fix import batch_entries, replace_outputs, trajectory_file
+from siamcli.batch.fix import batch_entries, outputs_of, replace_outputs, trajectory_file
 from siamcli.batch.status import Entry
 from siamcli.errors import InputError
 from siamcli.formats.files import read_trajectory
@@ -68,7 +68,7 @@ def one_clip(video: str, trajectory: Path, fixes: Path | None, opening: Opening)
     def write(new: Trajectory, also: Mapping[Path, str]) -> Iterator[int]:
         return write_again(reading, new, [str(trajectory)], overwrite=True, also=also)
 
-    begin = partial(Editing, ClipFiles(reading, trajectory, table, write))
+    begin = partial(Editing, ClipFiles(reading, trajectory, [trajectory], table, write))
     clip = Clip(source_name(video).stem, reading.open, begin, trajectory, summarize(known))
     clip.file = played_file(reading)
     return clip
@@ -126,7 +126,8 @@ def _batch_clip(folder: Path, entry: Entry, fixes: Path, opening: Opening) -> Cl
         reading = opening(source_name(entry.id).within(folder).text).of(known)
         clip.reopen, clip.file = reading.open, played_file(reading)
         write = partial(replace_outputs, folder, entry.id, reading)
-        clip.begin = partial(Editing, ClipFiles(reading, clip.trajectory, fixes, write))
+        files = ClipFiles(reading, clip.trajectory, outputs_of(folder, entry), fixes, write)
+        clip.begin = partial(Editing, files)
 
     clip.read = read
     return clip

@@ -156,7 +156,7 @@ export function fill() {
   $("title").title = doc.unsaved ? "not saved" : "saved";
   document.body.dataset.mode = doc.mode;
   document.title = `${doc.unsaved ? "● " : ""}${doc.name} · siamtrack ${doc.mode}`;
-  $("saves").textContent = doc.saves.length ? `${picks() ? "Use" : "Save"} writes ${doc.saves.join(" and ")}.` : "";
+  $("saves").textContent = doc.saves.length ? `${picks() ? "Use" : "Save"} writes ${new Intl.ListFormat("en").format(doc.saves)}.` : "";
 }
 
 export function take(next) {
