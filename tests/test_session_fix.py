@@ -173,7 +173,7 @@ def test_corrections_of_a_batch(siamtrack, weights, tmp_path):
     out = tmp_path / "tracked"
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     done = siamtrack("fix", "tracked", "--fixes", "fixes.csv", "--weights", weights, "-q")
-    assert done.code == 7 and "gone.mkv is not tracked" in done.err
+    assert done.code == 7 and "failed: in/gone.mkv is not tracked" in done.err
     changed = {path.name for path in out.iterdir() if path.read_bytes() != before[path.name]}
     assert changed == {"a.tracked.json", "a.tracked.csv", "a.tracked.mp4", "batch.jsonl"}
     points = read_trajectory(out / "a.tracked.json").points

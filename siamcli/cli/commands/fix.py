@@ -16,6 +16,7 @@ from siamcli.cli.outputs import OUTPUT_SUFFIXES, check_new_outputs, check_writab
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
 from siamcli.cli.search import SearchOptions
+from siamcli.cli.tally import about
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import InputError, OutputError, PartialError
 from siamcli.media.kinds import source_name
@@ -198,7 +199,7 @@ def _fix_batch(
                 console.print_path(clip)
             else:
                 failures += 1
-                console.prompt(f"failed: {clip}: {error}")
+                console.prompt(f"failed: {about(clip, str(error))}")
     if failures:
         raise PartialError(
             f"{failures} of {len(manifest.clips)} clips are not corrected",
