@@ -6,8 +6,6 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
-
 __all__ = ["available_memory", "lower_priority", "usable_cores"]
 
 CGROUP = Path("/sys/fs/cgroup")
@@ -31,6 +29,8 @@ def _quota() -> int | None:
 
 def available_memory() -> int:
     """Bytes that this process can still get without swapping; the page cache counts as available."""
+    import psutil  # noqa: PLC0415 - every command would wait for it, and few need it
+
     available = int(psutil.virtual_memory().available)
     allowed = _memory_left()
     return available if allowed is None else min(available, allowed)

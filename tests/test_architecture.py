@@ -136,13 +136,13 @@ def test_functions_are_short() -> None:
     "args", ["--help", "run --help", "run x.mp4 --box oops -o a.csv", "run x.mp4 --box 1,2,3,4 -o a.xyz"]
 )
 def test_front_door_is_light(args: str) -> None:
-    """Help and wrong usage answer without importing torch or cv2."""
+    """Help and wrong usage answer without importing what takes long."""
     code = (
         f"import sys; sys.argv[1:] = {args.split()!r}\n"
         "from siamcli.cli.app import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "print([m for m in ('torch', 'cv2', 'numpy') if m in sys.modules], file=sys.stderr)"
+        "print([m for m in ('torch', 'cv2', 'numpy', 'psutil') if m in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stderr.splitlines()[-1] == "[]", done.stderr

@@ -307,7 +307,7 @@ def test_merging(tmp_path):
 def test_width_by_cores_and_available_memory(monkeypatch, available, cores, on_gpu, width):
     """What the page cache holds is available, however little is free."""
     memory = SimpleNamespace(available=available, free=50_000_000, total=16_000_000_000)
-    monkeypatch.setattr("siamcli.cores.psutil.virtual_memory", lambda: memory)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
     monkeypatch.setattr("siamcli.cores.CGROUP", Path("/nowhere"))
     monkeypatch.setattr("siamcli.batch.schedule.usable_cores", lambda: cores)
     assert default_concurrency(on_gpu) == width
@@ -318,9 +318,7 @@ def test_width_by_cores_and_available_memory(monkeypatch, available, cores, on_g
 )
 def test_a_control_group_limits_memory(monkeypatch, tmp_path, limit, expected):
     """Its page cache is given back before anything is refused."""
-    monkeypatch.setattr(
-        "siamcli.cores.psutil.virtual_memory", lambda: SimpleNamespace(available=8_000_000_000)
-    )
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=8_000_000_000))
     monkeypatch.setattr("siamcli.cores.CGROUP", tmp_path)
     (tmp_path / "memory.max").write_text(f"{limit}\n")
     (tmp_path / "memory.current").write_text("800000000\n")

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from siamcli import cores
-from siamcli.engines import cpu, cuda, device, eager, kinds, precision, select
+from siamcli.engines import cpu, cuda, device, eager, precision, select
 from siamcli.engines.cuda import CudaEngine
 from siamcli.engines.eager import EagerEngine
 from siamcli.engines.kinds import default_model, engine_name
@@ -82,7 +82,7 @@ def test_named_gpu_is_never_replaced(model, tmp_path, wishes):
     ],
 )
 def test_the_default_model_follows_the_device(monkeypatch, wish, gpu, role):
-    monkeypatch.setattr(kinds, "version", lambda name: "2.11.0+cu130")
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "2.11.0+cu130")
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from siamcli.errors import DeviceError
@@ -66,6 +65,8 @@ def default_model(device: str) -> str:
 
     Raises DeviceError for what names no device, or a GPU that is not there.
     """
+    from importlib.metadata import version  # noqa: PLC0415 - every command would wait for it
+
     check_device(device)
     if device in ("cpu", "mps") or version("torch").endswith("+cpu"):  # known without loading torch
         return "fast"
