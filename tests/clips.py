@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import subprocess
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
 from pathlib import Path
 
 import cv2
@@ -63,6 +64,22 @@ def number(picture: np.ndarray) -> int:
     return sum(1 << (_BITS - 1 - bit) for bit, bar in enumerate(bars) if np.median(bar) > 100)
 
 
+def made_once(make: Callable[..., Path]) -> Callable[..., Path]:
+    """A maker of clips that encodes equal ones once: many tests take the same."""
+    made: dict[object, bytes] = {}
+
+    @wraps(make)
+    def maker(path: Path, *options: object, **more: object) -> Path:
+        wanted = (path.suffix, options, tuple(sorted(more.items())))
+        if wanted not in made:
+            made[wanted] = make(path, *options, **more).read_bytes()
+        path.write_bytes(made[wanted])
+        return path
+
+    return maker
+
+
+@made_once
 def constant(
     path: Path, *options: str, frames: int = 30, size: tuple[int, int] = SIZE, sound: bool = False
 ) -> Path:
@@ -81,19 +98,23 @@ def odd(path: Path) -> Path:
     return constant(path, "-c:v", "libx264", "-pix_fmt", "yuv444p", size=(97, 65))
 
 
+@made_once
 def portrait(path: Path) -> Path:
     """As a phone records it: stored on its side, turned by metadata, with sound."""
     flat = constant(path.with_name("flat.mp4"), sound=True)
     ffmpeg("-display_rotation:v:0", "90", "-i", str(flat), "-c", "copy", str(path))
+    flat.unlink()
     return path
 
 
+@made_once
 def variable(path: Path) -> Path:
     """10 frames at 30 per second, then 10 per second."""
     times = "settb=1/600,setpts=if(lt(N\\,10)\\,N\\,10+(N-10)*3)/(30*TB)"
     return constant(path, "-vf", times, "-fps_mode", "vfr", "-enc_time_base", "1/600", "-c:v", "libx264")
 
 
+@made_once
 def two_sounds(path: Path, default: int, *, unknown: int = 0) -> Path:
     """440 and 880 Hz in AAC, one marked as the default; `unknown` of them of no known codec."""
     flat = constant(path.with_name("flat.mp4"), sound=True)
@@ -102,6 +123,7 @@ def two_sounds(path: Path, default: int, *, unknown: int = 0) -> Path:
     marks = [marks[default], "default", marks[1 - default], "0"]
     inputs = ["-i", str(flat), *other, "-map", "0", "-map", "1", "-c:v", "copy"]
     ffmpeg(*inputs, "-c:a", "aac", *marks, str(path))
+    flat.unlink()
     data = path.read_bytes()
     path.write_bytes(data.replace(b"mp4a", b"apac", unknown).replace(b"esds", b"none", unknown))
     return path

@@ -136,14 +136,14 @@ def test_loss_falls_within_seconds(name, tmp_path):
     loss = TrackerLoss(SiamRPN(spec).train(), LossConfig(), TargetConfig())
     optimizer = torch.optim.SGD(loss.parameters(), lr=0.0005, momentum=0.9)
     totals = []
-    for _ in range(8):
+    for _ in range(6):
         parts = loss(batch, draws)
         optimizer.zero_grad()
         parts["total"].backward()
         optimizer.step()
         totals.append(parts["total"].item())
     assert set(parts) == ({"total", "cls"} if name.startswith("siamfc") else {"total", "cls", "loc"})
-    assert sum(totals[-3:]) / 3 < 0.8 * totals[0], totals
+    assert sum(totals[-2:]) / 2 < 0.8 * totals[0], totals
 
 
 def test_plain_loss_counts_distance_alone():
