@@ -14,11 +14,12 @@ from typing import IO
 
 import pytest
 import torch
+import typer
 from hypothesis import settings
 
+import siamcli.cli.app
 import siamcli.load
 from siamcli.checkpoints.native import Checkpoint, write_native
-from siamcli.cli.app import main
 from siamcli.load import LoadedTracker
 from siamcli.media.video import VideoWriter
 from siamcli.model.siamrpn import SiamRPN
@@ -81,21 +82,28 @@ def load_once():
     return once
 
 
+@pytest.fixture(scope="session")
+def command():
+    """The command line, declared once: that takes longer than most commands."""
+    return typer.main.get_command(siamcli.cli.app.app)
+
+
 @pytest.fixture
-def siamtrack(monkeypatch, capfd, tmp_path, load_once):
+def siamtrack(monkeypatch, capfd, tmp_path, load_once, command):
     """Run the command in this process, in an empty folder: `siamtrack("run", ...) -> Done`.
 
     `stdin` is an open file that takes the place of standard input.
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(siamcli.load, "load_tracker", load_once)
+    monkeypatch.setattr(siamcli.cli.app, "app", command)
 
     def run(*arguments: object, stdin: IO[bytes] | None = None) -> Done:
         monkeypatch.setattr(sys, "argv", ["siamtrack", *map(str, arguments)])
         capfd.readouterr()
         try:
             with nullcontext() if stdin is None else standard_input(stdin):
-                main()
+                siamcli.cli.app.main()
             code = 0
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
