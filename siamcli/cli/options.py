@@ -37,6 +37,8 @@ __all__ = [
     "with_options",
 ]
 
+_signature = functools.cache(functools.partial(inspect.signature, eval_str=True))  # commands share options
+
 
 def model_names() -> list[str]:
     """The names of all weights, for completion in the shell."""
@@ -269,14 +271,13 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
 
     Typer itself has no way to name several options at once.
     """
-    own = inspect.signature(command, eval_str=True)
-    messages = inspect.signature(MessageOptions, eval_str=True).parameters
+    own, messages = _signature(command), _signature(MessageOptions).parameters
     kinds = {
         p.name: p.annotation
         for p in own.parameters.values()
         if inspect.isclass(p.annotation) and is_dataclass(p.annotation)
     }
-    bundles = {name: inspect.signature(kind, eval_str=True).parameters for name, kind in kinds.items()}
+    bundles = {name: _signature(kind).parameters for name, kind in kinds.items()}
 
     @functools.wraps(command)
     def wrapper(**given: Any) -> None:  # noqa: ANN401 - whatever the command takes
