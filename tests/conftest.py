@@ -83,20 +83,20 @@ def load_once():
 
 
 @pytest.fixture(scope="session")
-def command():
+def command_line():
     """The command line, declared once: that takes longer than most commands."""
     return typer.main.get_command(siamcli.cli.app.app)
 
 
 @pytest.fixture
-def siamtrack(monkeypatch, capfd, tmp_path, load_once, command):
+def siamtrack(monkeypatch, capfd, tmp_path, load_once, command_line):
     """Run the command in this process, in an empty folder: `siamtrack("run", ...) -> Done`.
 
     `stdin` is an open file that takes the place of standard input.
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(siamcli.load, "load_tracker", load_once)
-    monkeypatch.setattr(siamcli.cli.app, "app", command)
+    monkeypatch.setattr(siamcli.cli.app, "app", command_line)
 
     def run(*arguments: object, stdin: IO[bytes] | None = None) -> Done:
         monkeypatch.setattr(sys, "argv", ["siamtrack", *map(str, arguments)])

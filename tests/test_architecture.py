@@ -66,6 +66,7 @@ ONLY_IN = {
     "uvicorn": {"ui"},
     "websockets": {"session"},
 }
+LIGHT = ("torch", "cv2", "numpy", "psutil")
 MODULES = sorted((ROOT / "siamcli").rglob("*.py"))
 
 
@@ -133,16 +134,23 @@ def test_functions_are_short() -> None:
 
 
 @pytest.mark.parametrize(
-    "args", ["--help", "run --help", "run x.mp4 --box oops -o a.csv", "run x.mp4 --box 1,2,3,4 -o a.xyz"]
+    ("args", "without"),
+    [
+        ("--help", LIGHT),
+        ("run --help", LIGHT),
+        ("run x.mp4 --box oops -o a.csv", LIGHT),
+        ("run x.mp4 --box 1,2,3,4 -o a.xyz", LIGHT),
+        ("convert gone.json --to mot", ("torch", "cv2")),
+    ],
 )
-def test_front_door_is_light(args: str) -> None:
-    """Help and wrong usage answer without importing what takes long."""
+def test_front_door_is_light(args: str, without: tuple[str, ...]) -> None:
+    """Help, wrong usage and text without pictures do not wait for what takes long to import."""
     code = (
         f"import sys; sys.argv[1:] = {args.split()!r}\n"
         "from siamcli.cli.app import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "print([m for m in ('torch', 'cv2', 'numpy', 'psutil') if m in sys.modules], file=sys.stderr)"
+        f"print([m for m in {without!r} if m in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stderr.splitlines()[-1] == "[]", done.stderr

@@ -49,7 +49,7 @@ class Hand:
         for command in commands:
             words = command.replace("WINDOW", self._window).split()
             subprocess.run(["xdotool", *words], env=self._env, check=True)
-            time.sleep(0.15)
+            time.sleep(0.08)
 
     def pick(self, x0, y0, x1, y1):
         """Drag a box, confirm it, and wait until the command has said so."""

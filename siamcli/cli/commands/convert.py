@@ -64,7 +64,6 @@ class ReadOptions:
         """
         from siamcli.formats.tracks import Known, read_each
         from siamcli.frames import SourceInfo
-        from siamcli.session.dataset import find_video, frame_times
 
         if self.from_format is not None and self.from_format not in track_formats():
             formats = ", ".join(track_formats())
@@ -77,6 +76,8 @@ class ReadOptions:
 
         def known(name: str) -> Known:
             if self.video is not None and bool(name) == is_folder:
+                from siamcli.session.dataset import find_video, frame_times
+
                 return frame_times(find_video(name, [self.video]) if name else str(self.video), rate)
             if self.video is not None and name:
                 raise InputError(
