@@ -186,6 +186,13 @@ def test_help_ends_with_examples(siamtrack):
     )
 
 
+def test_a_paragraph_of_help_is_as_wide_as_the_terminal(siamtrack, monkeypatch):
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 70)
+    text = siamtrack("review", "--help").out.partition("╭")[0]
+    paragraph = text.partition("The page shows")[2].rstrip().splitlines()
+    assert len(paragraph) > 2 and all(len(line.rstrip()) > 50 for line in paragraph[:-1])
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="auto takes the CUDA device that is here")
 def test_doctor_sees_an_apple_gpu_that_auto_leaves_alone(monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)

@@ -31,7 +31,8 @@ class CropOptions:
     crop: Annotated[
         str | None,
         typer.Option(
-            help="Show the part around this target; it may be left out where there is one.",
+            help="Show only a window that follows this target.  LABEL may be left out if there is only one"
+            " target.",
             metavar="[LABEL]",
             rich_help_panel=_PANEL,
         ),
@@ -39,26 +40,32 @@ class CropOptions:
     aspect: Annotated[
         str | None,
         typer.Option(
-            help="Width to height of the part: 9:16, 1:1.", show_default="the video's", rich_help_panel=_PANEL
+            help="Aspect ratio of the window, for example 9:16 or 1:1.",
+            show_default="the video's",
+            rich_help_panel=_PANEL,
         ),
     ] = None
     smooth: Annotated[
         str | None,
         typer.Option(
-            help="Seconds over which the part moves smoothly.", show_default="1s", rich_help_panel=_PANEL
+            help="Smooth the movement of the window over this many seconds.",
+            show_default="1s",
+            rich_help_panel=_PANEL,
         ),
     ] = None
     zoom: Annotated[
         str,
         typer.Option(
-            help="2x enlarges; auto follows the target's size and enlarges nothing.", rich_help_panel=_PANEL
+            help="Enlarge the picture, for example 2x; auto adapts the window to the target's size, and"
+            " enlarges nothing.",
+            rich_help_panel=_PANEL,
         ),
     ] = "1x"
     stabilize: Annotated[
         bool,
         typer.Option(
             "--stabilize",
-            help=f"Keep the target at one place in the picture: --smooth {_STEADY:g}s.",
+            help=f"Keep the target in one place of the picture; the same as --smooth {_STEADY:g}s.",
             rich_help_panel=_PANEL,
         ),
     ] = False

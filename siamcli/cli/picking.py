@@ -20,7 +20,8 @@ PickBrowser = Annotated[
     bool,
     typer.Option(
         "--pick-browser",
-        help="Draw boxes on a web page: in any frame, several targets; needs no display, works over SSH.",
+        help="Draw boxes on a web page, in any frame and for several targets; needs no display and works"
+        " over SSH.",
         rich_help_panel="Target",
     ),
 ]
@@ -50,4 +51,4 @@ def announce(address: str, port: int) -> None:
     """Say where a page is to be opened."""
     console.prompt(f"open in a browser: {address}")
     if "//127.0.0.1:" in address:
-        console.prompt(f"from elsewhere, first: ssh -L {port}:127.0.0.1:{port} THIS_MACHINE")
+        console.prompt(f"on another machine, first type: ssh -L {port}:127.0.0.1:{port} THIS_MACHINE")

@@ -27,7 +27,8 @@ Fps = Annotated[
     str | None,
     typer.Option(
         "--fps",
-        help="Frames per second of images and raw streams, which have no times: 25, 30000/1001.",
+        help="Frames per second of images and raw streams, which have no times: for example 25 or"
+        " 30000/1001.",
         rich_help_panel="Input",
     ),
 ]
@@ -36,14 +37,16 @@ Stream = Annotated[
     typer.Option(
         "--stream",
         min=0,
-        help="Number of the video stream, from 0, in a file that has several.",
-        show_default="the one that players show",
+        help="Which video stream to read, counted from 0, in a file that has several.",
+        show_default="the one that players show by default",
         rich_help_panel="Input",
     ),
 ]
 Deinterlace = Annotated[
     bool,
-    typer.Option("--deinterlace", help="Remove the combs of interlaced video.", rich_help_panel="Input"),
+    typer.Option(
+        "--deinterlace", help="Deinterlace the video: remove its comb-like edges.", rich_help_panel="Input"
+    ),
 ]
 
 
@@ -51,8 +54,8 @@ Audio = Annotated[
     str | None,
     typer.Option(
         "--audio",
-        help="Sound stream for the written video: its number, from 1, or all.",
-        show_default="the one that players play",
+        help="Which audio stream to keep in the written video: its number, counted from 1, or all.",
+        show_default="the one that players play by default",
         rich_help_panel="Video",
     ),
 ]

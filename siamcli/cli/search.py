@@ -28,15 +28,17 @@ class SearchOptions:
     region: Annotated[
         str | None,
         typer.Option(
-            help="Search only here: x,y,w,h in pixels or percent; no box has its centre elsewhere.",
-            show_default="the whole frame; of fix and review: as it was tracked",
+            help="Search only in this part of the frame, x,y,w,h in pixels or percent: the centre of every"
+            " box lies in it.",
+            show_default="the whole frame; for fix and review, as it was tracked before",
             rich_help_panel="Target",
         ),
     ] = None
     mask: Annotated[
         Path | None,
         typer.Option(
-            help="Search only where this image, as large as the frame, is white.", rich_help_panel="Target"
+            help="Search only where this image, which has the size of the frame, is white.",
+            rich_help_panel="Target",
         ),
     ] = None
 

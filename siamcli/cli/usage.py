@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, is_dataclass
 from itertools import pairwise, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from siamcli.cli.options import with_options
+from siamcli.cli import console
+from siamcli.errors import OutputError
 
 __all__ = [
     "Commands",
@@ -28,6 +31,27 @@ __all__ = [
 _OPTIONAL = ("--blur", "--pixelate", "--spotlight", "--crop")  # options whose value may be left out
 _READ_AGAIN = ("render", "fix", "review", "plot")  # commands for a video and its trajectory
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)%?,?")
+
+
+@dataclass(frozen=True, slots=True)
+class MessageOptions:
+    """How much the user wants to hear; every command takes them."""
+
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Print only results and errors.", rich_help_panel="Messages"),
+    ] = False
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print more details.", rich_help_panel="Messages")
+    ] = False
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug",
+            help="Print how long each step takes, and the traceback of an error.",
+            rich_help_panel="Messages",
+        ),
+    ] = False
 
 
 class WrongUsage(typer.BadParameter):
@@ -136,6 +160,50 @@ def join_boxes(words: Sequence[str]) -> list[str]:
     return joined
 
 
+def _require_working_folder() -> None:
+    """Raises OutputError where it was removed: relative names mean nothing, and torch cannot be loaded."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise OutputError("the working folder is gone", hint="change into one that is there") from None
+
+
+def _with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """`command` as Typer reads it: its dataclasses of options as options, the MessageOptions after them; with
+    the names of what are `paths`.
+
+    Typer itself has no way to name several options at once.
+    """
+    own = inspect.signature(command, eval_str=True)
+    messages = inspect.signature(MessageOptions, eval_str=True).parameters
+    kinds = {
+        p.name: p.annotation
+        for p in own.parameters.values()
+        if inspect.isclass(p.annotation) and is_dataclass(p.annotation)
+    }
+    bundles = {name: inspect.signature(kind, eval_str=True).parameters for name, kind in kinds.items()}
+
+    @functools.wraps(command)
+    def wrapper(**given: Any) -> None:  # noqa: ANN401 - whatever the command takes
+        console.set_level(**{name: given.pop(name) for name in messages})
+        _require_working_folder()
+        for bundle, members in bundles.items():
+            given[bundle] = kinds[bundle](**{name: given.pop(name) for name in members})
+        command(**given)
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in own.parameters.values():
+        parameters += bundles[parameter.name].values() if parameter.name in bundles else [parameter]
+    keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*parameters, *messages.values()]]
+    wrapper.__signature__ = own.replace(parameters=keyword)  # type: ignore[attr-defined]
+    wrapper.paths = {p.name for p in keyword if _holds_path(p.annotation)}  # type: ignore[attr-defined]
+    return wrapper
+
+
+def _holds_path(kind: object) -> bool:
+    return kind is Path or any(map(_holds_path, get_args(kind)))
+
+
 def add_command(
     app: typer.Typer, name: str, panel: str | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -146,9 +214,10 @@ def add_command(
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         text, _, examples = inspect.cleandoc(function.__doc__ or "").partition("\n\nExamples:\n")
+        text = re.sub(r"(?<!\n)\n(?!\n)", " ", text)  # the terminal's width, not the source's, breaks lines
         epilog = f"Examples:\n\n{inspect.cleandoc(examples)}" if examples else None
         declare = app.command(name, cls=_Command, help=text, epilog=epilog, rich_help_panel=panel)
-        declare(with_options(function))
+        declare(_with_options(function))
         return function
 
     return register

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import BoxFormatName, TrackerOptions, check_box_format
+from siamcli.cli.options import AsJson, BoxFormatName, Recursive, TrackerOptions, check_box_format
 from siamcli.cli.outputs import DEFAULT_SUFFIXES, OUTPUT_SUFFIXES
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
@@ -48,28 +48,33 @@ def batch(
     clips: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Videos, folders, quoted patterns, or - for names on stdin.  Default: those of --boxes.",
+            help="Videos, folders, quoted patterns, or - for names on stdin.  Default: the clips that"
+            " --boxes names.",
             show_default=False,
         ),
     ] = None,
     from_file: Annotated[
         Path | None, typer.Option("--from-file", "-a", help="Text file with one clip per line.")
     ] = None,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders in folders too.")] = False,
+    recursive: Recursive = False,
     boxes: Annotated[
         Path | None,
         typer.Option(
-            help="Manifest, .csv .tsv .json .jsonl: clip, time, box, label; `siamtrack pick` writes it."
+            help="Manifest (.csv .tsv .json .jsonl) with the columns clip, time, box and label; `siamtrack"
+            " pick` writes one."
         ),
     ] = None,
     box: Annotated[
         list[str] | None,
-        typer.Option(help="Target of clips without a row or a file CLIP.box: [LABEL=]x,y,w,h.  Repeatable."),
+        typer.Option(
+            help="Box of a target in every clip that has neither a row in the manifest nor a file CLIP.box:"
+            " [LABEL=]x,y,w,h.  Repeatable."
+        ),
     ] = None,
     box_format: BoxFormatName = "xywh",
-    output_dir: Annotated[Path, typer.Option(help="Folder for the outputs; made if missing.")] = Path(
-        "tracked"
-    ),
+    output_dir: Annotated[
+        Path, typer.Option(help="Folder for the outputs; it is created if missing.")
+    ] = Path("tracked"),
     format: Annotated[
         list[str] | None,
         typer.Option(
@@ -81,31 +86,41 @@ def batch(
         ),
     ] = None,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Track again what failed before.")
+        bool, typer.Option("--retry-failed", help="Track again the clips that failed before.")
     ] = False,
     stop_on_error: Annotated[
-        bool, typer.Option("--stop-on-error/--keep-going", help="Begin no clip after one has failed.")
+        bool, typer.Option("--stop-on-error/--keep-going", help="Start no further clip after one has failed.")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", "-y", help="Replace files that no batch into this folder wrote.")
     ] = False,
-    jobs: Annotated[str, typer.Option("--jobs", "-j", help="Clips at a time, per worker, or auto.")] = "auto",
-    shard: Annotated[str, typer.Option(help="Only part i of n: i/n.  `siamtrack merge` joins them.")] = "1/1",
+    jobs: Annotated[
+        str, typer.Option("--jobs", "-j", help="How many clips each process tracks at a time, or auto.")
+    ] = "auto",
+    shard: Annotated[
+        str,
+        typer.Option(
+            help="Track only part i of n: i/n.  `siamtrack merge` joins the status files of all parts."
+        ),
+    ] = "1/1",
     ray: Annotated[
-        str | None, typer.Option(help="Track on a Ray cluster: its address, auto, or local to start one.")
+        str | None,
+        typer.Option(
+            help="Track on a Ray cluster: its address, auto for the running one, or local to start one."
+        ),
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Say what would be done with each clip; write nothing."),
+        typer.Option("--dry-run", help="Print what would be done with each clip; write nothing."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
+    as_json: AsJson = False,
     *,
     reading: ReadingOptions,
     search: SearchOptions,
     picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
-    """Track every clip, finished ones excepted; OUTPUT_DIR/batch.jsonl says what became of each.
+    """Track every clip that is not finished yet; OUTPUT_DIR/batch.jsonl records the state of each.
 
     Examples:
         siamtrack batch clips/ --boxes boxes.csv --output-dir tracked

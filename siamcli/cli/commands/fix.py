@@ -37,32 +37,33 @@ def fix(
     box_at: Annotated[
         list[str] | None,
         typer.Option(
-            help="Where a target is: TIME=[LABEL=]x,y,w,h; LABEL may be #1.  Repeatable.",
+            help="Correct box of a target: TIME=[LABEL=]x,y,w,h.  LABEL may be a number, #1.  Repeatable.",
             rich_help_panel="Corrections",
         ),
     ] = None,
     absent: Annotated[
         list[str] | None,
         typer.Option(
-            help="Frames in which a target is not there: [LABEL=]FIRST-LAST.  Repeatable.",
+            help="Frames in which a target is not visible: [LABEL=]FIRST-LAST.  Repeatable.",
             rich_help_panel="Corrections",
         ),
     ] = None,
     fixes: Annotated[
         Path | None,
         typer.Option(
-            help="Table of corrections: clip, time, target, box or absent; .csv .json .jsonl.",
+            help="Table of corrections (.csv .json .jsonl) with the columns clip, time, target, and box or"
+            " absent.",
             rich_help_panel="Corrections",
         ),
     ] = None,
     box_format: Annotated[
-        BoxFormat, typer.Option(help="What the four numbers of a box are.", rich_help_panel="Corrections")
+        BoxFormat, typer.Option(help="What the four numbers of a box mean.", rich_help_panel="Corrections")
     ] = "xywh",
     new_targets: Annotated[
         bool,
         typer.Option(
             "--new-targets",
-            help="A label that the trajectory does not have is a new target.",
+            help="Add a target for every label that the trajectory does not have.",
             rich_help_panel="Corrections",
         ),
     ] = False,
@@ -71,7 +72,7 @@ def fix(
         typer.Option(
             "--output",
             "-o",
-            help=f"Output by suffix: {' '.join(OUTPUT_SUFFIXES)}.  Repeatable.",
+            help=f"Output file; its suffix is its format: {' '.join(OUTPUT_SUFFIXES)}.  Repeatable.",
             show_default="NAME.fixed with the suffix of TRAJECTORY",
             rich_help_panel="Output",
         ),
@@ -79,7 +80,7 @@ def fix(
     overwrite: Annotated[
         bool,
         typer.Option(
-            "--overwrite", "-y", help="Replace outputs that exist, TRAJECTORY too.", rich_help_panel="Output"
+            "--overwrite", "-y", help="Replace outputs that exist, even TRAJECTORY.", rich_help_panel="Output"
         ),
     ] = False,
     *,
@@ -88,10 +89,9 @@ def fix(
     picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
-    """Correct TRAJECTORY: boxes and absences that are named stay, the frames between boxes are tracked again.
+    """Correct TRAJECTORY with boxes and absences, and track again only the frames that they affect.
 
-    What no correction touches stays as it is.  In the folder of a batch the outputs of every clip in --fixes
-    are replaced.
+    VIDEO may be the output folder of a batch: then the outputs of every clip in --fixes are replaced.
 
     Examples:
         siamtrack fix video.mp4 video.tracked.json --box-at 60f=280,110,72,90

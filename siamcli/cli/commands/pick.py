@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from siamcli.cli import console
+from siamcli.cli.options import Recursive
 from siamcli.cli.outputs import check_writable
 from siamcli.cli.picking import PickBrowser, announce
 from siamcli.cli.tally import say_passed
@@ -27,16 +28,17 @@ __all__ = ["pick"]
 
 def pick(
     clips: Annotated[list[str], typer.Argument(help="Folders, videos or quoted patterns.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The manifest; it is added to.")] = Path(
-        "boxes.csv"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The manifest to write; boxes are added to it.")
+    ] = Path("boxes.csv"),
     pick_browser: PickBrowser = False,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders in folders too.")] = False,
+    recursive: Recursive = False,
 ) -> None:
-    """Show every clip and collect boxes.  What is left can be picked later: the same command goes on.
+    """Draw a box around the target of every clip, and collect the boxes in a manifest.  The same command
+    continues later with the clips that have no box yet.
 
-    A window shows the first frame of each clip, and Esc stops.  The page of --pick-browser shows any frame
-    and takes several targets with names; Esc leaves one clip out.
+    A window shows the first frame of each clip; Esc stops.  The web page of --pick-browser shows any frame
+    and takes several named targets; Esc skips a clip.
 
     Examples:
         siamtrack pick clips/ -o boxes.csv

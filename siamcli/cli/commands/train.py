@@ -33,28 +33,34 @@ SHOWN_OVER = 50
 
 
 def train(
-    config: Annotated[str, typer.Argument(help="A TOML file, or siamrpnpp-r50, -r18 or -alexnet.")],
+    config: Annotated[
+        str,
+        typer.Argument(
+            help="A TOML file, or the name of a built-in config: siamrpnpp-r50, siamrpnpp-r18 or"
+            " siamrpnpp-alexnet."
+        ),
+    ],
     start: Annotated[
         str | None,
         typer.Option(
             "--from",
             metavar="NAME",
-            help="Begin with these weights (a name or a file).",
+            help="Start from these weights (a name or a file).",
             autocompletion=model_names,
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint in the output.")
+        bool, typer.Option("--resume", help="Continue from the checkpoint in the output folder.")
     ] = False,
     device: Device = "auto",
     print_config: Annotated[
-        bool, typer.Option("--print-config", help="Show the config with every default, and end.")
+        bool, typer.Option("--print-config", help="Print the config with all defaults, and exit.")
     ] = False,
 ) -> None:
     """Train a tracker, or fine-tune one with --from.
 
     Writes checkpoint.pt (for --resume), log.csv and the weights into the config's output folder.
-    Ctrl-C, SIGTERM or a hang-up stops after the current step and keeps everything.  Several GPUs: torchrun
+    Ctrl-C, SIGTERM or SIGHUP stops after the current step and keeps everything.  Several GPUs: torchrun
     --nproc-per-node N -m siamcli train CONFIG.
 
     Examples:
