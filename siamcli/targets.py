@@ -13,6 +13,7 @@ from typing import Literal
 
 from siamcli.boxes import Box, box_problem, clip_box, oddity
 from siamcli.errors import InputError, why_unread
+from siamcli.labels import known_targets
 from siamcli.schema import decode
 from siamcli.times import TimePoint, parse_span, parse_time
 
@@ -152,7 +153,7 @@ def number_marks(marks: Sequence[TargetMark], labels: Sequence[str | None] = ())
         elif mark.label is None and len(names) == 1:
             numbers[position] = 1
         else:
-            known = ", ".join(name or f"#{number}" for number, name in enumerate(names, start=1))
+            known = known_targets(names)
             what = f"no target {mark.label!r}" if mark.label else "which target?"
             raise InputError(
                 f"{mark.text!r}: {what}", hint=f"there are: {known}" if known else "give its box"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from siamcli.drawing.style import find_targets
 from siamcli.errors import InputError
+from siamcli.labels import find_targets, known_targets
 from siamcli.times import parse_seconds
 
 if TYPE_CHECKING:
@@ -84,8 +84,7 @@ class CropOptions:
             return None
         targets = find_targets(self.crop.strip(), labels)
         if len(targets) > 1:
-            known = ", ".join(label or f"#{number}" for number, label in enumerate(labels, start=1))
-            raise InputError("--crop: which target?", hint=f"there are: {known}")
+            raise InputError("--crop: which target?", hint=f"there are: {known_targets(labels)}")
         return Crop(targets[0], aspect, smooth, zoom)
 
 

@@ -7,10 +7,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from siamcli.cli import console
-from siamcli.cli.outputs import check_writable, frames_in_words, left_out, target_name
+from siamcli.cli.outputs import check_writable, frames_in_words, left_out
 from siamcli.engines.kinds import engine_name
 from siamcli.errors import PickError
 from siamcli.frames import Frame, SourceInfo
+from siamcli.labels import target_name
 from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import is_video
 from siamcli.session.job import Job, describe_points

@@ -9,8 +9,9 @@ from typing import Literal, get_args
 
 from siamcli.drawing.kinds import EFFECTS
 from siamcli.errors import InputError
+from siamcli.labels import find_targets, target_name
 
-__all__ = ["Color", "Effect", "LabelPart", "Mark", "Shape", "Style", "WhenLost", "find_targets"]
+__all__ = ["Color", "Effect", "LabelPart", "Mark", "Shape", "Style", "WhenLost"]
 
 Color = tuple[int, int, int]
 """BGR."""
@@ -105,29 +106,10 @@ class Style:
             targets = find_targets(effect.target, labels)
             taken = [target for target in targets if target in chosen]
             if taken and (effect.target or not chosen[taken[0]].target):
-                name = labels[taken[0] - 1] or f"#{taken[0]}"
                 raise InputError(
-                    f"--{chosen[taken[0]].kind} and --{effect.kind} are both for {name}",
+                    f"--{chosen[taken[0]].kind} and --{effect.kind} are both for"
+                    f" {target_name(labels, taken[0])}",
                     hint="give a target one effect",
                 )
             chosen |= {target: effect for target in targets if target not in chosen}
         return chosen
-
-
-def find_targets(name: str, labels: Sequence[str | None]) -> tuple[int, ...]:
-    """The numbers of the targets with the label `name`, or of `#2`; all for an empty name.
-
-    >>> find_targets("ball", ["ball", None]), find_targets("#2", ["ball", None]), find_targets("", ["a", "b"])
-    ((1,), (2,), (1, 2))
-
-    Raises InputError where there is none.
-    """
-    named = {label or f"#{number}" for number, label in enumerate(labels, start=1)}
-    found = tuple(
-        number
-        for number, label in enumerate(labels, start=1)
-        if not name or name == label or name == f"#{number}"
-    )
-    if not found:
-        raise InputError(f"no target {name!r}", hint=f"there are: {', '.join(sorted(named))}")
-    return found

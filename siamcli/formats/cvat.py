@@ -19,12 +19,12 @@ from siamcli.formats.select import (
     frame_size,
     image_name,
     is_visible,
-    target_name,
     targets,
     visible_points,
 )
 from siamcli.formats.starts import first_box, start_target
 from siamcli.formats.tracks import TrackBox, Tracks
+from siamcli.labels import target_name
 from siamcli.targets import Target
 from siamcli.trajectory import PointSource, TrackPoint, TrackState, Trajectory
 
@@ -56,7 +56,7 @@ def _add_tracks(
 ) -> None:
     last = _last(trajectory)
     for number, (target, points) in enumerate(targets(trajectory).items()):
-        label = target_name(trajectory, target)
+        label = target_name(trajectory.header.labels, target)
         track = ElementTree.SubElement(root, "track", id=str(number), label=label, source="auto")
         shown = [is_visible(point, drop_lost=drop_lost) for point in points]
         held: TrackPoint | None = None
@@ -99,7 +99,7 @@ def _add_images(root: ElementTree.Element, trajectory: Trajectory, *, drop_lost:
         attributes = {"id": str(index), "name": name, "width": str(width), "height": str(height)}
         images[index] = ElementTree.SubElement(root, "image", attributes)
     for point in visible_points(trajectory, drop_lost=drop_lost):
-        label = target_name(trajectory, point.target)
+        label = target_name(trajectory.header.labels, point.target)
         _add_box(images[point.index], point, label=label, source="auto")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from siamcli.boxes import Box, box_problem
 from siamcli.errors import InputError
 from siamcli.frames import Frame
+from siamcli.labels import known_targets, target_name
 from siamcli.session.area import search_area, with_area
 from siamcli.session.check import fill_gaps
 from siamcli.session.corrected import with_correction
@@ -209,8 +210,7 @@ def _merge(
                 one.boxes[index] = box
     for target, one in said.items():
         if not one.boxes:
-            labels = trajectory.header.labels
-            name = (labels[target - 1] if target <= len(labels) else None) or f"target #{target}"
+            name = target_name(trajectory.header.labels, target)
             raise InputError(f"{name} has no box left", hint="say where it is in some frame")
     return said
 
@@ -282,7 +282,7 @@ def correct(
 
 
 def _unknown(mark: TargetMark, labels: Sequence[str | None]) -> InputError:
-    known = ", ".join(label or f"#{number}" for number, label in enumerate(labels, start=1))
+    known = known_targets(labels)
     if mark.label is None:
         return InputError(f"{mark.text!r}: which target?", hint=f"there are: {known}")
     return InputError(

@@ -10,9 +10,10 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.crop import CropOptions
 from siamcli.cli.options import TrajectoryFile
-from siamcli.cli.outputs import Overwrite, check_outputs_differ, frames_in_words, require_found, target_name
+from siamcli.cli.outputs import Overwrite, check_outputs_differ, frames_in_words, require_found
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
+from siamcli.labels import target_name
 from siamcli.media.kinds import source_name
 
 __all__ = ["render"]
