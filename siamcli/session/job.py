@@ -1,4 +1,4 @@
-"""The unit of work: one source, its targets, its outputs.  One for `run`, any number for `batch`."""
+"""A job: one source, its targets and its outputs.  `run` has one job, `batch` any number."""
 
 from __future__ import annotations
 
@@ -44,14 +44,21 @@ SHOWN = 4  # targets of a frame that are described
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be done with one source; no targets means that the user is asked for one.
+    """What to do with one source.
 
-    `fps` is the rate of a source that has no times; one that has its own refuses it, or keeps them with
-    `fps_if_needed`.  `stream` is the number of one of its video streams, `audio` the sound that is kept.
-    `drop_lost` leaves lost frames out of MOT lines.  `unfinished` says where outputs go that an exception
-    ends.  `direction` is the one in which targets are tracked from their boxes, `check` adds the agreement
-    with a pass in the other one.  `style` is that of the annotated video.  Targets are looked for in `region`
-    alone, or where the image `mask` is white.
+    `targets` are boxes and absences; without any, `Session` asks for them.  `paths` are the output files.
+    `cut` is the part of the source that is tracked.
+
+    `fps` is the frame rate of a source without times (images, raw video); a source with times refuses it, or
+    ignores it with `fps_if_needed`.  `stream` is the number of the video stream, `audio` the audio streams
+    that are kept.
+
+    `direction` is the direction in which targets are tracked from their boxes; with `check`, they are also
+    tracked in the other direction, and every point gets the agreement of both passes.  Targets are searched
+    for in `region` only, or where the image file `mask` is white.
+
+    `style` is the look of the annotated video.  `drop_lost` leaves lost frames out of MOT files.
+    `unfinished` says what happens to outputs when an exception ends the job.
     """
 
     source: str
@@ -88,7 +95,7 @@ class Job:
 
     @property
     def shown(self) -> str:
-        """The source as messages name it."""
+        """The source as messages show it."""
         return source_name(self.source).shown
 
     @property
@@ -120,7 +127,7 @@ class Job:
 
 
 def must_come(target: TargetMark) -> bool:
-    """False for what need not begin between `--start` and `--end`."""
+    """False for annotations: they may begin outside the part of the source that is tracked."""
     return not (isinstance(target, Target) and target.annotations)
 
 
@@ -167,7 +174,9 @@ def make_header(
 
 
 def describe_points(points: Sequence[TrackPoint], labels: Sequence[str | None]) -> str:
-    """How the targets of one frame are doing: by name, unless there is one alone without a name."""
+    """Score and state of the targets in one frame, with their names unless there is a single target without
+    one.
+    """
     alone = len(labels) == 1 and labels[0] is None
     described = [
         ("" if alone else f"{target_name(labels, point.target)} ") + f"{point.score:.2f} {point.state}"

@@ -1,4 +1,4 @@
-"""How a source that was tracked is read again, and shown."""
+"""How a source is read and shown, and how it is found again after it was tracked."""
 
 from __future__ import annotations
 
@@ -47,8 +47,12 @@ def _recording_of(source: str, tracked: SourceInfo) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A source, the options under which it is opened, as `open_source` takes them, the sound and the style of
-    its videos, and where targets are looked for: in a `region`, or where the image `mask` is white."""
+    """A source and the options for reading it.
+
+    `fps`, `fps_if_needed`, `stream` and `deinterlace` are those of `open_source`.  `audio` chooses the audio
+    streams and `style` the look of videos that are written.  Targets are searched for in `region` only, or
+    where the image file `mask` is white.
+    """
 
     source: str
     fps: Fraction | None = None
@@ -61,8 +65,9 @@ class Reading:
     mask: str | None = None
 
     def of(self, trajectory: Trajectory) -> Reading:
-        """The same, as it was tracked: images without a rate have the one of the trajectory, the first of
-        joined files brings the others.  Raises MisfitError, InputError."""
+        """The same, completed from a trajectory of the source: the frame rate of images, the files of a
+        joined recording.  Raises MisfitError, InputError.
+        """
         tracked = trajectory.header.source
         if self.fps or not source_name(self.source).is_images:
             return replace(self, source=_recording_of(self.source, tracked))
@@ -83,9 +88,8 @@ class Reading:
         stride: int = 1,
         also: Sequence[TimePoint] = (),
     ) -> FrameSource:
-        """Every `stride`-th frame from `start` up to, not including, `end`, and those at the times in `also`.
-
-        Raises InputError.
+        """Open the source: every `stride`-th frame from `start` up to, not including, `end`, and the frames
+        at the times `also`.  Raises InputError.
         """
         return open_source(
             self.source,
