@@ -291,7 +291,7 @@ def test_merging(tmp_path):
         merge([one, tmp_path / "in" / "1.jsonl"], tmp_path / "x.jsonl", overwrite=False)
     (tmp_path / "3.jsonl").write_text("not\nours\n")
     for target in (tmp_path / "x.jsonl", tmp_path / "in" / "x.jsonl"):
-        with pytest.raises(InputError, match=r"3\.jsonl is no status file"):
+        with pytest.raises(InputError, match=r"3\.jsonl is not a status file"):
             merge([tmp_path / "3.jsonl"], target, overwrite=False)
 
 
@@ -372,9 +372,9 @@ def test_what_a_folder_holds_beside_its_clips_is_counted_in_one_line(tmp_path, m
     deep = find_clips(["clips"], recursive=True).passed
     assert {path.name for path in deep} == {"a.srt", "B.TXT", "boxes.csv", "notes", "batch.jsonl"}
     for passed, said in (
-        (flat, "passed over: 3 files that are no videos (.srt .txt notes), 2 folders (-r looks there too)"),
-        (deep, "passed over: 3 files that are no videos (.srt .txt notes)"),
-        ([Path("clips/in")], "passed over: 1 folder (-r looks there too)"),
+        (flat, "skipped: 3 files that are not videos (.srt .txt notes), 2 folders (-r looks there too)"),
+        (deep, "skipped: 3 files that are not videos (.srt .txt notes)"),
+        ([Path("clips/in")], "skipped: 1 folder (-r looks there too)"),
         ([], ""),
     ):
         say_passed(passed, [Path("clips/tracked"), tmp_path / "clips/boxes.csv"])

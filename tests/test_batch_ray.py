@@ -96,6 +96,6 @@ def test_a_worker_that_cannot_begin(tmp_path):
     config = WorkerConfig(tmp_path / "gone.safetensors", "cpu", "cpu", None)
     job = Job(str(DEMO), (parse_target(BOX),), (str(tmp_path / "a.json"),))
     events = track_on_ray([job], address="local", config=config, width=1)
-    with pytest.raises(DeviceError, match=r"a Ray worker cannot begin: .*WeightsError: .*gone") as error:
+    with pytest.raises(DeviceError, match=r"a Ray worker cannot start: .*WeightsError: .*gone") as error:
         list(events)
     assert "every node" in str(error.value.hint)

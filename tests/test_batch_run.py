@@ -329,7 +329,7 @@ def test_an_interrupted_batch_ends_in_order(start_siamtrack, clips, weights, tmp
     assert process.returncode == 128 + number and b"Traceback" not in err, err
     said = err.decode()
     assert "stopping" in said and "1 done, 1 not finished, 1 not begun" in said
-    assert "the same command goes on" in said
+    assert "run the same command again to continue" in said
     counts = json.loads(out)
     assert (counts["done"], counts["not_finished"], counts["not_begun"]) == (1, 1, 1)
     assert states(tmp_path / "tracked") == {"a": "done", "long": "started"}

@@ -107,7 +107,7 @@ def test_no_quarter_turn(parts: dict[str, Path], tmp_path: Path, caplog) -> None
     path = tmp_path / "a.mp4"
     clips.ffmpeg("-display_rotation", "45", "-i", str(parts["film"]), "-c", "copy", str(path))
     assert read(path)[0].rotation == 0
-    assert "is turned by 315 degrees, which is no quarter turn" in caplog.text
+    assert "is rotated by 315 degrees, which is not a multiple of 90" in caplog.text
 
 
 def test_an_encrypted_film_is_called_so(parts: dict[str, Path], tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def _report(session: Session, *, stopped: bool) -> None:
     rate = f"{frames} frame{'s' * (frames > 1)} in {seconds:.1f} s ({frames / max(seconds, 1e-9):.1f} fps)"
     console.info(f"stopped: {rate}" if stopped else f"tracked {rate}")
     if session.dropped:
-        console.info(f"{session.dropped} frames came too fast and were left out", style="yellow")
+        console.info(f"{session.dropped} frames arrived too fast and were dropped", style="yellow")
     labels = session.header.labels
     for target, intervals in session.lost.items():
         if intervals:
@@ -154,7 +154,9 @@ def _report_shared(session: Session) -> None:
     for pair, intervals in pairs[:_PAIRS]:
         both = " and ".join(target_name(session.header.labels, target) for target in pair)
         where = frames_in_words(intervals)
-        console.info(f"{both}: nearly the same box in frames {where}: do both follow one?", style="yellow")
+        console.info(
+            f"{both}: nearly the same box in frames {where}: do both follow one target?", style="yellow"
+        )
     if len(pairs) > _PAIRS:
         console.info(f"... and {len(pairs) - _PAIRS} more pairs: --json names all", style="yellow")
 

@@ -35,12 +35,12 @@ def say_passed(passed: Iterable[Path], ours: Iterable[Path]) -> None:
     words = []
     if files:
         more = " …" * (len(suffixes) > SUFFIXES)
-        what = "files that are no videos" if files > 1 else "file that is no video"
+        what = "files that are not videos" if files > 1 else "file that is not a video"
         words.append(f"{files} {what} ({' '.join(suffixes[:SUFFIXES])}{more})")
     if folders:
         words.append(f"{folders} folder{'s' * (folders > 1)} (-r looks there too)")
     if words:
-        console.info(f"passed over: {', '.join(words)}")
+        console.info(f"skipped: {', '.join(words)}")
 
 
 class Tally:
@@ -195,7 +195,7 @@ def say_plan(verdicts: Iterable[tuple[Task, Verdict]], *, as_json: bool) -> None
     if wrong:
         raise PartialError(
             f"{wrong} of {len(rows)} clips would not be done",
-            hint="refuse: repair what is named; failed: it failed before, --retry-failed tries it again",
+            hint="refuse: fix the problem; failed: it failed before, --retry-failed tries it again",
         )
 
 

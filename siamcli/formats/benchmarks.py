@@ -77,7 +77,7 @@ def starts(path: Path, text: str) -> list[Target]:
             raise ValueError(f"line {frame + 1} is a VOT mask, which is not read")
         cells = [float(cell) for cell in line.replace(",", " ").split()]
         if len(cells) not in (0, 4, 8):
-            raise ValueError(f"line {frame + 1}: {len(cells)} numbers where 4 or 8 belong")
+            raise ValueError(f"line {frame + 1}: {len(cells)} numbers where 4 or 8 are expected")
         if len(cells) == 8:
             xs, ys = cells[::2], cells[1::2]
             cells = [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]

@@ -248,7 +248,7 @@ def starts(path: Path, text: str) -> list[Target]:
     document = from_record(_Document, load_json(text))
     if len(clips := document.clips()) > 1:
         raise InputError(
-            f"{path} holds {len(clips)} videos", hint="`siamtrack convert --to siamtrack` takes them apart"
+            f"{path} holds {len(clips)} videos", hint="`siamtrack convert --to siamtrack` splits them"
         )
     labels, frames = document.labels(), document.frames()
     images = {image.id: (frames[image.id], image) for image in document.images}

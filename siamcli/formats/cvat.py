@@ -184,7 +184,7 @@ def _tasks(root: ElementTree.Element) -> dict[str, ElementTree.Element]:
     if any(used):
         return {id: said.get(id, ElementTree.Element("task")) for id in used}
     if len(said) > 1 and used:
-        raise ValueError(f"{len(said)} tasks, and no track says of which it is: export them one by one")
+        raise ValueError(f"{len(said)} tasks, but no track or image names its task: export them one by one")
     return {"": root}
 
 
@@ -206,7 +206,9 @@ def _clip(root: ElementTree.Element, id: str, task: ElementTree.Element) -> Trac
     for image in images:
         frame, seen = int(image.attrib["id"]), Counter[str]()
         if frame in files:
-            raise ValueError(f"image {frame} is there twice: several tasks? Export them one by one")
+            raise ValueError(
+                f"image {frame} appears twice: if the file holds several tasks, export them one by one"
+            )
         files[frame] = image.get("name", "")
         for box in image.iter("box"):
             label = box.get("label", "")
@@ -261,7 +263,7 @@ def starts(path: Path, text: str) -> list[Target]:
     root = _root(text)
     if len(tasks := _tasks(root)) > 1:
         raise InputError(
-            f"{path} holds {len(tasks)} tasks", hint="`siamtrack convert --to siamtrack` takes them apart"
+            f"{path} holds {len(tasks)} tasks", hint="`siamtrack convert --to siamtrack` splits them"
         )
     size = (root.findtext(".//original_size/width"), root.findtext(".//original_size/height"))
     whole = (float(size[0]), float(size[1])) if size[0] and size[1] else None

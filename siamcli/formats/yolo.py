@@ -154,7 +154,7 @@ def starts(path: Path, text: str) -> list[Target]:
         if not cells:
             continue
         if len(cells) not in (5, 6):
-            raise ValueError(f"line {number}: {len(cells)} numbers where 5 belong")
+            raise ValueError(f"line {number}: {len(cells)} numbers where 5 are expected")
         kind, (cx, cy, w, h) = int(cells[0]), map(float, cells[1:5])
         label = names[kind] if 0 <= kind < len(names) else ""
         targets.append(start_target(Box.from_center(cx, cy, w, h), frame, label, size=(1, 1)))

@@ -44,7 +44,7 @@ def check_playlist(path: Path) -> None:
             _check_references(path, DEEPEST)
         else:
             raise InputError(
-                f"{path} is no video but {'an' if kind[0] == 'H' else 'a'} {kind}: {NOT_OPENED}",
+                f"{path} is not a video but {'an' if kind[0] == 'H' else 'a'} {kind}: {NOT_OPENED}",
                 hint="name the video itself; of playlists only .m3u8 whose files lie beside it",
             )
 

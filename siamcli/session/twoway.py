@@ -63,7 +63,7 @@ class TwoWaySession(Session):
         if self.job.direction == "backward" and not gaps:
             raise InputError(
                 f"{self.job.shown}: no frame is before a box, and --backward tracks from boxes to the start",
-                hint="leave --backward out, or say when the box is true: --box-at 12.5=...",
+                hint="leave out --backward, or give the time of the box: --box-at 12.5=...",
             )
         found = yield from fill_gaps(self.tracker, footage, gaps, given, checked=self.job.check)
         for target, said in given.items():

@@ -267,14 +267,14 @@ def _report(results: Results, total: int, status: Path, *, as_json: bool) -> Non
                 update(tally.number + under_way.jobs, note, tally.frames + under_way.frames)
     except (KeyboardInterrupt, SystemExit, OutputError):
         _conclude(tally, time.perf_counter() - began, status, as_json=as_json)
-        console.info("the same command goes on from here")
+        console.info("run the same command again to continue")
         raise
     _conclude(tally, time.perf_counter() - began, status, as_json=as_json)
     if tally.not_done:
         raise PartialError(
             tally.not_done,
-            hint="repair what is named above and run the same command again; clips that have not changed"
-            " since they failed are tried again with --retry-failed",
+            hint="fix the problems above and run the same command again; clips that have not changed since"
+            " they failed are tried again with --retry-failed",
         )
 
 

@@ -202,5 +202,5 @@ def _fix_batch(
     if failures:
         raise PartialError(
             f"{failures} of {len(manifest.clips)} clips are not corrected",
-            hint="repair what is named above, and run it again with the rows of these clips alone",
+            hint="fix the problems above, and run it again with the rows of these clips alone",
         )

@@ -53,6 +53,6 @@ def merge(
     if rows:
         raise PartialError(
             f"{len(rows)} of {len(entries)} clips are not done",
-            hint="repair what is named above and run the batch again; clips that have not changed since they"
+            hint="fix the problems above and run the batch again; clips that have not changed since they"
             " failed are tried again with --retry-failed",
         )

@@ -109,5 +109,5 @@ def _pick_on_page(clips: Sequence[Clip], manifest: Path) -> None:
     if left := clips_without_box(clips, manifest):
         raise PickError(
             f"{len(left)} of {len(clips)} clips have no box yet",
-            hint="the same command goes on with them; all boxes so far are kept",
+            hint="run the same command again to continue; all boxes so far are kept",
         )

@@ -70,7 +70,7 @@ def train(
     from siamcli.train.config import dump_config, load_config
 
     if resume and start is not None:
-        raise typer.BadParameter("--resume goes on with the weights of its checkpoint: leave --from away")
+        raise typer.BadParameter("--resume continues with the weights of its checkpoint: leave out --from")
     wanted = load_config(config)
     if print_config:
         typer.echo(dump_config(wanted), nl=False)
@@ -101,7 +101,7 @@ def train(
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
     if stopped:
-        console.info("stopped; --resume goes on from here")
+        console.info("stopped; --resume continues from here")
         raise typer.Exit(128 + stopped)
     console.info(f"weights: {output / (wanted.model + '.safetensors')}")
 
@@ -114,7 +114,7 @@ def _weights(name: str, config: TrainConfig) -> Checkpoint:
 
     checkpoint = read_checkpoint(find(name))
     if checkpoint.spec != config.spec:
-        raise WeightsError(f"{name} is no {config.model}", hint=f'set model = "{checkpoint.spec.name}"')
+        raise WeightsError(f"{name} is not a {config.model}", hint=f'set model = "{checkpoint.spec.name}"')
     return checkpoint
 
 

@@ -43,7 +43,9 @@ def list_weights(as_json: AsJson = False) -> None:
     ]
     for line in align(cells, left=5, widths=(0, 4, 10, 12)):
         console.print_table(f"{line}\n")
-    console.info("`siamtrack weights fetch NAME` brings what is not here; scores as published.", style="dim")
+    console.info(
+        "`siamtrack weights fetch NAME` downloads missing weights; scores are those published.", style="dim"
+    )
 
 
 def _remarks(row: dict[str, Any]) -> str:
@@ -100,7 +102,7 @@ def fetch(name: Name) -> None:
 
     here = available().get(ROLES.get(name, name), Path())
     if here.suffix == ".safetensors":
-        console.info(f"{name} is here already")
+        console.info(f"{name} is already on this machine")
         console.print_path(here)
         return
     entry = entry_named(name)
@@ -116,7 +118,7 @@ def fetch(name: Name) -> None:
             note = record.note
     fetched = cache_folder() / entry.file
     if not entry.sha256:
-        console.info(f"no checksum was published to compare with; the file's SHA-256 is {sha256_of(fetched)}")
+        console.info(f"no checksum was published; the file's SHA-256 is {sha256_of(fetched)}")
     console.info(f"licence: {entry.license}")
     console.print_path(fetched)
 
@@ -170,7 +172,7 @@ def verify(
             named = f"{name}: {error}" if name in here and str(here[name]) != name else str(error)
             console.print_table(f"{named}\n")
     if not wanted:
-        console.info("no weights are here; `siamtrack weights list` shows what can be fetched")
+        console.info("no weights on this machine; `siamtrack weights list` shows what can be downloaded")
     if failed:
         kind = WeightsError if len(failed) == len(wanted) else PartialError
         # Only what lies in the cache came from elsewhere; any other file may be the only one of its kind.
