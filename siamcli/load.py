@@ -1,4 +1,4 @@
-"""Assemble a tracker from its parts: weights, network, engine."""
+"""Loads a tracker: weights, network and engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moments, intervals and rates of a source as text: frames, seconds, timecode."""
+"""Parses times, intervals and frame rates: frames, seconds, timecode."""
 
 from __future__ import annotations
 

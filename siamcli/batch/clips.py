@@ -1,4 +1,4 @@
-"""Clips of a batch: folders, patterns and lists become names, each with a place for its outputs."""
+"""Finds the clips of a batch in folders, patterns and lists, and names the outputs of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clips on a Ray cluster: one worker per GPU or core, each with several clips at a time."""
+"""Tracks clips on a Ray cluster: one worker per GPU or core, each with several clips at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tasks of a batch: every clip with its boxes and outputs, and whether it is finished."""
+"""Plans a batch: a task for every clip, with its boxes and outputs, and whether it is finished."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The status file of a batch: JSON Lines, only ever added to, readable after any crash."""
+"""The status file of a batch: JSON Lines that are only appended to, readable after any crash."""
 
 from __future__ import annotations
 

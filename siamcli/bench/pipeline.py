@@ -1,4 +1,4 @@
-"""Times the stages of a whole run: each alone, then all of them overlapping as in `run`."""
+"""Times the stages of a whole run: each by itself, then all of them at once as in `run`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetch a published file: resumed, retried, from any mirror, and never kept unless it is right."""
+"""Downloads a published weights file: resumes, retries, tries every mirror, and keeps only a correct file."""
 
 from __future__ import annotations
 

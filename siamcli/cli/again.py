@@ -1,4 +1,4 @@
-"""The tracker of what is corrected: that of the trajectory, where its weights are here."""
+"""Loads the tracker for corrections: the one that made the trajectory, if its weights are on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line's front door: it alone turns errors into lines and exit codes."""
+"""The command-line application; the only place that turns errors into messages and exit codes."""
 
 from __future__ import annotations
 

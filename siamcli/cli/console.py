@@ -1,4 +1,4 @@
-"""Output: messages, colours and bars on stderr; results on stdout."""
+"""All output of the commands: messages and progress on stderr, results on stdout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of a window that follows a target."""
+"""Options for a crop that follows a target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Network and engines of the commands that measure or export."""
+"""Loads the network and engines for the commands that measure or export them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files that a run writes, by default or by name."""
+"""Names and checks the output files of a command."""
 
 from __future__ import annotations
 

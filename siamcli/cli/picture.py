@@ -1,4 +1,4 @@
-"""The options of the picture in an annotated video, for every command that writes one."""
+"""Options for the picture of an annotated video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options for where in the frame targets are looked for."""
+"""Options for the part of the frame in which targets are searched for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signals that end a command."""
+"""Handles the signals that end a command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source that the words of a command line name."""
+"""Finds out which source the arguments of a command name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The standard streams: what it means that one of them takes nothing."""
+"""Handles standard streams that are closed, full or no longer read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of the clips of a batch: said before, counted as it goes, said at its end."""
+"""Reports on the clips of a batch: the plan before, failures meanwhile, and the summary at the end."""
 
 from __future__ import annotations
 

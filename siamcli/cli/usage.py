@@ -1,4 +1,4 @@
-"""Declares commands, and answers wrong usage."""
+"""Declares commands with their options, and explains wrong usage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done to the picture: as the user asks for it, plain and light enough for `--help`."""
+"""The style of an annotated video, in a module that loads quickly for `--help`."""
 
 from __future__ import annotations
 

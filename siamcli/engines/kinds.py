@@ -1,4 +1,4 @@
-"""Engines as rows of a table: the names of --engine, --device and errors, without torch."""
+"""The table of engines: the names of --engine and --device, without torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The formats of a trajectory: a row each, and a module of this room that is imported when it is used."""
+"""The formats of a trajectory: a row for each; its module in this folder is imported when it is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names, times, frame size and visible points of a trajectory, for every format.
+"""Selects what a format writes of a trajectory: visible points, times, frame size, names.
 
 Lost frames keep their box unless they are dropped.  Absent ones carry no box, or one that is switched off
 where the format has a switch.

@@ -1,4 +1,4 @@
-"""Reads first boxes of targets from box files: siamtrack's own and those of other programs."""
+"""Reads the first box of every target from box files, of siamtrack and of other programs."""
 
 from __future__ import annotations
 

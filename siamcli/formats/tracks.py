@@ -1,4 +1,4 @@
-"""Trajectories from what other programs write: tracks that were drawn or corrected there."""
+"""Makes trajectories of tracks that were drawn or corrected in other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""H.264 encoders: which of them really work on this machine."""
+"""H.264 encoders, and which of them work on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kinds of sources, and which of them a text names."""
+"""The kinds of sources, and how a text is recognized as one of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a source may open besides itself: playlists name other files and addresses."""
+"""Restricts what a source may open besides itself: playlists name other files and addresses."""
 
 from __future__ import annotations
 

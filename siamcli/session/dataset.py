@@ -1,4 +1,4 @@
-"""Trajectories and their videos as a data set for training: pictures, labels, crops."""
+"""Writes trajectories and their videos as a data set for training: images, labels, crops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The addresses at which a trajectory is sent while tracking: read, checked, opened."""
+"""Parses, checks and opens the addresses to which a trajectory is sent while tracking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source and a trajectory brought together, if they belong together."""
+"""Matches a source with a trajectory, and refuses a source that was not tracked."""
 
 from __future__ import annotations
 

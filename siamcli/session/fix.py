@@ -1,4 +1,4 @@
-"""Corrections of a trajectory: only the gaps between boxes that they touch are tracked again."""
+"""Corrects a trajectory: tracks only those gaps between boxes again that a correction affects."""
 
 from __future__ import annotations
 

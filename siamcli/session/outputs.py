@@ -1,4 +1,4 @@
-"""The files of a job: trajectories by format, the annotated video."""
+"""Writes the output files of a job: trajectories and the annotated video."""
 
 from __future__ import annotations
 

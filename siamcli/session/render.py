@@ -1,4 +1,4 @@
-"""A trajectory as a video: what `siamtrack run` draws, without tracking again."""
+"""Draws a trajectory into a video without tracking again."""
 
 from __future__ import annotations
 

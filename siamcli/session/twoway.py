@@ -1,4 +1,4 @@
-"""A job whose targets are tracked backward from their boxes, or in both directions."""
+"""Tracks the targets of a job backward from their boxes, or in both directions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""siamtrack bench: how fast and how exact the engines are, here."""
+"""siamtrack bench: measures speed and precision of the engines on this machine."""
 
 from __future__ import annotations
 

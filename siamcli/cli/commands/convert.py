@@ -1,4 +1,4 @@
-"""siamtrack convert: trajectories in another format, or as a data set; and those of other programs."""
+"""siamtrack convert: converts trajectories between formats, and makes data sets of them."""
 
 from __future__ import annotations
 

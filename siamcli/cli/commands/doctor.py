@@ -1,4 +1,4 @@
-"""siamtrack doctor: what works on this machine, and what to do about what does not."""
+"""siamtrack doctor: checks what works on this machine, and says how to repair what does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""siamtrack eval: run a tracker over a benchmark and score it."""
+"""siamtrack eval: runs a tracker over a benchmark and scores it."""
 
 from __future__ import annotations
 

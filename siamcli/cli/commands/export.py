@@ -1,4 +1,4 @@
-"""siamtrack export: the network for other programs, and the int8 network for our own."""
+"""siamtrack export: exports the network for other programs, or prepares the int8 engine."""
 
 from __future__ import annotations
 

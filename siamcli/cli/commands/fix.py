@@ -1,4 +1,4 @@
-"""siamtrack fix: corrections of a trajectory; only what they touch is tracked again."""
+"""siamtrack fix: corrects a trajectory, and tracks again only the frames that a correction affects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""siamtrack measure: positions, speeds, distances and times in zones, from a trajectory."""
+"""siamtrack measure: measures positions, speeds, distances and times in zones."""
 
 from __future__ import annotations
 

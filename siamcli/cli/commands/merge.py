@@ -1,4 +1,4 @@
-"""siamtrack merge: the status files of a batch's shards as one."""
+"""siamtrack merge: joins the status files of a batch's shards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""siamtrack pick: point at the target of every clip, so that the tracking can run unattended."""
+"""siamtrack pick: collects a box for every clip, so that a batch can track them unattended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""siamtrack plot: a trajectory as a figure."""
+"""siamtrack plot: plots a trajectory."""
 
 from __future__ import annotations
 

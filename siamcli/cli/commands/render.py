@@ -1,4 +1,4 @@
-"""siamtrack render: an annotated video from a trajectory, without tracking again."""
+"""siamtrack render: draws a trajectory into its video, without tracking again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""siamtrack review: a web page on which trajectories are looked at and corrected, or a page to look at."""
+"""siamtrack review: serves a web page to review and correct trajectories, or writes a report."""
 
 from __future__ import annotations
 

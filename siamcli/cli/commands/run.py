@@ -1,4 +1,4 @@
-"""siamtrack run: one source, its targets, an annotated video and the trajectory."""
+"""siamtrack run: tracks targets in one source; writes an annotated video and the trajectory."""
 
 from __future__ import annotations
 

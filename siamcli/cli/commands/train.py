@@ -1,4 +1,4 @@
-"""`siamtrack train`: train or fine-tune a model as a TOML file describes."""
+"""siamtrack train: trains or fine-tunes a model as a TOML file describes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""siamtrack tune: search the tracker's parameters on a data set."""
+"""siamtrack tune: searches for the best tracker parameters on a data set."""
 
 from __future__ import annotations
 

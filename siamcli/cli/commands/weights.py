@@ -1,4 +1,4 @@
-"""siamtrack weights: what there is, where it lies, how to get more, and whether it is whole."""
+"""siamtrack weights: lists, downloads, converts, describes and checks weights."""
 
 from __future__ import annotations
 

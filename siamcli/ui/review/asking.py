@@ -1,4 +1,4 @@
-"""Asks on a page for the targets of one source, before it is tracked."""
+"""Asks on a web page for the targets of one source before it is tracked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One clip in which targets are pointed at before anything is tracked."""
+"""The state of a clip in which targets are picked before it is tracked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One page, a file by itself, for those who only look: per clip its scores, its path, its worst moments."""
+"""Writes the report: one self-contained page with scores, paths and the worst moments of every clip."""
 
 from __future__ import annotations
 
