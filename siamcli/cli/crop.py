@@ -26,7 +26,7 @@ _ZOOMS = (1, 16)
 
 @dataclass(frozen=True, slots=True)
 class CropOptions:
-    """Which part of the picture the user wants; the fields are the options."""
+    """The crop that the user wants; the fields are the options."""
 
     crop: Annotated[
         str | None,
@@ -71,7 +71,9 @@ class CropOptions:
     ] = False
 
     def wanted(self, labels: Sequence[str | None]) -> Crop | None:
-        """The crop, None for the whole frame.  Raises typer.BadParameter; InputError for the target."""
+        """The crop, None for the whole frame.  Raises typer.BadParameter, or InputError for an unknown
+        target.
+        """
         from siamcli.analysis.framing import Crop
 
         zoom, aspect = _zoom(self.zoom), None if self.aspect is None else _aspect(self.aspect)

@@ -65,12 +65,12 @@ def dataset_names() -> list[str]:
 
 
 def box_format_names() -> list[str]:
-    """What --box-format takes: what four numbers are, and the box files of other programs."""
+    """The values of --box-format: meanings of four numbers, and formats of box files."""
     return [*get_args(BoxFormat), *start_formats()]
 
 
 def check_box_format(name: str, *, files_only: bool) -> None:
-    """Raises typer.BadParameter for a name that is unknown, or of whole files where there are none."""
+    """Raises typer.BadParameter for an unknown name, and for a format of box files unless `files_only`."""
     if name not in box_format_names():
         raise typer.BadParameter(f"--box-format takes one of {' '.join(box_format_names())}, not {name!r}")
     if name in start_formats() and not files_only:
@@ -155,7 +155,7 @@ EngineName = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class TrackerOptions:
-    """Which tracker the user wants; the fields are the options, written once for all commands."""
+    """The tracker that the user wants; the fields are the options."""
 
     model: Model = None
     weights: Weights = None
@@ -164,9 +164,9 @@ class TrackerOptions:
     engine: EngineName = "auto"
 
     def wanted(self) -> str | Path | None:
-        """What --model and --weights name, None for the default.
+        """The value of --model or --weights, None for the default.
 
-        Raises typer.BadParameter when both are given, WeightsError for a file that is not there.
+        Raises typer.BadParameter if both are given, WeightsError for a file that does not exist.
         """
         if self.model is not None and self.weights is not None:
             raise typer.BadParameter("give --model or --weights, not both")
@@ -177,21 +177,21 @@ class TrackerOptions:
         return self.model if self.weights is None else self.weights
 
     def chosen(self) -> str | Path:
-        """What is wanted, or the default of the device.  Raises what `wanted` raises."""
+        """The wanted weights, or the device's default.  Raises what `wanted` raises."""
         from siamcli.engines.kinds import default_model
 
         wanted = self.wanted()
         return default_model(self.device) if wanted is None else wanted
 
     def file(self) -> Path:
-        """The weights file that is chosen.  Raises what `wanted` raises, WeightsError for an unknown name."""
+        """The weights file.  Raises what `wanted` raises, WeightsError for an unknown name."""
         from siamcli.checkpoints.store import find
 
         chosen = self.chosen()
         return chosen if isinstance(chosen, Path) else find(chosen)
 
     def check(self) -> None:
-        """Raise now what can be known without torch and without the weights themselves."""
+        """Raise errors now that can be found without torch and without loading the weights."""
         from siamcli.checkpoints.header import read_header
         from siamcli.engines.kinds import ENGINES, check_device, check_name
 
@@ -202,18 +202,18 @@ class TrackerOptions:
         self.overrides()
 
     def overrides(self) -> dict[str, Any]:
-        """The tracker parameters that --params replaces; raises WeightsError."""
+        """The tracker parameters in the file of --params.  Raises WeightsError."""
         from siamcli.checkpoints.params import read_overrides
 
         return {} if self.params is None else read_overrides(self.params)
 
     def load(self) -> LoadedTracker:
-        """The tracker itself, and a word where it takes long; raises what `file` and `load_tracker` raise."""
+        """Load the tracker; a message appears if it takes long.  Raises what `file` and `load_tracker` raise."""
         with console.patience(self._loading()):
             return self._load()
 
     def begin_loading(self) -> Callable[[], LoadedTracker]:
-        """Load in another thread from now on; what this returns waits for it, and raises what `load` does."""
+        """Start loading in another thread; the function returned waits for it, and raises what `load` raises."""
         outcome: Future[LoadedTracker] = Future()
 
         def work() -> None:

@@ -23,7 +23,7 @@ _ALL = "  Without LABEL: all targets.  Repeatable."
 
 @dataclass(frozen=True, slots=True)
 class PictureOptions:
-    """What the user wants done to the picture; the fields are the options."""
+    """What is drawn into or hidden in the picture; the fields are the options."""
 
     blur: Annotated[
         list[str] | None,
@@ -110,7 +110,7 @@ class PictureOptions:
     ] = None
 
     def style(self, *, drawn: bool = True) -> Style:
-        """The style; raises typer.BadParameter, also for an effect where no picture is `drawn`."""
+        """The style.  Raises typer.BadParameter, also for an effect if no picture is `drawn`."""
         named = [name for name in EFFECTS if getattr(self, name)]
         if named and not drawn:
             raise typer.BadParameter(f"--{named[0]} needs a video among the outputs")

@@ -62,7 +62,7 @@ Audio = Annotated[
 
 
 class SourceOptions(TypedDict):
-    """The options under which `open_source` opens a source, and the sound that is kept of it."""
+    """The options with which `open_source` opens a source, and the audio streams that are kept."""
 
     fps: Fraction | None
     stream: int | None
@@ -80,8 +80,9 @@ class ReadingOptions:
     audio: Audio = None
 
     def given(self, *, drawn: bool = True) -> SourceOptions:
-        """What they say.  Raises InputError for what is no rate, typer.BadParameter for what is no sound, and
-        for a sound where no video is `drawn`."""
+        """The values of the options.  Raises InputError for a wrong rate, typer.BadParameter for a wrong
+        --audio, and for --audio if no video is `drawn`.
+        """
         if self.audio is not None and not drawn:
             raise typer.BadParameter("--audio needs a video among the outputs")
         rate = None if self.fps is None else parse_rate(self.fps)
@@ -95,9 +96,8 @@ class ReadingOptions:
     def opening(
         self, style: Style, search: SearchOptions | None = None, *, drawn: bool = True
     ) -> Callable[[str], Reading]:
-        """How a source is read again, searched and drawn in that style.
-
-        Raises what `given` and `SearchOptions.given` raise.
+        """How a source is read again, searched and drawn.  Raises what `given` and `SearchOptions.given`
+        raise.
         """
         from siamcli.session.reading import Reading
 
@@ -106,7 +106,7 @@ class ReadingOptions:
 
 
 def read_tracked(path: Path, fps: str | None) -> Trajectory:
-    """The trajectory of a file, its source at the rate that --fps says.  Raises InputError."""
+    """Read a trajectory file; its frame rate is that of --fps, if given.  Raises InputError."""
     from siamcli.formats.files import read_trajectory
 
     tracked = read_trajectory(path)

@@ -43,7 +43,9 @@ class SearchOptions:
     ] = None
 
     def given(self) -> SearchPlace:
-        """What they say.  Raises typer.BadParameter for both, InputError for what is no region or mask."""
+        """The values of the options.  Raises typer.BadParameter if both are given, InputError for a wrong
+        region or mask.
+        """
         if self.region is not None and self.mask is not None:
             raise typer.BadParameter("give --region or --mask, not both")
         if self.mask is not None and not self.mask.is_file():

@@ -23,13 +23,13 @@ AGAIN = 0.05  # seconds until an ending that was dropped begins anew
 
 
 def end_on_signals() -> None:
-    """End the program when such a signal comes, by an exception: every output is finished."""
+    """End the program by an exception when a signal of ENDINGS comes, so that every output is finished."""
     on_signal(_end)
     sys.unraisablehook = _end_again
 
 
 def _end(number: int, frame: object) -> None:
-    """Unwind, once, whatever else is sent meanwhile."""
+    """Raise the exception, once, whatever other signals follow."""
     ignore_signals()
     if number == signal.SIGINT:
         raise KeyboardInterrupt
@@ -37,7 +37,7 @@ def _end(number: int, frame: object) -> None:
 
 
 def _end_again(dropped: UnraisableHookArgs) -> None:
-    """Python drops what is raised in a destructor, where a signal may come, too: raise it anew outside."""
+    """Python drops an exception raised in a destructor, where a signal may come, too: raise it again outside."""
     error = dropped.exc_value
     if not isinstance(error, KeyboardInterrupt | SystemExit):
         sys.__unraisablehook__(dropped)
@@ -49,9 +49,9 @@ def _end_again(dropped: UnraisableHookArgs) -> None:
 
 
 def on_signal(handler: Callable[[int, object], None]) -> dict[int, Any]:
-    """Call `handler` with the number of every such signal; returns the handlers that were there before.
+    """Call `handler` with the number of every signal of ENDINGS; returns the previous handlers.
 
-    What is ignored stays ignored: under nohup, or in the background of a script.
+    Signals that are ignored stay ignored: under nohup, or in the background of a script.
     """
     before = {n: found for n in ENDINGS if (found := signal.getsignal(n)) is not signal.SIG_IGN}
     for number in before:
@@ -60,16 +60,16 @@ def on_signal(handler: Callable[[int, object], None]) -> dict[int, Any]:
 
 
 def ignore_signals() -> None:
-    """From now on none of them does anything."""
+    """Ignore the signals of ENDINGS from now on."""
     for number in ENDINGS:
         signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
 def told_at_once(tell: Callable[[], None]) -> Iterator[None]:
-    """Call `tell` as soon as such a signal comes, before what is under way in the block is ended.
+    """Call `tell` as soon as a signal comes, before the work in the block is ended.
 
-    It has a thread of its own: the signal may have interrupted another message, whose lock is held.
+    It runs in a thread of its own: the signal may have interrupted a message that holds the lock of stderr.
     """
     told: list[Thread] = []
 

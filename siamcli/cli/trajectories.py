@@ -50,7 +50,7 @@ class TrajectoryOptions:
     fps: Fps = None
 
     def read(self, path: Path) -> dict[str, Trajectory]:
-        """The trajectories in `path`, by what their files are called: one, but for files of several videos.
+        """The trajectories in a file by name; only a file of several videos has more than one.
 
         Raises InputError, typer.BadParameter.
         """
@@ -81,7 +81,7 @@ class TrajectoryOptions:
 
 
 def _stem(path: Path) -> str:
-    """Clips of one name have trajectories of their own names."""
+    """The file's name without suffix and without `.tracked`."""
     return path.name.removesuffix(path.suffix).removesuffix(".tracked")
 
 

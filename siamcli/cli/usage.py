@@ -35,7 +35,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)%?,?")
 
 @dataclass(frozen=True, slots=True)
 class MessageOptions:
-    """How much the user wants to hear; every command takes them."""
+    """How much a command prints; every command takes these options."""
 
     quiet: Annotated[
         bool,
@@ -55,7 +55,7 @@ class MessageOptions:
 
 
 class WrongUsage(typer.BadParameter):
-    """Options that do not fit together; `hint` says what to do instead."""
+    """Options that contradict each other; `hint` says what to do instead."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -63,8 +63,9 @@ class WrongUsage(typer.BadParameter):
 
 
 class _Command(TyperCommand):
-    """A command whose --help stands among the options for messages, and which takes no empty name of a file:
-    as a path that would be the working folder."""
+    """A command that lists --help among the options for messages, and refuses an empty file name, because an
+    empty path would mean the working folder.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
         rest = super().parse_args(ctx, list(args))
@@ -86,8 +87,9 @@ class _Command(TyperCommand):
 
 
 class Commands(TyperGroup):
-    """The commands by name; reads a box of four words, an option without its value, and answers a source
-    without a command."""
+    """The group of all commands: also accepts a box of four words, an option without its value, and names
+    `run` when a source stands in the place of a command.
+    """
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401
         if ctx.resilient_parsing:  # the shell asks how a line may go on
@@ -101,12 +103,12 @@ class Commands(TyperGroup):
 
 
 def _is_source(text: str) -> bool:
-    """True for what can only be a source to track, such as clip.mp4, 0 or rtsp://host/stream."""
+    """True for text that can only be a source, such as clip.mp4, 0 or rtsp://host/stream."""
     return text.isdecimal() or "/" in text or bool(Path(text).suffix) or Path(text).exists()
 
 
 def _check_values(words: Sequence[str], command: Any) -> None:  # noqa: ANN401
-    """Raises WrongUsage where an option stands in the place of another one's value."""
+    """Raises WrongUsage if an option stands where another option's value belongs."""
     options = [option for option in getattr(command, "params", ()) if option.param_type_name == "option"]
     names = {name for option in options for name in (*option.opts, *option.secondary_opts)}
     valued = {name for option in options if not option.is_flag and not option.count for name in option.opts}
@@ -161,7 +163,9 @@ def join_boxes(words: Sequence[str]) -> list[str]:
 
 
 def _require_working_folder() -> None:
-    """Raises OutputError where it was removed: relative names mean nothing, and torch cannot be loaded."""
+    """Raises OutputError if the working folder was removed: relative paths have no meaning then, and torch
+    cannot be loaded.
+    """
     try:
         Path.cwd()
     except FileNotFoundError:
@@ -169,10 +173,11 @@ def _require_working_folder() -> None:
 
 
 def _with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """`command` as Typer reads it: its dataclasses of options as options, the MessageOptions after them; with
-    the names of what are `paths`.
+    """Turn each dataclass parameter of `command` into the options that are its fields, and add those of
+    MessageOptions.
 
-    Typer itself has no way to name several options at once.
+    Typer has no way to declare a group of options.  The attribute `paths` has the names of options that are
+    paths.
     """
     own = inspect.signature(command, eval_str=True)
     messages = inspect.signature(MessageOptions, eval_str=True).parameters
@@ -236,7 +241,7 @@ def read_share(option: str, text: str, below: float = 100) -> float:
 
 
 def explain(error: typer.TyperException) -> tuple[str, str]:
-    """Message and hint for wrong usage, in the form of siamtrack's own errors."""
+    """Message and hint for wrong usage, in the form of SiamtrackError."""
     message = error.format_message().removeprefix("Invalid value: ").replace(": Value error, ", ": ")
     message = " ".join(message.split()).rstrip(".")
     context = getattr(error, "ctx", None)

@@ -187,7 +187,7 @@ def _say_repeated(lines: Iterable[str]) -> None:
 
 
 def _require_a_box(boxes: Boxes, clips: Sequence[str], named: Sequence[str]) -> None:
-    """Raises WrongUsage when no clip has a box: that is said once, and no clip is called failed."""
+    """Raises WrongUsage if no clip has a box: one error for all of them, and no clip counts as failed."""
     if clips and not any(map(boxes.has, clips)):
         which = f"none of {len(clips)} clips has a box" if len(clips) > 1 else f"{clips[0]} has no box"
         raise WrongUsage(
@@ -198,7 +198,7 @@ def _require_a_box(boxes: Boxes, clips: Sequence[str], named: Sequence[str]) -> 
 
 
 def _here(tracker: TrackerOptions, jobs: str, waiting: Iterator[Job]) -> Events:
-    """Tracking in this process."""
+    """Tracks in this process."""
     first = next(waiting, None)
     if first is None:
         return
@@ -212,7 +212,7 @@ def _here(tracker: TrackerOptions, jobs: str, waiting: Iterator[Job]) -> Events:
 
 
 def _on_ray(address: str, jobs: str, tracker: TrackerOptions) -> TrackAll:
-    """Tracking on a cluster."""
+    """Tracks on a Ray cluster."""
     from siamcli.batch.cluster import WorkerConfig, track_on_ray
 
     # here, not on the workers, whose devices may be others: the keys of the clips name these weights
@@ -224,7 +224,7 @@ def _on_ray(address: str, jobs: str, tracker: TrackerOptions) -> TrackAll:
 
 
 def _named(clips: Iterable[str] | None, from_file: Path | None) -> list[str]:
-    """Every clip that was named: arguments, stdin, the list file."""
+    """All clips that arguments, stdin and the list file name."""
     from siamcli.batch.clips import read_names
 
     named: list[str] = []
@@ -243,8 +243,9 @@ def _named(clips: Iterable[str] | None, from_file: Path | None) -> list[str]:
 
 
 def _report(results: Results, total: int, status: Path, *, as_json: bool) -> None:
-    """Count results as they come, and say how it went, also when it is stopped.  Raises PartialError when
-    clips are not done."""
+    """Count results as they come, and print a summary at the end, also after an interruption.  Raises
+    PartialError if clips are not done.
+    """
     from siamcli.batch.run import Result
     from siamcli.batch.schedule import Moved, Started
 

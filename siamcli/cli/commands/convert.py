@@ -26,7 +26,7 @@ DATASETS = [name for name, kind in FORMATS.items() if kind.dataset]
 
 @dataclass(frozen=True, slots=True)
 class DatasetOptions:
-    """How many trajectories become one data set; the fields are the options."""
+    """How many trajectories are combined into one data set; the fields are the options."""
 
     images: Annotated[
         str | None,
@@ -51,7 +51,7 @@ class DatasetOptions:
 
     @property
     def every(self) -> int:
-        """Every how many-th frame is used.  Raises typer.BadParameter."""
+        """N of --images every:N, 1 without it.  Raises typer.BadParameter."""
         match = re.fullmatch(r"every:([1-9]\d{0,5})", self.images or "every:1")
         if match is None:
             raise typer.BadParameter(f"--images takes every:N, not {self.images!r}")
@@ -59,7 +59,7 @@ class DatasetOptions:
 
     @property
     def held_back(self) -> float:
-        """A share from 0 to 1.  Raises typer.BadParameter."""
+        """The share of --val, from 0 to 1.  Raises typer.BadParameter."""
         return read_share("--val", self.val, below=1)
 
 
@@ -173,7 +173,7 @@ def _write_dataset(
     drop_lost: bool,
     overwrite: bool,
 ) -> None:
-    """Many trajectories, or pictures, into one folder.  Raises BadParameter, InputError, OutputError."""
+    """Write many trajectories, or images, into one folder.  Raises BadParameter, InputError, OutputError."""
     if to and to not in DATASETS:
         raise typer.BadParameter(
             f"several trajectories, --images and --crops go with --to {' or '.join(DATASETS)}, not {to}"
@@ -211,7 +211,7 @@ def _write_dataset(
 
 
 def _own_options(to: str, keyframes: str | None, media_url: str | None) -> dict[str, Any]:
-    """The options of one format alone; raises typer.BadParameter for those of another."""
+    """The options of one format; raises typer.BadParameter for an option of another format."""
     options: dict[str, Any] = {}
     if keyframes is not None:
         match = re.fullmatch(r"(\d{1,4}(?:\.\d*)?)\s*(?:px)?", keyframes.strip())

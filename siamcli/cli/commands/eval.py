@@ -61,7 +61,7 @@ Jobs = Annotated[int, typer.Option("--jobs", "-j", help="How many processes shar
 
 @dataclass(frozen=True, slots=True)
 class LoadTracker:
-    """Makes the tracker, in this process or in another one; `params` replace those of the options."""
+    """Loads the tracker, in this process or another one; `params` replace the parameters of the options."""
 
     options: TrackerOptions
     jobs: int = 1
@@ -76,7 +76,7 @@ class LoadTracker:
 
 @lru_cache(maxsize=1)
 def load_once(options: TrackerOptions, jobs: int) -> LoadedTracker:
-    """The tracker of the options, for one of so many processes; equal calls return the same one."""
+    """Load the tracker of the options for one of several processes; equal calls return the same one."""
     if jobs > 1:
         import torch
 
@@ -87,7 +87,7 @@ def load_once(options: TrackerOptions, jobs: int) -> LoadedTracker:
 
 
 def tracker_identity(tracker: LoadedTracker) -> dict[str, object]:
-    """All facts on which the boxes depend."""
+    """Everything on which the boxes depend."""
     return {
         "model": tracker.model,
         "weights_sha256": tracker.sha256,
@@ -105,7 +105,7 @@ def run_dataset(
     repetitions: int,
     pool: Executor | None,
 ) -> None:
-    """Run the sequences that are not finished, with a bar and the time left."""
+    """Run the sequences that are not finished, with a progress bar."""
     from siamcli.evaluation.evaluate import evaluate, finished_sequences, unlogged_sequences
     from siamcli.evaluation.log import others_in_words
 

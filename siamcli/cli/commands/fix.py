@@ -152,7 +152,7 @@ def fix(
 def _load(
     tracker: TrackerOptions, wrong: Trajectory, source: Reading, paths: Sequence[str], *, overwrite: bool
 ) -> LoadedTracker:
-    """The tracker, once it is known that what it will find can be written."""
+    """Load the tracker, after checking that the result can be written."""
     from siamcli.session.render import check_sound
 
     check_sound(source, wrong, paths)
@@ -161,7 +161,7 @@ def _load(
 
 
 def _shown(work: Generator[TrackStep, None, Trajectory], name: str) -> Trajectory:
-    """What comes of `work`, with a bar where something is tracked."""
+    """The result of `work`, with a progress bar if something is tracked."""
     fixed: list[Trajectory] = []
 
     def steps() -> Iterator[TrackStep]:

@@ -122,7 +122,7 @@ def measure(
 
 
 def _plane(tracked: Trajectory, scale: str | None, plane: str | None, origin: Origin) -> Plane:
-    """How pixels become lengths.  Raises ValueError, InputError."""
+    """The conversion of pixels to lengths.  Raises ValueError, InputError."""
     from siamcli.analysis.plane import flat_plane, parse_scale, seen_plane
 
     if plane is not None:
@@ -133,7 +133,7 @@ def _plane(tracked: Trajectory, scale: str | None, plane: str | None, origin: Or
 
 
 def _size(tracked: Trajectory, needs: str) -> tuple[int, int]:
-    """Width and height of the frames, which an option needs.  Raises InputError."""
+    """Width and height of the frames, for an option that needs them.  Raises InputError."""
     if tracked.header.source.size is None:
         raise InputError(
             f"the trajectory does not say how large its frames are, which {needs} needs",

@@ -81,16 +81,16 @@ def pick(
 
 
 def _report(failures: Sequence[tuple[str, str]], clips: int) -> None:
-    """Raises PartialError where clips could not be shown."""
+    """Raises PartialError if clips could not be shown."""
     if failures:
         console.print_rows(failures)
         raise PartialError(f"{len(failures)} of {clips} clips cannot be shown", hint="repair or remove them")
 
 
 def _pick_on_page(clips: Sequence[Clip], manifest: Path) -> None:
-    """Serve a page until somebody has picked in all clips, or says that it is finished.
+    """Serve a page until the user has picked in all clips or says that picking is finished.
 
-    Raises PickError when clips are left, and for those that cannot be shown InputError, PartialError.
+    Raises PickError if clips are left; InputError or PartialError if clips cannot be shown.
     """
     from siamcli.ui.collect import clips_without_box
     from siamcli.ui.review.library import Library, clip_to_pick

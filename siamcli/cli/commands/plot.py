@@ -90,7 +90,7 @@ def plot(
 
 
 def _first_frame(video: str, tracked: Trajectory) -> Image:
-    """The picture in which the first target begins.  Raises InputError for another video."""
+    """The image of the frame in which the first target begins.  Raises InputError for another video."""
     from siamcli.session.fit import check_source
     from siamcli.session.reading import Reading
     from siamcli.times import TimePoint

@@ -117,14 +117,14 @@ def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: O
 
 
 def _check_page(output: Path, overwrite: bool) -> None:
-    """Raises OutputError for a page that cannot or must not be written."""
+    """Raises OutputError for a report that cannot or must not be written."""
     if output.suffix.lower() not in (".html", ".htm"):
         raise OutputError(f"{output}: the page is a .html", hint="-o report.html")
     check_writable([str(output)], overwrite=overwrite)
 
 
 def _write_report(library: Library, output: Path, title: str, overwrite: bool) -> None:
-    """Write the page for those who only look."""
+    """Write the report."""
     from siamcli.ui.review.library import worst_first
     from siamcli.ui.review.report import report_entries, report_page
 
@@ -144,7 +144,7 @@ def _write_report(library: Library, output: Path, title: str, overwrite: bool) -
 
 
 def _keep_unsaved(library: Library) -> None:
-    """Write what was not saved into tables of their own, and say so."""
+    """Write corrections that were not saved into tables of their own, and say so."""
     for state in library.opened():
         try:
             path = state.keep()

@@ -266,7 +266,7 @@ def run(
 
 
 def _check_drop_lost(paths: list[str], *, drop_lost: bool) -> None:
-    """Raises typer.BadParameter for --drop-lost where every output says the state of every frame."""
+    """Raises typer.BadParameter for --drop-lost without an output that it affects."""
     if drop_lost and not any(find_format(path) in WITHOUT_STATES for path in paths):
         raise typer.BadParameter(
             f"--drop-lost is for {DROPS_LOST}; the other outputs say the state of every frame"
@@ -283,7 +283,7 @@ def _direction(*, backward: bool, both_ways: bool, show: bool, check: bool) -> D
 
 
 def _require_display(*, pick: bool, show: bool) -> None:
-    """Raises PickError where a window is wanted and there is no display."""
+    """Raises PickError if a window is needed and there is no display."""
     if show or pick:
         from siamcli.ui.display import require_display
 

@@ -107,7 +107,7 @@ def train(
 
 
 def _weights(name: str, config: TrainConfig) -> Checkpoint:
-    """What --from names, if it has the architecture that the config trains."""
+    """The weights that --from names.  Raises WeightsError if the config trains another architecture."""
     from siamcli.checkpoints.read import read_checkpoint
     from siamcli.checkpoints.store import find
     from siamcli.errors import WeightsError
@@ -119,7 +119,7 @@ def _weights(name: str, config: TrainConfig) -> Checkpoint:
 
 
 def _join_group(device: torch.device) -> torch.device:
-    """One process of several under torchrun, each with its own GPU; else the device as it is."""
+    """Join the processes under torchrun, each with its own GPU; otherwise the device as it is."""
     import torch
 
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
@@ -133,7 +133,7 @@ def _join_group(device: torch.device) -> torch.device:
 
 
 def _report(footage: TrainingImages) -> None:
-    """What was read, and what could not be used."""
+    """Print what was read, and what could not be used."""
     size = footage.pixels.numel() / 2**30
     console.info(f"{len(footage.start)} images, {len(footage.tracks)} objects, {size:.1f} GiB in memory")
     for reason, count in Counter(skip.reason for skip in footage.skipped).most_common():
@@ -143,7 +143,7 @@ def _report(footage: TrainingImages) -> None:
 
 @contextmanager
 def _folder(path: Path) -> Iterator[None]:
-    """The output folder, there from before the data are read; a start that fails leaves none behind."""
+    """The output folder, created before the data are read; it is removed again if the start fails."""
     from siamcli.atomic import make_folder
 
     new = [folder for folder in (path, *path.parents) if not folder.exists()]
@@ -157,7 +157,9 @@ def _folder(path: Path) -> Iterator[None]:
 
 
 def _follow(steps: Generator[Step, None, None], log: Path | None) -> int:
-    """Show every step, add it to the log where this process keeps it; the signal that ended it, or 0."""
+    """Show every step, and log it in the process that writes the log; returns the signal that ended training,
+    or 0.
+    """
     signals: list[int] = []
     # A flag instead of an exception: a step is never torn, so what follows stays exact.
     before = on_signal(lambda number, _: signals.append(number))
@@ -173,7 +175,7 @@ def _follow(steps: Generator[Step, None, None], log: Path | None) -> int:
 
 
 def _follow_phase(phase: str, steps: Iterator[Step], log: Path | None, signals: list[int]) -> bool:
-    """The steps of one phase; true when a signal ended it, false when the next phase begins."""
+    """Show the steps of one phase; true if a signal ended it, false if the next phase begins."""
     from siamcli.train.log import add_step
 
     first = next(steps)

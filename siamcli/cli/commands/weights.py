@@ -49,7 +49,7 @@ def list_weights(as_json: AsJson = False) -> None:
 
 
 def _remarks(row: dict[str, Any]) -> str:
-    """What else the model is called, published scores, the note of the catalogue."""
+    """The roles of a model, its published scores, and the note of the catalog."""
     role = f"--model {row['role']}" if row["role"] else ""
     scores = "; ".join(
         " ".join([benchmark, *(f"{metric} {value}" for metric, value in values.items())])
@@ -203,7 +203,7 @@ def _verified(name: str) -> str:
 
 
 def _rows() -> list[dict[str, Any]]:
-    """Everything known, one table per name: what is here under no published name first."""
+    """Everything known about weights, one table per name; names that are not published come first."""
     from siamcli.checkpoints.catalog import catalog
     from siamcli.checkpoints.header import read_header
     from siamcli.checkpoints.store import available, role_of
@@ -247,7 +247,7 @@ def _row(entry: Entry, file: Path | None) -> dict[str, Any]:
 
 
 def _describe(file_or_name: str) -> dict[str, Any]:
-    """All that a weights file says about itself."""
+    """Everything that a weights file says about itself."""
     from siamcli.checkpoints.header import read_header
     from siamcli.checkpoints.read import read_checkpoint
     from siamcli.checkpoints.store import find
