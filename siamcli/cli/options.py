@@ -208,12 +208,12 @@ class TrackerOptions:
         return {} if self.params is None else read_overrides(self.params)
 
     def load(self) -> LoadedTracker:
-        """Load the tracker; a message appears if it takes long.  Raises what `file` and `load_tracker` raise."""
+        """Load the tracker; a message says if it takes long.  Raises what `file` and `load_tracker` raise."""
         with console.patience(self._loading()):
             return self._load()
 
     def begin_loading(self) -> Callable[[], LoadedTracker]:
-        """Start loading in another thread; the function returned waits for it, and raises what `load` raises."""
+        """Start loading in a thread; the function returned waits for it, and raises what `load` raises."""
         outcome: Future[LoadedTracker] = Future()
 
         def work() -> None:

@@ -28,7 +28,7 @@ PickBrowser = Annotated[
 
 
 def ask_in_window(job: Job, first: Frame, info: SourceInfo) -> Sequence[TargetMark]:
-    """The box that the user draws in the first frame; none if cancelled.  Raises PickError without a display."""
+    """The box that the user draws in the first frame; none if cancelled.  Raises PickError."""
     from siamcli.targets import parse_target
     from siamcli.ui.pick import window_picker
 

@@ -45,7 +45,7 @@ def _refuse_videos(source: str) -> None:
 
 
 def check_sources(names: Sequence[str]) -> None:
-    """Raises InputError for a source that cannot be opened; sources that can be read only once are not tried."""
+    """Raises InputError for a source that cannot be opened; one that can be read only once is not tried."""
     from siamcli.media.sources import open_source
 
     for text in names:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from siamcli.atomic import Unfinished
-from siamcli.drawing.style import Style
 from siamcli.errors import InputError
 from siamcli.formats.kinds import is_stream
 from siamcli.formats.names import target_paths
@@ -16,7 +14,6 @@ from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.labels import target_name
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.kinds import source_name
-from siamcli.media.sound import AudioChoice
 from siamcli.media.sources import constant_rate
 from siamcli.media.suffixes import is_video
 from siamcli.session.outputs import check_video_name
@@ -43,42 +40,27 @@ SHOWN = 4  # targets of a frame that are described
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What to do with one source.
+class Job(Reading):
+    """What to do with one source: a Reading of it, its targets and its outputs.
 
     `targets` are boxes and absences; without any, `Session` asks for them.  `paths` are the output files.
-    `cut` is the part of the source that is tracked.
+    `cut` is the part of the source that is tracked.  `direction` is the direction in which targets are
+    tracked from their boxes; with `check`, they are also tracked in the other direction, and every point gets
+    the agreement of both passes.
 
-    `fps` is the frame rate of a source without times (images, raw video); a source with times refuses it, or
-    ignores it with `fps_if_needed`.  `stream` is the number of the video stream, `audio` the audio streams
-    that are kept.
-
-    `direction` is the direction in which targets are tracked from their boxes; with `check`, they are also
-    tracked in the other direction, and every point gets the agreement of both passes.  Targets are searched
-    for in `region` only, or where the image file `mask` is white.
-
-    `style` is the look of the annotated video.  `drop_lost` leaves lost frames out of MOT files.
-    `unfinished` says what happens to outputs when an exception ends the job.
+    `drop_lost` leaves lost frames out of MOT files.  `unfinished` says what happens to outputs when an
+    exception ends the job.
     """
 
-    source: str
     targets: tuple[TargetMark, ...]
     paths: tuple[str, ...]
     cut: FrameRange = field(default_factory=FrameRange)
     overwrite: bool = False
     encoding: VideoOptions = field(default_factory=VideoOptions)
     drop_lost: bool = False
-    fps: Fraction | None = None
-    fps_if_needed: bool = False
-    stream: int | None = None
-    deinterlace: bool = False
-    audio: AudioChoice = None
     unfinished: Unfinished = "kept"
     direction: Direction = "forward"
     check: bool = False
-    style: Style = field(default_factory=Style)
-    region: Target | None = None
-    mask: str | None = None
 
     def __post_init__(self) -> None:
         for path in filter(is_video, self.paths):
@@ -104,21 +86,6 @@ class Job:
         return target_labels(self.targets) or (None,)
 
     @property
-    def reading(self) -> Reading:
-        """How the source is read."""
-        return Reading(
-            source=self.source,
-            fps=self.fps,
-            fps_if_needed=self.fps_if_needed,
-            stream=self.stream,
-            deinterlace=self.deinterlace,
-            audio=self.audio,
-            style=self.style,
-            region=self.region,
-            mask=self.mask,
-        )
-
-    @property
     def files(self) -> list[str]:
         """Every file that is written."""
         return [
@@ -141,7 +108,7 @@ def open_job(job: Job) -> FrameSource:
     Raises InputError.
     """
     cut = job.cut
-    return job.reading.open(start=cut.start, end=cut.end, stride=cut.stride, also=_moments(job))
+    return job.open(start=cut.start, end=cut.end, stride=cut.stride, also=_moments(job))
 
 
 def uses_more_frames(job: Job, first: Frame) -> bool:
@@ -153,7 +120,7 @@ def without_timecodes(job: Job) -> Job:
     """The job with frames of its source in the place of timecodes.  Raises InputError."""
     if not replace(job.cut, also=_moments(job)).has_timecode:
         return job
-    rate = constant_rate(job.source, job.reading.open)
+    rate = constant_rate(job.source, job.open)
     targets = tuple(mark.at_rate(rate) for mark in job.targets)
     return replace(job, cut=job.cut.at_rate(rate), targets=targets)
 

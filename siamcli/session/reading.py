@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 
@@ -49,12 +49,14 @@ def _recording_of(source: str, tracked: SourceInfo) -> str:
 class Reading:
     """A source and the options for reading it.
 
-    `fps`, `fps_if_needed`, `stream` and `deinterlace` are those of `open_source`.  `audio` chooses the audio
+    `fps` is the frame rate of a source without times (images, raw video); a source with times refuses it, or
+    ignores it with `fps_if_needed`.  `stream` is the number of the video stream.  `audio` chooses the audio
     streams and `style` the look of videos that are written.  Targets are searched for in `region` only, or
     where the image file `mask` is white.
     """
 
     source: str
+    _: KW_ONLY
     fps: Fraction | None = None
     fps_if_needed: bool = False
     stream: int | None = None

@@ -80,7 +80,7 @@ class Session:
             self.job = without_timecodes(self.job)
             frames = self._open_source(stack)
             height, width = self.first.image.shape[:2]
-            self.area = search_area(self.job.reading, (width, height))
+            self.area = search_area(self.job, (width, height))
             opened = self.job
             if not self.job.targets and self._ask is not None:
                 self.job = replace(self.job, targets=tuple(self._ask(self.first, self.info)))
@@ -98,7 +98,7 @@ class Session:
             self.tracker = self._load()
             header = make_header(self._source.info, self.first, self.tracker, self.job.labels)
             header = replace(header, checked=self.job.check, live=self._source.live)
-            self.header = with_area(header, self.job.reading, (width, height))
+            self.header = with_area(header, self.job, (width, height))
             self._outputs = stack.enter_context(self._open_outputs())
             self._stack = stack.pop_all()
         self._frames: Iterator[Frame] = chain([self.first], frames)

@@ -57,7 +57,7 @@ class TwoWaySession(Session):
         times, given = self._survey()
         height, width = self.first.image.shape[:2]
         size = (width, height)
-        footage = Footage(self.job.source, self.job.reading.open, size, list(times), area=self.area)
+        footage = Footage(self.job.source, self.job.open, size, list(times), area=self.area)
         gaps = [gap for target, said in given.items() for gap in gaps_of(target, list(times), said)]
         gaps = [gap for gap in map(self._directed, gaps) if (gap.left, gap.right) != (None, None)]
         if self.job.direction == "backward" and not gaps:
