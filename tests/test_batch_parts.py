@@ -258,7 +258,7 @@ def test_only_one_batch_writes(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits on file sizes on Windows")
 @pytest.mark.parametrize("room", [0, 20])
-def test_a_full_disk_is_said(tmp_path, room):
+def test_a_full_disk_is_reported(tmp_path, room):
     resource = pytest.importorskip("resource")
     with StatusFile(tmp_path / "s.jsonl") as status:
         status.add(entry())
@@ -273,7 +273,7 @@ def test_a_full_disk_is_said(tmp_path, room):
         assert set(status.entries) == {"a.mp4"}
 
 
-def test_merging(tmp_path):
+def test_merge_joins_status_files_of_one_folder(tmp_path):
     one, two = tmp_path / "1.jsonl", tmp_path / "2.jsonl"
     one.write_text(entry(state="failed", at="1").line() + entry("b.mp4", at="4").line())
     two.write_text(entry(state="done", at="3").line() + '{"half')

@@ -279,7 +279,7 @@ def test_names_need_not_be_utf_8(batch, clips, short, tmp_path):
         (("x.mp4", "--box", "1,2,3"), 3, "not a box"),
     ],
 )
-def test_refusals(batch, arguments, code, says):
+def test_batch_refuses_wrong_input(batch, arguments, code, says):
     done = batch(*arguments)
     assert done.code == code and says in done.err
 
@@ -421,7 +421,7 @@ def test_params_that_change_make_clips_outdated(batch, clips, tmp_path):
     assert summary(batch(folder, "--json", "--params", "p.toml")) == (1, 0, 0, 0)
 
 
-def test_a_rate_for_images(batch, clips, tmp_path):
+def test_fps_gives_images_of_a_batch_a_rate(batch, clips, tmp_path):
     """It belongs to what a clip is tracked with; a clip beside it that has times of its own keeps them."""
     folder = clips("a.mp4")
     (folder / "scans").mkdir()

@@ -139,7 +139,7 @@ def test_an_option_is_no_value_of_another(siamtrack, words, says):
 @pytest.mark.parametrize(
     "words", [["--box", BOX, "0"], ["--box"], ["--box", "a", "b"], ["--box", "43"], ["1", "2", "3", "4"]]
 )
-def test_other_words_stay(words):
+def test_join_boxes_leaves_other_words_alone(words):
     assert join_boxes(words) == words
 
 

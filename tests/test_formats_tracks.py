@@ -421,7 +421,7 @@ def test_bad_files_are_named(siamtrack, tmp_path, name, text, message):
     assert not (tmp_path / "b.json").exists()
 
 
-def test_refusals(siamtrack, tmp_path):
+def test_convert_refuses_options_of_another_format(siamtrack, tmp_path):
     write_trajectory(replace(trajectory()), tmp_path / "a.json")
     for words, message in (
         (("--to", "coco", "--keyframes", "2px"), "--keyframes goes with --to cvat"),

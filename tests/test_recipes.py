@@ -44,7 +44,7 @@ def test_there_are_recipes():
     assert all(f"siamtrack {name}" in text for name in commands) and all(tool in text for tool in TOOLS)
 
 
-def test_recipes(desk):
+def test_every_recipe_gives_what_it_says(desk):
     """In one test, as each builds on what those before it left behind."""
     env = {**os.environ, "PATH": f"{desk / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     lacking: set[str] = set()

@@ -155,7 +155,7 @@ def test_resized_window_and_drag_beyond_the_edge(desk: Desk) -> None:
 
 @needs_x
 @pytest.mark.parametrize("cancel", ["key Escape", "key c", "key alt+F4"])
-def test_cancel(desk: Desk, cancel: str) -> None:
+def test_escape_c_and_closing_cancel_the_pick(desk: Desk, cancel: str) -> None:
     child = desk.start(PICK)
     desk.do("key Return")  # without a box it means nothing
     desk.drag(20, 20, 90, 90)
