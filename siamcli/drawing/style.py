@@ -24,7 +24,9 @@ LabelPart = Literal["name", "score", "state"]
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """An effect of `kinds` on a target: its label or `#2`; empty for all that have no effect of their own."""
+    """An effect of `kinds` on a target, which is a label or `#2`; empty: all targets without an effect of
+    their own.
+    """
 
     kind: str
     target: str = ""
@@ -33,13 +35,15 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How frames look in an annotated video.
+    """The look of frames in an annotated video.
 
-    `effects` apply to boxes that are larger than the targets by the share `grow` of width and height.  While
-    a hidden target is lost, or nobody has said where it is, `when_lost` covers where it may be, or shows it.
-    A target has a `mark`, a label of `labels`, and a trail of so many seconds; lines have a width of `line`
-    pixels, None by the size of the picture.  `colors` are those of targets by name.  What is None is shown
-    where nothing else is done to the picture: see `plain`.
+    `effects` cover boxes that are larger than the targets by the share `grow` of width and height, in this
+    `shape`.  While a hidden target is lost, or has no box yet, `when_lost` covers the area in which it may
+    be, or shows the picture.
+
+    A target gets a `mark`, a label that consists of `labels`, and a `trail` of so many seconds.  Lines are
+    `line` pixels wide; None: by the size of the frame.  `colors` are the colours of targets by name.  A mark,
+    labels and a frame number that are None are drawn only if the picture has no effects: see `plain`.
     """
 
     effects: tuple[Effect, ...] = ()
@@ -72,7 +76,7 @@ class Style:
 
     @property
     def plain(self) -> Style:
-        """The same without what was not asked for: no marks, labels and number."""
+        """The same style without marks, labels and frame number, except those that were asked for."""
         return self if self.mark else replace(self, mark="none")
 
     @property
@@ -82,12 +86,13 @@ class Style:
 
     @property
     def extent(self) -> float:
-        """By which share an effect is wider and higher than the box: an ellipse goes through the corners of
-        the box that has grown."""
+        """By which share an effect is wider and higher than the box; an ellipse goes through the corners of
+        the grown box.
+        """
         return (1 + self.grow) * (math.sqrt(2) if self.shape == "ellipse" else 1) - 1
 
     def check(self, labels: Sequence[str | None]) -> None:
-        """Raises InputError for a target that is not among `labels`, or that two effects are for."""
+        """Raises InputError for a target that is not among `labels`, and for a target with two effects."""
         self.by_target(labels)
         self.colors_by_target(labels)
 
