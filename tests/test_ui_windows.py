@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from x_display import x_display
 
 ROOT = Path(__file__).parents[1]
 TOOLS = ("Xvfb", "xdotool", "openbox")
@@ -107,26 +108,17 @@ def desk(server: Desk) -> Iterator[Desk]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Desk]:
-    reading, writing = os.pipe()
-    screen = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
-        pass_fds=[writing],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writing)
-    with os.fdopen(reading) as file:
-        display = f":{file.readline().strip()}"
-    manager = subprocess.Popen(
-        ["openbox"],
-        env={**os.environ, "DISPLAY": display},
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    time.sleep(0.5)
-    yield Desk(display)
-    for child in (manager, screen):
-        child.terminate()
-        child.wait()
+    with x_display() as display:
+        manager = subprocess.Popen(
+            ["openbox"],
+            env={**os.environ, "DISPLAY": display},
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        time.sleep(0.5)
+        yield Desk(display)
+        manager.terminate()
+        manager.wait()
 
 
 def result(child: subprocess.Popen[str]) -> str:
