@@ -1,4 +1,4 @@
-"""Addresses as they may be shown and kept: without what they let in."""
+"""Removes passwords and other secrets from addresses before they are shown or stored."""
 
 from __future__ import annotations
 

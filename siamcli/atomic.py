@@ -1,4 +1,6 @@
-"""Outputs that are whole or not there: they grow beside the target, and get its name at the end."""
+"""Writes files atomically: an output grows in a partial file beside the target and is renamed when it is
+complete.
+"""
 
 from __future__ import annotations
 

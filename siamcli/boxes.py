@@ -1,4 +1,4 @@
-"""Boxes, and the geometry that everybody shares.
+"""Boxes, and the geometry that all modules share.
 
 Inside siamcli a box is always `Box`: x, y, w, h in pixels, 0-based, continuous, with
 (x, y) the top-left corner.  Other formats (1-based OTB text, VOT polygons, corners)

@@ -1,4 +1,4 @@
-"""Every failure that a user can cause or fix, and the exit code it ends in.
+"""The errors that a user can cause or fix, and their exit codes.
 
     SiamtrackError
       InputError      3   the video, the folder, the camera, the box

@@ -1,4 +1,4 @@
-"""Frames and sources."""
+"""The frames of a source, and what is known about the source."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture and its place in time.
+    """One frame of a source.
 
-    `index` is 0-based in the whole source; `time` is in seconds from the container's own
-    timestamps, or None.  `image` is never written to.  `arrived` is when a frame of a live source came, on
-    the clock of `time.monotonic`; None for all others.
+    `index` counts from 0 in the whole source.  `time` is the container's timestamp in seconds, or None.
+    Nothing may write to `image`.  `arrived` is the time on the clock of `time.monotonic` at which a frame of
+    a live source arrived; None for other sources.
     """
 
     index: int
@@ -37,8 +37,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """One of the files of a joined recording: its name as seen from the folder that holds them all, the index
-    of its first frame, and the time of the recording in seconds that is 0 in the file.  None: not known yet.
+    """One file of a joined recording.
+
+    `name` is its path, relative to the folder that contains all files; `frame` the index of its first frame;
+    `time` the time in the recording, in seconds, at which the file's own time is 0.  None: not known yet.
     """
 
     name: str
@@ -48,16 +50,15 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What is known before the first frame is read; None where it cannot be known.
+    """What is known about a source; None where something is not known.
 
-    `size` is (width, height) after rotation.  `count` is what the container announces, an estimate, and
-    once all frames are read how many these are; then `announced` is the estimate if it was another one.
-    `rotation` is the clockwise turn in degrees that has already been applied, after the stored
-    picture was `mirrored` from left to right where that is true.
-    `pixel_aspect` is a pixel's width by its height where it is shown; nothing is scaled by it.
-    `variable` says that the frames do not all come at the rate `fps`, as far as the container says so.
-    `chapters` are the files that were joined into one recording, none for a single file.
-    `files` are the names of an image source's files by frame index, below the folder that holds them all.
+    `size` is (width, height) after rotation.  `fps` is the frame rate.  `count` is the number of frames: the
+    container's estimate at first, the true number once all frames are read.  `announced` is the estimate if
+    it was wrong.  `rotation` is the clockwise rotation in degrees that siamtrack has applied to the stored
+    picture, after mirroring it from left to right if `mirrored`.  `pixel_aspect` is the width of a pixel
+    divided by its height; siamtrack scales nothing by it.  `variable` is true if the container says that the
+    frame rate varies.  `chapters` are the files of a joined recording.  `files` are the file names of an
+    image source by frame index, relative to the folder that contains them all.
     """
 
     name: str
@@ -73,7 +74,7 @@ class SourceInfo:
     chapters: tuple[Chapter, ...] = ()
 
     def counted(self, frames: int) -> SourceInfo:
-        """The same, where the source has turned out to have so many frames.
+        """The same source, now that it turned out to have `frames` frames.
 
         >>> SourceInfo("a", count=60).counted(12).announced, SourceInfo("a", count=12).counted(12).announced
         (60, None)
@@ -84,8 +85,8 @@ class SourceInfo:
 class FrameSource(Protocol):
     """A video, a folder of images or a camera: opened, iterated once, closed.
 
-    Iteration raises InputError, never yields None.  A source that was cut short (a damaged
-    or truncated file) yields every frame that decodes and then raises InputError.
+    Iteration raises InputError for what cannot be read.  A damaged or truncated file yields every frame that
+    can be decoded before InputError is raised.
     """
 
     @property
@@ -93,15 +94,15 @@ class FrameSource(Protocol):
 
     @property
     def live(self) -> bool:
-        """True when it does not wait for its reader: a camera, a stream."""
+        """True for a camera or a stream, which does not wait for its reader."""
 
     @property
     def dropped(self) -> int:
-        """Frames of a live source that its reader was too slow for."""
+        """How many frames of a live source were dropped because the reader was too slow."""
 
     @property
     def ready(self) -> bool:
-        """True when the next frame, or the end, needs no waiting."""
+        """True if reading the next frame, or the end, does not block."""
 
     def __iter__(self) -> Iterator[Frame]: ...
     def __enter__(self) -> Self: ...

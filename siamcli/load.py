@@ -1,4 +1,4 @@
-"""Assemble a tracker from its parts: weights, network, engine."""
+"""Loads a tracker: weights, network and engine."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Network:
     sha256: str = ""
 
     def engine(self, *, device: str = "auto", engine: str = "auto") -> Engine:
-        """What runs the network, as `make_engine` chooses it.  Raises DeviceError."""
+        """The engine that runs the network; `make_engine` chooses it.  Raises DeviceError."""
         weights = f"{self.name} {self.version}"
         return make_engine(self.model, weights=weights, device=device, engine=engine, cache=engine_cache())
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LoadedTracker(Tracker):
-    """A tracker that knows its weights: their name, and the SHA-256 of their file."""
+    """A tracker, the name of its model, and the SHA-256 of its weights file."""
 
     model: str
     sha256: str
@@ -55,12 +55,13 @@ def load_tracker(
     engine: str = "auto",
     params: Path | None = None,
 ) -> LoadedTracker:
-    """The tracker of a model's name or of a weights file of any family; of neither, the default: the
-    accurate model on a CUDA GPU, elsewhere the fast one.
+    """Load a tracker.
 
-    `params` is a TOML file whose values replace the tracker parameters that the weights bring.
-    Raises WeightsError for weights that are unknown or damaged, DeviceError for a device that is
-    not there.
+    `model` is the name of a model, or the path of a weights file of siamtrack, PySOT or mmtracking; by
+    default it is "accurate" on a CUDA GPU and "fast" elsewhere.  `device` and `engine` are those of
+    `siamtrack run`.  `params` is a TOML file with tracker parameters that replace those in the weights file.
+
+    Raises WeightsError for unknown or damaged weights, DeviceError for a device that does not exist.
     """
     network = load_network(model, device=device)
     chosen = network.params if params is None else read_params(params, network.params)
@@ -68,10 +69,7 @@ def load_tracker(
 
 
 def load_network(model: str | Path | None = None, *, device: str = "auto") -> Network:
-    """The network of a model's name or of a weights file of any family; of neither, the device's default.
-
-    Raises WeightsError, DeviceError.
-    """
+    """Load a network; `model` and `device` are those of `load_tracker`.  Raises WeightsError, DeviceError."""
     wanted = default_model(device) if model is None else model
     checkpoint = read_checkpoint(wanted if isinstance(wanted, Path) else find(wanted))
     return Network(
@@ -80,7 +78,7 @@ def load_network(model: str | Path | None = None, *, device: str = "auto") -> Ne
 
 
 def engine_cache() -> Path:
-    """Where engines keep what need not be made twice."""
+    """The folder in which engines keep what takes long to compute."""
     return cache_folder() / "engines"
 
 

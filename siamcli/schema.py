@@ -1,4 +1,4 @@
-"""JSON and TOML <-> dataclasses: strict, and every wrong key named in one line."""
+"""Converts JSON and TOML to dataclasses and back; names all wrong keys in one error."""
 
 from __future__ import annotations
 

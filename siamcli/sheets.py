@@ -1,4 +1,4 @@
-"""Tables as text: those that other programs or spreadsheets wrote are read, CSV is written."""
+"""Reads tables as text, also those that spreadsheets wrote, and writes CSV."""
 
 from __future__ import annotations
 

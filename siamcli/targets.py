@@ -13,6 +13,7 @@ from typing import Literal
 
 from siamcli.boxes import Box, box_problem, clip_box, oddity
 from siamcli.errors import InputError, why_unread
+from siamcli.labels import known_targets
 from siamcli.schema import decode
 from siamcli.times import TimePoint, parse_span, parse_time
 
@@ -32,9 +33,11 @@ _MASK = re.compile(r"m(\d+,){4,}\d+$")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A box as the user wrote it: resolved once the frame's size is known.
+    """A box as the user wrote it; `box` gives its pixels once the frame size is known.
 
-    One of the `annotations` of a whole clip may begin outside the part that is tracked; `later` are more.
+    `values` are its four numbers in the order of `format`; `percent` tells which of them are percentages.
+    `at` is the time of its frame, None the first frame.  A box from `annotations` of a whole clip may lie
+    outside the part that is tracked; `later` are the target's boxes after it.
     """
 
     text: str
@@ -68,7 +71,7 @@ class Target:
         return () if self.at is None else (self.at,)
 
     def at_rate(self, rate: Fraction) -> Target:
-        """The same, its timecode a frame of a clip of that constant rate; raises InputError."""
+        """The same with a frame in place of a timecode, at a constant frame rate.  Raises InputError."""
         return self if self.at is None else replace(self, at=self.at.at_rate(rate))
 
     def box_in(self, size: tuple[int, int]) -> Box:
@@ -83,7 +86,8 @@ class Target:
         return Box.from_center(a, b, c, d) if self.format == "cxcywh" else Box(a, b, c, d)
 
     def oddity(self, size: tuple[int, int]) -> str | None:
-        """What is unusual about the box in a frame of `size`, and what may have been meant; None if nothing.
+        """What is unusual about the box in a frame of `size`, and what the user may have meant; None if
+        nothing is.
 
         >>> parse_target("60,40,110,90").oddity((160, 120))
         'leaves the 160x120 frame; were these corners? --box-format xyxy'
@@ -97,9 +101,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class AbsentTarget:
-    """The word that a target is not there, from the frame at `first` to the one at `last`, both included.
-
-    Raises InputError where `last` is known to be before `first`.
+    """A target is not visible from `first` to `last`, both included.  Raises InputError if `last` is before
+    `first`.
     """
 
     text: str
@@ -119,7 +122,7 @@ class AbsentTarget:
         return self.first, self.last
 
     def at_rate(self, rate: Fraction) -> AbsentTarget:
-        """The same, its timecodes frames of a clip of that constant rate; raises InputError."""
+        """The same with frames in place of timecodes, at a constant frame rate.  Raises InputError."""
         return replace(self, first=self.first.at_rate(rate), last=self.last.at_rate(rate))
 
 
@@ -152,7 +155,7 @@ def number_marks(marks: Sequence[TargetMark], labels: Sequence[str | None] = ())
         elif mark.label is None and len(names) == 1:
             numbers[position] = 1
         else:
-            known = ", ".join(name or f"#{number}" for number, name in enumerate(names, start=1))
+            known = known_targets(names)
             what = f"no target {mark.label!r}" if mark.label else "which target?"
             raise InputError(
                 f"{mark.text!r}: {what}", hint=f"there are: {known}" if known else "give its box"
@@ -169,9 +172,7 @@ def target_labels(marks: Sequence[TargetMark]) -> tuple[str | None, ...]:
 
 
 def parse_target(text: str, format: BoxFormat = "xywh") -> Target:
-    """Read `[LABEL=]A,B,C,D`; numbers may be separated by commas or spaces and end in %.
-
-    Brackets around all four, as Python and JSON write them, are left out.
+    """Read `[LABEL=]A,B,C,D`: four numbers separated by commas or spaces, also in percent or in brackets.
 
     >>> parse_target("player = 10, 20, 30, 40").label
     'player'
@@ -222,7 +223,7 @@ def check_label(label: str) -> None:
 
 
 def parse_timed_target(text: str, format: BoxFormat = "xywh") -> Target:
-    """Read `TIME=[LABEL=]A,B,C,D`: a target that is pointed at later.  Raises InputError."""
+    """Read `TIME=[LABEL=]A,B,C,D`, a box at a later time.  Raises InputError."""
     time, sign, box = text.partition("=")
     if not sign:
         raise InputError(f"not a timed box: {text!r}", hint="write TIME=x,y,w,h: 12.5=10,20,30,40")

@@ -1,4 +1,4 @@
-"""Moments, intervals and rates of a source as text: frames, seconds, timecode."""
+"""Parses times, intervals and frame rates: frames, seconds, timecode."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ Direction = Literal["forward", "backward", "both"]
 
 @dataclass(frozen=True, slots=True)
 class TimePoint:
-    """A moment in a source: a frame index, seconds, or a timecode, which is a frame at a known rate."""
+    """A moment in a source: a frame index, seconds, or a timecode (a frame at a known rate).  Exactly one is
+    given.
+    """
 
     frame: int | None = None
     seconds: float | None = None
@@ -161,9 +163,8 @@ def parse_rate(text: str) -> Fraction:
 
 @dataclass(frozen=True, slots=True)
 class FrameRange:
-    """The stretch to use: from `start` up to, not including, `end`, every `stride`-th frame of it.
-
-    The first frame at each of the moments `also` is used as well.
+    """The part of a source that is used: every `stride`-th frame from `start` up to, not including, `end`,
+    and the first frame at each of the times `also`.
     """
 
     start: TimePoint | None = None
@@ -179,7 +180,7 @@ class FrameRange:
 
     @property
     def has_timecode(self) -> bool:
-        """True while one of its moments is a frame at a known rate only."""
+        """True if one of its times is a timecode."""
         return any(moment and moment.timecode for moment in (self.start, self.end, *self.also))
 
     def at_rate(self, rate: Fraction) -> FrameRange:
@@ -207,9 +208,9 @@ def length_in_words(cut: FrameRange, frames: int, last: float | None, fps: Fract
 
 
 class FrameFilter:
-    """Says of one frame after the other what a FrameRange does with it.
+    """Decides for one frame after another whether a FrameRange uses it.
 
-    `frames` counts what came before the end of the range, `last` is the time of the last of them.
+    `frames` is the number of frames up to the end of the range, `last` the time of the last of them.
     """
 
     def __init__(self, cut: FrameRange) -> None:

@@ -1,4 +1,4 @@
-"""The points of a trajectory."""
+"""A trajectory: its points and its header."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ NO_BOX = Box(math.nan, math.nan, math.nan, math.nan)
 
 @dataclass(frozen=True, slots=True)
 class TrackPoint:
-    """Where one target is in one frame.
+    """One target in one frame.
 
-    `score` is the overlap (IoU) to expect between `box` and the target, in [0, 1]; the given box scores 1.
-    `raw_score` is what the network says, None where it is not known.  `target` counts from 1.
-    `agreement` is the overlap (IoU) of this box with the one of a pass in the other direction, None where
-    there was none.  Of a live source `at` is the Unix time in seconds at which the frame arrived, and
-    `latency` the seconds from then until the point was written.
+    `score` is the expected overlap (IoU) of `box` and target, from 0 to 1; a box that a human gave has score
+    1.  `raw_score` is the network's own score, None if it is not known.  `target` counts from 1.  `source`
+    says where the box comes from.  `agreement` is the overlap (IoU) with the box of a pass in the other
+    direction, None if there was none.  In a live source, `at` is the Unix time in seconds at which the frame
+    arrived, and `latency` the seconds from then until the point was written.
     """
 
     index: int
@@ -55,12 +55,12 @@ class TrackPoint:
 
     @property
     def has_box(self) -> bool:
-        """True where there is a box, whether the target is lost or not."""
+        """True if there is a box, even if the target is lost."""
         return self.state != "absent" and self.box.valid
 
     @property
     def is_located(self) -> bool:
-        """True where the box says where the target is: it is neither lost nor absent."""
+        """True if the box says where the target is: it is neither lost nor absent."""
         return self.has_box and self.state != "lost"
 
 
@@ -75,13 +75,13 @@ class CorrectedWith:
 
 @dataclass(frozen=True, slots=True)
 class TrackHeader:
-    """Everything needed to read the points again without the program that wrote them.
+    """What a trajectory says about its origin, so that its points can be read without the program that wrote
+    them.
 
-    `labels` names the targets in order (None where the user gave no name); `params` are the
-    tracker's parameters as plain values.  `corrected_with`: parts were tracked again with these, which
-    are others.  `checked`: the points have an agreement.  `live`: they have `at` and `latency`.  Targets were
-    looked for in `region` alone, a box in pixels, or where the image `mask` is white, whose file has that
-    SHA-256.
+    `model`, `weights_sha256`, `version` and `params` say what tracked the targets.  `labels` are their labels
+    in order, None for a target without one.  `corrected_with` lists other weights and parameters that tracked
+    parts of it again.  If `checked`, the points have an `agreement`; if `live`, they have `at` and `latency`.
+    `region`, a box in pixels, or the white part of the image file `mask` is where targets were searched for.
     """
 
     source: SourceInfo
@@ -99,16 +99,17 @@ class TrackHeader:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The names of all weights that tracked some part, each once."""
+        """The names of all models that tracked a part, each once."""
         names = (self.model, *(one.model for one in self.corrected_with))
         return tuple(dict.fromkeys(name for name in names if name))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Trajectory:
-    """The points of all targets in one source, in frame order, then target order.
+    """The points of all targets in one source, ordered by frame, then by target.
 
-    `frames` counts the frames that were tracked, also those before the first box; None where it is not known.
+    `complete` is false if tracking was stopped.  `frames` is the number of frames that were tracked,
+    including those before the first box; None if it is not known.
     """
 
     header: TrackHeader
@@ -122,7 +123,7 @@ class Trajectory:
         return f"<trajectory of {name}: {len(self.points)} points, targets: {targets}{ending}>"
 
     def to_pandas(self) -> Any:  # noqa: ANN401 - a DataFrame, of a library that is not required
-        """A DataFrame with a row per point and the columns of a CSV file, unrounded.  Needs pandas."""
+        """A pandas DataFrame with one row per point and the columns of a CSV file, not rounded."""
         labels = self.header.labels
         more = ("agreement",) * self.header.checked + ("at", "latency") * self.header.live
         rows = [
@@ -143,16 +144,16 @@ class Trajectory:
         return import_module("pandas").DataFrame(rows)
 
     def plot(self, panels: Sequence[str] = (), *, image: Image | None = None) -> Any:  # noqa: ANN401
-        """A matplotlib Figure of the `panels` path, heat, speed and score, by default all of them.
+        """A matplotlib Figure of the `panels` "path", "heat", "speed" and "score"; all of them by default.
 
-        `image` is a frame to draw the path on.  Needs matplotlib, the extra `plots`; raises ValueError for an
-        unknown panel.
+        The path is drawn on `image`, a frame of the video.  Needs the extra `plots`.  Raises ValueError for
+        an unknown panel.
         """
         return import_module("siamcli.analysis.plots").plot(self, panels, image=image)
 
 
 def lost_intervals(points: Iterable[TrackPoint]) -> dict[int, tuple[tuple[int, int], ...]]:
-    """Target -> first and last frame index of every stretch in which it was lost; `points` in frame order."""
+    """Target number -> (first, last) frame of every stretch in which it was lost; `points` in frame order."""
     log = LostIntervals()
     for point in points:
         log.add(point)
@@ -160,7 +161,7 @@ def lost_intervals(points: Iterable[TrackPoint]) -> dict[int, tuple[tuple[int, i
 
 
 def shared_boxes(points: Iterable[TrackPoint]) -> SharedBoxes:
-    """Where two targets have nearly the same box; `points` in frame order."""
+    """The stretches in which two targets have nearly the same box; `points` in frame order."""
     shared = SharedBoxes()
     for _, together in groupby(points, key=lambda point: point.index):
         shared.add(together)
@@ -168,14 +169,14 @@ def shared_boxes(points: Iterable[TrackPoint]) -> SharedBoxes:
 
 
 class LostIntervals:
-    """First and last frame index of every stretch in which a target was lost, as points arrive."""
+    """Collects the stretches of frames in which targets are lost, point by point."""
 
     def __init__(self) -> None:
         self._intervals: dict[int, list[tuple[int, int]]] = {}
         self._open: set[int] = set()
 
     def add(self, point: TrackPoint) -> None:
-        """Take note of the next point of its target."""
+        """Add the next point of its target."""
         intervals = self._intervals.setdefault(point.target, [])
         if point.state != "lost":
             self._open.discard(point.target)
@@ -198,11 +199,12 @@ class LostIntervals:
 
 
 class SharedBoxes:
-    """First and last frame index of every stretch in which two targets have nearly the same box, as points
-    arrive: one of them may have gone over to the other.
+    """Collects the stretches of frames in which two targets have nearly the same box, frame by frame: both
+    boxes may follow one target.
 
-    A stretch begins where their boxes overlap (IoU) by BEGINS and ends before they overlap less than ENDS.
-    Lost and absent targets share nothing.  `frames` counts the frames in which any two do.
+    A stretch begins when the overlap (IoU) of the boxes is BEGINS or more, and ends when it is less than
+    ENDS.  Lost and absent targets do not count.  `frames` is the number of frames in which any two targets
+    share a box.
     """
 
     BEGINS, ENDS = 0.7, 0.5
@@ -213,7 +215,7 @@ class SharedBoxes:
         self._open: set[tuple[int, int]] = set()
 
     def add(self, points: Iterable[TrackPoint]) -> None:
-        """Take note of the points of the next frame."""
+        """Add the points of the next frame."""
         believed = [point for point in points if point.is_located]
         overlaps = {(a.target, b.target): iou(a.box, b.box) for a, b in combinations(believed, 2)}
         self._open = {pair for pair in self._open if overlaps.get(pair, 0.0) >= self.ENDS}

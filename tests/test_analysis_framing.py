@@ -103,7 +103,7 @@ def test_pixels_that_are_not_square_count():
     assert framing.size == (180, 360)
 
 
-def test_refusals():
+def test_a_crop_that_is_too_thin_or_has_no_path_is_refused():
     with pytest.raises(InputError, match="--aspect leaves 640x6"):
         follow_target(path(moving()), Crop(1, Fraction(100)), SIZE)
     with pytest.raises(InputError, match="is never seen"):
@@ -150,7 +150,7 @@ def test_render_crops_with_sound_and_times(siamtrack, tmp_path):
         (("--aspect", "9:16"), 2, "go with --crop"),
     ],
 )
-def test_render_refuses(siamtrack, tmp_path, options, code, message):
+def test_render_refuses_wrong_crops_and_writes_nothing(siamtrack, tmp_path, options, code, message):
     clip = clips.constant(tmp_path / "clip.mp4", frames=2)
     write_trajectory(path(moving(2), size=clips.SIZE, fps=Fraction(30000, 1001)), tmp_path / "a.json")
     done = siamtrack("render", clip, "a.json", *options, "-o", "b.mp4")

@@ -91,7 +91,7 @@ def test_nothing_is_measured_across_a_loss(between):
     assert np.isnan(motion.speed[~located]).all() and np.isnan(motion.raw[~located]).all()
 
 
-def test_axes():
+def test_the_origin_sets_the_axes():
     corner = np.array([[0.0, 480.0], [320, 240]])
     np.testing.assert_allclose(flat_plane(2, "mm", SIZE, "bottom-left")(corner), [[0, 0], [160, 120]])
     np.testing.assert_allclose(flat_plane(2, "mm", SIZE, "center")(corner), [[-160, -120], [0, 0]])
@@ -118,7 +118,7 @@ def test_a_plane_that_is_seen_at_an_angle():
             seen_plane(wrong, "top-left")
 
 
-def test_zones():
+def test_zones_count_seconds_and_visits():
     box, triangle = parse_zone("nest=10%,10%,100,50%", SIZE), parse_zone("t=0,0,100,0,0,100", SIZE)
     points = np.array([[64.0, 48.0], [163, 287], [165, 100], [20, 20], [90, 90], [np.nan, np.nan]])
     assert box.holds(points).tolist() == [True, True, False, False, True, False]
@@ -179,7 +179,7 @@ def test_measure_writes_units_times_and_visits(siamtrack, tmp_path):
         (("-o", "a.json", "-y"), 8, "a.json is read in this run"),
     ],
 )
-def test_measure_refuses(siamtrack, tmp_path, options, code, message):
+def test_measure_refuses_wrong_options_and_writes_nothing(siamtrack, tmp_path, options, code, message):
     write_trajectory(path(line(3)), tmp_path / "a.json")
     done = siamtrack("measure", "a.json", *options)
     assert done.code == code and message in done.err.replace("\n", " "), done.err

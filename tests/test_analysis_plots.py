@@ -30,7 +30,7 @@ def trajectory(frames=12) -> Trajectory:
     return Trajectory(header, tuple(points), complete=True)
 
 
-def test_what_is_drawn():
+def test_a_plot_shows_the_chosen_panels():
     figure = trajectory().plot()
     path, heat, _, speed, score = figure.axes  # the third says what the colours of the heat map are
     lines = {line.get_label(): line for line in speed.get_lines()}
@@ -62,7 +62,7 @@ def test_plot_writes_every_kind_and_the_same_twice(siamtrack, tmp_path):
     assert siamtrack("plot", "a.tracked.json", "--panel", "score").out == "a.png\n"
 
 
-def test_plot_refuses(siamtrack, tmp_path, monkeypatch):
+def test_plot_refuses_wrong_options_and_writes_nothing(siamtrack, tmp_path, monkeypatch):
     write_trajectory(trajectory(), tmp_path / "a.json")
     other = clips.constant(tmp_path / "other.mp4", frames=12, size=(64, 48))
     files = sorted(tmp_path.iterdir())

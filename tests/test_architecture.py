@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "schema": "",
     "extras": "",
     "cores": "",
+    "labels": "errors",
     "atomic": "errors",
     "boxes": "",
     "frames": "",
@@ -26,7 +27,7 @@ MAY_IMPORT = {
     "tables": "sheets",
     "timecode": "errors",
     "times": "errors timecode",
-    "targets": "errors schema boxes times",
+    "targets": "errors labels schema boxes times",
     "trajectory": "boxes frames",
     "figures": "atomic",
     "model": "schema",
@@ -34,12 +35,12 @@ MAY_IMPORT = {
     "engines": "errors schema extras cores atomic boxes frames model tracker",
     "checkpoints": "errors schema atomic model",
     "load": "model tracker engines checkpoints",
-    "drawing": "errors boxes frames trajectory",
+    "drawing": "errors labels boxes frames trajectory",
     "analysis": "errors boxes frames sheets targets trajectory drawing",
     "media": "addresses errors cores atomic frames times",
     "evaluation": "errors schema atomic boxes frames tables times figures media",
-    "formats": "errors schema atomic boxes frames sheets times targets trajectory evaluation",
-    "session": "errors version extras cores atomic boxes frames times targets trajectory tracker"
+    "formats": "errors labels schema atomic boxes frames sheets times targets trajectory evaluation",
+    "session": "errors labels version extras cores atomic boxes frames times targets trajectory tracker"
     " load drawing analysis media formats",
     "train": "errors schema cores atomic boxes frames model engines checkpoints load media evaluation",
     "batch": "errors version schema extras cores atomic frames sheets times targets trajectory"
@@ -47,9 +48,9 @@ MAY_IMPORT = {
     "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"
     " drawing media evaluation session",
     "__init__": "errors version boxes frames times targets trajectory tracker load media formats session",
-    "ui": "errors atomic boxes frames sheets times targets trajectory tracker load drawing media"
+    "ui": "errors labels atomic boxes frames sheets times targets trajectory tracker load drawing media"
     " formats session batch",
-    "cli": "errors version schema extras cores atomic boxes frames tables times targets trajectory"
+    "cli": "errors labels version schema extras cores atomic boxes frames tables times targets trajectory"
     " figures model tracker engines checkpoints load drawing analysis media evaluation"
     " formats session train batch bench ui",
     "__main__": "cli",

@@ -258,7 +258,7 @@ def test_only_one_batch_writes(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits on file sizes on Windows")
 @pytest.mark.parametrize("room", [0, 20])
-def test_a_full_disk_is_said(tmp_path, room):
+def test_a_full_disk_is_reported(tmp_path, room):
     resource = pytest.importorskip("resource")
     with StatusFile(tmp_path / "s.jsonl") as status:
         status.add(entry())
@@ -273,7 +273,7 @@ def test_a_full_disk_is_said(tmp_path, room):
         assert set(status.entries) == {"a.mp4"}
 
 
-def test_merging(tmp_path):
+def test_merge_joins_status_files_of_one_folder(tmp_path):
     one, two = tmp_path / "1.jsonl", tmp_path / "2.jsonl"
     one.write_text(entry(state="failed", at="1").line() + entry("b.mp4", at="4").line())
     two.write_text(entry(state="done", at="3").line() + '{"half')
@@ -291,7 +291,7 @@ def test_merging(tmp_path):
         merge([one, tmp_path / "in" / "1.jsonl"], tmp_path / "x.jsonl", overwrite=False)
     (tmp_path / "3.jsonl").write_text("not\nours\n")
     for target in (tmp_path / "x.jsonl", tmp_path / "in" / "x.jsonl"):
-        with pytest.raises(InputError, match=r"3\.jsonl is no status file"):
+        with pytest.raises(InputError, match=r"3\.jsonl is not a status file"):
             merge([tmp_path / "3.jsonl"], target, overwrite=False)
 
 
@@ -370,9 +370,9 @@ def test_what_a_folder_holds_beside_its_clips_is_counted_in_one_line(tmp_path, m
     deep = find_clips(["clips"], recursive=True).passed
     assert {path.name for path in deep} == {"a.srt", "B.TXT", "boxes.csv", "notes", "batch.jsonl"}
     for passed, said in (
-        (flat, "passed over: 3 files that are no videos (.srt .txt notes), 2 folders (-r looks there too)"),
-        (deep, "passed over: 3 files that are no videos (.srt .txt notes)"),
-        ([Path("clips/in")], "passed over: 1 folder (-r looks there too)"),
+        (flat, "skipped: 3 files that are not videos (.srt .txt notes), 2 folders (-r looks there too)"),
+        (deep, "skipped: 3 files that are not videos (.srt .txt notes)"),
+        ([Path("clips/in")], "skipped: 1 folder (-r looks there too)"),
         ([], ""),
     ):
         say_passed(passed, [Path("clips/tracked"), tmp_path / "clips/boxes.csv"])

@@ -76,13 +76,13 @@ def test_a_worker_killed_in_the_middle(start_siamtrack, siamtrack, weights, tmp_
     assert again.code == 7 and "4 skipped" in again.err
 
 
-def test_no_cluster_there(siamtrack, weights):
+def test_an_address_without_a_cluster_is_refused(siamtrack, weights):
     pytest.importorskip("ray", reason="ray is not installed")
     done = siamtrack("batch", DEMO, "--weights", weights, "--box", BOX, "--ray", "nonsense://x")
     assert done.code == 6 and "no Ray cluster at nonsense://x" in done.err
 
 
-def test_nobody_listens(siamtrack, weights):
+def test_an_address_where_nothing_listens_is_refused_at_once(siamtrack, weights):
     """Ray tries an address for a quarter of an hour."""
     pytest.importorskip("ray", reason="ray is not installed")
     done = siamtrack("batch", DEMO, "--weights", weights, "--box", BOX, "--ray", "127.0.0.1:9")
@@ -96,6 +96,6 @@ def test_a_worker_that_cannot_begin(tmp_path):
     config = WorkerConfig(tmp_path / "gone.safetensors", "cpu", "cpu", None)
     job = Job(str(DEMO), (parse_target(BOX),), (str(tmp_path / "a.json"),))
     events = track_on_ray([job], address="local", config=config, width=1)
-    with pytest.raises(DeviceError, match=r"a Ray worker cannot begin: .*WeightsError: .*gone") as error:
+    with pytest.raises(DeviceError, match=r"a Ray worker cannot start: .*WeightsError: .*gone") as error:
         list(events)
     assert "every node" in str(error.value.hint)

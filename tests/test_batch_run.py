@@ -279,7 +279,7 @@ def test_names_need_not_be_utf_8(batch, clips, short, tmp_path):
         (("x.mp4", "--box", "1,2,3"), 3, "not a box"),
     ],
 )
-def test_refusals(batch, arguments, code, says):
+def test_batch_refuses_wrong_input(batch, arguments, code, says):
     done = batch(*arguments)
     assert done.code == code and says in done.err
 
@@ -328,7 +328,7 @@ def test_an_interrupted_batch_ends_in_order(start_siamtrack, clips, weights, tmp
     assert process.returncode == 128 + signal.SIGTERM and b"Traceback" not in err, err
     said = err.decode()
     assert "stopping" in said and "1 done, 1 not finished, 1 not begun" in said
-    assert "the same command goes on" in said
+    assert "run the same command again to continue" in said
     counts = json.loads(out)
     assert (counts["done"], counts["not_finished"], counts["not_begun"]) == (1, 1, 1)
     assert states(tmp_path / "tracked") == {"a": "done", "long": "started"}
@@ -420,7 +420,7 @@ def test_params_that_change_make_clips_outdated(batch, clips, tmp_path):
     assert summary(batch(folder, "--json", "--params", "p.toml")) == (1, 0, 0, 0)
 
 
-def test_a_rate_for_images(batch, clips, tmp_path):
+def test_fps_gives_images_of_a_batch_a_rate(batch, clips, tmp_path):
     """It belongs to what a clip is tracked with; a clip beside it that has times of its own keeps them."""
     folder = clips("a.mp4")
     (folder / "scans").mkdir()

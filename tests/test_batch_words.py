@@ -62,7 +62,7 @@ def test_clips_in_which_two_targets_have_one_box_are_named(capfd):
     assert tally.document(1.0, "batch.jsonl")["same_box"][0] == {"clip": "b", "same_box": 10, "frames": 20}
 
 
-def test_merge_names_them(siamtrack, tmp_path):
+def test_merge_names_clips_that_lost_a_target(siamtrack, tmp_path):
     (tmp_path / "batch.jsonl").write_text(entry("a.mp4", lost=5).line() + entry("b.mp4").line())
     done = siamtrack("merge", "batch.jsonl", "-o", "all.jsonl", "--json")
     assert done.code == 0 and "a.mp4  lost in 25% of 20 frames" in done.err and "b.mp4" not in done.err

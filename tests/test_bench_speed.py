@@ -56,7 +56,7 @@ def test_cost_of_the_networks():
     assert search_gflop(SPECS["siamrpnpp-r50"]) < 0.65 * search_gflop(SPECS["siamrpn_r50_l234_dwxcorr"])
 
 
-def test_compare(siamtrack, weights):
+def test_bench_measures_every_engine(siamtrack, weights):
     done = siamtrack(
         "bench", "--weights", weights, "--engine", "cpu", "--rounds", 2, "--targets", "1,2", "--json"
     )
@@ -90,7 +90,7 @@ def test_compare_says_what_the_parts_cost(siamtrack):
     assert backbone["ms"] > head["ms"] > 0
 
 
-def test_compare_for_people(siamtrack, weights):
+def test_bench_prints_tables(siamtrack, weights):
     done = siamtrack("bench", "--weights", weights, "--engine", "eager", "--rounds", 1)
     assert done.code == 0 and "PySOT's way" in done.out and "eager (cpu, float32)" in done.out
     neck = next(line for line in done.out.splitlines() if line.startswith("neck"))
@@ -105,7 +105,7 @@ def short(tmp_path):
     return path
 
 
-def test_pipeline(siamtrack, weights, short):
+def test_bench_pipeline_times_every_stage(siamtrack, weights, short):
     done = siamtrack("bench", "--pipeline", short, "--weights", weights, "--json")
     assert done.code == 0, done.err
     found = json.loads(done.out)["pipeline"]
@@ -115,7 +115,7 @@ def test_pipeline(siamtrack, weights, short):
     assert found["slowest"] <= sum(found["stages"].values()) and found["end_to_end"] > 0
 
 
-def test_pipeline_elsewhere(checkpoint, short):
+def test_post_processing_on_another_device_counts_as_network(checkpoint, short):
     """What another device does in one go is not taken apart by the CPU's clock."""
     here = EagerEngine(build_model(checkpoint), torch.device("cpu"))
     there = SimpleNamespace(
@@ -130,7 +130,7 @@ def test_pipeline_elsewhere(checkpoint, short):
     assert stages["post-processing"] == 0 < stages["network"]
 
 
-def test_precision(siamtrack, weights, tmp_path):
+def test_bench_precision_compares_boxes_with_float32(siamtrack, weights, tmp_path):
     """Both engines follow the same frames, and the verdict is that of its parts."""
     folder = tmp_path / "set"
     folder.mkdir()
@@ -169,7 +169,7 @@ def test_starts_have_a_target():
         (["--architecture", "siamrpnpp-r18", "--engine", "nonsense"], 6, "eager"),
     ],
 )
-def test_wrong_wishes(siamtrack, arguments, code, hint):
+def test_bench_refuses_wrong_options(siamtrack, arguments, code, hint):
     done = siamtrack("bench", *arguments)
     assert (done.code, done.out) == (code, "") and hint in done.err
 

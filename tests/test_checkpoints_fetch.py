@@ -299,7 +299,7 @@ def test_another_range_is_refused(entry: Callable[..., Entry], cache: Path) -> N
     assert not (cache / "e.pth").exists()
 
 
-def test_patience_ends(entry: Callable[..., Entry], server: Server) -> None:
+def test_a_download_gives_up_after_its_attempts(entry: Callable[..., Entry], server: Server) -> None:
     server.trouble = 1000
     waits: list[float] = []
     with pytest.raises(WeightsError, match="answers 503"):
@@ -309,7 +309,7 @@ def test_patience_ends(entry: Callable[..., Entry], server: Server) -> None:
         list(fetch(entry("cut_no_range"), attempts=3, sleep=lambda _: None))
 
 
-def test_nobody_there(entry: Callable[..., Entry]) -> None:
+def test_a_host_that_cannot_be_reached_is_an_error(entry: Callable[..., Entry]) -> None:
     closed = replace(entry("good"), urls=("http://127.0.0.1:9/e.pth",))
     with pytest.raises(WeightsError, match="cannot be reached"):
         list(fetch(closed, attempts=2, sleep=lambda _: None))

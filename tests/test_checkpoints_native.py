@@ -46,7 +46,7 @@ def native(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> 
     return path
 
 
-def test_everything_comes_back(checkpoint: Checkpoint, native: Path) -> None:
+def test_a_native_file_gives_back_what_was_written(checkpoint: Checkpoint, native: Path) -> None:
     back = read_native(native)
     assert (back.spec, back.params) == (checkpoint.spec, checkpoint.params)
     assert (back.name, back.version, back.license) == ("tiny", "1.2", "Apache-2.0")

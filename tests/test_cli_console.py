@@ -169,7 +169,7 @@ def test_a_batch_counts_clips_and_frames(siamtrack, weights, monkeypatch, tmp_pa
         (("help", "weights", "list"), "Usage: siamtrack weights list"),
     ],
 )
-def test_help(siamtrack, arguments, says):
+def test_help_of_a_command_is_that_of_its_option(siamtrack, arguments, says):
     done = siamtrack(*arguments)
     assert done.code == 0 and says in done.out
     assert done.out == siamtrack(*(word for word in arguments if word not in ("help", "-h")), "--help").out

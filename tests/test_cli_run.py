@@ -140,7 +140,7 @@ def test_impossible_boxes(run, tmp_path, box, code, says):
         (("--box-file", "none.txt"), 3, "none.txt"),
     ],
 )
-def test_refusals(run, arguments, code, says):
+def test_run_refuses_wrong_input(run, arguments, code, says):
     done = run(*arguments)
     assert done.code == code and says in done.err and "open in a browser" not in done.err
 
@@ -162,7 +162,7 @@ def test_missing_source_and_weights(siamtrack, weights):
     assert done.code == 4 and "nowhere.pth" in done.err
 
 
-def test_damaged_weights(run, siamtrack, weights, tmp_path):
+def test_damaged_weights_are_refused(run, siamtrack, weights, tmp_path):
     bad = tmp_path / "bad.safetensors"
     bad.write_bytes(weights.read_bytes()[:5000])
     done = siamtrack("run", DEMO, "--box", BOX, "--weights", bad)
@@ -243,7 +243,7 @@ def test_percent_corner_and_file_boxes(run, tmp_path):
     assert done.code == 3 and "boxes.txt, line 2" in done.err
 
 
-def test_a_later_target(run, tmp_path):
+def test_a_target_may_appear_later(run, tmp_path):
     run("--box", BOX, "--box-at", "0.12=50,50,40,40", "-o", "a.json", "-o", "a.mp4")
     points = json.loads((tmp_path / "a.json").read_text())["points"]
     assert [p["frame"] for p in points if p["target"] == 2] == [3, 4]

@@ -139,7 +139,7 @@ def test_an_option_is_no_value_of_another(siamtrack, words, says):
 @pytest.mark.parametrize(
     "words", [["--box", BOX, "0"], ["--box"], ["--box", "a", "b"], ["--box", "43"], ["1", "2", "3", "4"]]
 )
-def test_other_words_stay(words):
+def test_join_boxes_leaves_other_words_alone(words):
     assert join_boxes(words) == words
 
 
@@ -184,6 +184,13 @@ def test_help_ends_with_examples(siamtrack):
     assert (
         front.index(" Track ─") < front.index(" batch ") < front.index(" Research ─") < front.index(" tune ")
     )
+
+
+def test_a_paragraph_of_help_is_as_wide_as_the_terminal(siamtrack, monkeypatch):
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 70)
+    text = siamtrack("review", "--help").out.partition("╭")[0]
+    paragraph = text.partition("The page shows")[2].rstrip().splitlines()
+    assert len(paragraph) > 2 and all(len(line.rstrip()) > 50 for line in paragraph[:-1])
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="auto takes the CUDA device that is here")

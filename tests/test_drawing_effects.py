@@ -180,7 +180,7 @@ def test_render_hides_and_names_the_frames_of_a_loss(siamtrack, tmp_path):
         (("--pixelate", "--blur"), 3, "--blur and --pixelate are both for"),
     ],
 )
-def test_render_refuses(siamtrack, tmp_path, options, code, message):
+def test_render_refuses_wrong_effects_and_writes_nothing(siamtrack, tmp_path, options, code, message):
     clip = clips.constant(tmp_path / "clip.mp4", frames=2)
     header = TrackHeader(SourceInfo("clip", clips.SIZE), "m", "", "1")
     with open_text("a.json", header, overwrite=True) as writer:

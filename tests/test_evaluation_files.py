@@ -54,15 +54,15 @@ def test_a_single_number_is_a_gap_where_gaps_are_allowed(tmp_path: Path) -> None
     assert np.array_equal(
         read_boxes(path, gaps=True), [[1, 2, 3, 4], [np.nan] * 4, [np.nan] * 4], equal_nan=True
     )
-    with pytest.raises(DatasetError, match="line 2: 1 numbers where 4 belong"):
+    with pytest.raises(DatasetError, match="line 2: 1 numbers where 4 are expected"):
         read_boxes(path)
 
 
 @pytest.mark.parametrize(
     ("content", "line", "words"),
     [
-        ("1,2,3,4\n1,2,3\n", 2, "3 numbers where 4 belong"),
-        ("1,2,3,4\n\n1,2,3,4\n", 2, "0 numbers where 4 belong"),
+        ("1,2,3,4\n1,2,3\n", 2, "3 numbers where 4 are expected"),
+        ("1,2,3,4\n\n1,2,3,4\n", 2, "0 numbers where 4 are expected"),
         ("1,2,3,4\n1,2,x,4\n", 2, "not numbers"),
         (b"1,2,3,4\n1,2,3,4\n\xff\xfe\xfd", 3, "neither UTF-8 nor UTF-16"),
         ("", 1, "0 numbers"),

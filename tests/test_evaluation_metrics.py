@@ -66,7 +66,7 @@ def test_truth_as_prediction_is_perfect(tmp_path_factory, rows: np.ndarray) -> N
 
 @settings(max_examples=25)
 @given(boxes)
-def test_all_wrong_is_nothing(tmp_path_factory, rows: np.ndarray) -> None:
+def test_a_tracker_that_is_always_wrong_scores_0(tmp_path_factory, rows: np.ndarray) -> None:
     wrong = rows + FAR
     pysot = scored(tmp_path_factory, one(rows, "otb2015"), wrong, rules="pysot")
     assert (pysot["auc"], pysot["precision"], pysot["norm_precision"]) == (0, 0, 0)

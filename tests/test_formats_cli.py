@@ -188,7 +188,7 @@ def test_a_render_that_fails_leaves_what_was_there(siamtrack, tmp_path, earlier)
     if earlier:
         (tmp_path / "b.mp4").write_bytes(earlier)
     done = siamtrack("render", DEMO, trajectory(tmp_path / "j.json", 121), "-o", "b.mp4", "-y")
-    assert done.code == 3 and "goes on to frame 120, " in done.err and "ends with frame 119" in done.err
+    assert done.code == 3 and "continues to frame 120, " in done.err and "ends with frame 119" in done.err
     there = {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.name != "j.json"}
     assert there == ({"b.mp4": earlier} if earlier else {})
 
@@ -231,7 +231,7 @@ def test_render_refuses_another_video(siamtrack, tracked, tmp_path):
     document["points"][-1]["frame"] = 500
     (tmp_path / "long.json").write_text(json.dumps(document))
     done = siamtrack("render", DEMO, "long.json", "-o", "b.mp4")
-    assert done.code == 3 and "goes on to frame 500" in done.err
+    assert done.code == 3 and "continues to frame 500" in done.err
     done = siamtrack("render", DEMO, "small.json", "-o", "b.mp4", "--anyway")
     assert (done.code, done.out, done.err) == (0, "b.mp4\n", "")
     assert siamtrack("render", DEMO, tracked, "-o", "b.gif").code == 8

@@ -118,7 +118,7 @@ def test_yolo(siamtrack, tracked, tmp_path):
     np.testing.assert_allclose([float(v) for v in row], [2, 25 / 96, 14 / 64, 20 / 96, 12 / 64], atol=1e-5)
 
 
-def test_refusals(siamtrack, tracked, tmp_path):
+def test_convert_refuses_wrong_data_sets_and_writes_nothing(siamtrack, tracked, tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set/mine.txt").write_text("precious")
     before = sorted(tmp_path.rglob("*"))

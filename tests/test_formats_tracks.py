@@ -322,7 +322,7 @@ def test_via_3(tmp_path):
     assert [(p.index, p.target, p.box.x) for p in two.points] == [(12, 1, 50), (12, 2, 60)]
     assert images.header.source.files == ("b.jpg", "a.jpg")
     assert [(p.index, p.box.x, p.time) for p in images.points] == [(0, 5, 0.0), (1, 6, 0.04)]
-    with pytest.raises(InputError, match="says times and not frames"):
+    with pytest.raises(InputError, match="gives times but no frame numbers"):
         read_each(path, None, lambda name: (None, None))
 
 
@@ -404,11 +404,11 @@ def test_csv_with_a_video_or_a_size(siamtrack, tmp_path):
     ("name", "text", "message"),
     [
         ("a.xml", "<annotations/>", "no box in a.xml"),
-        ("a.xml", "<oops", "a.xml is no cvat file: not XML"),
-        ("a.txt", "1,1,2,3,4\n", "a.txt is no mot file: line 1"),
+        ("a.xml", "<oops", "a.xml is not a cvat file: not XML"),
+        ("a.txt", "1,1,2,3,4\n", "a.txt is not a mot file: line 1"),
         ("a.txt", "1,1,2,3,4,5,1\n1,1,2,3,4,5,1\n", "twice in frame 0"),
         ("a.json", '[{"data": {}, "predictions": []}]', "no box in a.json"),
-        ("a.json", '[{"data": {}, "predictions": 3}]', "a.json is no labelstudio file"),
+        ("a.json", '[{"data": {}, "predictions": 3}]', "a.json is not a labelstudio file"),
         ("a.json", '{"images": [], "annotations": []}', "no box in a.json"),
         ("a.json", '{"b": 1}', "a.json"),
         ("a.doc", "", "not a trajectory"),
@@ -421,7 +421,7 @@ def test_bad_files_are_named(siamtrack, tmp_path, name, text, message):
     assert not (tmp_path / "b.json").exists()
 
 
-def test_refusals(siamtrack, tmp_path):
+def test_convert_refuses_options_of_another_format(siamtrack, tmp_path):
     write_trajectory(replace(trajectory()), tmp_path / "a.json")
     for words, message in (
         (("--to", "coco", "--keyframes", "2px"), "--keyframes goes with --to cvat"),
@@ -516,9 +516,9 @@ def test_the_tasks_of_a_cvat_project_are_videos_of_their_own(tmp_path, of_images
         read_starts(path, "cvat")
     path.write_text(re.sub(r' task_id="\d"', "", cvat_project(of_images)))
     for reads in (read_one, lambda path: read_starts(path, "cvat")):
-        with pytest.raises(InputError, match="3 tasks, and no track says of which it is"):
+        with pytest.raises(InputError, match="3 tasks, but no track or image names its task"):
             reads(path)
     path.write_text(re.sub(r"<meta>.*</meta>", "", re.sub(r' task_id="\d"', "", cvat_project(of_images))))
     if of_images:
-        with pytest.raises(InputError, match="image 0 is there twice"):
+        with pytest.raises(InputError, match="image 0 appears twice"):
             read_one(path)

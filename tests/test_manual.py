@@ -136,7 +136,7 @@ def track(video: Path, name: str = "bug") -> None:
 
 
 @pytest.mark.parametrize("page", ["RESULTS.md", "FORMATS.md"])
-def test_pages(follow, tmp_path, page):
+def test_every_command_of_a_page_runs(follow, tmp_path, page):
     clips.ffmpeg("-i", str(DEMO), "-frames:v", "6", "-preset", "ultrafast", str(tmp_path / "video.mp4"))
     track(tmp_path / "video.mp4")
     cv2.imwrite(str(tmp_path / "arena.png"), np.full((360, 640), 255, np.uint8))
@@ -150,7 +150,7 @@ def test_pages(follow, tmp_path, page):
     follow(PAGES[page])
 
 
-def test_correcting(follow, siamtrack, weights, tmp_path):
+def test_every_command_of_correcting_runs(follow, siamtrack, weights, tmp_path):
     """On a clip that is long enough for the times that stand there, the longest shortened."""
     still = "testsrc2=size=400x240:rate=5:duration=2.2"
     clips.ffmpeg("-f", "lavfi", "-i", still, "-preset", "ultrafast", str(tmp_path / "video.mp4"))
@@ -169,7 +169,7 @@ def test_correcting(follow, siamtrack, weights, tmp_path):
             follow(part)
 
 
-def test_training(follow, tmp_path):
+def test_every_command_of_train_runs(follow, tmp_path):
     (config,) = re.findall(r"```toml\n(.*?)```", PAGES["README.md"], re.S)
     (tmp_path / "boats.toml").write_text(spared(config))
     (tmp_path / "clips").mkdir()
@@ -179,7 +179,7 @@ def test_training(follow, tmp_path):
     follow(section("README.md", "Train"))
 
 
-def test_evaluating(follow, tmp_path):
+def test_every_command_of_evaluate_runs(follow, tmp_path):
     rng = np.random.default_rng(0)
     for folder, truth in (
         ("data/OTB/Basketball", "groundtruth_rect.txt"),
@@ -195,7 +195,7 @@ def test_evaluating(follow, tmp_path):
     follow(section("README.md", "Evaluate"))
 
 
-def test_speed(follow):
+def test_every_command_of_speed_runs(follow):
     follow(section("README.md", "Speed"))
 
 

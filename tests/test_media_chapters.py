@@ -287,7 +287,7 @@ def test_a_table_does_not_name_the_files_and_says_what_does(siamtrack, tmp_path:
     table = read_trajectory(tmp_path / "a.csv")
     for command in (("plot", "a.csv", first), ("convert", "a.csv", "--video", first, "--to", "coco")):
         done = siamtrack(*command)
-        assert done.code == 3 and "goes on to frame 26, a has 12 frames" in done.err, done.err
+        assert done.code == 3 and "continues to frame 26, but a has 12 frames" in done.err, done.err
         assert "joined files" in done.err.replace("\n", " ") and ".json" in done.err
         assert siamtrack(command[0], "a.json", *command[2:]).code == 0
     correction = [Start(Box(40, 20, 20, 20), TimePoint(frame=8), 1)]

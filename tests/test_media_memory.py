@@ -57,7 +57,7 @@ def synthetic(path: Path, seconds: int) -> Path:
     return path
 
 
-def test_a_minute(tmp_path: Path) -> None:
+def test_a_minute_of_video_takes_no_more_memory(tmp_path: Path) -> None:
     seen = sizes(synthetic(tmp_path / "a.mp4", 60), every=300)
     assert seen[-1][0] == 1500
     assert seen[-1][1] - seen[0][1] < 8  # MiB; 1,200 frames of 43 KB would be 49
@@ -65,7 +65,7 @@ def test_a_minute(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_an_hour(tmp_path: Path) -> None:
+def test_an_hour_of_video_takes_no_more_memory(tmp_path: Path) -> None:
     seen = sizes(synthetic(tmp_path / "a.mp4", 3600), every=9000)
     print(seen)  # noqa: T201 - the figures are the result
     assert seen[-1][0] == 90_000

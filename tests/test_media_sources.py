@@ -95,7 +95,7 @@ def shown(frame: Frame, kind: str) -> int:
     return clips.number(np.rot90(frame.image, -1) if kind == "portrait" else frame.image)
 
 
-def test_contract(opened: tuple[str, Callable[..., FrameSource]]) -> None:
+def test_every_source_keeps_the_contract(opened: tuple[str, Callable[..., FrameSource]]) -> None:
     """Every frame once, in order, in the promised form."""
     kind, open_it = opened
     info, frames = read(open_it())
@@ -167,7 +167,7 @@ def test_what_is_no_rate(text: str) -> None:
         parse_rate(text)
 
 
-def test_cut(opened: tuple[str, Callable[..., FrameSource]]) -> None:
+def test_a_cut_keeps_indices_and_pictures(opened: tuple[str, Callable[..., FrameSource]]) -> None:
     """A stretch keeps the indices and the pictures of the whole source."""
     kind, open_it = opened
     _, frames = read(open_it(start=TimePoint(frame=4), end=TimePoint(frame=20), stride=5))
@@ -175,7 +175,7 @@ def test_cut(opened: tuple[str, Callable[..., FrameSource]]) -> None:
     assert [shown(frame, kind) for frame in frames] == [4, 9, 14, 19]
 
 
-def test_prefetched(opened: tuple[str, Callable[..., FrameSource]]) -> None:
+def test_a_prefetched_source_ends_at_once(opened: tuple[str, Callable[..., FrameSource]]) -> None:
     """Left in the middle, a source and its thread end at once; closing twice is no error."""
     kind, open_it = opened
     source = open_it()
@@ -399,7 +399,7 @@ def test_what_a_shell_hands_over(made: dict[str, str]) -> None:
     assert [clips.number(frame.image) for frame in frames] == list(range(30))
 
 
-def test_a_named_pipe(made: dict[str, str], tmp_path: Path) -> None:
+def test_a_named_pipe_is_opened_once(made: dict[str, str], tmp_path: Path) -> None:
     """It is opened once: who writes into it does not begin again."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -103,11 +103,13 @@ def test_the_eight_orientations(parts: dict[str, Path], tmp_path: Path) -> None:
     assert "mirrored" not in header_record(TrackHeader(SourceInfo("plain"), "", "", ""))["source"]
 
 
-def test_no_quarter_turn(parts: dict[str, Path], tmp_path: Path, caplog) -> None:
+def test_a_rotation_that_is_not_a_multiple_of_90_is_reported(
+    parts: dict[str, Path], tmp_path: Path, caplog
+) -> None:
     path = tmp_path / "a.mp4"
     clips.ffmpeg("-display_rotation", "45", "-i", str(parts["film"]), "-c", "copy", str(path))
     assert read(path)[0].rotation == 0
-    assert "is turned by 315 degrees, which is no quarter turn" in caplog.text
+    assert "is rotated by 315 degrees, which is not a multiple of 90" in caplog.text
 
 
 def test_an_encrypted_film_is_called_so(parts: dict[str, Path], tmp_path: Path) -> None:

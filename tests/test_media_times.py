@@ -11,12 +11,12 @@ from siamcli.times import FrameFilter, FrameRange, TimePoint, parse_time
 
 
 @given(st.integers(0, 10**9))
-def test_frames(frame: int) -> None:
+def test_frames_are_parsed(frame: int) -> None:
     assert parse_time(f"{frame}f") == TimePoint(frame=frame)
 
 
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59_999))
-def test_timecodes(hours: int, minutes: int, milliseconds: int) -> None:
+def test_clock_times_are_parsed(hours: int, minutes: int, milliseconds: int) -> None:
     seconds = f"{milliseconds / 1000:06.3f}"
     expected = 3600 * hours + 60 * minutes + milliseconds / 1000
     assert parse_time(f"{hours:02}:{minutes:02}:{seconds}").seconds == pytest.approx(expected)

@@ -80,7 +80,9 @@ def check(source: str, caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("where", WORDS)
-def test_words_in_a_file(where: str, plain: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_text_in_a_file_is_not_taken_for_a_message(
+    where: str, plain: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     suffix, options = WORDS[where]
     path = tmp_path / f"clip{suffix}"
     clips.ffmpeg("-i", str(plain), "-c", "copy", *options, str(path))
@@ -91,7 +93,9 @@ def test_words_in_a_file(where: str, plain: Path, tmp_path: Path, caplog: pytest
 
 
 @pytest.mark.parametrize("name", [*DAMAGE[:3], f"x\n[error] {DAMAGE[1]}\n{FRAME.format(size='96x64')}", RED])
-def test_words_in_a_name(name: str, plain: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_text_in_a_name_is_not_taken_for_a_message(
+    name: str, plain: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / name / f"{name}.mp4"
     path.parent.mkdir(parents=True)
     path.write_bytes(plain.read_bytes())
@@ -158,7 +162,7 @@ def test_ffmpeg_takes_the_escape_character_out_of_texts(plain: Path, tmp_path: P
 
 
 @given(st.text().filter(lambda text: "\x1b" not in text))
-def test_no_text_is_a_message(text: str) -> None:
+def test_uncoloured_text_is_never_a_message(text: str) -> None:
     log = DecoderLog()
     for line in (text, f"[error] {text}", f"[h264 @ 0x1] [error] {text}"):
         assert component_message(line) is None

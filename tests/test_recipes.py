@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import DEMO
-from desk import commands_in
+from shell_commands import commands_in
 
 from siamcli.media.ffmpeg import ffmpeg_exe
 
@@ -25,9 +25,9 @@ def recipes() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory, weights):
+def folder(tmp_path_factory, weights):
     """A folder with clips, where the recipes run one after the other as a reader would run them."""
-    folder = tmp_path_factory.mktemp("desk")
+    folder = tmp_path_factory.mktemp("recipes")
     (folder / "clips").mkdir()
     command = [ffmpeg_exe(), "-v", "error", "-i", DEMO, "-frames:v", "3", "-preset", "ultrafast", "video.mp4"]
     subprocess.run(command, cwd=folder, check=True)
@@ -44,9 +44,9 @@ def test_there_are_recipes():
     assert all(f"siamtrack {name}" in text for name in commands) and all(tool in text for tool in TOOLS)
 
 
-def test_recipes(desk):
+def test_every_recipe_gives_what_it_says(folder):
     """In one test, as each builds on what those before it left behind."""
-    env = {**os.environ, "PATH": f"{desk / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    env = {**os.environ, "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     lacking: set[str] = set()
     for recipe in recipes():
         missing = {t for t in TOOLS if re.search(rf"\b{t}\b", recipe) and shutil.which(t) is None}
@@ -54,7 +54,7 @@ def test_recipes(desk):
         if missing:
             continue
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", recipe], cwd=desk, env=env, capture_output=True, text=True
+            ["bash", "-euo", "pipefail", "-c", recipe], cwd=folder, env=env, capture_output=True, text=True
         )
         assert done.returncode == 0, f"{recipe}\n{done.stdout}\n{done.stderr}"
         for wanted in re.findall(r"# gives (.*)$", recipe, re.MULTILINE):

@@ -85,12 +85,12 @@ def test_another_container_with_the_same_frames_fits(made):
 @pytest.mark.parametrize(
     ("source", "other", "says"),
     [
-        ("larger", "clip", "the frames of larger are 128x96, those of the trajectory 96x64"),
-        ("portrait", "clip", "the frames of portrait are 64x96, those of the trajectory 96x64"),
-        ("longer", "clip", "longer has 60 frames, the video of the trajectory 30"),
-        ("clip", "longer", "clip has 30 frames, the video of the trajectory 60"),
-        ("slower", "clip", r"frame 3 of slower is at 0\.125 s, of the trajectory at 0\.100 s"),
-        ("images", "clip", "images has 12 frames, the video of the trajectory 30"),
+        ("larger", "clip", "the frames of larger are 128x96, but 96x64 in the trajectory"),
+        ("portrait", "clip", "the frames of portrait are 64x96, but 96x64 in the trajectory"),
+        ("longer", "clip", "longer has 60 frames, but the tracked video has 30"),
+        ("clip", "longer", "clip has 30 frames, but the tracked video has 60"),
+        ("slower", "clip", r"frame 3 of slower is at 0\.125 s, but at 0\.100 s in the trajectory"),
+        ("images", "clip", "images has 12 frames, but the tracked video has 30"),
     ],
 )
 def test_what_does_not_fit_is_refused(made, source, other, says):
@@ -121,7 +121,7 @@ def test_the_drawn_video_is_not_the_one_that_was_tracked(made, tmp_path):
 def test_a_table_that_goes_on_is_refused_at_the_end(made):
     header = TrackHeader(SourceInfo("clip"), "", "", "")
     longer = Trajectory(header, tracked(made["longer"]).points, complete=True)
-    with pytest.raises(MisfitError, match="goes on to frame 59, clip ends with frame 29"):
+    with pytest.raises(MisfitError, match="continues to frame 59, but clip ends with frame 29"):
         pairs(made["clip"], longer)
 
 
@@ -130,7 +130,7 @@ def test_a_source_that_announces_no_number_is_refused_at_the_end(made, tmp_path)
     trajectory, target = tracked(made["clip"]), tmp_path / "a.mp4"
     longer = str(clips.constant(tmp_path / "longer.h264", frames=33))
     reading = Reading(longer, fps=Fraction(30000, 1001))
-    with pytest.raises(MisfitError, match="longer has 33 frames, the video of the trajectory 30"):
+    with pytest.raises(MisfitError, match="longer has 33 frames, but the tracked video has 30"):
         list(draw_video(reading, trajectory, target, overwrite=False))
     assert [path.name for path in tmp_path.iterdir()] == ["longer.h264"]
     assert list(draw_video(reading, trajectory, target, overwrite=False, anyway=True))[-1] == 33
@@ -142,7 +142,7 @@ def test_a_joined_recording_is_more_than_its_first_part(made, tmp_path):
     part = clips.constant(tmp_path / "part.mpg", "-c:v", "mpeg2video")
     joined = tmp_path / "joined.mpg"
     joined.write_bytes(part.read_bytes() * 2)
-    with pytest.raises(MisfitError, match="joined has 60 frames, the video of the trajectory 30"):
+    with pytest.raises(MisfitError, match="joined has 60 frames, but the tracked video has 30"):
         pairs(joined, tracked(part))
     trajectory = tracked(joined)
     assert trajectory.header.source.count == 60 and trajectory.header.source.announced in range(25, 33)
@@ -161,7 +161,7 @@ def test_images_are_compared_by_name_and_number(made, tmp_path):
             pairs(folder, longer)
     assert len(pairs(folder, trajectory, anyway=True)) == 13
     (folder / "f3.png").unlink()
-    with pytest.raises(MisfitError, match=r"frame 2 of images is f4\.png, of the trajectory f3\.png"):
+    with pytest.raises(MisfitError, match=r"frame 2 of images is f4\.png, but f3\.png in the trajectory"):
         pairs(folder, trajectory)
 
 

@@ -217,7 +217,7 @@ REFUSED = {
     "ws://127.0.0.1:8080?a=b": "has more than a host and a port",
     "ws://{target}.x:8080": "no such host as {target}.x",
     "udp://no such host:9000": "no such host as no such host",
-    "ws://203.0.113.7:8080": "203.0.113.7 is no address of this machine",
+    "ws://203.0.113.7:8080": "203.0.113.7 is not an address of this machine",
     "http://127.0.0.1:8080": "http://127.0.0.1:8080: no address to write to",
     "rtmp://me:pw@127.0.0.1/live/a.mp4": "rtmp://127.0.0.1/live/a.mp4: no address to write to",
 }

@@ -161,14 +161,14 @@ def test_masks_of_any_depth_and_colour(tmp_path: Path) -> None:
 
 
 def test_a_job_has_a_region_in_percent_or_a_mask(mask: Path) -> None:
-    reading = Job("a.mp4", (parse_target("1,2,3,4"),), ()).reading
-    assert search_area(reading, (96, 64)) is None
-    region = search_area(replace(reading, region=parse_region("25%,0,75%,100%")), (96, 64))
-    from_mask = search_area(replace(reading, mask=str(mask)), (96, 64))
+    job = Job("a.mp4", (parse_target("1,2,3,4"),), ())
+    assert search_area(job, (96, 64)) is None
+    region = search_area(replace(job, region=parse_region("25%,0,75%,100%")), (96, 64))
+    from_mask = search_area(replace(job, mask=str(mask)), (96, 64))
     assert region and from_mask
     np.testing.assert_array_equal(region.picture, from_mask.picture)
     with pytest.raises(InputError, match=r"mask .*mask\.png is 96x64, the frames of a\.mp4 are 80x60"):
-        search_area(replace(reading, mask=str(mask)), (80, 60))
+        search_area(replace(job, mask=str(mask)), (80, 60))
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward", "both"])

@@ -31,7 +31,7 @@ def test_tiles_cover_the_frame_nearest_first(frame, share, side, along):
     assert any(max(abs(a - x), abs(b - y)) <= side / 2 for a, b in places)
 
 
-def test_a_far_return():
+def test_a_target_that_returns_far_away_is_found_by_looking_around():
     """Gone for seven frames, then 450 pixels away, outside the search region: found only by looking around.
 
     Its double, another target that stays in view, is not touched, and not mistaken for it.

@@ -365,7 +365,7 @@ def test_fine_tuning_starts_from_weights_that_fit(siamtrack, tmp_path: Path) -> 
     config.write_text(config.read_text().replace("siamrpnpp-r10", "siamrpn_alex_dwxcorr"))
     wrong = siamtrack("train", config, "--device", "cpu", "--from", first)
     assert wrong.code == 4
-    assert "is no siamrpn_alex_dwxcorr" in wrong.err
+    assert "is not a siamrpn_alex_dwxcorr" in wrong.err
 
 
 @pytest.mark.parametrize("rate", ["1e4", "1e6"])

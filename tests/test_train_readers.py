@@ -202,8 +202,8 @@ def test_categories_are_read(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("x,y,w,h\n1,2,30,40\n", "dog.txt, line 1: not numbers: 'x,y,w,h': unusable box file"),
-        ("1,2,30,40\n1,2,3\n", "dog.txt, line 2: 3 numbers where 1 or 4 belong: unusable box file"),
-        ("\n\n", "dog.txt, line 1: 0 numbers where 1 or 4 belong: unusable box file"),
+        ("1,2,30,40\n1,2,3\n", "dog.txt, line 2: 3 numbers where 1 or 4 are expected: unusable box file"),
+        ("\n\n", "dog.txt, line 1: 0 numbers where 1 or 4 are expected: unusable box file"),
         ("nan,nan,nan,nan\nNaN\n0,0,0,0\n", "dog.txt: every box is empty or NaN"),
         ("nan\n1,2,30,40\n", "dog.txt: every box is empty or NaN"),  # the second frame is not taken
         (None, "dog.txt: No such file or directory: unusable box file"),

@@ -10,6 +10,7 @@ import time
 
 import pytest
 from conftest import DEMO
+from x_display import x_display
 
 from siamcli.batch.clips import Clip
 from siamcli.batch.manifest import read_manifest
@@ -20,17 +21,8 @@ missing = [tool for tool in ("Xvfb", "xdotool") if shutil.which(tool) is None]
 
 @pytest.fixture
 def display():
-    reading, writing = os.pipe()
-    screen = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
-        pass_fds=[writing],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writing)
-    with os.fdopen(reading) as file:
-        yield f":{file.readline().strip()}"
-    screen.terminate()
-    screen.wait()
+    with x_display() as name:
+        yield name
 
 
 class Hand:

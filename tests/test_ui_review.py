@@ -445,7 +445,7 @@ def test_frames_after_the_end_of_a_video_are_said_to_have_no_picture(clip, tmp_p
     one = one_clip(str(clip), tmp_path / "joined.csv", None, Reading)
     (entry,) = report.report_entries([one])
     assert 0 < len(entry["pictures"]) < PICTURES
-    assert entry["problem"] == "the trajectory goes on to frame 39, a does not"
+    assert entry["problem"] == "the trajectory continues to frame 39, but a does not"
 
 
 def test_pictures_of_a_page_are_bounded(clip, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from x_display import x_display
 
 ROOT = Path(__file__).parents[1]
 TOOLS = ("Xvfb", "xdotool", "openbox")
@@ -107,26 +108,17 @@ def desk(server: Desk) -> Iterator[Desk]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Desk]:
-    reading, writing = os.pipe()
-    screen = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
-        pass_fds=[writing],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writing)
-    with os.fdopen(reading) as file:
-        display = f":{file.readline().strip()}"
-    manager = subprocess.Popen(
-        ["openbox"],
-        env={**os.environ, "DISPLAY": display},
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    time.sleep(0.5)
-    yield Desk(display)
-    for child in (manager, screen):
-        child.terminate()
-        child.wait()
+    with x_display() as display:
+        manager = subprocess.Popen(
+            ["openbox"],
+            env={**os.environ, "DISPLAY": display},
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        time.sleep(0.5)
+        yield Desk(display)
+        manager.terminate()
+        manager.wait()
 
 
 def result(child: subprocess.Popen[str]) -> str:
@@ -155,7 +147,7 @@ def test_resized_window_and_drag_beyond_the_edge(desk: Desk) -> None:
 
 @needs_x
 @pytest.mark.parametrize("cancel", ["key Escape", "key c", "key alt+F4"])
-def test_cancel(desk: Desk, cancel: str) -> None:
+def test_escape_c_and_closing_cancel_the_pick(desk: Desk, cancel: str) -> None:
     child = desk.start(PICK)
     desk.do("key Return")  # without a box it means nothing
     desk.drag(20, 20, 90, 90)

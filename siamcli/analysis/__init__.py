@@ -1,1 +1,1 @@
-"""Trajectories in, numbers and plots out."""
+"""Analysis of trajectories: measurements, plots, and crops that follow a target."""

@@ -1,4 +1,4 @@
-"""A window that follows a target through the picture, as a camera would."""
+"""Computes a crop that follows a target smoothly through the video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a target moves: position, speed, distance and heading, from its trajectory."""
+"""Measures the motion of a target: position, speed, distance and heading."""
 
 from __future__ import annotations
 

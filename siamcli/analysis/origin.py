@@ -1,4 +1,4 @@
-"""Where axes begin, light enough for `--help`."""
+"""The choices of --origin, in a module that loads quickly for `--help`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a plot can show, light enough for `--help`."""
+"""The choices of --panel, in a module that loads quickly for `--help`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From pixels to lengths: a scale, or four points of a plane, and where the axes begin."""
+"""Converts pixels to lengths by a scale or by four points of a plane, and sets the origin of the axes."""
 
 from __future__ import annotations
 

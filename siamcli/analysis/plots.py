@@ -1,4 +1,4 @@
-"""A trajectory as a figure.  Needs matplotlib, the extra `plots`."""
+"""Plots a trajectory.  Needs matplotlib, the extra `plots`."""
 
 from __future__ import annotations
 

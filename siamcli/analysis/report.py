@@ -1,4 +1,4 @@
-"""What was measured, as CSV and JSON with units, and as a table of sums."""
+"""Measurements of a trajectory as CSV, as JSON with units, and as a summary table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Smoothing without delay: what a value is depends on both sides of its moment alike."""
+"""Smoothing without delay: a value depends equally on the frames before and after it."""
 
 from __future__ import annotations
 

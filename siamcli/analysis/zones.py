@@ -1,4 +1,4 @@
-"""Parts of the picture, and how long and how often a target is there."""
+"""Zones of the frame: how long and how often a target is inside."""
 
 from __future__ import annotations
 

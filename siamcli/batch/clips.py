@@ -1,4 +1,4 @@
-"""Clips of a batch: folders, patterns and lists become names, each with a place for its outputs."""
+"""Finds the clips of a batch in folders, patterns and lists, and names the outputs of each."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _unquoted(name: str) -> str:
 
 class FoundClips(NamedTuple):
     """The clips of a batch in their order, what was named again, and what lies in its folders and was passed
-    over: files that are no videos, and folders."""
+    over: files that are not videos, and folders."""
 
     clips: list[Clip]
     duplicates: list[str]

@@ -1,4 +1,4 @@
-"""Clips on a Ray cluster: one worker per GPU or core, each with several clips at a time."""
+"""Tracks clips on a Ray cluster: one worker per GPU or core, each with several clips at a time."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def track_on_ray(
                     if getattr(error, "actor_init_failed", False):
                         reason = str(error).strip().splitlines()[-1]
                         hint = "siamtrack and the weights must be on every node of the cluster"
-                        raise DeviceError(f"a Ray worker cannot begin: {reason}", hint=hint) from error
+                        raise DeviceError(f"a Ray worker cannot start: {reason}", hint=hint) from error
                     yield Finished(job, error=_worker_error(error))
 
 

@@ -1,4 +1,4 @@
-"""Corrections of the clips of a batch: their outputs are replaced, the status file says so."""
+"""Corrects clips of a batch: replaces their outputs and updates the status file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes of clips: a manifest in CSV or JSON, a file beside each clip, or the same for all."""
+"""Reads the boxes of clips: from a manifest (CSV or JSON), from a file beside a clip, or one for all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tasks of a batch: every clip with its boxes and outputs, and whether it is finished."""
+"""Plans a batch: a task for every clip, with its boxes and outputs, and whether it is finished."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def complete(task: Task, entry: Entry, folder: Path) -> None:
     trajectory = _trajectory(task, entry, folder)
     if trajectory is None:
         raise InputError(f"{task.job.source}: its trajectory is gone", hint="run the same command again")
-    for _ in write_again(task.job.reading, trajectory, missing(task, entry, folder), overwrite=True):
+    for _ in write_again(task.job, trajectory, missing(task, entry, folder), overwrite=True):
         pass
 
 

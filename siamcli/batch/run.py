@@ -1,4 +1,4 @@
-"""Runs a batch from its tasks to its status file: finished clips are kept, the others are tracked."""
+"""Runs the tasks of a batch: keeps finished clips, tracks the others, and writes the status file."""
 
 from __future__ import annotations
 

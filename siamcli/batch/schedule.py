@@ -1,4 +1,4 @@
-"""Several clips at once: one batch of search regions from all, while others decode and encode."""
+"""Tracks several clips at once: their search regions share a batch, while other clips decode and encode."""
 
 from __future__ import annotations
 

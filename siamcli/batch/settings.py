@@ -1,4 +1,4 @@
-"""What all clips of a batch have in common, and the key that says whether a finished clip is outdated."""
+"""The settings that all clips of a batch share, and the key that tells if a finished clip is outdated."""
 
 from __future__ import annotations
 

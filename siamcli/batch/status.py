@@ -1,4 +1,4 @@
-"""The status file of a batch: JSON Lines, only ever added to, readable after any crash."""
+"""The status file of a batch: JSON Lines that are only appended to, readable after any crash."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def read_status(path: Path) -> list[Entry]:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     entries = [entry for line in lines if (entry := _parse(line)) is not None]
     if len(lines) > 1 and not entries and not any(b"siamtrack-batch/" in line for line in lines):
-        raise InputError(f"{path} is no status file", hint="siamtrack batch writes batch.jsonl")
+        raise InputError(f"{path} is not a status file", hint="siamtrack batch writes batch.jsonl")
     return entries
 
 

@@ -1,4 +1,4 @@
-"""The way PySOT works, as a baseline: our own code, float32, one target at a time.
+"""A baseline that works as PySOT does, in siamtrack's own code: float32, one target at a time.
 
 What an engine saves is what this does not: the template's convolutions run again on every frame, both
 maps come back whole, and everything after the network is NumPy on the host.

@@ -1,4 +1,4 @@
-"""Weights and work of a network, module by module."""
+"""Measures parameters, operations and time of each module of a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Describes the machine that was measured on."""
+"""Describes the machine on which a measurement was made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times the stages of a whole run: each alone, then all of them overlapping as in `run`."""
+"""Times the stages of a whole run: each by itself, then all of them at once as in `run`."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def time_pipeline(tracker: Tracker, source: str) -> PipelineTimes:
     )
 
 
-def _post_processing(tracker: Tracker, rounds: int = 50) -> float:
+def _post_processing(tracker: Tracker) -> float:
     """Seconds from score maps to a box, on the CPU.  A GPU takes both in one queue or one graph, so that
     there it cannot be told apart from the network: 0."""
     if tracker.engine.device.type != "cpu":
@@ -120,7 +120,7 @@ def _post_processing(tracker: Tracker, rounds: int = 50) -> float:
     maps = [torch.zeros(scales, each * len(spec.anchors), side, side) for each in outputs]
     sizes = torch.full((scales, 2), spec.exemplar_size / 2)
     ranking = ranking_of(spec, params, spec.search_size)
-    times = [_timed(lambda: locate(maps, grid, sizes, ranking))[0] for _ in range(rounds)]
+    times = [_timed(lambda: locate(maps, grid, sizes, ranking))[0] for _ in range(50)]
     return median(times)
 
 

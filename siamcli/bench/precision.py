@@ -1,4 +1,4 @@
-"""Do fast engines track as float32 does?  All follow the same sequences, each on its own.
+"""Compares the boxes of fast engines with those of float32, on the same sequences.
 
 Where a target is nearly lost, the last digits decide, and one such moment would decide the verdict on
 an engine: so every sequence is tracked several times, from several frames on.

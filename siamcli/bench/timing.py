@@ -1,4 +1,4 @@
-"""Time engines side by side: rounds interleave them, so that whatever disturbs one disturbs all."""
+"""Times engines side by side: every round measures all of them, so that a disturbance affects all alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalog: which weights exist elsewhere, and what is known of them."""
+"""The catalog of published weights files, and what is known about each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns a state dict with other names into a checkpoint, with what the catalog knows of such files."""
+"""Converts a state dict of another program into a checkpoint, with the catalog's settings for such files."""
 
 from __future__ import annotations
 

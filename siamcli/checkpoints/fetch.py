@@ -1,4 +1,4 @@
-"""Fetch a published file: resumed, retried, from any mirror, and never kept unless it is right."""
+"""Downloads a published weights file: resumes, retries, tries every mirror, and keeps only a correct file."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def _receive(response: Response, entry: Entry, part: Path, start: int) -> Iterat
     with part.open("r+b" if start else "wb") as file:
         file.seek(start)
         while block := _block(response):
-            if not done and looks_like_page("", block):
+            if not done and looks_like_page(block):
                 raise _PermanentError("sends a web page instead of the file")
             file.write(block)
             done += len(block)

@@ -1,4 +1,4 @@
-"""The header of a native weights file, checked and not trusted; readable without torch."""
+"""Reads the header of a native weights file, without torch and without trusting its content."""
 
 from __future__ import annotations
 

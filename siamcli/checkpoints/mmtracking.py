@@ -1,4 +1,4 @@
-"""Weights of OpenMMLab's mmtracking: the same network under other names, anchors and crops."""
+"""Reads weights of OpenMMLab's mmtracking: the same network with other names, anchors and crops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our own weights format: one safetensors file that describes itself."""
+"""Reads and writes siamtrack's weights format: one safetensors file that describes itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tracker parameters as a TOML file, to replace those that the weights bring."""
+"""Reads tracker parameters from a TOML file; they replace those of the weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights of STVIR's PySOT: a plain state dict in the reference's naming."""
+"""Reads weights of STVIR's PySOT: a plain state dict with the reference's names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks a state dict against a spec: nothing missing, nothing left over, every shape right."""
+"""Checks a state dict against a model: no key missing, none left over, every shape right."""
 
 from __future__ import annotations
 

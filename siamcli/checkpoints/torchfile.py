@@ -1,4 +1,4 @@
-"""Files that torch.save wrote, read without running what they contain."""
+"""Reads files of torch.save without executing code in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recognises a web page that came instead of a file: Google Drive asks before large files."""
+"""Recognizes a web page that a server sent in place of a file, as Google Drive does for large files."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from urllib.parse import urlencode, urljoin
 __all__ = ["drive_download_url", "looks_like_page", "page_title"]
 
 
-def looks_like_page(content_type: str, start: bytes) -> bool:
-    """Whether an answer is HTML, by its header or its first bytes; no weights file starts with <."""
-    return content_type == "text/html" or start.lstrip().startswith(b"<")
+def looks_like_page(start: bytes) -> bool:
+    """True if an answer that begins with these bytes is HTML; no weights file starts with <."""
+    return start.lstrip().startswith(b"<")
 
 
 def drive_download_url(page: str, url: str) -> str | None:
-    """Where Drive's "download anyway" form leads, filled in as it stands; None if there is no such form."""
+    """The address to which Drive's "download anyway" form leads; None if the page has no such form."""
     reader = _Reader()
     reader.feed(page)
     if reader.action is None:
@@ -25,7 +25,7 @@ def drive_download_url(page: str, url: str) -> str | None:
 
 
 def page_title(page: str) -> str:
-    """The page's own words for what it is."""
+    """The title of the page."""
     reader = _Reader()
     reader.feed(page)
     return " ".join(reader.title.split())

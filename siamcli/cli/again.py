@@ -1,4 +1,4 @@
-"""The tracker of what is corrected: that of the trajectory, where its weights are here."""
+"""Loads the tracker for corrections: the one that made the trajectory, if its weights are on this machine."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ __all__ = ["loader_again"]
 
 
 def loader_again(options: TrackerOptions) -> Callable[[Trajectory], LoadedTracker]:
-    """What gives the tracker of a trajectory: the one that the options name, else the trajectory's own, with
-    the parameters that its header says, else the default.  Says so, once, where it is not its own."""
+    """Return a function that loads the tracker for correcting a trajectory.
+
+    The tracker is the one that the options name, else the one that made the trajectory, with the parameters
+    in its header, else the default.  If it is not the trajectory's own, a message says so once.
+    """
     from siamcli.checkpoints.store import find_again
 
     found = cache(find_again)  # which hashes a file
@@ -48,7 +51,7 @@ def loader_again(options: TrackerOptions) -> Callable[[Trajectory], LoadedTracke
 
 
 def _as_tracked(said: Mapping[str, object], own: TrackerParams) -> TrackerParams:
-    """The parameters that a header says; those of the weights where another version means something else."""
+    """The parameters in a header; those of the weights if a parameter has another meaning in this version."""
     from siamcli.model.spec import TrackerParams
     from siamcli.schema import from_record
 

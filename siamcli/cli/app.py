@@ -1,4 +1,4 @@
-"""The command line's front door: it alone turns errors into lines and exit codes."""
+"""The command-line application; the only place that turns errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ app.add_typer(weights.app, rich_help_panel="Track")
 
 
 def main() -> None:
-    """Run the app; turn wrong usage and every SiamtrackError into two lines and an exit code."""
+    """Run the app; turn wrong usage and every SiamtrackError into a message, a hint and an exit code."""
     end_on_signals()
     protect_streams()
     show_logs()

@@ -1,4 +1,4 @@
-"""Output: messages, colours and bars on stderr; results on stdout."""
+"""All output of the commands: messages and progress on stderr, results on stdout."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _level = {"quiet": False, "verbose": False, "debug": False}
 
 
 def set_level(*, quiet: bool, verbose: bool, debug: bool) -> None:
-    """How much is said from now on."""
+    """Set how much is printed from now on."""
     _level.update(quiet=quiet, verbose=verbose, debug=debug)
 
 
@@ -71,7 +71,7 @@ def is_debugging() -> bool:
 
 
 def hush() -> None:
-    """From now on as under --quiet."""
+    """From now on print as little as under --quiet."""
     _level["quiet"] = True
 
 
@@ -82,12 +82,12 @@ def info(message: str, style: str = "") -> None:
 
 
 def prompt(message: str) -> None:
-    """Print on stderr what the user must do before the work goes on, also under --quiet."""
+    """Print on stderr what the user must do to continue, even under --quiet."""
     _print(message)
 
 
 def _print(message: str, style: str = "") -> None:
-    """Print one line on stderr: what it quotes of files, names and addresses cannot steer the terminal."""
+    """Print one line on stderr; names and addresses in it cannot control the terminal."""
     err.print(harmless(message), style=style, markup=False)
 
 
@@ -98,32 +98,32 @@ def verbose(message: str) -> None:
 
 
 def print_json(document: object) -> None:
-    """A document for programs: JSON on stdout."""
+    """Print a JSON document on stdout."""
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
     sys.stdout.flush()
 
 
 def print_text(content: str) -> None:
-    """A document for programs on stdout: the bytes that a file would have, whatever the locale."""
+    """Print a document on stdout with the same bytes that a file would have, whatever the locale."""
     cast("TextIOWrapper", sys.stdout).reconfigure(encoding="utf-8", newline="\n")
     sys.stdout.write(content)
     sys.stdout.flush()
 
 
 def print_table(lines: str) -> None:
-    """Whole lines for people on stdout, whatever they quote."""
+    """Print lines of text on stdout; what they quote cannot control the terminal."""
     sys.stdout.write(without_commands(lines))
     sys.stdout.flush()
 
 
 def print_path(path: object) -> None:
-    """A name on stdout, as the bytes that it has; on a terminal without commands."""
+    """Print a path on stdout as its exact bytes; on a terminal, without characters that control it."""
     sys.stdout.write(f"{harmless(str(path)) if sys.stdout.isatty() else path}\n")
     sys.stdout.flush()
 
 
 def print_rows(rows: Sequence[tuple[str, str]], *, always: bool = True) -> None:
-    """Names and what is to be said of them, on stderr; also under --quiet, unless not `always`."""
+    """Print names with a remark each on stderr; under --quiet only if `always`."""
     if _level["quiet"] and not always:
         return
     wide = min(max((len(name) for name, _ in rows), default=0), 60)
@@ -132,13 +132,13 @@ def print_rows(rows: Sequence[tuple[str, str]], *, always: bool = True) -> None:
 
 
 class Clock:
-    """Where the time goes, said under --debug."""
+    """Prints under --debug how long each step takes."""
 
     def __init__(self) -> None:
         self._last = time.perf_counter()
 
     def lap(self, what: str) -> None:
-        """Say how long `what` took: the time since the lap before."""
+        """Print how long `what` took, counted from the lap before."""
         now = time.perf_counter()
         if is_debugging():
             info(f"{now - self._last:8.3f} s  {what}", style="dim")
@@ -146,20 +146,20 @@ class Clock:
 
 
 def error(message: str, hint: str | None = None) -> None:
-    """What went wrong and what to do, on stderr, also under --quiet."""
+    """Print an error and its hint on stderr, even under --quiet."""
     _print(f"error: {message}", "red")
     if hint:
         _print(f"hint:  {hint}")
 
 
 def shows_progress() -> bool:
-    """True where bars are welcome: on a terminal, and not under --quiet."""
+    """True if progress bars are shown: on a terminal, and not under --quiet."""
     return err.is_terminal and not _level["quiet"]
 
 
 @contextmanager
 def patience(message: str) -> Iterator[None]:
-    """Say `message` once the block has taken a second: what is quicker needs no words."""
+    """Print `message` if the block takes longer than a second."""
     timer = Timer(PATIENCE, info, (message,))
     timer.daemon = True
     timer.start()
@@ -177,10 +177,10 @@ class Update(Protocol):
 
 @contextmanager
 def progress(what: str, total: int | None, unit: str = "frames", passing: str = "") -> Iterator[Update]:
-    """A bar on stderr while stderr is a terminal, else a line there every SAID_EVERY seconds.
+    """Show a progress bar while stderr is a terminal, else print a line there every SAID_EVERY seconds.
 
-    `total` counts `unit`; None means that the end is not known.  The rate is that of `passing`, which is
-    `unit` unless something else is worth counting beside it.
+    `total` is a number of `unit`, None if the end is not known.  The rate counts `passing`, by default
+    `unit`.
     """
     bar = Progress(*_columns(total), console=err, disable=not shows_progress(), transient=True)
     lines = _Lines(harmless(what), total, unit, passing or unit)

@@ -1,4 +1,4 @@
-"""The options of a window that follows a target."""
+"""Options for a crop that follows a target."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from siamcli.drawing.style import find_targets
 from siamcli.errors import InputError
+from siamcli.labels import find_targets, known_targets
 from siamcli.times import parse_seconds
 
 if TYPE_CHECKING:
@@ -26,12 +26,13 @@ _ZOOMS = (1, 16)
 
 @dataclass(frozen=True, slots=True)
 class CropOptions:
-    """Which part of the picture the user wants; the fields are the options."""
+    """The crop that the user wants; the fields are the options."""
 
     crop: Annotated[
         str | None,
         typer.Option(
-            help="Show the part around this target; it may be left out where there is one.",
+            help="Show only a window that follows this target.  LABEL may be left out if there is only one"
+            " target.",
             metavar="[LABEL]",
             rich_help_panel=_PANEL,
         ),
@@ -39,32 +40,40 @@ class CropOptions:
     aspect: Annotated[
         str | None,
         typer.Option(
-            help="Width to height of the part: 9:16, 1:1.", show_default="the video's", rich_help_panel=_PANEL
+            help="Aspect ratio of the window, for example 9:16 or 1:1.",
+            show_default="the video's",
+            rich_help_panel=_PANEL,
         ),
     ] = None
     smooth: Annotated[
         str | None,
         typer.Option(
-            help="Seconds over which the part moves smoothly.", show_default="1s", rich_help_panel=_PANEL
+            help="Smooth the movement of the window over this many seconds.",
+            show_default="1s",
+            rich_help_panel=_PANEL,
         ),
     ] = None
     zoom: Annotated[
         str,
         typer.Option(
-            help="2x enlarges; auto follows the target's size and enlarges nothing.", rich_help_panel=_PANEL
+            help="Enlarge the picture, for example 2x; auto adapts the window to the target's size, and"
+            " enlarges nothing.",
+            rich_help_panel=_PANEL,
         ),
     ] = "1x"
     stabilize: Annotated[
         bool,
         typer.Option(
             "--stabilize",
-            help=f"Keep the target at one place in the picture: --smooth {_STEADY:g}s.",
+            help=f"Keep the target in one place of the picture; the same as --smooth {_STEADY:g}s.",
             rich_help_panel=_PANEL,
         ),
     ] = False
 
     def wanted(self, labels: Sequence[str | None]) -> Crop | None:
-        """The crop, None for the whole frame.  Raises typer.BadParameter; InputError for the target."""
+        """The crop, None for the whole frame.  Raises typer.BadParameter, or InputError for an unknown
+        target.
+        """
         from siamcli.analysis.framing import Crop
 
         zoom, aspect = _zoom(self.zoom), None if self.aspect is None else _aspect(self.aspect)
@@ -77,8 +86,7 @@ class CropOptions:
             return None
         targets = find_targets(self.crop.strip(), labels)
         if len(targets) > 1:
-            known = ", ".join(label or f"#{number}" for number, label in enumerate(labels, start=1))
-            raise InputError("--crop: which target?", hint=f"there are: {known}")
+            raise InputError("--crop: which target?", hint=f"there are: {known_targets(labels)}")
         return Crop(targets[0], aspect, smooth, zoom)
 
 

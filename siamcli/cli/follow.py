@@ -7,10 +7,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from siamcli.cli import console
-from siamcli.cli.outputs import check_writable, frames_in_words, left_out, target_name
+from siamcli.cli.outputs import check_writable, frames_in_words, left_out
 from siamcli.engines.kinds import engine_name
 from siamcli.errors import PickError
 from siamcli.frames import Frame, SourceInfo
+from siamcli.labels import target_name
 from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import is_video
 from siamcli.session.job import Job, describe_points
@@ -33,11 +34,10 @@ AskUser = Callable[[Job, Frame, SourceInfo], Sequence[TargetMark]]
 
 
 def follow_source(job: Job, options: TrackerOptions, *, ask: AskUser, show: bool) -> Session:
-    """Track, write every output, report; returns the session, which has ended.
+    """Track a source, write every output, and report; returns the session, which has ended.
 
-    `ask` gives the targets of a job that has none; the tracker is loaded meanwhile.  Whatever stops it (a
-    damaged source, Ctrl-C, a full disk), outputs that were begun are finished and say that they are
-    incomplete.
+    `ask` returns the targets of a job that has none; meanwhile, the tracker is loaded.  If a damaged source,
+    Ctrl-C or a full disk stops it, the outputs are finished and marked as incomplete.
     """
     clock = console.Clock()
     options.check()
@@ -80,7 +80,7 @@ def follow_source(job: Job, options: TrackerOptions, *, ask: AskUser, show: bool
 
 
 def _track(session: Session, window: LiveWindow | None) -> None:
-    """Track to the end, with a bar, and a window where one is wanted."""
+    """Track to the end, with a progress bar, and with a window if `show`."""
     name = source_name(session.job.source).short
     before = session.prepare()
     if (first := next(before, None)) is not None:
@@ -102,7 +102,7 @@ def _reserve_core(tracker: LoadedTracker) -> None:
 
 
 def _print_boxes(session: Session) -> None:
-    """The targets in pixels of the first frame."""
+    """Print the boxes of the targets in pixels of the first frame."""
     height, width = session.first.image.shape[:2]
     for start in session.marks:
         if isinstance(start, Start) and start.target is not None:
@@ -122,14 +122,14 @@ def _live_window(session: Session, show: bool) -> AbstractContextManager[LiveWin
 
 
 def _report(session: Session, *, stopped: bool) -> None:
-    """Print how it went, also when it was stopped."""
+    """Print a summary, also after an interruption."""
     seconds, frames = session.seconds, session.frames
     if not frames:
         return
     rate = f"{frames} frame{'s' * (frames > 1)} in {seconds:.1f} s ({frames / max(seconds, 1e-9):.1f} fps)"
     console.info(f"stopped: {rate}" if stopped else f"tracked {rate}")
     if session.dropped:
-        console.info(f"{session.dropped} frames came too fast and were left out", style="yellow")
+        console.info(f"{session.dropped} frames arrived too fast and were dropped", style="yellow")
     labels = session.header.labels
     for target, intervals in session.lost.items():
         if intervals:
@@ -148,12 +148,14 @@ def _report(session: Session, *, stopped: bool) -> None:
 
 
 def _report_shared(session: Session) -> None:
-    """Print which targets have nearly one box: of a crowd the first pairs only."""
+    """Print which targets have nearly the same box; at most the first pairs."""
     pairs = list(session.shared.intervals().items())
     for pair, intervals in pairs[:_PAIRS]:
         both = " and ".join(target_name(session.header.labels, target) for target in pair)
         where = frames_in_words(intervals)
-        console.info(f"{both}: nearly the same box in frames {where}: do both follow one?", style="yellow")
+        console.info(
+            f"{both}: nearly the same box in frames {where}: do both follow one target?", style="yellow"
+        )
     if len(pairs) > _PAIRS:
         console.info(f"... and {len(pairs) - _PAIRS} more pairs: --json names all", style="yellow")
 

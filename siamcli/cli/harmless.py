@@ -1,4 +1,4 @@
-"""Text of files, names and addresses as people may see it: nothing in it steers their terminal."""
+"""Makes text of files, names and addresses safe to print: no character of it can control the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prints what the library logs."""
+"""Prints the warnings that the library logs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Network and engines of the commands that measure or export."""
+"""Loads the network and engines for the commands that measure or export them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["chosen_network", "engines_of"]
 def chosen_network(model: str | None, weights: Path | None, architecture: str | None, device: str) -> Network:
     """The network that the options name, by default that of the device.
 
-    Raises typer.BadParameter when they contradict each other, WeightsError for what is not there.
+    Raises typer.BadParameter if options contradict each other, WeightsError for unknown weights.
     """
     if sum(option is not None for option in (model, weights, architecture)) > 1:
         raise typer.BadParameter("give one of --model, --weights and --architecture")
@@ -36,7 +36,7 @@ def chosen_network(model: str | None, weights: Path | None, architecture: str | 
 
 
 def engines_of(network: Network, device: torch.device, engine: str) -> Iterator[Engine]:
-    """Every engine that runs on `device` (or the one named); prints why others do not."""
+    """Every engine that runs on `device`, or the named one; prints why others do not run."""
     if engine != "auto":
         yield network.engine(device=str(device), engine=engine)
         return

@@ -1,4 +1,4 @@
-"""The files that a run writes, by default or by name."""
+"""Names and checks the output files of a command."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from siamcli.atomic import AtomicFile, as_output_error, make_folder
 from siamcli.errors import LostError, OutputError
 from siamcli.formats.kinds import STREAMS, is_stream, streamed_suffixes
+from siamcli.labels import target_name
 from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import VIDEO_SUFFIXES
 from siamcli.session.endpoint import parse_endpoint
@@ -28,7 +29,6 @@ __all__ = [
     "left_out",
     "output_paths",
     "require_found",
-    "target_name",
 ]
 
 DEFAULT_SUFFIXES = (".mp4", ".json", ".csv")
@@ -40,10 +40,10 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace file
 def output_paths(
     source: str, outputs: Sequence[str], *, folder: Path | None, jsonl: str | None, video: bool
 ) -> list[str]:
-    """The outputs: what was named, else NAME.tracked.mp4, .json and .csv; `-` is stdout.
+    """The output files: those of -o, else NAME.tracked.mp4, .json and .csv; `-` is stdout.
 
-    A named folder takes the default names.  Raises OutputError for an unknown suffix, and for an address
-    that cannot be opened.
+    If -o names a folder, the default names are used in it.  Raises OutputError for an unknown suffix, and for
+    an address that cannot be opened.
     """
     suffixes = [s for s in DEFAULT_SUFFIXES if video or s not in VIDEO_SUFFIXES]
     base = folder or Path()
@@ -81,8 +81,9 @@ def output_paths(
 def check_new_outputs(
     paths: Sequence[str], inputs: Sequence[str], *, suffixes: Sequence[str], overwrite: bool
 ) -> None:
-    """Raises OutputError for a path with none of `suffixes`, one that is named twice or among `inputs`, and,
-    unless `overwrite`, one that exists."""
+    """Raises OutputError for a path with another suffix than `suffixes`, for one that is named twice or is an
+    input, and, unless `overwrite`, for one that exists.
+    """
     for path in paths:
         if Path(path).suffix.lower() not in suffixes:
             raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(suffixes)}")
@@ -92,7 +93,7 @@ def check_new_outputs(
 
 
 def check_outputs_differ(paths: Sequence[str], inputs: Sequence[str]) -> None:
-    """Raises OutputError when two outputs are the same file, or one is among `inputs`."""
+    """Raises OutputError if two outputs are the same file, or if one is among `inputs`."""
     seen: set[Path] = set()
     for path in paths:
         with as_output_error(Path(path)):
@@ -112,7 +113,7 @@ def _same(place: Path, name: Path) -> bool:
 
 
 def files_that_exist(paths: Sequence[str]) -> list[str]:
-    """Those of `paths` that are already there."""
+    """The `paths` that exist already."""
     there = []
     for name in paths:
         with as_output_error(Path(name)):
@@ -140,13 +141,8 @@ def frames_in_words(intervals: Sequence[tuple[int, int]]) -> str:
     return f"{shown} and {len(intervals) - 8} more" if len(intervals) > 8 else shown
 
 
-def target_name(labels: Sequence[str | None], target: int) -> str:
-    """The label of a target, else `target N`."""
-    return (labels[target - 1] if target <= len(labels) else None) or f"target {target}"
-
-
 def require_found(labels: Sequence[str | None], lost: Mapping[int, Sequence[tuple[int, int]]]) -> None:
-    """Raises LostError that names target and frames where one of them was `lost`, by its number."""
+    """Raises LostError if a target was `lost`; it names the targets and frames."""
     words = [
         f"{target_name(labels, target)} in frames {frames_in_words(found)}"
         for target, found in lost.items()
@@ -157,7 +153,7 @@ def require_found(labels: Sequence[str | None], lost: Mapping[int, Sequence[tupl
 
 
 def check_writable(paths: Sequence[str], *, overwrite: bool) -> None:
-    """Raises OutputError unless every one of `paths` can be begun; makes the folders that they need."""
+    """Raises OutputError unless all `paths` can be written; creates their folders."""
     for name in paths:
         make_folder(Path(name).parent)
         AtomicFile(Path(name), overwrite=overwrite).discard()

@@ -20,15 +20,15 @@ PickBrowser = Annotated[
     bool,
     typer.Option(
         "--pick-browser",
-        help="Draw boxes on a web page: in any frame, several targets; needs no display, works over SSH.",
+        help="Draw boxes on a web page, in any frame and for several targets; needs no display and works"
+        " over SSH.",
         rich_help_panel="Target",
     ),
 ]
 
 
 def ask_in_window(job: Job, first: Frame, info: SourceInfo) -> Sequence[TargetMark]:
-    """The box that the user draws in the first frame; none when cancelled.  Raises PickError without a
-    display."""
+    """The box that the user draws in the first frame; none if cancelled.  Raises PickError."""
     from siamcli.targets import parse_target
     from siamcli.ui.pick import window_picker
 
@@ -40,14 +40,14 @@ def ask_in_window(job: Job, first: Frame, info: SourceInfo) -> Sequence[TargetMa
 
 
 def ask_on_page(job: Job, first: Frame, info: SourceInfo) -> Sequence[TargetMark]:
-    """The targets that the user points at on a web page, whose address is printed; none when cancelled."""
+    """The targets that the user picks on a web page, whose address is printed; none if cancelled."""
     from siamcli.ui.review.asking import ask_for_targets
 
     return ask_for_targets(job, first, info, announce)
 
 
 def announce(address: str, port: int) -> None:
-    """Say where a page is to be opened."""
+    """Print where to open a page."""
     console.prompt(f"open in a browser: {address}")
     if "//127.0.0.1:" in address:
-        console.prompt(f"from elsewhere, first: ssh -L {port}:127.0.0.1:{port} THIS_MACHINE")
+        console.prompt(f"on another machine, first type: ssh -L {port}:127.0.0.1:{port} THIS_MACHINE")

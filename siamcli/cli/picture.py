@@ -1,4 +1,4 @@
-"""The options of the picture in an annotated video, for every command that writes one."""
+"""Options for the picture of an annotated video."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ALL = "  Without LABEL: all targets.  Repeatable."
 
 @dataclass(frozen=True, slots=True)
 class PictureOptions:
-    """What the user wants done to the picture; the fields are the options."""
+    """What is drawn into or hidden in the picture; the fields are the options."""
 
     blur: Annotated[
         list[str] | None,
@@ -36,7 +36,8 @@ class PictureOptions:
     fill: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"{EFFECTS['fill'].help}  {' '.join(COLOR_NAMES)} or #rrggbb.  Repeatable.",
+            help=f"{EFFECTS['fill'].help} {' '.join(COLOR_NAMES)} or #rrggbb.  Without LABEL: all targets."
+            "  Repeatable.",
             metavar="[LABEL=]COLOR",
             rich_help_panel=_PANEL,
         ),
@@ -45,17 +46,18 @@ class PictureOptions:
         list[str] | None,
         typer.Option(help=EFFECTS["spotlight"].help + _ALL, metavar="[LABEL]", rich_help_panel=_PANEL),
     ] = None
-    shape: Annotated[Shape, typer.Option(help="Shape of what these four cover.", rich_help_panel=_PANEL)] = (
-        _STYLE.shape
-    )
+    shape: Annotated[
+        Shape, typer.Option(help="Shape of the area that these four effects cover.", rich_help_panel=_PANEL)
+    ] = _STYLE.shape
     grow: Annotated[
         str,
-        typer.Option(help="How much wider and higher than the target that is.", rich_help_panel=_PANEL),
+        typer.Option(help="How much wider and higher than the target that area is.", rich_help_panel=_PANEL),
     ] = f"{_STYLE.grow:.0%}"
     when_lost: Annotated[
         WhenLost,
         typer.Option(
-            help="While a hidden target is lost: cover where it may be, an area that grows; or show it.",
+            help="While a hidden target is lost, cover the growing area in which it may be, or show the"
+            " picture.",
             rich_help_panel=_PANEL,
         ),
     ] = _STYLE.when_lost
@@ -63,50 +65,52 @@ class PictureOptions:
     draw: Annotated[
         Mark | None,
         typer.Option(
-            help="Mark of a target.", show_default="box; none with an effect", rich_help_panel=_PANEL
+            help="Mark drawn on each target.", show_default="box; none with an effect", rich_help_panel=_PANEL
         ),
     ] = None
     labels: Annotated[
         str | None,
         typer.Option(
-            help=f"What stands beside a mark: some of {','.join(_PARTS)}, or none; the state where it is not"
-            " tracked.",
+            help=f"What is written beside a mark: some of {','.join(_PARTS)}, or none.  The state is written"
+            " only while the target is not tracked.",
             show_default=",".join(_PARTS),
             rich_help_panel=_PANEL,
         ),
     ] = None
     trail: Annotated[
         str | None,
-        typer.Option(help="Draw the path of the last seconds, as 1s.", rich_help_panel=_PANEL),
+        typer.Option(help="Draw the path of the last seconds, for example 1s.", rich_help_panel=_PANEL),
     ] = None
     line: Annotated[
         float | None,
         typer.Option(
-            help="Width of lines in pixels.",
+            help="Line width in pixels.",
             min=1,
             max=100,
-            show_default="by the size of the picture",
+            show_default="by the size of the frame",
             rich_help_panel=_PANEL,
         ),
     ] = None
     color: Annotated[
         list[str] | None,
         typer.Option(
-            help="Colour of a target.  Repeatable.", metavar="[LABEL=]COLOR", rich_help_panel=_PANEL
+            help="Colour of a target's marks.  Without LABEL: of all targets.  Repeatable.",
+            metavar="[LABEL=]COLOR",
+            rich_help_panel=_PANEL,
         ),
     ] = None
     frame_number: Annotated[
         bool | None,
         typer.Option(
             "--frame-number/--no-frame-number",
-            help="Write the number of the frame.",
+            help="Write the frame number into the picture.",
             show_default="with marks",
             rich_help_panel=_PANEL,
         ),
     ] = None
 
     def style(self, *, drawn: bool = True) -> Style:
-        """The style; raises typer.BadParameter, also for an effect where no picture is `drawn`."""
+        """The style.  Raises typer.BadParameter, also for an effect if no picture is `drawn`."""
         named = [name for name in EFFECTS if getattr(self, name)]
         if named and not drawn:
             raise typer.BadParameter(f"--{named[0]} needs a video among the outputs")

@@ -27,7 +27,8 @@ Fps = Annotated[
     str | None,
     typer.Option(
         "--fps",
-        help="Frames per second of images and raw streams, which have no times: 25, 30000/1001.",
+        help="Frames per second of images and raw streams, which have no times: for example 25 or"
+        " 30000/1001.",
         rich_help_panel="Input",
     ),
 ]
@@ -36,14 +37,16 @@ Stream = Annotated[
     typer.Option(
         "--stream",
         min=0,
-        help="Number of the video stream, from 0, in a file that has several.",
-        show_default="the one that players show",
+        help="Which video stream to read, counted from 0, in a file that has several.",
+        show_default="the one that players show by default",
         rich_help_panel="Input",
     ),
 ]
 Deinterlace = Annotated[
     bool,
-    typer.Option("--deinterlace", help="Remove the combs of interlaced video.", rich_help_panel="Input"),
+    typer.Option(
+        "--deinterlace", help="Deinterlace the video: remove its comb-like edges.", rich_help_panel="Input"
+    ),
 ]
 
 
@@ -51,15 +54,15 @@ Audio = Annotated[
     str | None,
     typer.Option(
         "--audio",
-        help="Sound stream for the written video: its number, from 1, or all.",
-        show_default="the one that players play",
+        help="Which audio stream to keep in the written video: its number, counted from 1, or all.",
+        show_default="the one that players play by default",
         rich_help_panel="Video",
     ),
 ]
 
 
 class SourceOptions(TypedDict):
-    """The options under which `open_source` opens a source, and the sound that is kept of it."""
+    """The options with which `open_source` opens a source, and the audio streams that are kept."""
 
     fps: Fraction | None
     stream: int | None
@@ -77,8 +80,9 @@ class ReadingOptions:
     audio: Audio = None
 
     def given(self, *, drawn: bool = True) -> SourceOptions:
-        """What they say.  Raises InputError for what is no rate, typer.BadParameter for what is no sound, and
-        for a sound where no video is `drawn`."""
+        """The values of the options.  Raises InputError for a wrong rate, typer.BadParameter for a wrong
+        --audio, and for --audio if no video is `drawn`.
+        """
         if self.audio is not None and not drawn:
             raise typer.BadParameter("--audio needs a video among the outputs")
         rate = None if self.fps is None else parse_rate(self.fps)
@@ -92,9 +96,8 @@ class ReadingOptions:
     def opening(
         self, style: Style, search: SearchOptions | None = None, *, drawn: bool = True
     ) -> Callable[[str], Reading]:
-        """How a source is read again, searched and drawn in that style.
-
-        Raises what `given` and `SearchOptions.given` raise.
+        """How a source is read again, searched and drawn.  Raises what `given` and `SearchOptions.given`
+        raise.
         """
         from siamcli.session.reading import Reading
 
@@ -103,7 +106,7 @@ class ReadingOptions:
 
 
 def read_tracked(path: Path, fps: str | None) -> Trajectory:
-    """The trajectory of a file, its source at the rate that --fps says.  Raises InputError."""
+    """Read a trajectory file; its frame rate is that of --fps, if given.  Raises InputError."""
     from siamcli.formats.files import read_trajectory
 
     tracked = read_trajectory(path)

@@ -1,4 +1,4 @@
-"""Options for where in the frame targets are looked for."""
+"""Options for the part of the frame in which targets are searched for."""
 
 from __future__ import annotations
 
@@ -28,20 +28,24 @@ class SearchOptions:
     region: Annotated[
         str | None,
         typer.Option(
-            help="Search only here: x,y,w,h in pixels or percent; no box has its centre elsewhere.",
-            show_default="the whole frame; of fix and review: as it was tracked",
+            help="Search only in this part of the frame, x,y,w,h in pixels or percent: the centre of every"
+            " box lies in it.",
+            show_default="the whole frame; for fix and review, as it was tracked before",
             rich_help_panel="Target",
         ),
     ] = None
     mask: Annotated[
         Path | None,
         typer.Option(
-            help="Search only where this image, as large as the frame, is white.", rich_help_panel="Target"
+            help="Search only where this image, which has the size of the frame, is white.",
+            rich_help_panel="Target",
         ),
     ] = None
 
     def given(self) -> SearchPlace:
-        """What they say.  Raises typer.BadParameter for both, InputError for what is no region or mask."""
+        """The values of the options.  Raises typer.BadParameter if both are given, InputError for a wrong
+        region or mask.
+        """
         if self.region is not None and self.mask is not None:
             raise typer.BadParameter("give --region or --mask, not both")
         if self.mask is not None and not self.mask.is_file():

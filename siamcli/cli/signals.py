@@ -1,4 +1,4 @@
-"""The signals that end a command."""
+"""Handles the signals that end a command."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Thread, Timer
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
+    from types import FrameType
 
 __all__ = ["end_on_signals", "ignore_signals", "on_signal", "told_at_once"]
 
@@ -19,17 +20,23 @@ ENDINGS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]  # Windows has no SIGHUP
 
-AGAIN = 0.05  # seconds until an ending that was dropped begins anew
+AGAIN = 0.05  # seconds after which a signal whose exception was dropped is sent again
+_ended = Event()
 
 
 def end_on_signals() -> None:
-    """End the program when such a signal comes, by an exception: every output is finished."""
+    """End the program by an exception when a signal of ENDINGS comes, so that every output is finished."""
     on_signal(_end)
     sys.unraisablehook = _end_again
 
 
-def _end(number: int, frame: object) -> None:
-    """Unwind, once, whatever else is sent meanwhile."""
+def _end(number: int, frame: FrameType | None) -> None:
+    """Raise the exception, once, whatever other signals follow."""
+    while frame is not None:
+        if frame.f_code is _end_again.__code__:
+            return  # it would be dropped once more; the signal is sent again
+        frame = frame.f_back
+    _ended.set()
     ignore_signals()
     if number == signal.SIGINT:
         raise KeyboardInterrupt
@@ -37,21 +44,27 @@ def _end(number: int, frame: object) -> None:
 
 
 def _end_again(dropped: UnraisableHookArgs) -> None:
-    """Python drops what is raised in a destructor, where a signal may come, too: raise it anew outside."""
+    """Python drops an exception raised in a destructor, where a signal may come: raise it again outside."""
     error = dropped.exc_value
     if not isinstance(error, KeyboardInterrupt | SystemExit):
         sys.__unraisablehook__(dropped)
         return
     number = int(error.code or 128) - 128 if isinstance(error, SystemExit) else signal.SIGINT
     if number in ENDINGS:
+        _ended.clear()
         signal.signal(number, _end)
-        Timer(AGAIN, os.kill, (os.getpid(), number)).start()
+        Thread(target=_send_again, args=(number,), daemon=True).start()
 
 
-def on_signal(handler: Callable[[int, object], None]) -> dict[int, Any]:
-    """Call `handler` with the number of every such signal; returns the handlers that were there before.
+def _send_again(number: int) -> None:
+    while not _ended.wait(AGAIN):
+        os.kill(os.getpid(), number)
 
-    What is ignored stays ignored: under nohup, or in the background of a script.
+
+def on_signal(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
+    """Call `handler` with the number of every signal of ENDINGS; returns the previous handlers.
+
+    Signals that are ignored stay ignored: under nohup, or in the background of a script.
     """
     before = {n: found for n in ENDINGS if (found := signal.getsignal(n)) is not signal.SIG_IGN}
     for number in before:
@@ -60,16 +73,16 @@ def on_signal(handler: Callable[[int, object], None]) -> dict[int, Any]:
 
 
 def ignore_signals() -> None:
-    """From now on none of them does anything."""
+    """Ignore the signals of ENDINGS from now on."""
     for number in ENDINGS:
         signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
 def told_at_once(tell: Callable[[], None]) -> Iterator[None]:
-    """Call `tell` as soon as such a signal comes, before what is under way in the block is ended.
+    """Call `tell` as soon as a signal comes, before the work in the block is ended.
 
-    It has a thread of its own: the signal may have interrupted another message, whose lock is held.
+    It runs in a thread of its own: the signal may have interrupted a message that holds the lock of stderr.
     """
     told: list[Thread] = []
 

@@ -1,4 +1,4 @@
-"""The source that the words of a command line name."""
+"""Finds out which source the arguments of a command name."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["check_sources", "named_source"]
 
 
 def named_source(words: Sequence[str], *, join: bool) -> str:
-    """The source of `run`: one, or several files that are to be joined.
+    """The source of `run`: one, or several files to join.
 
-    Raises WrongUsage for several without `join`, InputError for what cannot be joined, and for a folder of
-    videos.
+    Raises WrongUsage for several files without `join`, InputError for files that cannot be joined and for a
+    folder of videos.
     """
     if join:
         return join_files(words)
@@ -45,7 +45,7 @@ def _refuse_videos(source: str) -> None:
 
 
 def check_sources(names: Sequence[str]) -> None:
-    """Raises InputError for a source that cannot be opened; what can be read only once is left alone."""
+    """Raises InputError for a source that cannot be opened; one that can be read only once is not tried."""
     from siamcli.media.sources import open_source
 
     for text in names:

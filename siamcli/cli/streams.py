@@ -1,4 +1,4 @@
-"""The standard streams: what it means that one of them takes nothing."""
+"""Handles standard streams that are closed, full or no longer read."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class _SafeStream:
 
 
 def protect_streams() -> None:
-    """Decide once, for all that writes there, what it means that a standard stream takes nothing.
+    """Set what happens when a standard stream cannot be written.
 
-    A message that cannot be delivered is dropped: the work goes on.  A result that cannot be is an
-    OutputError, and a reader who left ends the command quietly.  The name of a file goes out as the
-    bytes that it has, also where they are no text.
+    A message that cannot be written is dropped, and the work continues.  A result that cannot be written is
+    an OutputError; if its reader has closed the pipe, the command ends quietly.  File names are written as
+    their exact bytes, even if they are not valid text.
     """
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")

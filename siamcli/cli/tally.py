@@ -1,4 +1,4 @@
-"""What becomes of the clips of a batch: said before, counted as it goes, said at its end."""
+"""Reports on the clips of a batch: the plan before, failures meanwhile, and the summary at the end."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ SHOWN = 20  # lines of a list; the status file has all
 
 
 def say_passed(passed: Iterable[Path], ours: Iterable[Path]) -> None:
-    """One line of what lies in the folders of clips and is none, but `ours`: manifests, and what lies in the
-    folder for the outputs."""
+    """Print in one line what the folders of clips contain besides clips, except manifests and the outputs
+    (`ours`).
+    """
     own = {path.absolute() for path in ours}
     left = [path for path in passed if own.isdisjoint((path.absolute(), path.absolute().parent))]
     folders = sum(path.is_dir() for path in left)
@@ -35,16 +36,16 @@ def say_passed(passed: Iterable[Path], ours: Iterable[Path]) -> None:
     words = []
     if files:
         more = " …" * (len(suffixes) > SUFFIXES)
-        what = "files that are no videos" if files > 1 else "file that is no video"
+        what = "files that are not videos" if files > 1 else "file that is not a video"
         words.append(f"{files} {what} ({' '.join(suffixes[:SUFFIXES])}{more})")
     if folders:
         words.append(f"{folders} folder{'s' * (folders > 1)} (-r looks there too)")
     if words:
-        console.info(f"passed over: {', '.join(words)}")
+        console.info(f"skipped: {', '.join(words)}")
 
 
 class Tally:
-    """Counts results of `total` clips; says of each failure at once, and of no other clip unless asked."""
+    """Counts the results of `total` clips; prints failures at once, other clips only under -v."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -55,11 +56,11 @@ class Tally:
         self._finished: list[Entry] = []
 
     def begin(self, job: Job) -> None:
-        """A clip is about to be tracked."""
+        """Count a clip whose tracking starts."""
         self._begun.add(source_name(job.source).shown)
 
     def add(self, result: Result) -> None:
-        """A clip is dealt with."""
+        """Count a clip that is finished, failed or refused."""
         entry = result.entry
         self._begun.discard(entry.clip)
         self._count[result.verdict] += 1
@@ -73,12 +74,12 @@ class Tally:
 
     @property
     def number(self) -> int:
-        """How many clips are dealt with."""
+        """How many clips are finished, failed or refused."""
         return sum(self._count.values())
 
     @property
     def open(self) -> dict[str, int]:
-        """How many clips are not dealt with: those that were being tracked, and those that were not begun."""
+        """How many clips are left: those being tracked, and those not started."""
         unfinished = len(self._begun)
         return {"not finished": unfinished, "not begun": self.total - self.number - unfinished}
 
@@ -95,7 +96,7 @@ class Tally:
         return f"{sum(why.values())} of {self.total} clips are not done: {counts}" if counts else ""
 
     def say(self, seconds: float, status: object) -> None:
-        """The last lines: all counts, and the clips that lost a target or have two with one box."""
+        """Print the summary: all counts, and the clips with lost targets or two targets in nearly one box."""
         words = [f"{n} {what}" for what, n in {**self._count, **self.open}.items() if n]
         done = self._count["done"]
         rate = f" ({3600 * done / seconds:.0f} clips per hour)" if done else ""
@@ -103,7 +104,7 @@ class Tally:
         say_doubted(self._finished)
 
     def document(self, seconds: float, status: object) -> dict[str, Any]:
-        """The same for programs."""
+        """The summary as JSON values."""
         counts = {what.replace(" ", "_"): n for what, n in {**self._count, **self.open}.items()}
         return {
             "clips": self.total,
@@ -126,20 +127,19 @@ def about(clip: str, reason: str) -> str:
 
 
 def _worst_first(entries: Iterable[Entry]) -> list[Entry]:
-    """The finished clips in which a target was lost, those first that lost the largest part."""
+    """The finished clips in which a target was lost, largest part first."""
     lost = [entry for entry in entries if entry.lost_share]
     return sorted(lost, key=lambda entry: entry.lost_share, reverse=True)
 
 
 def _same_box_first(entries: Iterable[Entry]) -> list[Entry]:
-    """The finished clips in which two targets have nearly the same box, those first that have it longest."""
+    """The finished clips in which two targets have nearly the same box, longest first."""
     same = [entry for entry in entries if entry.state == "done" and entry.same_box]
     return sorted(same, key=lambda entry: (entry.same_box or 0) / (entry.frames or 1), reverse=True)
 
 
 def doubted_rows(entries: Iterable[Entry]) -> dict[str, list[dict[str, Any]]]:
-    """The finished clips in which a target was lost, and those in which two have nearly the same box, both
-    worst first, for programs."""
+    """The clips of `_worst_first` and `_same_box_first` as JSON values."""
     entries = list(entries)
     return {
         "lost": [{"clip": e.clip, "lost": e.lost, "frames": e.frames} for e in _worst_first(entries)],
@@ -150,7 +150,7 @@ def doubted_rows(entries: Iterable[Entry]) -> dict[str, list[dict[str, Any]]]:
 
 
 def say_doubted(entries: Iterable[Entry]) -> None:
-    """The same for people."""
+    """Print the clips of `_worst_first` and `_same_box_first`."""
     entries = list(entries)
     if worst := _worst_first(entries):
         console.info(f"a target was lost in {_clips(worst)}, the worst first:", style="yellow")
@@ -171,7 +171,9 @@ def _print_clips(rows: Sequence[tuple[str, str]]) -> None:
 
 
 def say_plan(verdicts: Iterable[tuple[Task, Verdict]], *, as_json: bool) -> None:
-    """Print what would become of every clip, on stdout.  Raises PartialError when some would not be done."""
+    """Print on stdout what would be done with every clip.  Raises PartialError if some clips would not be
+    done.
+    """
     rows: list[dict[str, Any]] = []
     for task, verdict in verdicts:
         clip = source_name(task.job.source).shown
@@ -195,7 +197,7 @@ def say_plan(verdicts: Iterable[tuple[Task, Verdict]], *, as_json: bool) -> None
     if wrong:
         raise PartialError(
             f"{wrong} of {len(rows)} clips would not be done",
-            hint="refuse: repair what is named; failed: it failed before, --retry-failed tries it again",
+            hint="refuse: fix the problem; failed: it failed before, --retry-failed tries it again",
         )
 
 

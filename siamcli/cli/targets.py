@@ -15,7 +15,7 @@ __all__ = ["given_targets", "require_one_way"]
 
 
 def require_one_way(ways: list[bool]) -> None:
-    """Raises typer.BadParameter unless the targets are given in one way: boxes, a window or a browser."""
+    """Raises typer.BadParameter unless targets are given in one way: boxes, a window or a web page."""
     if sum(ways) > 1:
         raise typer.BadParameter("give a box, --pick or --pick-browser, not both")
     if not any(ways):
@@ -32,7 +32,7 @@ def given_targets(
     box_file: Path | None,
     box_format: str,
 ) -> list[TargetMark]:
-    """All that was said of targets, in the order --box, --box-file, --box-at, --absent."""
+    """The targets of all options, in the order --box, --box-file, --box-at, --absent."""
     from siamcli.formats.starts import number_format, read_starts
 
     check_box_format(box_format, files_only=not (box or box_at))

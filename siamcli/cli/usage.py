@@ -1,19 +1,22 @@
-"""Declares commands, and answers wrong usage."""
+"""Declares commands with their options, and explains wrong usage."""
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, is_dataclass
 from itertools import pairwise, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from siamcli.cli.options import with_options
+from siamcli.cli import console
+from siamcli.errors import OutputError
 
 __all__ = [
     "Commands",
@@ -27,11 +30,33 @@ __all__ = [
 
 _OPTIONAL = ("--blur", "--pixelate", "--spotlight", "--crop")  # options whose value may be left out
 _READ_AGAIN = ("render", "fix", "review", "plot")  # commands for a video and its trajectory
+_signature = functools.cache(functools.partial(inspect.signature, eval_str=True))  # commands share options
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)%?,?")
 
 
+@dataclass(frozen=True, slots=True)
+class MessageOptions:
+    """How much a command prints; every command takes these options."""
+
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Print only results and errors.", rich_help_panel="Messages"),
+    ] = False
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print more details.", rich_help_panel="Messages")
+    ] = False
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug",
+            help="Print how long each step takes, and the traceback of an error.",
+            rich_help_panel="Messages",
+        ),
+    ] = False
+
+
 class WrongUsage(typer.BadParameter):
-    """Options that do not fit together; `hint` says what to do instead."""
+    """Options that contradict each other; `hint` says what to do instead."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -39,8 +64,9 @@ class WrongUsage(typer.BadParameter):
 
 
 class _Command(TyperCommand):
-    """A command whose --help stands among the options for messages, and which takes no empty name of a file:
-    as a path that would be the working folder."""
+    """A command that lists --help among the options for messages, and refuses an empty file name, because an
+    empty path would mean the working folder.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
         rest = super().parse_args(ctx, list(args))
@@ -62,8 +88,9 @@ class _Command(TyperCommand):
 
 
 class Commands(TyperGroup):
-    """The commands by name; reads a box of four words, an option without its value, and answers a source
-    without a command."""
+    """The group of all commands: also accepts a box of four words, an option without its value, and names
+    `run` when a source stands in the place of a command.
+    """
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401
         if ctx.resilient_parsing:  # the shell asks how a line may go on
@@ -77,12 +104,12 @@ class Commands(TyperGroup):
 
 
 def _is_source(text: str) -> bool:
-    """True for what can only be a source to track, such as clip.mp4, 0 or rtsp://host/stream."""
+    """True for text that can only be a source, such as clip.mp4, 0 or rtsp://host/stream."""
     return text.isdecimal() or "/" in text or bool(Path(text).suffix) or Path(text).exists()
 
 
 def _check_values(words: Sequence[str], command: Any) -> None:  # noqa: ANN401
-    """Raises WrongUsage where an option stands in the place of another one's value."""
+    """Raises WrongUsage if an option stands where another option's value belongs."""
     options = [option for option in getattr(command, "params", ()) if option.param_type_name == "option"]
     names = {name for option in options for name in (*option.opts, *option.secondary_opts)}
     valued = {name for option in options if not option.is_flag and not option.count for name in option.opts}
@@ -136,6 +163,52 @@ def join_boxes(words: Sequence[str]) -> list[str]:
     return joined
 
 
+def _require_working_folder() -> None:
+    """Raises OutputError if the working folder was removed: relative paths have no meaning then, and torch
+    cannot be loaded.
+    """
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise OutputError("the working folder is gone", hint="change into one that is there") from None
+
+
+def _with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn each dataclass parameter of `command` into the options that are its fields, and add those of
+    MessageOptions.
+
+    Typer has no way to declare a group of options.  The attribute `paths` has the names of options that are
+    paths.
+    """
+    own, messages = _signature(command), _signature(MessageOptions).parameters
+    kinds = {
+        p.name: p.annotation
+        for p in own.parameters.values()
+        if inspect.isclass(p.annotation) and is_dataclass(p.annotation)
+    }
+    bundles = {name: _signature(kind).parameters for name, kind in kinds.items()}
+
+    @functools.wraps(command)
+    def wrapper(**given: Any) -> None:  # noqa: ANN401 - whatever the command takes
+        console.set_level(**{name: given.pop(name) for name in messages})
+        _require_working_folder()
+        for bundle, members in bundles.items():
+            given[bundle] = kinds[bundle](**{name: given.pop(name) for name in members})
+        command(**given)
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in own.parameters.values():
+        parameters += bundles[parameter.name].values() if parameter.name in bundles else [parameter]
+    keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*parameters, *messages.values()]]
+    wrapper.__signature__ = own.replace(parameters=keyword)  # type: ignore[attr-defined]
+    wrapper.paths = {p.name for p in keyword if _holds_path(p.annotation)}  # type: ignore[attr-defined]
+    return wrapper
+
+
+def _holds_path(kind: object) -> bool:
+    return kind is Path or any(map(_holds_path, get_args(kind)))
+
+
 def add_command(
     app: typer.Typer, name: str, panel: str | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -146,9 +219,10 @@ def add_command(
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         text, _, examples = inspect.cleandoc(function.__doc__ or "").partition("\n\nExamples:\n")
+        text = re.sub(r"(?<!\n)\n(?!\n)", " ", text)  # the terminal's width, not the source's, breaks lines
         epilog = f"Examples:\n\n{inspect.cleandoc(examples)}" if examples else None
         declare = app.command(name, cls=_Command, help=text, epilog=epilog, rich_help_panel=panel)
-        declare(with_options(function))
+        declare(_with_options(function))
         return function
 
     return register
@@ -167,7 +241,7 @@ def read_share(option: str, text: str, below: float = 100) -> float:
 
 
 def explain(error: typer.TyperException) -> tuple[str, str]:
-    """Message and hint for wrong usage, in the form of siamtrack's own errors."""
+    """Message and hint for wrong usage, in the form of SiamtrackError."""
     message = error.format_message().removeprefix("Invalid value: ").replace(": Value error, ", ": ")
     message = " ".join(message.split()).rstrip(".")
     context = getattr(error, "ctx", None)

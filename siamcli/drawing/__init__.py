@@ -1,1 +1,1 @@
-"""Drawing into frames: boxes, scores and states."""
+"""Draws into frames: boxes, scores, states, and effects that hide targets."""

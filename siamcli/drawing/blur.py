@@ -1,4 +1,4 @@
-"""A smooth picture instead of a target: of its coarse blocks, as a Gaussian blur alone can be undone."""
+"""Blurs a target: smooths its coarse blocks, because a Gaussian blur of the picture can be undone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a target may be: its box, and while it is lost an area that only grows."""
+"""The area in which a hidden target may be: its box, and a growing area while it is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A colour instead of a target."""
+"""Fills a target with a colour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The effects on a target: a row each, and a module of this room that is imported when it is used."""
+"""The effects on a target: a row for each; its module in this folder is imported when it is used."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class EffectKind:
 EFFECTS = {
     kind.name: kind
     for kind in (
-        EffectKind("blur", hides=True, help="Hide it: the blocks of --pixelate, smoothed."),
-        EffectKind("pixelate", hides=True, help="Hide it under a few coarse blocks."),
-        EffectKind("fill", hides=True, help="Hide it under a colour."),
-        EffectKind("spotlight", hides=False, help="Darken everything but it."),
+        EffectKind("blur", hides=True, help="Hide a target under smoothed coarse blocks."),
+        EffectKind("pixelate", hides=True, help="Hide a target under a few coarse blocks."),
+        EffectKind("fill", hides=True, help="Hide a target under a colour:"),
+        EffectKind("spotlight", hides=False, help="Darken everything but a target."),
     )
 }
 """Name -> effect, in the order in which help lists them."""

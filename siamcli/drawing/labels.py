@@ -1,4 +1,4 @@
-"""Where the names of targets stand in a picture: beside their boxes, over no other box and no other name."""
+"""Places the labels of targets beside their boxes, so that they cover no other box or label."""
 
 from __future__ import annotations
 

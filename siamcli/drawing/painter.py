@@ -1,4 +1,4 @@
-"""Paints frames of one video, in their order."""
+"""Paints the frames of one video in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coarse blocks instead of a target."""
+"""Pixelates a target into coarse blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pixels an effect concerns."""
+"""The pixels that an effect changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything but the targets, darkened."""
+"""Darkens everything but the targets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done to the picture: as the user asks for it, plain and light enough for `--help`."""
+"""The style of an annotated video, in a module that loads quickly for `--help`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Literal, get_args
 
 from siamcli.drawing.kinds import EFFECTS
 from siamcli.errors import InputError
+from siamcli.labels import find_targets, target_name
 
-__all__ = ["Color", "Effect", "LabelPart", "Mark", "Shape", "Style", "WhenLost", "find_targets"]
+__all__ = ["Color", "Effect", "LabelPart", "Mark", "Shape", "Style", "WhenLost"]
 
 Color = tuple[int, int, int]
 """BGR."""
@@ -23,7 +24,9 @@ LabelPart = Literal["name", "score", "state"]
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """An effect of `kinds` on a target: its label or `#2`; empty for all that have no effect of their own."""
+    """An effect of `kinds` on a target, which is a label or `#2`; empty: all targets without an effect of
+    their own.
+    """
 
     kind: str
     target: str = ""
@@ -32,13 +35,15 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How frames look in an annotated video.
+    """The look of frames in an annotated video.
 
-    `effects` apply to boxes that are larger than the targets by the share `grow` of width and height.  While
-    a hidden target is lost, or nobody has said where it is, `when_lost` covers where it may be, or shows it.
-    A target has a `mark`, a label of `labels`, and a trail of so many seconds; lines have a width of `line`
-    pixels, None by the size of the picture.  `colors` are those of targets by name.  What is None is shown
-    where nothing else is done to the picture: see `plain`.
+    `effects` cover boxes that are larger than the targets by the share `grow` of width and height, in this
+    `shape`.  While a hidden target is lost, or has no box yet, `when_lost` covers the area in which it may
+    be, or shows the picture.
+
+    A target gets a `mark`, a label that consists of `labels`, and a `trail` of so many seconds.  Lines are
+    `line` pixels wide; None: by the size of the frame.  `colors` are the colours of targets by name.  A mark,
+    labels and a frame number that are None are drawn only if the picture has no effects: see `plain`.
     """
 
     effects: tuple[Effect, ...] = ()
@@ -71,7 +76,7 @@ class Style:
 
     @property
     def plain(self) -> Style:
-        """The same without what was not asked for: no marks, labels and number."""
+        """The same style without marks, labels and frame number, except those that were asked for."""
         return self if self.mark else replace(self, mark="none")
 
     @property
@@ -81,12 +86,13 @@ class Style:
 
     @property
     def extent(self) -> float:
-        """By which share an effect is wider and higher than the box: an ellipse goes through the corners of
-        the box that has grown."""
+        """By which share an effect is wider and higher than the box; an ellipse goes through the corners of
+        the grown box.
+        """
         return (1 + self.grow) * (math.sqrt(2) if self.shape == "ellipse" else 1) - 1
 
     def check(self, labels: Sequence[str | None]) -> None:
-        """Raises InputError for a target that is not among `labels`, or that two effects are for."""
+        """Raises InputError for a target that is not among `labels`, and for a target with two effects."""
         self.by_target(labels)
         self.colors_by_target(labels)
 
@@ -105,29 +111,10 @@ class Style:
             targets = find_targets(effect.target, labels)
             taken = [target for target in targets if target in chosen]
             if taken and (effect.target or not chosen[taken[0]].target):
-                name = labels[taken[0] - 1] or f"#{taken[0]}"
                 raise InputError(
-                    f"--{chosen[taken[0]].kind} and --{effect.kind} are both for {name}",
+                    f"--{chosen[taken[0]].kind} and --{effect.kind} are both for"
+                    f" {target_name(labels, taken[0])}",
                     hint="give a target one effect",
                 )
             chosen |= {target: effect for target in targets if target not in chosen}
         return chosen
-
-
-def find_targets(name: str, labels: Sequence[str | None]) -> tuple[int, ...]:
-    """The numbers of the targets with the label `name`, or of `#2`; all for an empty name.
-
-    >>> find_targets("ball", ["ball", None]), find_targets("#2", ["ball", None]), find_targets("", ["a", "b"])
-    ((1,), (2,), (1, 2))
-
-    Raises InputError where there is none.
-    """
-    named = {label or f"#{number}" for number, label in enumerate(labels, start=1)}
-    found = tuple(
-        number
-        for number, label in enumerate(labels, start=1)
-        if not name or name == label or name == f"#{number}"
-    )
-    if not found:
-        raise InputError(f"no target {name!r}", hint=f"there are: {', '.join(sorted(named))}")
-    return found

@@ -1,4 +1,4 @@
-"""Text on a filled background, of a size that can be read in the picture."""
+"""Draws text on a filled background, in a readable size."""
 
 from __future__ import annotations
 

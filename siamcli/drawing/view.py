@@ -1,4 +1,4 @@
-"""A part of the picture as a picture of its own."""
+"""Cuts a part out of a frame and resizes it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Ways to run the network: one file per way, one protocol for all."""
+"""The engines: several ways to run the network, behind one protocol."""

@@ -1,4 +1,4 @@
-"""Real crops to calibrate an int8 network on, out of any images."""
+"""Cuts crops out of images to calibrate an int8 network."""
 
 from __future__ import annotations
 

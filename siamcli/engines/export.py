@@ -1,4 +1,4 @@
-"""The network for other programs: a pair of graphs, checked against the reference before they are kept."""
+"""Exports the network as two graphs, checked against the reference before they are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Constants multiplied out once rather than on every frame: the first step of every fast engine."""
+"""Folds constants into weights once, not on every frame: the first step of every fast engine."""
 
 from __future__ import annotations
 

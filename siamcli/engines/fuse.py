@@ -1,4 +1,4 @@
-"""A convolution and what follows it as one call: the pass over the graph that packing and cuDNN share."""
+"""Fuses a convolution with the operations after it; used by packing and by cuDNN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network as two plain functions of tensors: what exporters and compilers take."""
+"""The network as two plain functions of tensors, for exporters and compilers."""
 
 from __future__ import annotations
 

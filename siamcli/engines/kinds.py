@@ -1,4 +1,4 @@
-"""Engines as rows of a table: the names of --engine, --device and errors, without torch."""
+"""The table of engines: the names of --engine and --device, without torch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class EngineKind:
-    """An engine: the kinds of device that it runs on, its precisions, and the module that makes it.
+    """An engine: the kinds of device that it runs on, its precisions, and the module that creates it.
 
     `make(model, device, precision, cache)` of that module returns the Engine; the precision may be "auto".
     """
@@ -61,9 +61,9 @@ def check_name(what: str, value: str, names: Iterable[str]) -> None:
 
 
 def default_model(device: str) -> str:
-    """What a device tracks with unless weights are named: "accurate" on a CUDA GPU, else "fast".
+    """The default model of a device: "accurate" on a CUDA GPU, else "fast".
 
-    Raises DeviceError for what names no device, or a GPU that is not there.
+    Raises DeviceError for an unknown device, and for a GPU that does not exist.
     """
     from importlib.metadata import version  # noqa: PLC0415 - every command would wait for it
 
@@ -76,6 +76,6 @@ def default_model(device: str) -> str:
 
 
 def check_device(name: str) -> None:
-    """Raises DeviceError for what names no device; whether it is there is another question."""
+    """Raises DeviceError for an unknown device name; it does not check that the device exists."""
     if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]+)?", name):
         raise DeviceError(f"unknown device {name!r}", hint="choose auto, cpu, cuda, cuda:N or mps")

@@ -1,4 +1,4 @@
-"""Convolutions with their weights laid out once as oneDNN wants them, and what follows them fused in.
+"""Packs the weights of convolutions once in the layout of oneDNN, fused with the operations after them.
 
 The operators are those that PyTorch's own compiler emits for the CPU; they need no compiler here.
 """

@@ -1,4 +1,4 @@
-"""The measured precision of engines: the record that `siamtrack bench --precision` fills."""
+"""The record of each engine's measured precision, which `siamtrack bench --precision` fills."""
 
 from __future__ import annotations
 

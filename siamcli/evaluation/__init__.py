@@ -1,1 +1,1 @@
-"""Benchmarks: sequences in, numbers out."""
+"""Benchmarks: data sets, protocols, result files, metrics and scores."""

@@ -1,4 +1,4 @@
-"""The benchmarks: data/datasets.toml, the sequence tables beside it, and published scores."""
+"""The catalog of benchmarks: data/datasets.toml, the tables of sequences beside it, and published scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log beside the result files of an evaluation: which tracker made which of them."""
+"""The log beside the result files of an evaluation: it records which tracker made which of them."""
 
 from __future__ import annotations
 

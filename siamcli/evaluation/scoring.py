@@ -1,4 +1,4 @@
-"""Scores result files; every metric names its rules."""
+"""Scores result files."""
 
 from __future__ import annotations
 

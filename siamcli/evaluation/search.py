@@ -1,4 +1,4 @@
-"""Points in the space of the three parameters that are tuned for SiamRPN++ (PySOT)."""
+"""Points in the space of the three tracker parameters that are tuned for SiamRPN++ (PySOT)."""
 
 from __future__ import annotations
 

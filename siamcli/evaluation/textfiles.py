@@ -41,7 +41,7 @@ def read_rows(path: Path, counts: Collection[int], *, first_blank: bool = False)
             raise DatasetError(f"{path}, line {number}: not numbers: {line.strip()[:60]!r}") from None
         if len(row) not in counts:
             expected = " or ".join(str(count) for count in sorted(counts))
-            raise DatasetError(f"{path}, line {number}: {len(row)} numbers where {expected} belong")
+            raise DatasetError(f"{path}, line {number}: {len(row)} numbers where {expected} are expected")
         rows.append(row)
     return rows
 

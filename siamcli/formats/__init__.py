@@ -1,1 +1,1 @@
-"""Trajectories as files: ours, and those of other programs."""
+"""Trajectory files: siamtrack's own formats and those of other programs."""

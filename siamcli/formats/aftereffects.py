@@ -7,7 +7,8 @@ same is read by https://github.com/baku89/ae-keyframes.
 from __future__ import annotations
 
 from siamcli.formats.names import file_stems, source_stem
-from siamcli.formats.select import frame_rate, frame_size, target_name, visible_by_target
+from siamcli.formats.select import frame_rate, frame_size, visible_by_target
+from siamcli.labels import target_name
 from siamcli.trajectory import Trajectory
 
 __all__ = ["files"]
@@ -27,7 +28,7 @@ def files(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
     ]
     stem, texts = source_stem(trajectory.header.source.name), {}
     seen = visible_by_target(trajectory, drop_lost=drop_lost)
-    names = file_stems([target_name(trajectory, target) for target in seen])
+    names = file_stems([target_name(trajectory.header.labels, target) for target in seen])
     for name, points in zip(names, seen.values(), strict=True):
         places = [f"\t{p.index}\t{p.box.center[0]:.3f}\t{p.box.center[1]:.3f}\t0\t" for p in points]
         sides = [(100 * p.box.w / points[0].box.w, 100 * p.box.h / points[0].box.h) for p in points]

@@ -14,8 +14,9 @@ from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.results import TrackerOutput, output_texts, run_text
 from siamcli.evaluation.vot import STARTED, TRACKED, VotRun
 from siamcli.formats.names import file_stems, source_stem
-from siamcli.formats.select import target_name, targets
+from siamcli.formats.select import targets
 from siamcli.formats.starts import first_box, start_target
+from siamcli.labels import target_name
 from siamcli.targets import Target
 from siamcli.trajectory import TrackPoint, Trajectory
 
@@ -51,14 +52,14 @@ def _sequences(trajectory: Trajectory) -> dict[str, Sequence[TrackPoint]]:
     """Sequence name -> one target's points; raises InputError where a frame is missing."""
     every = targets(trajectory)
     stem = source_stem(trajectory.header.source.name)
-    names = file_stems([target_name(trajectory, target) for target in every])
+    names = file_stems([target_name(trajectory.header.labels, target) for target in every])
     found = {}
     for name, (target, points) in zip(names, every.items(), strict=True):
         for before, after in pairwise(points):
             if after.index != before.index + 1:
                 raise InputError(
-                    f"{stem}: {target_name(trajectory, target)} has no point between frames "
-                    f"{before.index} and {after.index}",
+                    f"{stem}: {target_name(trajectory.header.labels, target)} has no point between frames"
+                    f" {before.index} and {after.index}",
                     hint="benchmark files have a line for every frame: track without --stride",
                 )
         found[f"{stem}_{name}" if len(every) > 1 else stem] = points
@@ -76,7 +77,7 @@ def starts(path: Path, text: str) -> list[Target]:
             raise ValueError(f"line {frame + 1} is a VOT mask, which is not read")
         cells = [float(cell) for cell in line.replace(",", " ").split()]
         if len(cells) not in (0, 4, 8):
-            raise ValueError(f"line {frame + 1}: {len(cells)} numbers where 4 or 8 belong")
+            raise ValueError(f"line {frame + 1}: {len(cells)} numbers where 4 or 8 are expected")
         if len(cells) == 8:
             xs, ys = cells[::2], cells[1::2]
             cells = [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]

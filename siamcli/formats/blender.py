@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 
-from siamcli.formats.select import frame_size, target_name, visible_by_target
+from siamcli.formats.select import frame_size, visible_by_target
+from siamcli.labels import target_name
 from siamcli.trajectory import Trajectory
 
 __all__ = ["text"]
@@ -40,7 +41,7 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
             for p in points
         ]
         if markers:
-            tracks.append([target_name(trajectory, target), markers])
+            tracks.append([target_name(trajectory.header.labels, target), markers])
     rows = ",\n".join(f"    {json.dumps(track)}" for track in tracks)
     name = json.dumps(trajectory.header.source.name)[1:-1]
     return _SCRIPT.format(name=name, size=(width, height), tracks=f"[\n{rows},\n]")

@@ -21,11 +21,11 @@ from siamcli.formats.select import (
     frame_indices,
     frame_size,
     image_name,
-    target_name,
     visible_points,
 )
 from siamcli.formats.starts import first_box, start_target
 from siamcli.formats.tracks import TrackBox, Tracks
+from siamcli.labels import target_name
 from siamcli.schema import Number, Positive, from_record, load_json
 from siamcli.targets import Target
 from siamcli.trajectory import TrackPoint, TrackState, Trajectory
@@ -56,7 +56,7 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     ]
     annotations = []
     for number, point in enumerate(visible_points(trajectory, drop_lost=drop_lost), start=1):
-        category = categories.index(target_name(trajectory, point.target)) + 1
+        category = categories.index(target_name(trajectory.header.labels, point.target)) + 1
         ids = {"id": number, "image_id": point.index + 1, "video_id": 1, "track_id": point.target}
         attributes = {"state": point.state}
         annotations.append(_annotation(point, point.box, attributes, **ids, category_id=category))
@@ -124,7 +124,7 @@ def _part(clips: Sequence[DatasetClip], classes: Sequence[str]) -> str:
             box = clip_box(point.box, (width, height))
             if point.index in ids and box.valid:
                 track = tracks.setdefault((clip.name, point.target), len(tracks) + 1)
-                label = target_name(clip.trajectory, point.target)
+                label = target_name(clip.trajectory.header.labels, point.target)
                 category = classes.index(label) + 1
                 own = {"id": len(annotations) + 1, "image_id": ids[point.index], "video_id": number}
                 attributes = {"state": point.state, "track_id": track}
@@ -248,7 +248,7 @@ def starts(path: Path, text: str) -> list[Target]:
     document = from_record(_Document, load_json(text))
     if len(clips := document.clips()) > 1:
         raise InputError(
-            f"{path} holds {len(clips)} videos", hint="`siamtrack convert --to siamtrack` takes them apart"
+            f"{path} holds {len(clips)} videos", hint="`siamtrack convert --to siamtrack` splits them"
         )
     labels, frames = document.labels(), document.frames()
     images = {image.id: (frames[image.id], image) for image in document.images}

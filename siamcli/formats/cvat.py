@@ -19,12 +19,12 @@ from siamcli.formats.select import (
     frame_size,
     image_name,
     is_visible,
-    target_name,
     targets,
     visible_points,
 )
 from siamcli.formats.starts import first_box, start_target
 from siamcli.formats.tracks import TrackBox, Tracks
+from siamcli.labels import target_name
 from siamcli.targets import Target
 from siamcli.trajectory import PointSource, TrackPoint, TrackState, Trajectory
 
@@ -56,7 +56,7 @@ def _add_tracks(
 ) -> None:
     last = _last(trajectory)
     for number, (target, points) in enumerate(targets(trajectory).items()):
-        label = target_name(trajectory, target)
+        label = target_name(trajectory.header.labels, target)
         track = ElementTree.SubElement(root, "track", id=str(number), label=label, source="auto")
         shown = [is_visible(point, drop_lost=drop_lost) for point in points]
         held: TrackPoint | None = None
@@ -99,7 +99,7 @@ def _add_images(root: ElementTree.Element, trajectory: Trajectory, *, drop_lost:
         attributes = {"id": str(index), "name": name, "width": str(width), "height": str(height)}
         images[index] = ElementTree.SubElement(root, "image", attributes)
     for point in visible_points(trajectory, drop_lost=drop_lost):
-        label = target_name(trajectory, point.target)
+        label = target_name(trajectory.header.labels, point.target)
         _add_box(images[point.index], point, label=label, source="auto")
 
 
@@ -184,7 +184,7 @@ def _tasks(root: ElementTree.Element) -> dict[str, ElementTree.Element]:
     if any(used):
         return {id: said.get(id, ElementTree.Element("task")) for id in used}
     if len(said) > 1 and used:
-        raise ValueError(f"{len(said)} tasks, and no track says of which it is: export them one by one")
+        raise ValueError(f"{len(said)} tasks, but no track or image names its task: export them one by one")
     return {"": root}
 
 
@@ -206,7 +206,9 @@ def _clip(root: ElementTree.Element, id: str, task: ElementTree.Element) -> Trac
     for image in images:
         frame, seen = int(image.attrib["id"]), Counter[str]()
         if frame in files:
-            raise ValueError(f"image {frame} is there twice: several tasks? Export them one by one")
+            raise ValueError(
+                f"image {frame} appears twice: if the file holds several tasks, export them one by one"
+            )
         files[frame] = image.get("name", "")
         for box in image.iter("box"):
             label = box.get("label", "")
@@ -261,7 +263,7 @@ def starts(path: Path, text: str) -> list[Target]:
     root = _root(text)
     if len(tasks := _tasks(root)) > 1:
         raise InputError(
-            f"{path} holds {len(tasks)} tasks", hint="`siamtrack convert --to siamtrack` takes them apart"
+            f"{path} holds {len(tasks)} tasks", hint="`siamtrack convert --to siamtrack` splits them"
         )
     size = (root.findtext(".//original_size/width"), root.findtext(".//original_size/height"))
     whole = (float(size[0]), float(size[1])) if size[0] and size[1] else None

@@ -1,4 +1,4 @@
-"""Many trajectories as one data set: what its clips are called, and into which part they go."""
+"""Combines many trajectories into one data set: names its clips and splits them into train and val."""
 
 from __future__ import annotations
 

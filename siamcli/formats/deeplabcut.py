@@ -5,7 +5,8 @@ Source: https://deeplabcut.github.io/DeepLabCut/docs/standardDeepLabCut_UserGuid
 
 from __future__ import annotations
 
-from siamcli.formats.select import target_name, targets, visible_points
+from siamcli.formats.select import targets, visible_points
+from siamcli.labels import target_name
 from siamcli.sheets import csv_text
 from siamcli.trajectory import Trajectory
 
@@ -22,7 +23,7 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     every = targets(trajectory)
     names = []
     for target in every:
-        name = target_name(trajectory, target)
+        name = target_name(trajectory.header.labels, target)
         names.append(name if name not in names else f"{name} {target}")
     places = {
         (p.index, p.target): (f"{p.box.center[0]:.3f}", f"{p.box.center[1]:.3f}", f"{p.score:.4f}")

@@ -1,4 +1,4 @@
-"""Trajectories from files, and as the files of any format."""
+"""Reads and writes trajectory files of any format."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ def make_stream(kind: FormatKind, header: TrackHeader, *, drop_lost: bool = Fals
 
 
 def read_trajectory(path: str | Path) -> Trajectory:
-    """Read a .json, .jsonl or .csv trajectory; raises InputError that names the file and the line.
+    """Read a trajectory in a .json, .jsonl or .csv file.
 
-    JSON Lines without a summary (the program was killed) count as incomplete.  CSV has no header:
-    source and model stay unknown, and it counts as complete.
+    A .jsonl file without a summary, because the program was killed, counts as incomplete.  A .csv file has no
+    header: its source and model are unknown, and it counts as complete.  Raises InputError that names file
+    and line.
     """
     path = Path(path)
     kind = find_format(path)
@@ -49,9 +50,9 @@ def read_trajectory(path: str | Path) -> Trajectory:
 
 
 def write_trajectory(trajectory: Trajectory, path: str | Path, *, overwrite: bool = False) -> None:
-    """Write a .json, .jsonl, .csv or MOT .txt file, as the suffix says; all targets go into it.
+    """Write a trajectory to a .json, .jsonl, .csv or .txt (MOT) file, as the suffix says.
 
-    Raises InputError for a suffix without a format, OutputError for a file that exists or cannot be written.
+    Raises InputError for another suffix, OutputError for a file that exists or cannot be written.
     """
     path = Path(path)
     kind = find_format(path)
@@ -71,10 +72,11 @@ def convert(
     stem: str | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
-    """The files of the format `name`: file name (with / for folders) -> text.
+    """Convert a trajectory: file name (with / for folders) -> text of the format `name`.
 
-    With `drop_lost` the boxes of lost frames are left out.  A single file is called `stem`, by default as
-    its source.  `options` are those that this format alone has.  Raises InputError for what it cannot say.
+    `drop_lost` leaves out the boxes of lost frames.  A single file is called `stem`, by default like its
+    source.  `options` are those of this format alone.  Raises InputError for a trajectory that the format
+    cannot represent.
     """
     kind = FORMATS[name]
     if drop_lost and kind.keeps_lost:

@@ -1,4 +1,4 @@
-"""As few key frames as say where a box is, where a program draws straight lines between them."""
+"""Reduces boxes to key frames between which linear interpolation is exact enough."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The formats of a trajectory: a row each, and a module of this room that is imported when it is used."""
+"""The formats of a trajectory: a row for each; its module in this folder is imported when it is used."""
 
 from __future__ import annotations
 
@@ -25,20 +25,23 @@ _EVERY_FRAME = "benchmark files have a line for every frame, lost or not"
 
 @dataclass(frozen=True, slots=True)
 class FormatKind:
-    """A format: `name` is that of `convert --to`, and of its module unless `module` names another.
+    """A format of trajectory files.
 
-    `ending` follows the source's name in the name of the one file, and is empty for a format of several.
-    What is `streamed` can be written while tracking, what is `read` can be read again, both by the last
-    suffix of `ending`.  `keeps_lost` says why lost frames cannot be left out, and is empty where they can.
-    `benchmark` is the data set whose result files it writes.  What says where targets begin (`starts`) is
-    read as a box file.  Several clips `join` in one data set, or are made into a new `dataset` with images.
-    What has `tracks` can be read as trajectories.
+    `name` is the name for `convert --to`, and of the module, unless `module` names another.  `ending` follows
+    the name of the source in the name of the file; it is empty for a format of several files.  `title` is
+    shown in help if the suffix does not name the format.
 
-    A module has a class `Stream` (a TextStream) when it is streamed, else `text(trajectory, drop_lost=...)`
-    for one file, else `files(trajectory, ...)` for several, with `write_into(folder, ...)` where they join
-    others; `read(path, text)` when it is read;
-    `starts(path, text)`, the targets at their first boxes, when it has `starts`, which may raise ValueError;
-    `tracks(text)` likewise; `dataset(clips, classes)`, file name -> text.
+    `streamed`: it can be written while tracking.  `read`: siamtrack reads it as its own format.  Both are
+    chosen by the last suffix of `ending`.  `tracks`: it is read as trajectories of another program.
+    `starts`: it is read as a box file, which says where targets begin.  `keeps_lost` says why lost frames
+    cannot be left out; empty if they can.  `benchmark` is the data set whose result files it writes.  `join`:
+    several clips can be added to one folder.  `dataset`: several clips can become a data set with images.
+
+    The module has a class `Stream` (a TextStream) if `streamed`; else `text(trajectory, drop_lost=...)` for
+    one file, or `files(trajectory, ...)` for several, with `write_into(folder, ...)` if `join`.  It has
+    `read(path, text)` if `read`; `starts(path, text)`, the targets at their first boxes, if `starts`;
+    `tracks(text)` if `tracks`; `dataset(clips, classes)`, file name -> text, if `dataset`.  `starts` and
+    `tracks` may raise ValueError.
     """
 
     name: str
@@ -56,7 +59,8 @@ class FormatKind:
 
     @property
     def suffix(self) -> str:
-        """
+        """The last suffix of `ending`.
+
         >>> FormatKind("mot", ".mot.txt").suffix
         '.txt'
         """

@@ -18,10 +18,10 @@ from siamcli.formats.select import (
     frame_size,
     frame_times,
     is_visible,
-    target_name,
     targets,
 )
 from siamcli.formats.tracks import TrackBox, Tracks
+from siamcli.labels import target_name
 from siamcli.schema import load_json
 from siamcli.trajectory import Trajectory
 
@@ -102,7 +102,7 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False, media_url: str = ""
             "framesCount": round(duration * rate),
             "duration": round(duration, 6),
             "sequence": [{"frame": frame, **box} for frame, box in sorted(sequence.items())],
-            "labels": [target_name(trajectory, target)],
+            "labels": [target_name(trajectory.header.labels, target)],
         }
         ids = {"id": f"target{target}", "from_name": "box", "to_name": "video", "type": "videorectangle"}
         regions.append({**ids, "origin": "prediction", "value": value})

@@ -64,7 +64,7 @@ def _rows(text: str) -> Iterator[tuple[int, int, Box, float]]:
         if not cells:
             continue
         if len(cells) < 6:
-            raise ValueError(f"line {number}: {len(cells)} numbers where 6 or more belong")
+            raise ValueError(f"line {number}: {len(cells)} numbers where 6 or more are expected")
         try:
             frame, target, left, top, w, h, *counts = (float(cell) for cell in cells)
         except ValueError:

@@ -1,4 +1,4 @@
-"""Names outputs after sources and targets."""
+"""Names output files after sources and targets."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from siamcli.formats.select import target_name, visible_by_target
+from siamcli.formats.select import visible_by_target
+from siamcli.labels import target_name
 from siamcli.sheets import csv_text
 from siamcli.trajectory import Trajectory
 
@@ -17,6 +18,6 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
         for point in points:
             x, y = point.box.center
             numbers = [f"{value:.3f}" for value in (y, x, point.box.w, point.box.h)]
-            label = target_name(trajectory, target)
+            label = target_name(trajectory.header.labels, target)
             rows.append([target, point.index, *numbers, f"{point.score:.4f}", label])
     return csv_text(rows)

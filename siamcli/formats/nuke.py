@@ -5,7 +5,8 @@ Source: https://learn.foundry.com/nuke/developers/63/pythondevguide/animation.ht
 
 from __future__ import annotations
 
-from siamcli.formats.select import frame_size, target_name, visible_by_target
+from siamcli.formats.select import frame_size, visible_by_target
+from siamcli.labels import target_name
 from siamcli.trajectory import Trajectory
 
 __all__ = ["text"]
@@ -23,7 +24,9 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     for target, points in visible_by_target(trajectory, drop_lost=drop_lost).items():
         across = " ".join(f"x{p.index + 1} {p.box.center[0]:.3f}" for p in points)
         up = " ".join(f"x{p.index + 1} {height - p.box.center[1]:.3f}" for p in points)
-        tracks.append((target_name(trajectory, target), f"{{{{curve {across}}} {{curve {up}}}}}"))
+        tracks.append(
+            (target_name(trajectory.header.labels, target), f"{{{{curve {across}}} {{curve {up}}}}}")
+        )
     nodes = []
     for first in range(0, len(tracks), _TRACKS):
         group = tracks[first : first + _TRACKS]

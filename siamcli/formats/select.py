@@ -1,4 +1,4 @@
-"""Names, times, frame size and visible points of a trajectory, for every format.
+"""Selects what a format writes of a trajectory: visible points, times, frame size, names.
 
 Lost frames keep their box unless they are dropped.  Absent ones carry no box, or one that is switched off
 where the format has a switch.
@@ -13,6 +13,7 @@ from statistics import median
 
 from siamcli.errors import InputError
 from siamcli.frames import SourceInfo
+from siamcli.labels import target_name
 from siamcli.trajectory import TrackPoint, Trajectory
 
 __all__ = [
@@ -23,7 +24,6 @@ __all__ = [
     "frame_times",
     "image_name",
     "is_visible",
-    "target_name",
     "targets",
     "visible_by_target",
     "visible_points",
@@ -68,12 +68,6 @@ def targets(trajectory: Trajectory) -> Mapping[int, Sequence[TrackPoint]]:
     return {target: list(points) for target, points in groupby(ordered, key=lambda point: point.target)}
 
 
-def target_name(trajectory: Trajectory, target: int) -> str:
-    """The label that the user gave, else `target N`."""
-    labels = trajectory.header.labels
-    return (labels[target - 1] if target <= len(labels) else None) or f"target {target}"
-
-
 def image_name(source: SourceInfo, index: int) -> str | None:
     """What the image of a frame is called, None where the source is no image source.
 
@@ -87,7 +81,9 @@ def image_name(source: SourceInfo, index: int) -> str | None:
 
 def class_names(trajectory: Trajectory) -> list[str]:
     """The labels of all targets, each once, in the order of the targets."""
-    return list(dict.fromkeys(target_name(trajectory, target) for target in targets(trajectory)))
+    return list(
+        dict.fromkeys(target_name(trajectory.header.labels, target) for target in targets(trajectory))
+    )
 
 
 def frame_size(trajectory: Trajectory) -> tuple[int, int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from siamcli.formats.select import target_name, visible_points
+from siamcli.formats.select import visible_points
+from siamcli.labels import target_name
 from siamcli.sheets import csv_text
 from siamcli.trajectory import Trajectory
 
@@ -16,6 +17,6 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     ]
     for point in visible_points(trajectory, drop_lost=drop_lost):
         (x, y), score = point.box.center, f"{point.score:.4f}"
-        track = target_name(trajectory, point.target)
+        track = target_name(trajectory.header.labels, point.target)
         rows.append([track, point.index, score, f"{x:.3f}", f"{y:.3f}", score])
     return csv_text(rows)

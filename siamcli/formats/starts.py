@@ -1,4 +1,4 @@
-"""Reads first boxes of targets from box files: siamtrack's own and those of other programs."""
+"""Reads the first box of every target from box files, of siamtrack and of other programs."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def read_starts(
         targets: list[Target] = FORMATS[name].load().starts(path, "\n".join(lines))
     except (ArithmeticError, KeyError, IndexError, TypeError, ValueError) as error:
         what = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise InputError(f"{path} is no {name} file: {what}", hint="see --box-format") from None
+        raise InputError(f"{path} is not a {name} file: {what}", hint="see --box-format") from None
     if not targets:
         raise InputError(f"no box in {path}", hint=f"it was read as {name}; see --box-format")
     return _with_own_labels(targets)
@@ -108,11 +108,11 @@ def start_target(box: Box, frame: int, label: str = "", size: tuple[float, float
     In a frame of another size it is the same part of it.  Raises ValueError for what is no box.
     """
     if not box.valid or frame < 0:
-        raise ValueError(f"{tuple(box)} in frame {frame} is no box")
+        raise ValueError(f"{tuple(box)} in frame {frame} is not a box")
     name = " ".join(one_line(label).split())
     text = ",".join(f"{value:g}" for value in box)
     if size is not None and not all(side > 0 and math.isfinite(side) for side in size):
-        raise ValueError(f"{size} is no size")
+        raise ValueError(f"{size} is not a size")
     x, y, w, h = box if size is None else (100 * v / size[i % 2] for i, v in enumerate(box))
     percent = (size is not None,) * 4
     return Target(

@@ -1,4 +1,4 @@
-"""The text of a trajectory, piece by piece: what is common to the formats that are written while tracking."""
+"""The base class of the formats that are written while tracking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trajectories from what other programs write: tracks that were drawn or corrected there."""
+"""Makes trajectories of tracks that were drawn or corrected in other programs."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def read_each(path: Path, kind: str | None, known: Callable[[str], Known]) -> di
         raise InputError(f"cannot read {path}: {why_unread(error)}") from None
     except (ArithmeticError, AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         what = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise InputError(f"{path} is no {chosen} file: {what}", hint="see --from") from None
+        raise InputError(f"{path} is not a {chosen} file: {what}", hint="see --from") from None
 
 
 def _named(clips: Sequence[Tracks]) -> dict[str, Tracks]:
@@ -195,7 +195,7 @@ def _check_end(path: Path, points: Sequence[TrackPoint], info: SourceInfo) -> No
     last = max((point.index for point in points), default=0)
     if info.count is not None and last >= info.count:
         raise InputError(
-            f"{path} goes on to frame {last}, {info.name} has {info.count} frames",
+            f"{path} continues to frame {last}, but {info.name} has {info.count} frames",
             hint="name the video that was tracked; if it was joined files, convert the .json or .jsonl",
         )
 
@@ -207,7 +207,7 @@ def _in_frames(
     if all(box.seconds is None for box in boxes):
         return list(boxes)
     if not times and fps is None:
-        raise InputError(f"{path} says times and not frames", hint="give --video, or --fps")
+        raise InputError(f"{path} gives times but no frame numbers", hint="give --video, or --fps")
     shown = sorted((time, index) for index, time in (times or {}).items())
 
     def frame(seconds: float) -> int:
@@ -258,5 +258,5 @@ def _point(
         return TrackPoint(one.frame, time, NO_BOX, 0.0, "absent", target, source=source)
     box = Box(one.box.x * scale[0], one.box.y * scale[1], one.box.w * scale[0], one.box.h * scale[1])
     if not box.valid:
-        raise ValueError(f"{tuple(one.box)} of track {one.track} in frame {one.frame} is no box")
+        raise ValueError(f"{tuple(one.box)} of track {one.track} in frame {one.frame} is not a box")
     return TrackPoint(one.frame, time, box, one.score, one.state, target, source=source)

@@ -1,5 +1,4 @@
-"""VGG Image Annotator: rectangles in images, as the project or the JSON export of version 2 says them, and
-the projects of version 3.
+"""VGG Image Annotator 2 (project or JSON export) and 3 (project): rectangles in images.
 
 Source: https://www.robots.ox.ac.uk/~vgg/software/via/docs/user_guide.html
 """

@@ -1,4 +1,4 @@
-"""VGG Image Annotator 3: rectangles in frames of videos, and in images, as its project says them.
+"""VGG Image Annotator 3 (project): rectangles in frames of videos and in images.
 
 Source: https://www.robots.ox.ac.uk/~vgg/software/via/docs/user_guide.html (VIA 3: the project file)
 """

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from siamcli.formats.records import point_record
-from siamcli.formats.select import frame_times, target_name, visible_points
+from siamcli.formats.select import frame_times, visible_points
+from siamcli.labels import target_name
 from siamcli.trajectory import Trajectory
 
 __all__ = ["text"]
@@ -18,7 +19,7 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     for point in visible_points(trajectory, drop_lost=drop_lost):
         record = point_record(point)
         entry = {key: record[key] for key in ("frame", "target", "x", "y", "w", "h", "score", "state")}
-        entry["label"] = target_name(trajectory, point.target)
+        entry["label"] = target_name(trajectory.header.labels, point.target)
         boxes.setdefault(point.index, []).append(entry)
     cues = ["WEBVTT\n"]
     for index, entries in boxes.items():

@@ -17,10 +17,10 @@ from siamcli.formats.select import (
     frame_indices,
     frame_size,
     image_name,
-    target_name,
     visible_points,
 )
 from siamcli.formats.starts import start_target
+from siamcli.labels import target_name
 from siamcli.targets import Target, read_lines
 from siamcli.trajectory import Trajectory
 
@@ -48,7 +48,7 @@ def files(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
             hint="YOLO has one label file for both: rename one of them",
         )
     for point in visible_points(trajectory, drop_lost=drop_lost):
-        number = classes.index(target_name(trajectory, point.target))
+        number = classes.index(target_name(trajectory.header.labels, point.target))
         texts[paths[point.index]] += _row(point.box, size, number)
     return {**texts, CLASSES: _lines(classes)}
 
@@ -95,7 +95,7 @@ def dataset(clips: Sequence[DatasetClip], classes: Sequence[str]) -> dict[str, s
         rows = {index: "" for index in clip.frames}
         for point in visible_points(clip.trajectory, drop_lost=clip.drop_lost):
             if point.index in rows:
-                number = classes.index(target_name(clip.trajectory, point.target))
+                number = classes.index(target_name(clip.trajectory.header.labels, point.target))
                 rows[point.index] += _row(point.box, size, number)
         for index, text in rows.items():
             texts[str(PurePosixPath("labels", clip.part, clip.image(index)).with_suffix(".txt"))] = text
@@ -154,7 +154,7 @@ def starts(path: Path, text: str) -> list[Target]:
         if not cells:
             continue
         if len(cells) not in (5, 6):
-            raise ValueError(f"line {number}: {len(cells)} numbers where 5 belong")
+            raise ValueError(f"line {number}: {len(cells)} numbers where 5 are expected")
         kind, (cx, cy, w, h) = int(cells[0]), map(float, cells[1:5])
         label = names[kind] if 0 <= kind < len(names) else ""
         targets.append(start_target(Box.from_center(cx, cy, w, h), frame, label, size=(1, 1)))

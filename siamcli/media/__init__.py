@@ -1,1 +1,1 @@
-"""Pixels in, files out: the only home of capture, encoding and windows."""
+"""Reads sources (videos, images, cameras, streams) and writes videos."""

@@ -1,4 +1,4 @@
-"""Cameras and live addresses: always the newest frame, drops counted, reconnected when they go away."""
+"""Cameras and live streams: gives the newest frame, counts dropped ones, and reconnects."""
 
 from __future__ import annotations
 

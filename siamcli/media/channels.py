@@ -1,4 +1,4 @@
-"""Reads ffmpeg's reports on decoded frames from channels that carry no text of the file.
+"""Reads ffmpeg's reports on decoded frames, from channels that carry no text of the file.
 
 Both have lines of numbers: one line with the time of each frame, and the head of a list of frames
 (`framecrc`) with the size of the first one and the frame rate.

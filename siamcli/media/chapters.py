@@ -1,4 +1,4 @@
-"""Several files as one recording: the chapters of a camera, the minutes of a dashcam."""
+"""Reads several files as one recording: chapters of a camera, minutes of a dashcam."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The colours of a video stream: what its tags say, and the filters that bring them to BT.709.
+"""The colours of a video stream: reads its tags, and chooses the filters that convert it to BT.709.
 
 Picture and tracker get what a screen of standard dynamic range shows.  Reference white of HDR is
 203 cd/m2 (ITU-R BT.2408), what is brighter is compressed.

@@ -1,4 +1,4 @@
-"""What it means that ffmpeg cannot read a source."""
+"""Turns ffmpeg's complaint about a source into an error with a hint."""
 
 from __future__ import annotations
 

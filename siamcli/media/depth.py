@@ -1,4 +1,4 @@
-"""Videos of 16 bits, and of more than 8 in grey: thermal cameras, for instance, use a part of their range."""
+"""Maps videos of 16 bits, and of more than 8 bits in grey (thermal cameras), to 8 bits."""
 
 from __future__ import annotations
 

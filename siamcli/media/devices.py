@@ -1,4 +1,4 @@
-"""The cameras that Linux lists, and which devices are none.
+"""Lists the cameras that Linux knows, and tells cameras from other devices.
 
 Source: https://docs.kernel.org/userspace-api/media/v4l/open.html; sizes are those that ffmpeg lists.
 """

@@ -1,4 +1,4 @@
-"""H.264 encoders: which of them really work on this machine."""
+"""H.264 encoders, and which of them work on this machine."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ _MANY_REFERENCES = ("slow", "slower", "veryslow")
 
 @dataclass(frozen=True, slots=True)
 class VideoOptions:
-    """How the video is encoded: encoder, x264's preset and quality, and the rate of sources without one.
+    """How a video is encoded.
 
-    `auto` takes a hardware encoder where one works.  `crf` is on x264's scale for every encoder.
+    `encoder` auto uses a hardware encoder if one works.  `preset` is x264's.  `crf` is the quality on x264's
+    scale, also for other encoders.  `fps` is the frame rate of a source without one.
     """
 
     encoder: EncoderName = "auto"
@@ -54,10 +55,10 @@ class VideoOptions:
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """One of ffmpeg's encoders: the device it needs, and how it is asked for a quality.
+    """An encoder of ffmpeg.
 
-    `device` is a file whose absence rules it out at once; `before` are options that come before
-    the input, `filter` what brings the pixels to the device.
+    `device` is a file without which it cannot work.  `before` are options before the input, `filter` brings
+    the pixels to the device.
     """
 
     name: EncoderName

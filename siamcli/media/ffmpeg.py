@@ -1,4 +1,4 @@
-"""The ffmpeg that decodes and encodes: where it is, and what its components say.
+"""The ffmpeg program that decodes and encodes, and how to read the log of its components.
 
 ffmpeg runs as a child process.  It decodes to the same bytes as OpenCV, which contains it, but it
 also gives exact frame rates and timestamps, says where a file is damaged, and reads from a pipe.

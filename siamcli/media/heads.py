@@ -1,4 +1,4 @@
-"""What is no video, by its first bytes.
+"""Recognizes by its first bytes what is not a video.
 
 ffmpeg takes some of it for a video: compressed bytes look like a raw stream now and then.
 """

@@ -1,4 +1,4 @@
-"""Recordings that were appended to one another in one file, of which ffmpeg reads the first ones only."""
+"""Finds recordings appended to one another in one file, of which ffmpeg reads only the first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sound of files that are one recording: cut to their pictures, one after the other, in one stream.
+"""The sound of joined files: each cut to the length of its video, one after the other, in one stream.
 
 It is encoded anew, as files end within packets.
 """

@@ -1,4 +1,4 @@
-"""The kinds of sources, and which of them a text names."""
+"""The kinds of sources, and how a text is recognized as one of them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class SourceName:
 
     @property
     def path(self) -> Path:
-        """The text as a path, the first of joined files; of the kinds that have none it makes no sense."""
+        """The text as a path; the first one of joined files.  Meaningless for sources without a path."""
         return Path(self.text.split(_BETWEEN)[0])
 
     @property
@@ -61,7 +61,7 @@ class SourceName:
 
     @property
     def shown(self) -> str:
-        """The text as it may be shown and kept: of an address without passwords and signatures."""
+        """The text as it may be shown and stored: an address without passwords and signatures."""
         if self.kind == "joined":
             first, *others = self.text.split(_BETWEEN)
             return f"{first} and {len(others)} more"
@@ -191,9 +191,9 @@ def source_name(text: str) -> SourceName:
 
 
 def join_files(files: Sequence[str]) -> str:
-    """The source that is several video files as one recording; one file is that file.
+    """The text that names several video files as one recording; a single file is named as it is.
 
-    Raises InputError for no file at all, for what is no file, and for one that is named twice.
+    Raises InputError for no file, for a file that is not a video, and for one that is named twice.
     """
     if not files:
         raise InputError("no file to join", hint="name video files, in their order")

@@ -1,4 +1,4 @@
-"""Masks: images whose white pixels count."""
+"""Masks: images whose white pixels mark where to search."""
 
 from __future__ import annotations
 

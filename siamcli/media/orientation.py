@@ -1,4 +1,4 @@
-"""Turns and mirrors of a video's pictures.
+"""Rotation and mirroring of a video's pictures.
 
 ffmpeg's log says an angle only, which is the same for a mirrored picture as for a turned one.  The header
 of a MOV that it makes of one packet has the whole matrix (ISO/IEC 14496-12, 8.3.2).

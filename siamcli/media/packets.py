@@ -1,4 +1,4 @@
-"""The packets of a video stream, listed without decoding them, and where to begin for a later frame.
+"""Lists the packets of a video stream without decoding them, and finds where to start for a later frame.
 
 ffmpeg lists them as lines of numbers (`framecrc`), in which no text of the file stands.
 """

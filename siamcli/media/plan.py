@@ -59,7 +59,9 @@ def make_plan(
             filters.append(range_filter(address, name, video, streams.duration))
     orientation = orientation_of(address, video) if address else Orientation(video.rotation, mirrored=False)
     if round(orientation.rotation) % 90:
-        _logger.warning("%s is turned by %.0f degrees, which is no quarter turn", name, orientation.rotation)
+        _logger.warning(
+            "%s is rotated by %.0f degrees, which is not a multiple of 90", name, orientation.rotation
+        )
         orientation = Orientation(0.0, orientation.mirrored)
     return DecodePlan(video, orientation, tuple(filter(None, filters)))
 

@@ -1,4 +1,4 @@
-"""What a source may open besides itself: playlists name other files and addresses."""
+"""Restricts what a source may open besides itself: playlists name other files and addresses."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_playlist(path: Path) -> None:
             _check_references(path, DEEPEST)
         else:
             raise InputError(
-                f"{path} is no video but {'an' if kind[0] == 'H' else 'a'} {kind}: {NOT_OPENED}",
+                f"{path} is not a video but {'an' if kind[0] == 'H' else 'a'} {kind}: {NOT_OPENED}",
                 hint="name the video itself; of playlists only .m3u8 whose files lie beside it",
             )
 

@@ -1,4 +1,4 @@
-"""Decode ahead: while the tracker works on one frame, the next ones are read."""
+"""Decodes ahead: reads the next frames while the tracker works on one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Raw pictures with their times as a Matroska stream, which ffmpeg reads from a pipe.
+"""Writes raw pictures with their times as a Matroska stream, which ffmpeg reads from a pipe.
 
 Matroska states the frame rate.  Of a container that does not, ffmpeg guesses it from what its probe
 holds, which is less than two raw pictures of 1280x720; level and header of the encoded video would

@@ -1,4 +1,4 @@
-"""A pipe, or an open file of this process, that two programs read: what can be read only once."""
+"""Lets two programs read a pipe or an open file, which can be read only once."""
 
 from __future__ import annotations
 

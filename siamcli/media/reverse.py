@@ -1,4 +1,4 @@
-"""Frames last first: no decoder goes backward, so stretches are decoded forward and handed out in reverse."""
+"""Gives frames in reverse order: stretches are decoded forward and then reversed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which sounds of a source are kept beside its pictures."""
+"""Chooses the audio streams of a source that are kept in the written video."""
 
 from __future__ import annotations
 

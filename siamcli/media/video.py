@@ -1,4 +1,4 @@
-"""Video out: H.264 that plays everywhere, with the source's size, timestamps and sound."""
+"""Writes H.264 video that plays everywhere, with the source's size, timestamps and sound."""
 
 from __future__ import annotations
 

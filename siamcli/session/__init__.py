@@ -1,1 +1,1 @@
-"""One source, its targets, its files."""
+"""Tracks one source and writes its files."""

@@ -1,4 +1,4 @@
-"""Where targets are looked for, in pixels of the frames, and how a trajectory remembers it."""
+"""The part of the frame in which targets are searched for, in pixels, and its record in a trajectory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Agreement of a forward and a backward pass: a confidence that needs no calibration.
+"""The agreement of a forward and a backward pass: a confidence that needs no calibration.
 
 The forward-backward error of Kalal et al. (ICPR 2010), as an overlap of boxes and over a whole gap.
 """

@@ -1,4 +1,4 @@
-"""With what a trajectory was corrected, where that is not what it was tracked with."""
+"""Records which weights and parameters corrected a trajectory, if not its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trajectories and their videos as a data set for training: pictures, labels, crops."""
+"""Writes trajectories and their videos as a data set for training: images, labels, crops."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from siamcli.errors import InputError, OutputError
 from siamcli.formats.datasets import DatasetClip, class_list
 from siamcli.formats.kinds import FORMATS
 from siamcli.formats.names import file_stem
-from siamcli.formats.select import is_visible, target_name
+from siamcli.formats.select import is_visible
 from siamcli.frames import Frame, Image, SourceInfo
+from siamcli.labels import target_name
 from siamcli.media.images import jpeg
 from siamcli.media.kinds import is_image, source_name
 from siamcli.media.prefetch import prefetch
@@ -82,11 +83,11 @@ def _crops(clip: DatasetClip, frame: Frame, points: Sequence[TrackPoint]) -> Ite
     """TARGET/IMAGE.jpg and the pixels of every box; targets whose labels are one name share a folder."""
     height, width = frame.image.shape[:2]
     count = len(clip.trajectory.header.labels)
-    folders = [file_stem(target_name(clip.trajectory, n + 1)).casefold() for n in range(count)]
+    folders = [file_stem(target_name(clip.trajectory.header.labels, n + 1)).casefold() for n in range(count)]
     for point in points:
         box = clip_box(point.box, (width, height))
         if is_visible(point, drop_lost=clip.drop_lost) and box.valid:
-            folder = file_stem(target_name(clip.trajectory, point.target))
+            folder = file_stem(target_name(clip.trajectory.header.labels, point.target))
             again = f"_{point.target}" if folders.count(folder.casefold()) > 1 else ""
             picture = frame.image[round(box.y) : round(box.y + box.h), round(box.x) : round(box.x + box.w)]
             if picture.size:

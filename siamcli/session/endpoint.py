@@ -1,4 +1,4 @@
-"""The addresses at which a trajectory is sent while tracking: read, checked, opened."""
+"""Parses, checks and opens the addresses to which a trajectory is sent while tracking."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Endpoint:
             return OutputError(f"{self.text}: another program has that port", hint="choose another port")
         if error.errno == errno.EADDRNOTAVAIL:
             return OutputError(
-                f"{self.text}: {self.host} is no address of this machine",
+                f"{self.text}: {self.host} is not an address of this machine",
                 hint=f"{LOOPBACK} is for programs on this machine, 0.0.0.0 for all that reach it",
             )
         if error.errno in (errno.EACCES, errno.EPERM):

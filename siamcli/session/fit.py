@@ -1,4 +1,4 @@
-"""A source and a trajectory brought together, if they belong together."""
+"""Matches a source with a trajectory, and refuses a source that was not tracked."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ def check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int], sour
         raise MisfitError(f"{ours.name} is what was drawn, {plain} what was tracked")
     if ours.size and tracked.size and ours.size != tracked.size:
         here, there = (f"{width}x{height}" for width, height in (ours.size, tracked.size))
-        raise MisfitError(f"the frames of {ours.name} are {here}, those of the trajectory {there}")
+        raise MisfitError(f"the frames of {ours.name} are {here}, but {there} in the trajectory")
     if ours.files and tracked.files:
         for index in indices:
             here, there = (
                 info.files[index] if index < len(info.files) else "no image" for info in (ours, tracked)
             )
             if here != there:
-                raise MisfitError(f"frame {index} of {ours.name} is {here}, of the trajectory {there}")
+                raise MisfitError(f"frame {index} of {ours.name} is {here}, but {there} in the trajectory")
         # many folders name their images alike: 0001.jpg, 0002.jpg, ...
         if len(ours.files) != len(tracked.files):
             raise MisfitError(
@@ -93,12 +93,14 @@ def check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int], sour
 
 def ends_before(last: int, name: str, end: str, tracked: SourceInfo) -> MisfitError:
     """The error of a trajectory that goes on to frame `last`; a table does not name joined files."""
-    return MisfitError(f"the trajectory goes on to frame {last}, {name} {end}", joined=tracked.size is None)
+    return MisfitError(
+        f"the trajectory continues to frame {last}, but {name} {end}", joined=tracked.size is None
+    )
 
 
 def _check_count(name: str, ours: int | None, tracked: int | None) -> None:
     if ours and tracked and abs(ours - tracked) > COUNT_TOLERANCE:
-        raise MisfitError(f"{name} has {ours} frames, the video of the trajectory {tracked}")
+        raise MisfitError(f"{name} has {ours} frames, but the tracked video has {tracked}")
 
 
 def check_time(source: SourceInfo, frame: Frame, time: float | None) -> None:
@@ -107,5 +109,5 @@ def check_time(source: SourceInfo, frame: Frame, time: float | None) -> None:
     if frame.time is not None and time is not None and abs(frame.time - time) > tolerance:
         raise MisfitError(
             f"frame {frame.index} of {source.name} is at {frame.time:.3f} s,"
-            f" of the trajectory at {time:.3f} s"
+            f" but at {time:.3f} s in the trajectory"
         )

@@ -1,4 +1,4 @@
-"""Corrections of a trajectory: only the gaps between boxes that they touch are tracked again."""
+"""Corrects a trajectory: tracks only those gaps between boxes again that a correction affects."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from siamcli.boxes import Box, box_problem
 from siamcli.errors import InputError
 from siamcli.frames import Frame
+from siamcli.labels import known_targets, target_name
 from siamcli.session.area import search_area, with_area
 from siamcli.session.check import fill_gaps
 from siamcli.session.corrected import with_correction
@@ -41,23 +42,27 @@ def fix(
     source: str | Reading,
     tracker: LoadedTracker,
 ) -> Trajectory:
-    """The trajectory of `source` with boxes (`Start` with a time and a target) and absences put right.
+    """Correct a trajectory: track again only the frames that the `corrections` affect.
 
-    Between two boxes of a target the forward pass from the first goes up to the frame in which it agrees best
-    with the backward pass from the second.  Before the first and after the last box frames are tracked as far
-    as they were before.  In a checked trajectory what is tracked again has an agreement too.  Gaps that no
-    correction touches keep their points.  A target that the header names
-    and that has no point begins in its first box and is tracked to the end.  A `Reading` of the source says
-    under which options it is opened, and where targets are looked for.
-    Raises InputError for a correction outside the frame or the clip, for a target that is not there, two
-    for one frame, and a source that is not the one of the trajectory.
+    A correction is a box (`Start` with a time and a target) or an absence.  Frames between two boxes of a
+    target are tracked forward from the first and backward from the second box; the result changes from one
+    pass to the other in the frame in which the two agree best.  Before the first and after the last box, as
+    many frames are tracked as were tracked before.  All other points stay as they are.  A trajectory that was
+    tracked with `check` gets the agreement of both passes for its new points, too.  A target that the header
+    names but that has no point yet is new: it is tracked from its first box to the end.
+
+    `source` is the video, or a `Reading` if the video needs options or targets are searched for in a region
+    only.
+
+    Raises InputError for a correction outside the frame or the clip, for an unknown target, for two
+    corrections of a target in one frame, and for a source that is not the one of the trajectory.
     """
     reading = Reading(source) if isinstance(source, str) else source
     return finish(fix_in_steps(trajectory, corrections, reading, lambda: tracker))
 
 
 def finish(steps: Steps) -> Trajectory:
-    """Track to the end; returns the corrected trajectory."""
+    """Track to the end, and return the corrected trajectory."""
     while True:
         try:
             next(steps)
@@ -72,7 +77,7 @@ def fix_in_steps(
     reading: Reading,
     load: Callable[[], LoadedTracker],
 ) -> Steps:
-    """`fix` that yields every point as it is tracked; `load` is called once all is checked."""
+    """Like `fix`, but yield every point as it is tracked; `load` is called after all checks."""
     check_rereadable(reading.source)
     reading = reading.of(trajectory)
     times = {point.index: point.time for point in trajectory.points}
@@ -209,8 +214,7 @@ def _merge(
                 one.boxes[index] = box
     for target, one in said.items():
         if not one.boxes:
-            labels = trajectory.header.labels
-            name = (labels[target - 1] if target <= len(labels) else None) or f"target #{target}"
+            name = target_name(trajectory.header.labels, target)
             raise InputError(f"{name} has no box left", hint="say where it is in some frame")
     return said
 
@@ -253,10 +257,10 @@ def correct(
     *,
     new_targets: bool = False,
 ) -> Steps:
-    """`fix_in_steps` with corrections as a user writes them.
+    """Like `fix_in_steps`, with corrections as a user writes them.
 
-    The same label is the same target, `#2` target 2; a box without a label is of the only target.  With
-    `new_targets` a label that the trajectory does not have is a new target.
+    Corrections with the same label are for the same target, `#2` is target 2; a correction without a label is
+    for the only target.  With `new_targets`, a label that the trajectory does not have is a new target.
     """
     check_rereadable(reading.source)
     reading = reading.of(trajectory)
@@ -282,7 +286,7 @@ def correct(
 
 
 def _unknown(mark: TargetMark, labels: Sequence[str | None]) -> InputError:
-    known = ", ".join(label or f"#{number}" for number, label in enumerate(labels, start=1))
+    known = known_targets(labels)
     if mark.label is None:
         return InputError(f"{mark.text!r}: which target?", hint=f"there are: {known}")
     return InputError(

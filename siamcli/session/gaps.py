@@ -1,4 +1,4 @@
-"""The frames between the boxes that a human gave, and how two passes over them become one."""
+"""The gaps between the boxes that a human gave, and how two passes over a gap are joined."""
 
 from __future__ import annotations
 

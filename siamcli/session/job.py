@@ -1,21 +1,19 @@
-"""The unit of work: one source, its targets, its outputs.  One for `run`, any number for `batch`."""
+"""A job: one source, its targets and its outputs.  `run` has one job, `batch` any number."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from siamcli.atomic import Unfinished
-from siamcli.drawing.style import Style
 from siamcli.errors import InputError
 from siamcli.formats.kinds import is_stream
 from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, FrameSource, SourceInfo
+from siamcli.labels import target_name
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.kinds import source_name
-from siamcli.media.sound import AudioChoice
 from siamcli.media.sources import constant_rate
 from siamcli.media.suffixes import is_video
 from siamcli.session.outputs import check_video_name
@@ -42,35 +40,27 @@ SHOWN = 4  # targets of a frame that are described
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What is to be done with one source; no targets means that the user is asked for one.
+class Job(Reading):
+    """What to do with one source: a Reading of it, its targets and its outputs.
 
-    `fps` is the rate of a source that has no times; one that has its own refuses it, or keeps them with
-    `fps_if_needed`.  `stream` is the number of one of its video streams, `audio` the sound that is kept.
-    `drop_lost` leaves lost frames out of MOT lines.  `unfinished` says where outputs go that an exception
-    ends.  `direction` is the one in which targets are tracked from their boxes, `check` adds the agreement
-    with a pass in the other one.  `style` is that of the annotated video.  Targets are looked for in `region`
-    alone, or where the image `mask` is white.
+    `targets` are boxes and absences; without any, `Session` asks for them.  `paths` are the output files.
+    `cut` is the part of the source that is tracked.  `direction` is the direction in which targets are
+    tracked from their boxes; with `check`, they are also tracked in the other direction, and every point gets
+    the agreement of both passes.
+
+    `drop_lost` leaves lost frames out of MOT files.  `unfinished` says what happens to outputs when an
+    exception ends the job.
     """
 
-    source: str
     targets: tuple[TargetMark, ...]
     paths: tuple[str, ...]
     cut: FrameRange = field(default_factory=FrameRange)
     overwrite: bool = False
     encoding: VideoOptions = field(default_factory=VideoOptions)
     drop_lost: bool = False
-    fps: Fraction | None = None
-    fps_if_needed: bool = False
-    stream: int | None = None
-    deinterlace: bool = False
-    audio: AudioChoice = None
     unfinished: Unfinished = "kept"
     direction: Direction = "forward"
     check: bool = False
-    style: Style = field(default_factory=Style)
-    region: Target | None = None
-    mask: str | None = None
 
     def __post_init__(self) -> None:
         for path in filter(is_video, self.paths):
@@ -87,28 +77,13 @@ class Job:
 
     @property
     def shown(self) -> str:
-        """The source as messages name it."""
+        """The source as messages show it."""
         return source_name(self.source).shown
 
     @property
     def labels(self) -> tuple[str | None, ...]:
         """The targets' labels in order."""
         return target_labels(self.targets) or (None,)
-
-    @property
-    def reading(self) -> Reading:
-        """How the source is read."""
-        return Reading(
-            source=self.source,
-            fps=self.fps,
-            fps_if_needed=self.fps_if_needed,
-            stream=self.stream,
-            deinterlace=self.deinterlace,
-            audio=self.audio,
-            style=self.style,
-            region=self.region,
-            mask=self.mask,
-        )
 
     @property
     def files(self) -> list[str]:
@@ -119,7 +94,7 @@ class Job:
 
 
 def must_come(target: TargetMark) -> bool:
-    """False for what need not begin between `--start` and `--end`."""
+    """False for annotations: they may begin outside the part of the source that is tracked."""
     return not (isinstance(target, Target) and target.annotations)
 
 
@@ -133,7 +108,7 @@ def open_job(job: Job) -> FrameSource:
     Raises InputError.
     """
     cut = job.cut
-    return job.reading.open(start=cut.start, end=cut.end, stride=cut.stride, also=_moments(job))
+    return job.open(start=cut.start, end=cut.end, stride=cut.stride, also=_moments(job))
 
 
 def uses_more_frames(job: Job, first: Frame) -> bool:
@@ -145,7 +120,7 @@ def without_timecodes(job: Job) -> Job:
     """The job with frames of its source in the place of timecodes.  Raises InputError."""
     if not replace(job.cut, also=_moments(job)).has_timecode:
         return job
-    rate = constant_rate(job.source, job.reading.open)
+    rate = constant_rate(job.source, job.open)
     targets = tuple(mark.at_rate(rate) for mark in job.targets)
     return replace(job, cut=job.cut.at_rate(rate), targets=targets)
 
@@ -166,11 +141,12 @@ def make_header(
 
 
 def describe_points(points: Sequence[TrackPoint], labels: Sequence[str | None]) -> str:
-    """How the targets of one frame are doing: by name, unless there is one alone without a name."""
+    """Score and state of the targets in one frame, with their names unless there is a single target without
+    one.
+    """
     alone = len(labels) == 1 and labels[0] is None
     described = [
-        ("" if alone else f"{labels[point.target - 1] or f'target {point.target}'} ")
-        + f"{point.score:.2f} {point.state}"
+        ("" if alone else f"{target_name(labels, point.target)} ") + f"{point.score:.2f} {point.state}"
         for point in points[:SHOWN]
     ]
     return ", ".join([*described, *([f"{len(points) - SHOWN} more"] if len(points) > SHOWN else [])])

@@ -1,4 +1,4 @@
-"""Lines of text that are sent to other programs while tracking, and never wait for them."""
+"""Sends lines of text to other programs while tracking, without waiting for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user says of the targets of a job, in frames and pixels of its source."""
+"""Resolves the targets of a job to frames and pixels of its source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a job: trajectories by format, the annotated video."""
+"""Writes the output files of a job: trajectories and the annotated video."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ def check_video_name(path: str) -> None:
 
 
 class Outputs:
-    """Opens every path by its suffix; `write` adds one frame to each, in a thread of its own.
+    """Writes all outputs of a job, in a thread of its own.
 
-    `{target}` in the path of a trajectory stands for each target's label or number in turn.
-    `drop_lost` leaves lost frames out of formats without states.  `painter` makes the pictures of videos.
+    `{target}` in the path of a trajectory is replaced by each target's label or number.  `drop_lost` leaves
+    lost frames out of formats that have no states.  `painter` draws the frames of videos.
 
-    Once it has ended, `written` names the files that are there, `incomplete` those of them that miss
-    something; `missed` counts the lines that readers at an address did not get.
+    After the end, `written` lists the files that exist, `incomplete` those of them that are incomplete, and
+    `missed` counts the lines that the readers of an address did not receive.
 
-    Used as a context manager: when an exception ends the block the outputs are finished and
-    readable, and say that they are incomplete; `unfinished` says where they go.  They replace no file.
-    Raises OutputError, at the latest when it ends.
+    If an exception ends the `with` block, the outputs are finished and readable, but marked as incomplete;
+    `unfinished` says what then happens to them.  They never replace an existing file.  Raises OutputError, at
+    the latest at the end.
     """
 
     def __init__(

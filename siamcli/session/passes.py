@@ -1,4 +1,4 @@
-"""Tracks the gaps between boxes: one pass forward, one backward, and what comes of both."""
+"""Tracks the gaps between boxes, one pass forward and one backward."""
 
 from __future__ import annotations
 

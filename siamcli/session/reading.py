@@ -1,9 +1,9 @@
-"""How a source that was tracked is read again, and shown."""
+"""How a source is read and shown, and how it is found again after it was tracked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 
@@ -47,10 +47,16 @@ def _recording_of(source: str, tracked: SourceInfo) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A source, the options under which it is opened, as `open_source` takes them, the sound and the style of
-    its videos, and where targets are looked for: in a `region`, or where the image `mask` is white."""
+    """A source and the options for reading it.
+
+    `fps` is the frame rate of a source without times (images, raw video); a source with times refuses it, or
+    ignores it with `fps_if_needed`.  `stream` is the number of the video stream.  `audio` chooses the audio
+    streams and `style` the look of videos that are written.  Targets are searched for in `region` only, or
+    where the image file `mask` is white.
+    """
 
     source: str
+    _: KW_ONLY
     fps: Fraction | None = None
     fps_if_needed: bool = False
     stream: int | None = None
@@ -61,8 +67,9 @@ class Reading:
     mask: str | None = None
 
     def of(self, trajectory: Trajectory) -> Reading:
-        """The same, as it was tracked: images without a rate have the one of the trajectory, the first of
-        joined files brings the others.  Raises MisfitError, InputError."""
+        """The same, completed from a trajectory of the source: the frame rate of images, the files of a
+        joined recording.  Raises MisfitError, InputError.
+        """
         tracked = trajectory.header.source
         if self.fps or not source_name(self.source).is_images:
             return replace(self, source=_recording_of(self.source, tracked))
@@ -83,9 +90,8 @@ class Reading:
         stride: int = 1,
         also: Sequence[TimePoint] = (),
     ) -> FrameSource:
-        """Every `stride`-th frame from `start` up to, not including, `end`, and those at the times in `also`.
-
-        Raises InputError.
+        """Open the source: every `stride`-th frame from `start` up to, not including, `end`, and the frames
+        at the times `also`.  Raises InputError.
         """
         return open_source(
             self.source,

@@ -1,4 +1,4 @@
-"""A trajectory as a video: what `siamtrack run` draws, without tracking again."""
+"""Draws a trajectory into a video without tracking again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def draw_video(
     damaged source once all that decodes is drawn, which stays.
     """
     if not is_video(target):
-        raise OutputError(f"{target} is no video", hint=f"known suffixes: {' '.join(VIDEO_SUFFIXES)}")
+        raise OutputError(f"{target} is not a video file", hint=f"known suffixes: {' '.join(VIDEO_SUFFIXES)}")
     with suppress(MisfitError) if anyway else nullcontext():
         reading = reading.of(trajectory)
     with ExitStack() as stack:

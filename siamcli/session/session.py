@@ -1,4 +1,4 @@
-"""A job under way: the one way from a source to its files."""
+"""Tracks one source and writes its outputs: the only code that does."""
 
 from __future__ import annotations
 
@@ -47,15 +47,18 @@ AskTargets = Callable[[Frame, SourceInfo], Sequence[TargetMark]]
 
 
 class Session:
-    """Opens source and outputs, loads the tracker; then reads, tracks and writes frame by frame.
+    """Runs a job: opens the source, loads the tracker, opens the outputs; then reads, tracks and writes each
+    frame.
 
         with Session(job, load) as session:
             for frame, points in session:
-                session.restart(1, box)  # optional: begin a target anew in the frame just written
+                session.restart(1, box)  # optional: start a target again in the frame just written
 
-    `load` is called when the source and its boxes are known to be good; `ask` gives the targets of a job that
-    has none, from the first frame and what is known of the source.  An exception that leaves the block ends
-    the outputs as incomplete.  Raises InputError, OutputError, and what `load` and `ask` raise.
+    `load` returns the tracker; it is called once the source and its boxes are checked.  `ask` returns the
+    targets of a job that has none, given the first frame and what is known about the source.  If an exception
+    leaves the block, the outputs are finished and marked as incomplete.
+
+    Raises InputError, OutputError, and what `load` and `ask` raise.
     """
 
     header: TrackHeader
@@ -80,7 +83,7 @@ class Session:
             height, width = self.first.image.shape[:2]
             for path in filter(is_video, self.job.paths):
                 check_frame_size(path, (width, height))
-            self.area = search_area(self.job.reading, (width, height))
+            self.area = search_area(self.job, (width, height))
             opened = self.job
             if not self.job.targets and self._ask is not None:
                 self.job = replace(self.job, targets=tuple(self._ask(self.first, self.info)))
@@ -98,7 +101,7 @@ class Session:
             self.tracker = self._load()
             header = make_header(self._source.info, self.first, self.tracker, self.job.labels)
             header = replace(header, checked=self.job.check, live=self._source.live)
-            self.header = with_area(header, self.job.reading, (width, height))
+            self.header = with_area(header, self.job, (width, height))
             self._outputs = stack.enter_context(self._open_outputs())
             self._stack = stack.pop_all()
         self._frames: Iterator[Frame] = chain([self.first], frames)
@@ -131,7 +134,9 @@ class Session:
         self._stack.__exit__(*stopped)  # type: ignore[arg-type]
 
     def prepare(self) -> Iterator[TrackStep]:
-        """What must be done before the first frame is read: nothing.  Yields how much of how much is done."""
+        """Do what must be done before the first frame is read: nothing, in a session that tracks forward.
+        Yields the progress.
+        """
         yield from ()
 
     def __iter__(self) -> Iterator[tuple[Frame, tuple[TrackPoint, ...]]]:
@@ -140,7 +145,9 @@ class Session:
             yield frame, self.write(frame)
 
     def read(self) -> Frame | None:
-        """The next frame; None at the end.  Raises InputError, also when a target's time never came."""
+        """The next frame; None at the end.  Raises InputError, also if the time of a target was never
+        reached.
+        """
         frame = next(self._frames, None)
         if frame is None:
             check_used(self.job, self.marks, self.progress.marks, self._last, self._length)
@@ -155,7 +162,7 @@ class Session:
         self._outputs.end_of(source)
 
     def write(self, frame: Frame) -> tuple[TrackPoint, ...]:
-        """Add a frame that was tracked to the outputs; returns its points."""
+        """Write a tracked frame to the outputs; returns its points."""
         points = self._points(frame)
         self._outputs.write(frame, points)
         self._last = frame
@@ -169,7 +176,9 @@ class Session:
         return track_points(frame, self.progress.states)
 
     def restart(self, target: int, box: Box) -> None:
-        """Begin a target (counted from 1) anew in the frame that was written last; raises InputError."""
+        """Start a target (its number, from 1) again from `box` in the frame that was written last.  Raises
+        InputError.
+        """
         state = self.tracker.start(self._last, box, self.area)
         states = self.progress.states
         self.progress = replace(self.progress, states=(*states[: target - 1], state, *states[target:]))
@@ -180,53 +189,55 @@ class Session:
 
     @property
     def info(self) -> SourceInfo:
-        """What is known of the source."""
+        """What is known about the source."""
         return self._source.info
 
     @property
     def expected(self) -> int | None:
-        """How many frames there will be: an estimate, None where it cannot be known."""
+        """The estimated number of frames; None if it cannot be estimated."""
         return expected_count(self.info, self.job.cut)
 
     @property
     def share(self) -> float:
-        """The part of the source that is tracked, from 0 to 1; 0 where its length is not known."""
+        """The part of the source that is tracked, from 0 to 1; 0 if its length is not known."""
         expected = self.expected
         return min(self.frames / expected, 1) if expected else 0
 
     @property
     def seconds(self) -> float:
-        """Since the outputs were opened."""
+        """Seconds since the outputs were opened."""
         return time.time() - self.began
 
     @property
     def ready(self) -> bool:
-        """True when the next frame needs no waiting."""
+        """True if reading the next frame does not block."""
         return self._source.ready or not self.frames
 
     @property
     def dropped(self) -> int:
-        """Frames of a live source that tracking was too slow for."""
+        """How many frames of a live source were dropped because tracking was too slow."""
         return self._source.dropped
 
     @property
     def lost(self) -> dict[int, tuple[tuple[int, int], ...]]:
-        """Target -> first and last frame of every stretch in which it was lost; complete at the end."""
+        """Target number -> (first, last) frame of every stretch in which it was lost; complete once the
+        session has ended.
+        """
         return self._outputs.lost
 
     @property
     def written(self) -> list[str]:
-        """The files that are there, once the outputs have ended."""
+        """The files that exist once the outputs have ended."""
         return self._outputs.written
 
     @property
     def missed(self) -> dict[str, int]:
-        """Address -> lines that its readers did not get, once the outputs have ended."""
+        """Address -> number of lines that its readers did not receive, once the outputs have ended."""
         return self._outputs.missed
 
     @property
     def incomplete(self) -> list[str]:
-        """Those of them that miss something."""
+        """Those of the `written` files that are incomplete."""
         return self._outputs.incomplete
 
 

@@ -1,4 +1,4 @@
-"""A trajectory file that grows while tracking and is readable whatever happens."""
+"""Writes a trajectory file while tracking; it is readable even if the program is killed."""
 
 from __future__ import annotations
 

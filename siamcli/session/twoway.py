@@ -1,4 +1,4 @@
-"""A job whose targets are tracked backward from their boxes, or in both directions."""
+"""Tracks the targets of a job backward from their boxes, or in both directions."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ class TwoWaySession(Session):
         times, given = self._survey()
         height, width = self.first.image.shape[:2]
         size = (width, height)
-        footage = Footage(self.job.source, self.job.reading.open, size, list(times), area=self.area)
+        footage = Footage(self.job.source, self.job.open, size, list(times), area=self.area)
         gaps = [gap for target, said in given.items() for gap in gaps_of(target, list(times), said)]
         gaps = [gap for gap in map(self._directed, gaps) if (gap.left, gap.right) != (None, None)]
         if self.job.direction == "backward" and not gaps:
             raise InputError(
                 f"{self.job.shown}: no frame is before a box, and --backward tracks from boxes to the start",
-                hint="leave --backward out, or say when the box is true: --box-at 12.5=...",
+                hint="leave out --backward, or give the time of the box: --box-at 12.5=...",
             )
         found = yield from fill_gaps(self.tracker, footage, gaps, given, checked=self.job.check)
         for target, said in given.items():

@@ -1,4 +1,4 @@
-"""Lines of text to any number of WebSockets: a server of its own, in a thread of its own."""
+"""Sends lines of text to any number of WebSockets, from a server in a thread of its own."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def pick_all(clips: Sequence[Clip], manifest: Path, picker: Picker) -> Iterator[
         if box is None:
             raise PickError(
                 f"stopped at {clip.source}",
-                hint="the same command continues there; all boxes so far are kept",
+                hint="run the same command again to continue; all boxes so far are kept",
             )
         _append(manifest, clip, box)
         yield PickResult(clip, box)

@@ -1,1 +1,1 @@
-"""A file per command, named like it."""
+"""The commands, each in a file with its name."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import BoxFormatName, TrackerOptions, check_box_format
+from siamcli.cli.options import AsJson, BoxFormatName, Recursive, TrackerOptions, check_box_format
 from siamcli.cli.outputs import DEFAULT_SUFFIXES, OUTPUT_SUFFIXES
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
@@ -48,28 +48,33 @@ def batch(
     clips: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Videos, folders, quoted patterns, or - for names on stdin.  Default: those of --boxes.",
+            help="Videos, folders, quoted patterns, or - for names on stdin.  Default: the clips that"
+            " --boxes names.",
             show_default=False,
         ),
     ] = None,
     from_file: Annotated[
         Path | None, typer.Option("--from-file", "-a", help="Text file with one clip per line.")
     ] = None,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders in folders too.")] = False,
+    recursive: Recursive = False,
     boxes: Annotated[
         Path | None,
         typer.Option(
-            help="Manifest, .csv .tsv .json .jsonl: clip, time, box, label; `siamtrack pick` writes it."
+            help="Manifest (.csv .tsv .json .jsonl) with the columns clip, time, box and label; `siamtrack"
+            " pick` writes one."
         ),
     ] = None,
     box: Annotated[
         list[str] | None,
-        typer.Option(help="Target of clips without a row or a file CLIP.box: [LABEL=]x,y,w,h.  Repeatable."),
+        typer.Option(
+            help="Box of a target in every clip that has neither a row in the manifest nor a file CLIP.box:"
+            " [LABEL=]x,y,w,h.  Repeatable."
+        ),
     ] = None,
     box_format: BoxFormatName = "xywh",
-    output_dir: Annotated[Path, typer.Option(help="Folder for the outputs; made if missing.")] = Path(
-        "tracked"
-    ),
+    output_dir: Annotated[
+        Path, typer.Option(help="Folder for the outputs; it is created if missing.")
+    ] = Path("tracked"),
     format: Annotated[
         list[str] | None,
         typer.Option(
@@ -81,31 +86,41 @@ def batch(
         ),
     ] = None,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Track again what failed before.")
+        bool, typer.Option("--retry-failed", help="Track again the clips that failed before.")
     ] = False,
     stop_on_error: Annotated[
-        bool, typer.Option("--stop-on-error/--keep-going", help="Begin no clip after one has failed.")
+        bool, typer.Option("--stop-on-error/--keep-going", help="Start no further clip after one has failed.")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", "-y", help="Replace files that no batch into this folder wrote.")
     ] = False,
-    jobs: Annotated[str, typer.Option("--jobs", "-j", help="Clips at a time, per worker, or auto.")] = "auto",
-    shard: Annotated[str, typer.Option(help="Only part i of n: i/n.  `siamtrack merge` joins them.")] = "1/1",
+    jobs: Annotated[
+        str, typer.Option("--jobs", "-j", help="How many clips each process tracks at a time, or auto.")
+    ] = "auto",
+    shard: Annotated[
+        str,
+        typer.Option(
+            help="Track only part i of n: i/n.  `siamtrack merge` joins the status files of all parts."
+        ),
+    ] = "1/1",
     ray: Annotated[
-        str | None, typer.Option(help="Track on a Ray cluster: its address, auto, or local to start one.")
+        str | None,
+        typer.Option(
+            help="Track on a Ray cluster: its address, auto for the running one, or local to start one."
+        ),
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Say what would be done with each clip; write nothing."),
+        typer.Option("--dry-run", help="Print what would be done with each clip; write nothing."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
+    as_json: AsJson = False,
     *,
     reading: ReadingOptions,
     search: SearchOptions,
     picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
-    """Track every clip, finished ones excepted; OUTPUT_DIR/batch.jsonl says what became of each.
+    """Track every clip that is not finished yet; OUTPUT_DIR/batch.jsonl records the state of each.
 
     Examples:
         siamtrack batch clips/ --boxes boxes.csv --output-dir tracked
@@ -172,7 +187,7 @@ def _say_repeated(lines: Iterable[str]) -> None:
 
 
 def _require_a_box(boxes: Boxes, clips: Sequence[str], named: Sequence[str]) -> None:
-    """Raises WrongUsage when no clip has a box: that is said once, and no clip is called failed."""
+    """Raises WrongUsage if no clip has a box: one error for all of them, and no clip counts as failed."""
     if clips and not any(map(boxes.has, clips)):
         which = f"none of {len(clips)} clips has a box" if len(clips) > 1 else f"{clips[0]} has no box"
         raise WrongUsage(
@@ -183,7 +198,7 @@ def _require_a_box(boxes: Boxes, clips: Sequence[str], named: Sequence[str]) -> 
 
 
 def _here(tracker: TrackerOptions, jobs: str, waiting: Iterator[Job]) -> Events:
-    """Tracking in this process."""
+    """Tracks in this process."""
     first = next(waiting, None)
     if first is None:
         return
@@ -197,7 +212,7 @@ def _here(tracker: TrackerOptions, jobs: str, waiting: Iterator[Job]) -> Events:
 
 
 def _on_ray(address: str, jobs: str, tracker: TrackerOptions) -> TrackAll:
-    """Tracking on a cluster."""
+    """Tracks on a Ray cluster."""
     from siamcli.batch.cluster import WorkerConfig, track_on_ray
 
     # here, not on the workers, whose devices may be others: the keys of the clips name these weights
@@ -209,7 +224,7 @@ def _on_ray(address: str, jobs: str, tracker: TrackerOptions) -> TrackAll:
 
 
 def _named(clips: Iterable[str] | None, from_file: Path | None) -> list[str]:
-    """Every clip that was named: arguments, stdin, the list file."""
+    """All clips that arguments, stdin and the list file name."""
     from siamcli.batch.clips import read_names
 
     named: list[str] = []
@@ -228,8 +243,9 @@ def _named(clips: Iterable[str] | None, from_file: Path | None) -> list[str]:
 
 
 def _report(results: Results, total: int, status: Path, *, as_json: bool) -> None:
-    """Count results as they come, and say how it went, also when it is stopped.  Raises PartialError when
-    clips are not done."""
+    """Count results as they come, and print a summary at the end, also after an interruption.  Raises
+    PartialError if clips are not done.
+    """
     from siamcli.batch.run import Result
     from siamcli.batch.schedule import Moved, Started
 
@@ -252,14 +268,14 @@ def _report(results: Results, total: int, status: Path, *, as_json: bool) -> Non
                 update(tally.number + under_way.jobs, note, tally.frames + under_way.frames)
     except (KeyboardInterrupt, SystemExit, OutputError):
         _conclude(tally, time.perf_counter() - began, status, as_json=as_json)
-        console.info("the same command goes on from here")
+        console.info("run the same command again to continue")
         raise
     _conclude(tally, time.perf_counter() - began, status, as_json=as_json)
     if tally.not_done:
         raise PartialError(
             tally.not_done,
-            hint="repair what is named above and run the same command again; clips that have not changed"
-            " since they failed are tried again with --retry-failed",
+            hint="fix the problems above and run the same command again; clips that have not changed since"
+            " they failed are tried again with --retry-failed",
         )
 
 

@@ -1,4 +1,4 @@
-"""siamtrack bench: how fast and how exact the engines are, here."""
+"""siamtrack bench: measures speed and precision of the engines on this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.options import Device, EngineName, Model, Weights, dataset_names
+from siamcli.cli.options import AsJson, Device, EngineName, Model, Weights, dataset_names
 from siamcli.cli.source import check_sources
 from siamcli.tables import align
 
@@ -24,43 +24,57 @@ __all__ = ["Architecture", "bench"]
 Architecture = Annotated[
     str | None,
     typer.Option(
-        "--architecture", help="A network with random weights instead: fit for timing, not for tracking."
+        "--architecture",
+        help="Use a network of this architecture with random weights: good for timing, useless for tracking.",
     ),
 ]
 
 
 def bench(
     pipeline: Annotated[
-        str | None, typer.Option("--pipeline", metavar="VIDEO", help="Time the stages of a whole run.")
+        str | None,
+        typer.Option("--pipeline", metavar="VIDEO", help="Time every stage of a whole run on this video."),
     ] = None,
     precision: Annotated[
         Path | None,
         typer.Option(
-            "--precision", metavar="ROOT", help="Compare boxes with float32 on the sequences of a data set."
+            "--precision",
+            metavar="ROOT",
+            help="Compare each engine's boxes with those of float32, on the data set in this folder.",
         ),
     ] = None,
     dataset: Annotated[
         str,
         typer.Option(
             "--dataset",
-            help="What lies below ROOT, as `siamtrack eval` calls it.",
+            help="Which data set ROOT holds, by the name that `siamtrack eval` uses.",
             autocompletion=dataset_names,
         ),
     ] = "folder",
-    targets: Annotated[str, typer.Option("--targets", help="Targets at once, such as 1,2,4,8,16.")] = "1",
-    rounds: Annotated[int, typer.Option("--rounds", help="Of interleaved measurements.", min=1)] = 20,
+    targets: Annotated[
+        str,
+        typer.Option(
+            "--targets", help="Numbers of targets that are tracked at once, for example 1,2,4,8,16."
+        ),
+    ] = "1",
+    rounds: Annotated[
+        int,
+        typer.Option(
+            "--rounds", help="Rounds of measurements; every round measures all engines in turn.", min=1
+        ),
+    ] = 20,
     model: Model = None,
     weights: Weights = None,
     architecture: Architecture = None,
     device: Device = "auto",
     engine: EngineName = "auto",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Measure the engines on this machine.
+    """Measure how fast the engines are on this machine.
 
-    Times the tracking step of all of them beside PySOT's way of working, in turn, round by round, and
-    states medians, quartiles and ratios, and what backbone, neck and head of the network cost;
-    --precision lets all of them track, --pipeline times a whole run; --engine chooses one of them.
+    Times the tracking step of every engine, and of PySOT's way of working for comparison, and prints medians,
+    quartiles and ratios, and the cost of the network's backbone, neck and head.  --engine measures one engine
+    only, --precision compares the boxes of the engines, --pipeline times a whole run.
 
     Examples:
         siamtrack bench --engine cpu
@@ -91,7 +105,7 @@ def bench(
         document["precision"] = _precision(network, device, engine, data, dataset)
     else:
         document |= _compare(network, device, engine, counts, rounds)
-    if json:
+    if as_json:
         console.print_json(document)
     else:
         _show(document)
@@ -208,7 +222,7 @@ def _show(document: dict[str, Any]) -> None:
         lines.append(document["model"])
         head = ["engine", "sequences", "runs", "float32 AUC", "AUC", "difference", "boxes that differ"]
         lines += align([head, *map(_precision_row, document["precision"])])
-    typer.echo("\n".join(lines))
+    console.print_table("\n".join(lines) + "\n")
 
 
 def _part_row(part: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""siamtrack convert: trajectories in another format, or as a data set; and those of other programs."""
+"""siamtrack convert: converts trajectories between formats, and makes data sets of them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from siamcli.cli import console
 from siamcli.cli.outputs import Overwrite, check_outputs_differ, left_out
-from siamcli.cli.reading import Fps
+from siamcli.cli.trajectories import TrajectoryOptions
 from siamcli.cli.usage import WrongUsage, read_share
-from siamcli.errors import InputError, OutputError
+from siamcli.errors import OutputError
 from siamcli.formats.kinds import FORMATS, is_stream, read_suffixes, track_formats
-from siamcli.times import parse_rate
-
-if TYPE_CHECKING:
-    from siamcli.trajectory import Trajectory
 
 __all__ = ["convert"]
 
@@ -29,74 +25,13 @@ DATASETS = [name for name, kind in FORMATS.items() if kind.dataset]
 
 
 @dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """What the user knows of the files that are read; the fields are the options."""
-
-    from_format: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            help=f"Format of a file that siamtrack did not write: {' '.join(track_formats())}.",
-            show_default="by its content",
-            rich_help_panel="Input",
-        ),
-    ] = None
-    video: Annotated[
-        Path | None,
-        typer.Option(
-            help="The video that was tracked, or the folder that holds those of all files: for pictures,"
-            " and for size and times where a file does not say them.",
-            rich_help_panel="Input",
-        ),
-    ] = None
-    size: Annotated[
-        str | None,
-        typer.Option(
-            help="Size of the frames, as 1920x1080, where a file does not say it.", rich_help_panel="Input"
-        ),
-    ] = None
-    fps: Fps = None
-
-    def read(self, path: Path) -> dict[str, Trajectory]:
-        """The trajectories in `path`, by what their files are called: one, but for files of several videos.
-
-        Raises InputError, typer.BadParameter.
-        """
-        from siamcli.formats.tracks import Known, read_each
-        from siamcli.frames import SourceInfo
-
-        if self.from_format is not None and self.from_format not in track_formats():
-            formats = ", ".join(track_formats())
-            raise typer.BadParameter(f"--from takes one of {formats}, not {self.from_format!r}")
-        rate = None if self.fps is None else parse_rate(self.fps)
-        size = None if self.size is None else _size(self.size)
-        if self.video and re.match("[a-z]{2,}:/", str(self.video)) and not self.video.exists():
-            raise typer.BadParameter("--video takes a file or a folder, not an address: download the video")
-        is_folder = self.video is not None and self.video.is_dir()
-
-        def known(name: str) -> Known:
-            if self.video is not None and bool(name) == is_folder:
-                from siamcli.session.dataset import find_video, frame_times
-
-                return frame_times(find_video(name, [self.video]) if name else str(self.video), rate)
-            if self.video is not None and name:
-                raise InputError(
-                    f"{path} holds several videos, and --video names one",
-                    hint="name the folder that holds them",
-                )
-            return (SourceInfo(name or path.name.split(".")[0], size, rate) if size or rate else None), None
-
-        return {name or _stem(path): one for name, one in read_each(path, self.from_format, known).items()}
-
-
-@dataclass(frozen=True, slots=True)
 class DatasetOptions:
-    """How many trajectories become one data set; the fields are the options."""
+    """How many trajectories are combined into one data set; the fields are the options."""
 
     images: Annotated[
         str | None,
         typer.Option(
-            help="Write the frames as pictures: every:5 is every fifth frame of a trajectory.",
+            help="Write the frames as image files; every:5 writes every fifth frame of a trajectory.",
             metavar="every:N",
             rich_help_panel="Data set",
         ),
@@ -105,18 +40,18 @@ class DatasetOptions:
         bool,
         typer.Option(
             "--crops",
-            help="Write what the boxes hold, a folder for every target.",
+            help="Write the content of every box as an image file, in a folder for each target.",
             rich_help_panel="Data set",
         ),
     ] = False
     val: Annotated[
         str,
-        typer.Option(help="Share of the clips that is held back for validation.", rich_help_panel="Data set"),
+        typer.Option(help="Share of the clips that becomes the validation set.", rich_help_panel="Data set"),
     ] = "20%"
 
     @property
     def every(self) -> int:
-        """Every how many-th frame is used.  Raises typer.BadParameter."""
+        """N of --images every:N, 1 without it.  Raises typer.BadParameter."""
         match = re.fullmatch(r"every:([1-9]\d{0,5})", self.images or "every:1")
         if match is None:
             raise typer.BadParameter(f"--images takes every:N, not {self.images!r}")
@@ -124,7 +59,7 @@ class DatasetOptions:
 
     @property
     def held_back(self) -> float:
-        """A share from 0 to 1.  Raises typer.BadParameter."""
+        """The share of --val, from 0 to 1.  Raises typer.BadParameter."""
         return read_share("--val", self.val, below=1)
 
 
@@ -132,7 +67,7 @@ def convert(
     trajectories: Annotated[
         list[Path],
         typer.Argument(
-            help=f"Trajectories that siamtrack wrote, {' '.join(read_suffixes())}, or files of"
+            help=f"Trajectories that siamtrack wrote ({' '.join(read_suffixes())}), or files in the formats"
             f" {', '.join(track_formats())}.",
             show_default=False,
         ),
@@ -141,7 +76,7 @@ def convert(
         str,
         typer.Option(
             "--to",
-            help="The format to write; must be given.",
+            help="The format to write.  Required.",
             metavar=f"[{'|'.join(NAMES)}]",
             autocompletion=lambda: NAMES,
             show_default=False,
@@ -150,7 +85,7 @@ def convert(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", help="File, or folder with a / at its end, for the result; - is stdout."
+            "--output", "-o", help="File or folder to write into; a folder's name ends in /.  - is stdout."
         ),
     ] = None,
     drop_lost: Annotated[
@@ -158,21 +93,26 @@ def convert(
     ] = False,
     keyframes: Annotated[
         str | None,
-        typer.Option(help="For cvat: as few key frames as stay within this distance, as 2px."),
+        typer.Option(
+            help="For cvat: write only key frames, as few as keep the boxes between them this exact, for"
+            " example 2px."
+        ),
     ] = None,
     media_url: Annotated[
         str | None,
-        typer.Option(help="For labelstudio: where it finds the video; {name} in it is the video's name."),
+        typer.Option(
+            help="For labelstudio: the address of the video; {name} in it is replaced by the video's name."
+        ),
     ] = None,
     overwrite: Overwrite = False,
     *,
-    reading: ReadOptions,
+    reading: TrajectoryOptions,
     dataset: DatasetOptions,
 ) -> None:
-    """Write trajectories in another format, or many of them as one data set; says which files it wrote.
+    """Convert trajectories to another format, or combine many into one data set; prints the files written.
 
-    Files of other programs are read as well: what was corrected there returns with --to siamtrack, a
-    trajectory for every video of a file.
+    Reads files of other programs, too: --to siamtrack brings trajectories that were corrected there back, one
+    for every video that a file holds.
 
     Examples:
         siamtrack convert video.tracked.json --to coco
@@ -227,13 +167,13 @@ def _write_dataset(
     paths: Sequence[Path],
     to: str,
     output: str | None,
-    reading: ReadOptions,
+    reading: TrajectoryOptions,
     options: DatasetOptions,
     *,
     drop_lost: bool,
     overwrite: bool,
 ) -> None:
-    """Many trajectories, or pictures, into one folder.  Raises BadParameter, InputError, OutputError."""
+    """Write many trajectories, or images, into one folder.  Raises BadParameter, InputError, OutputError."""
     if to and to not in DATASETS:
         raise typer.BadParameter(
             f"several trajectories, --images and --crops go with --to {' or '.join(DATASETS)}, not {to}"
@@ -271,7 +211,7 @@ def _write_dataset(
 
 
 def _own_options(to: str, keyframes: str | None, media_url: str | None) -> dict[str, Any]:
-    """The options of one format alone; raises typer.BadParameter for those of another."""
+    """The options of one format; raises typer.BadParameter for an option of another format."""
     options: dict[str, Any] = {}
     if keyframes is not None:
         match = re.fullmatch(r"(\d{1,4}(?:\.\d*)?)\s*(?:px)?", keyframes.strip())
@@ -283,16 +223,3 @@ def _own_options(to: str, keyframes: str | None, media_url: str | None) -> dict[
             raise typer.BadParameter("--media-url goes with --to labelstudio")
         options["media_url"] = media_url
     return options
-
-
-def _stem(path: Path) -> str:
-    """Clips of one name have trajectories of their own names."""
-    return path.name.removesuffix(path.suffix).removesuffix(".tracked")
-
-
-def _size(text: str) -> tuple[int, int]:
-    """Read `1920x1080`; raises typer.BadParameter."""
-    match = re.fullmatch(r"([1-9]\d{0,4})\s*[xX]\s*([1-9]\d{0,4})", text.strip())
-    if match is None:
-        raise typer.BadParameter(f"--size takes width and height such as 1920x1080, not {text!r}")
-    return int(match[1]), int(match[2])

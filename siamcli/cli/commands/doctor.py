@@ -1,4 +1,4 @@
-"""siamtrack doctor: what works on this machine, and what to do about what does not."""
+"""siamtrack doctor: checks what works on this machine, and says how to repair what does not."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
-from typing import Annotated, Literal
-
-import typer
+from typing import Literal
 
 from siamcli.cli import console
+from siamcli.cli.options import AsJson
 from siamcli.errors import PartialError, SiamtrackError
 from siamcli.extras import CPU_TORCH, EXTRAS, install_extra
 from siamcli.tables import align
@@ -35,11 +34,12 @@ class Check:
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check this machine: torch, devices, windows, ffmpeg, cameras, weights, cache; and a short self-test.
 
-    Cameras are those that Linux lists.  Their list, and cameras by path, were not tried with a real camera.
+    Cameras are those that Linux lists.  The list, and opening a camera by its path, were never tried with a
+    real camera.
 
     Examples:
         siamtrack doctor --json
@@ -56,7 +56,7 @@ def doctor(
                 rows = [[check.verdict, check.what, check.finding]]
                 if check.hint:
                     rows.append(["", "", check.hint])
-                typer.echo("\n".join(align(rows, left=3, widths=(6, 12))))
+                console.print_table("\n".join(align(rows, left=3, widths=(6, 12))) + "\n")
     if as_json:
         console.print_json([asdict(check) for check in checks])
     failed = [check.what for check in checks if check.verdict == "failed"]

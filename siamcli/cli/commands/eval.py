@@ -1,4 +1,4 @@
-"""siamtrack eval: run a tracker over a benchmark and score it."""
+"""siamtrack eval: runs a tracker over a benchmark and scores it."""
 
 from __future__ import annotations
 
@@ -44,21 +44,24 @@ DatasetName = Annotated[
         autocompletion=dataset_names,
     ),
 ]
-Root = Annotated[Path, typer.Option("--root", help="Folder that holds the benchmark in its official layout.")]
+Root = Annotated[
+    Path, typer.Option("--root", help="Folder with the benchmark's files in their official layout.")
+]
 Partial = Annotated[
-    bool, typer.Option("--partial", help="Accept missing and cut sequences; the table says so.")
+    bool,
+    typer.Option("--partial", help="Accept missing and shortened sequences; the table of scores says so."),
 ]
 Rules = Annotated[
     Literal["official", "pysot"],
-    typer.Option("--rules", help="What becomes of first frames, broken boxes and absent targets."),
+    typer.Option("--rules", help="How first frames, broken boxes and absent targets are scored."),
 ]
-Form = Annotated[TableFormat, typer.Option("--format", help="Of the table on stdout.")]
-Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Processes that share the sequences.", min=1)]
+Form = Annotated[TableFormat, typer.Option("--format", help="Format of the table on stdout.")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", help="How many processes share the sequences.", min=1)]
 
 
 @dataclass(frozen=True, slots=True)
 class LoadTracker:
-    """Makes the tracker, in this process or in another one; `params` replace those of the options."""
+    """Loads the tracker, in this process or another one; `params` replace the parameters of the options."""
 
     options: TrackerOptions
     jobs: int = 1
@@ -73,7 +76,7 @@ class LoadTracker:
 
 @lru_cache(maxsize=1)
 def load_once(options: TrackerOptions, jobs: int) -> LoadedTracker:
-    """The tracker of the options, for one of so many processes; equal calls return the same one."""
+    """Load the tracker of the options for one of several processes; equal calls return the same one."""
     if jobs > 1:
         import torch
 
@@ -84,7 +87,7 @@ def load_once(options: TrackerOptions, jobs: int) -> LoadedTracker:
 
 
 def tracker_identity(tracker: LoadedTracker) -> dict[str, object]:
-    """All facts on which the boxes depend."""
+    """Everything on which the boxes depend."""
     return {
         "model": tracker.model,
         "weights_sha256": tracker.sha256,
@@ -102,7 +105,7 @@ def run_dataset(
     repetitions: int,
     pool: Executor | None,
 ) -> None:
-    """Run the sequences that are not finished, with a bar and the time left."""
+    """Run the sequences that are not finished, with a progress bar."""
     from siamcli.evaluation.evaluate import evaluate, finished_sequences, unlogged_sequences
     from siamcli.evaluation.log import others_in_words
 
@@ -139,20 +142,25 @@ def run_dataset(
 def eval_(
     dataset: DatasetName,
     root: Root,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for results.")] = Path("results"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")] = Path("results"),
     name: Annotated[
         str | None,
-        typer.Option("--name", help="The tracker's name in tables and folders.  Default: its model."),
+        typer.Option(
+            "--name", help="The tracker's name in tables and folders.  Default: the name of its model."
+        ),
     ] = None,
     jobs: Jobs = 1,
     repetitions: Annotated[
-        int, typer.Option(help="Runs per VOT sequence; three identical ones end it early.", min=1)
+        int, typer.Option(help="Runs per VOT sequence; three identical runs are enough.", min=1)
     ] = 15,
-    sequence: Annotated[list[str] | None, typer.Option(help="Only this sequence.  Repeatable.")] = None,
+    sequence: Annotated[list[str] | None, typer.Option(help="Run only this sequence.  Repeatable.")] = None,
     partial: Partial = False,
     starts: Annotated[
         int,
-        typer.Option(help="Starts per sequence, evenly spread (one-pass benchmarks only).", min=1),
+        typer.Option(
+            help="From how many frames of a sequence to start, evenly spread (one-pass benchmarks only).",
+            min=1,
+        ),
     ] = 1,
     rules: Rules = "official",
     form: Form = "text",
@@ -161,8 +169,8 @@ def eval_(
 ) -> None:
     """Run a tracker over DATASET, write official result files, and print its scores.
 
-    A second run keeps every sequence whose weights, parameters and files are unchanged; it says whose results
-    it replaces.  Results go to OUTPUT/DATASET/NAME.  For example: siamtrack eval otb2015 --root data/OTB
+    A second run keeps the results of every sequence whose weights, parameters and files are unchanged, and
+    prints which results it replaces.  Results go to OUTPUT/DATASET/NAME.
 
     Examples:
         siamtrack eval otb2015 --root data/OTB

@@ -1,4 +1,4 @@
-"""siamtrack export: the network for other programs, and the int8 network for our own."""
+"""siamtrack export: exports the network for other programs, or prepares the int8 engine."""
 
 from __future__ import annotations
 
@@ -26,20 +26,24 @@ __all__ = ["export"]
 def export(
     to: Annotated[
         Literal["onnx", "torch", "int8"],
-        typer.Option("--to", help="onnx and torch write a folder; int8 feeds `--engine openvino-int8`."),
+        typer.Option(
+            "--to",
+            help="onnx and torch write graphs into a folder; int8 prepares the network for `--engine"
+            " openvino-int8`.",
+        ),
     ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The folder to write.", show_default="MODEL-onnx")
     ] = None,
     calibrate: Annotated[
         list[str] | None,
-        typer.Option("--calibrate", metavar="VIDEO", help="A video to calibrate int8 on; may be repeated."),
+        typer.Option("--calibrate", metavar="VIDEO", help="Video to calibrate int8 on.  Repeatable."),
     ] = None,
     model: Model = None,
     weights: Weights = None,
     architecture: Architecture = None,
 ) -> None:
-    """Write the network as a pair of graphs that run without siamtrack.
+    """Export the network as two graphs that run without siamtrack.
 
     `template` turns an exemplar into correlation kernels, `search` compares a search region with
     them; both are checked against float32 before they are kept.  --to int8 makes the network of the
@@ -70,7 +74,7 @@ def export(
         bars = sys.stderr if console.shows_progress() else io.StringIO()
         with contextlib.redirect_stdout(bars):  # where NNCF draws them
             path = quantize(network.model, crops, engine_cache())
-        typer.echo(path)
+        console.print_path(path)
         return
 
     from siamcli.engines.export import write_graphs
@@ -78,7 +82,7 @@ def export(
     target = output or Path(f"{network.model.spec.name}-{to}")
     for graph, difference in write_graphs(network.model, network.params, target, to).items():
         console.info(f"{graph}: differs from float32 by {difference:.1e} of the largest value")
-    typer.echo(target)
+    console.print_path(target)
 
 
 def read_images(sources: Iterable[str], count: int) -> list[Image]:

@@ -1,4 +1,4 @@
-"""siamtrack fix: corrections of a trajectory; only what they touch is tracked again."""
+"""siamtrack fix: corrects a trajectory, and tracks again only the frames that a correction affects."""
 
 from __future__ import annotations
 
@@ -38,32 +38,33 @@ def fix(
     box_at: Annotated[
         list[str] | None,
         typer.Option(
-            help="Where a target is: TIME=[LABEL=]x,y,w,h; LABEL may be #1.  Repeatable.",
+            help="Correct box of a target: TIME=[LABEL=]x,y,w,h.  LABEL may be a number, #1.  Repeatable.",
             rich_help_panel="Corrections",
         ),
     ] = None,
     absent: Annotated[
         list[str] | None,
         typer.Option(
-            help="Frames in which a target is not there: [LABEL=]FIRST-LAST.  Repeatable.",
+            help="Frames in which a target is not visible: [LABEL=]FIRST-LAST.  Repeatable.",
             rich_help_panel="Corrections",
         ),
     ] = None,
     fixes: Annotated[
         Path | None,
         typer.Option(
-            help="Table of corrections: clip, time, target, box or absent; .csv .json .jsonl.",
+            help="Table of corrections (.csv .json .jsonl) with the columns clip, time, target, and box or"
+            " absent.",
             rich_help_panel="Corrections",
         ),
     ] = None,
     box_format: Annotated[
-        BoxFormat, typer.Option(help="What the four numbers of a box are.", rich_help_panel="Corrections")
+        BoxFormat, typer.Option(help="What the four numbers of a box mean.", rich_help_panel="Corrections")
     ] = "xywh",
     new_targets: Annotated[
         bool,
         typer.Option(
             "--new-targets",
-            help="A label that the trajectory does not have is a new target.",
+            help="Add a target for every label that the trajectory does not have.",
             rich_help_panel="Corrections",
         ),
     ] = False,
@@ -72,7 +73,7 @@ def fix(
         typer.Option(
             "--output",
             "-o",
-            help=f"Output by suffix: {' '.join(OUTPUT_SUFFIXES)}.  Repeatable.",
+            help=f"Output file; its suffix is its format: {' '.join(OUTPUT_SUFFIXES)}.  Repeatable.",
             show_default="NAME.fixed with the suffix of TRAJECTORY",
             rich_help_panel="Output",
         ),
@@ -80,7 +81,7 @@ def fix(
     overwrite: Annotated[
         bool,
         typer.Option(
-            "--overwrite", "-y", help="Replace outputs that exist, TRAJECTORY too.", rich_help_panel="Output"
+            "--overwrite", "-y", help="Replace outputs that exist, even TRAJECTORY.", rich_help_panel="Output"
         ),
     ] = False,
     *,
@@ -89,10 +90,9 @@ def fix(
     picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
-    """Correct TRAJECTORY: boxes and absences that are named stay, the frames between boxes are tracked again.
+    """Correct TRAJECTORY with boxes and absences, and track again only the frames that they affect.
 
-    What no correction touches stays as it is.  In the folder of a batch the outputs of every clip in --fixes
-    are replaced.
+    VIDEO may be the output folder of a batch: then the outputs of every clip in --fixes are replaced.
 
     Examples:
         siamtrack fix video.mp4 video.tracked.json --box-at 60f=280,110,72,90
@@ -153,7 +153,7 @@ def fix(
 def _load(
     tracker: TrackerOptions, wrong: Trajectory, source: Reading, paths: Sequence[str], *, overwrite: bool
 ) -> LoadedTracker:
-    """The tracker, once it is known that what it will find can be written."""
+    """Load the tracker, after checking that the result can be written."""
     from siamcli.session.render import check_videos
 
     check_videos(source, wrong, paths)
@@ -162,7 +162,7 @@ def _load(
 
 
 def _shown(work: Generator[TrackStep, None, Trajectory], name: str) -> Trajectory:
-    """What comes of `work`, with a bar where something is tracked."""
+    """The result of `work`, with a progress bar if something is tracked."""
     fixed: list[Trajectory] = []
 
     def steps() -> Iterator[TrackStep]:
@@ -203,5 +203,5 @@ def _fix_batch(
     if failures:
         raise PartialError(
             f"{failures} of {len(manifest.clips)} clips are not corrected",
-            hint="repair what is named above, and run it again with the rows of these clips alone",
+            hint="fix the problems above, and run it again with the rows of these clips alone",
         )

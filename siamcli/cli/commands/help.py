@@ -1,4 +1,4 @@
-"""siamtrack help: what --help says, by name."""
+"""siamtrack help: shows the help of a command."""
 
 from __future__ import annotations
 

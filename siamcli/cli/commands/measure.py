@@ -1,4 +1,4 @@
-"""siamtrack measure: positions, speeds, distances and times in zones, from a trajectory."""
+"""siamtrack measure: measures positions, speeds, distances and times in zones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from siamcli.analysis.origin import Origin
 from siamcli.cli import console
-from siamcli.cli.options import TrajectoryFile
+from siamcli.cli.options import AsJson, TrajectoryFile
 from siamcli.cli.outputs import Overwrite, check_new_outputs
 from siamcli.cli.reading import Fps, read_tracked
 from siamcli.errors import InputError
@@ -34,50 +34,52 @@ def measure(
         typer.Option(
             "--output",
             "-o",
-            help=f"File for the values of every frame: {' or '.join(SUFFIXES)}.  Repeatable.",
+            help=f"File to write the values of every frame into: {' or '.join(SUFFIXES)}.  Repeatable.",
         ),
     ] = None,
     scale: Annotated[
         str | None,
-        typer.Option(help="Pixels per unit of length, as 3.2px/mm.", show_default="lengths in pixels"),
+        typer.Option(
+            help="Pixels per unit of length, for example 3.2px/mm.", show_default="lengths in pixels"
+        ),
     ] = None,
     plane: Annotated[
         str | None,
         typer.Option(
-            help="Four corners of a rectangle as pixels, from its top left clockwise, and its size:"
-            " x,y,x,y,x,y,x,y=200x100mm.  In place of --scale, where the camera looks at an angle."
+            help="Four corners of a rectangle in pixels, clockwise from its top left, and its real size:"
+            " x,y,x,y,x,y,x,y=200x100mm.  Replaces --scale if the camera looks at an angle."
         ),
     ] = None,
     origin: Annotated[
         Origin,
         typer.Option(
-            help=f"Where x, y are 0: {', '.join(ORIGINS)}.  y grows upward, from the top left downward."
+            help=f"Where x and y are 0: {', '.join(ORIGINS)}.  y grows upward, but downward from top-left."
         ),
     ] = "top-left",
     smooth: Annotated[
-        str, typer.Option(help="Seconds over which the path is smoothed; 0 leaves it as it is.")
+        str, typer.Option(help="Smooth the path over this many seconds; 0 does not smooth it.")
     ] = "0.5s",
     rest: Annotated[
         str | None,
         typer.Option(
-            help="Speed below which a target is at rest, in the unit of length per second.",
+            help="Speed below which a target is at rest, in units of length per second.",
             show_default="a fifth of its size per second",
         ),
     ] = None,
     zone: Annotated[
         list[str] | None,
         typer.Option(
-            help="Part of the frame: NAME=x,y,w,h, in pixels or percent, or a polygon NAME=x,y,x,y,x,y."
-            "  Repeatable."
+            help="Part of the frame in which time is measured: NAME=x,y,w,h in pixels or percent, or a"
+            " polygon NAME=x,y,x,y,x,y.  Repeatable."
         ),
     ] = None,
     fps: Fps = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")] = False,
+    as_json: AsJson = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Measure how the targets of TRAJECTORY move: centre, speed, distance, heading, rest, times in zones.
+    """Measure how the targets of TRAJECTORY move: position, speed, distance, heading, rest, time in zones.
 
-    Prints a summary.  Nothing is measured across a loss.
+    Prints a summary.  Speeds and distances are not measured across frames in which a target is lost.
 
     Examples:
         siamtrack measure video.tracked.json --scale 3.2px/mm -o motion.csv
@@ -114,13 +116,13 @@ def measure(
     if as_json:
         console.print_json({"units": measured.sum_units, "targets": measured.summary()})
     else:
-        typer.echo("\n".join(align(measured.table())))
+        console.print_table("\n".join(align(measured.table())) + "\n")
     for path in paths:
         console.info(f"wrote {path}")
 
 
 def _plane(tracked: Trajectory, scale: str | None, plane: str | None, origin: Origin) -> Plane:
-    """How pixels become lengths.  Raises ValueError, InputError."""
+    """The conversion of pixels to lengths.  Raises ValueError, InputError."""
     from siamcli.analysis.plane import flat_plane, parse_scale, seen_plane
 
     if plane is not None:
@@ -131,7 +133,7 @@ def _plane(tracked: Trajectory, scale: str | None, plane: str | None, origin: Or
 
 
 def _size(tracked: Trajectory, needs: str) -> tuple[int, int]:
-    """Width and height of the frames, which an option needs.  Raises InputError."""
+    """Width and height of the frames, for an option that needs them.  Raises InputError."""
     if tracked.header.source.size is None:
         raise InputError(
             f"the trajectory does not say how large its frames are, which {needs} needs",

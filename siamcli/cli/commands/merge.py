@@ -1,4 +1,4 @@
-"""siamtrack merge: the status files of a batch's shards as one."""
+"""siamtrack merge: joins the status files of a batch's shards."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
+from siamcli.cli.options import AsJson
 from siamcli.cli.outputs import Overwrite
 from siamcli.cli.tally import about, doubted_rows, say_doubted
 from siamcli.errors import PartialError
@@ -16,12 +17,14 @@ __all__ = ["merge"]
 
 
 def merge(
-    statuses: Annotated[list[Path], typer.Argument(help="Status files, all in one folder.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="A file beside them for the lines of all.")],
+    statuses: Annotated[list[Path], typer.Argument(help="The shards' status files, all in one folder.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File in the same folder to write all lines into.")
+    ],
     overwrite: Overwrite = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one summary document on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Join the status files of a batch's shards, and say how the whole batch stands.
+    """Join the status files of a batch's shards, and print how much of the whole batch is done.
 
     Examples:
         siamtrack merge tracked/batch.*-of-8.jsonl -o tracked/batch.jsonl
@@ -50,6 +53,6 @@ def merge(
     if rows:
         raise PartialError(
             f"{len(rows)} of {len(entries)} clips are not done",
-            hint="repair what is named above and run the batch again; clips that have not changed since they"
+            hint="fix the problems above and run the batch again; clips that have not changed since they"
             " failed are tried again with --retry-failed",
         )

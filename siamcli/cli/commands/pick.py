@@ -1,4 +1,4 @@
-"""siamtrack pick: point at the target of every clip, so that the tracking can run unattended."""
+"""siamtrack pick: collects a box for every clip, so that a batch can track them unattended."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from siamcli.cli import console
+from siamcli.cli.options import Recursive
 from siamcli.cli.outputs import check_writable
 from siamcli.cli.picking import PickBrowser, announce
 from siamcli.cli.tally import say_passed
@@ -27,16 +28,17 @@ __all__ = ["pick"]
 
 def pick(
     clips: Annotated[list[str], typer.Argument(help="Folders, videos or quoted patterns.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The manifest; it is added to.")] = Path(
-        "boxes.csv"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The manifest to write; boxes are added to it.")
+    ] = Path("boxes.csv"),
     pick_browser: PickBrowser = False,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders in folders too.")] = False,
+    recursive: Recursive = False,
 ) -> None:
-    """Show every clip and collect boxes.  What is left can be picked later: the same command goes on.
+    """Draw a box around the target of every clip, and collect the boxes in a manifest.  The same command
+    continues later with the clips that have no box yet.
 
-    A window shows the first frame of each clip, and Esc stops.  The page of --pick-browser shows any frame
-    and takes several targets with names; Esc leaves one clip out.
+    A window shows the first frame of each clip; Esc stops.  The web page of --pick-browser shows any frame
+    and takes several named targets; Esc skips a clip.
 
     Examples:
         siamtrack pick clips/ -o boxes.csv
@@ -79,16 +81,16 @@ def pick(
 
 
 def _report(failures: Sequence[tuple[str, str]], clips: int) -> None:
-    """Raises PartialError where clips could not be shown."""
+    """Raises PartialError if clips could not be shown."""
     if failures:
         console.print_rows(failures)
         raise PartialError(f"{len(failures)} of {clips} clips cannot be shown", hint="repair or remove them")
 
 
 def _pick_on_page(clips: Sequence[Clip], manifest: Path) -> None:
-    """Serve a page until somebody has picked in all clips, or says that it is finished.
+    """Serve a page until the user has picked in all clips or says that picking is finished.
 
-    Raises PickError when clips are left, and for those that cannot be shown InputError, PartialError.
+    Raises PickError if clips are left; InputError or PartialError if clips cannot be shown.
     """
     from siamcli.ui.collect import clips_without_box
     from siamcli.ui.review.library import Library, clip_to_pick
@@ -107,5 +109,5 @@ def _pick_on_page(clips: Sequence[Clip], manifest: Path) -> None:
     if left := clips_without_box(clips, manifest):
         raise PickError(
             f"{len(left)} of {len(clips)} clips have no box yet",
-            hint="the same command goes on with them; all boxes so far are kept",
+            hint="run the same command again to continue; all boxes so far are kept",
         )

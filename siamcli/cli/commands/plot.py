@@ -1,4 +1,4 @@
-"""siamtrack plot: a trajectory as a figure."""
+"""siamtrack plot: plots a trajectory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ __all__ = ["plot"]
 def plot(
     trajectory: TrajectoryFile,
     video: Annotated[
-        str | None, typer.Argument(help="What was tracked: its first frame lies under the path.")
+        str | None,
+        typer.Argument(
+            help="The video that was tracked; its first frame becomes the background of the path."
+        ),
     ] = None,
     panel: Annotated[
         list[str] | None,
@@ -42,16 +45,18 @@ def plot(
         typer.Option(
             "--output",
             "-o",
-            help=f"The figure, by suffix: {' '.join(FIGURE_SUFFIXES)}.  Repeatable.",
+            help=f"Figure file; its suffix is its format: {' '.join(FIGURE_SUFFIXES)}.  Repeatable.",
             show_default="NAME.png",
         ),
     ] = None,
-    scale: Annotated[str | None, typer.Option(help="Pixels per unit of length, as 3.2px/mm.")] = None,
-    smooth: Annotated[str, typer.Option(help="Seconds over which the path is smoothed.")] = "0.5s",
+    scale: Annotated[
+        str | None, typer.Option(help="Pixels per unit of length, for example 3.2px/mm.")
+    ] = None,
+    smooth: Annotated[str, typer.Option(help="Smooth the path over this many seconds.")] = "0.5s",
     fps: Fps = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Draw path, heat map, speed and score of all targets of TRAJECTORY into one figure.
+    """Draw path, heat map, speed and score of all targets of TRAJECTORY in one figure.
 
     Examples:
         siamtrack plot video.tracked.json video.mp4 -o video.pdf
@@ -85,7 +90,7 @@ def plot(
 
 
 def _first_frame(video: str, tracked: Trajectory) -> Image:
-    """The picture in which the first target begins.  Raises InputError for another video."""
+    """The image of the frame in which the first target begins.  Raises InputError for another video."""
     from siamcli.session.fit import check_source
     from siamcli.session.reading import Reading
     from siamcli.times import TimePoint

@@ -1,4 +1,4 @@
-"""siamtrack render: an annotated video from a trajectory, without tracking again."""
+"""siamtrack render: draws a trajectory into its video, without tracking again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.crop import CropOptions
 from siamcli.cli.options import TrajectoryFile
-from siamcli.cli.outputs import check_outputs_differ, frames_in_words, require_found, target_name
+from siamcli.cli.outputs import Overwrite, check_outputs_differ, frames_in_words, require_found
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
+from siamcli.labels import target_name
 from siamcli.media.kinds import source_name
 
 __all__ = ["render"]
@@ -20,32 +21,34 @@ __all__ = ["render"]
 
 def render(
     video: Annotated[
-        str, typer.Argument(help="The video or image folder that was tracked; of joined videos the first.")
+        str,
+        typer.Argument(help="The video or image folder that was tracked (the first video of joined ones)."),
     ],
     trajectory: TrajectoryFile,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The annotated video.", show_default="NAME.rendered.mp4"),
+        typer.Option("--output", "-o", help="Annotated video to write.", show_default="NAME.rendered.mp4"),
     ] = None,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Draw it although VIDEO is not what was tracked.")
+        bool, typer.Option("--anyway", help="Draw even if VIDEO is not the video that was tracked.")
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", "-y", help="Replace a video that exists.")
-    ] = False,
+    overwrite: Overwrite = False,
     fail_if_lost: Annotated[
         bool,
-        typer.Option("--fail-if-lost", help="Exit with 10 if a target was lost; of those that are hidden."),
+        typer.Option(
+            "--fail-if-lost",
+            help="Exit with code 10 if a target was lost; if targets are hidden, only those count.",
+        ),
     ] = False,
     *,
     reading: ReadingOptions,
     picture: PictureOptions,
     crop: CropOptions,
 ) -> None:
-    """Draw TRAJECTORY into VIDEO, all of it, or hide targets there, or follow one.
+    """Draw TRAJECTORY into VIDEO, hide targets in it, or follow one target with a crop.
 
-    Size, number of frames and their times must be those of the video that was tracked.  With an effect or a
-    crop no boxes are drawn.
+    VIDEO must have the frame size, number of frames and frame times of the video that was tracked.  With an
+    effect or a crop, no boxes are drawn.
 
     Examples:
         siamtrack render video.mp4 video.tracked.json

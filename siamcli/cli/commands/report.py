@@ -17,13 +17,13 @@ __all__ = ["Per", "report"]
 
 Per = Annotated[
     Literal["dataset", "sequence", "attribute"],
-    typer.Option("--per", help="One line per tracker, per sequence or per attribute."),
+    typer.Option("--per", help="Print one line per tracker, per sequence or per attribute."),
 ]
 
 
 def report(
     results: Annotated[
-        list[Path], typer.Argument(help="Folders with scores.json below them, or such files.")
+        list[Path], typer.Argument(help="Folders that contain scores.json files, or such files.")
     ],
     per: Per = "dataset",
     form: Form = "text",
@@ -32,7 +32,7 @@ def report(
         typer.Option("--plots", help="Draw success and precision plots into this folder, PNG and PDF."),
     ] = None,
 ) -> None:
-    """Compare trackers that `siamtrack eval` or `siamtrack score` has scored, beside published figures.
+    """Compare trackers that `siamtrack eval` or `siamtrack score` has scored, next to published scores.
 
     Examples:
         siamtrack report results --format markdown

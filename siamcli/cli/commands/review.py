@@ -1,4 +1,4 @@
-"""siamtrack review: a web page on which trajectories are looked at and corrected, or a page to look at."""
+"""siamtrack review: serves a web page to review and correct trajectories, or writes a report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from siamcli.atomic import write_text
 from siamcli.cli import console
 from siamcli.cli.again import loader_again
 from siamcli.cli.options import ItsTrajectory, TrackedVideo, TrackerOptions
-from siamcli.cli.outputs import check_writable
+from siamcli.cli.outputs import Overwrite, check_writable
 from siamcli.cli.picking import announce
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
@@ -32,20 +32,26 @@ def review(
     fixes: Annotated[
         Path | None,
         typer.Option(
-            help="Table of corrections that is added to, as `siamtrack fix --fixes` reads it.",
+            help="Table to which corrections are added; `siamtrack fix --fixes` reads it.",
             show_default="beside TRAJECTORY, or in the folder of the batch",
         ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Write one page to look at, .html, instead of serving.", show_default=False
+            "--output",
+            "-o",
+            help="Write a page to look at (.html) instead of serving one.",
+            show_default=False,
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace a page that exists.")] = False,
+    overwrite: Overwrite = False,
     host: Annotated[
         str,
-        typer.Option(help="Address to serve on: that of this machine lets a phone of the same network in."),
+        typer.Option(
+            help="Address to serve on; with the address of this machine, a phone in the same network can"
+            " open the page."
+        ),
     ] = "127.0.0.1",
     *,
     reading: ReadingOptions,
@@ -53,10 +59,11 @@ def review(
     picture: PictureOptions,
     tracker: TrackerOptions,
 ) -> None:
-    """Look at trajectories on a web page, the worst first, and correct them there.
+    """Review trajectories on a web page, the doubtful ones first, and correct them there.
 
-    The page shows every frame with its boxes.  What is corrected is tracked again, and saved into TRAJECTORY
-    (in a batch: all outputs of the clip) and into a table of corrections.
+    The page shows every frame with its boxes.  After a correction, the frames that it affects are tracked
+    again.  Results are saved into TRAJECTORY (in a batch: into all outputs of the clip), corrections into a
+    table.
 
     Examples:
         siamtrack review video.mp4 video.tracked.json
@@ -110,14 +117,14 @@ def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: O
 
 
 def _check_page(output: Path, overwrite: bool) -> None:
-    """Raises OutputError for a page that cannot or must not be written."""
+    """Raises OutputError for a report that cannot or must not be written."""
     if output.suffix.lower() not in (".html", ".htm"):
         raise OutputError(f"{output}: the page is a .html", hint="-o report.html")
     check_writable([str(output)], overwrite=overwrite)
 
 
 def _write_report(library: Library, output: Path, title: str, overwrite: bool) -> None:
-    """Write the page for those who only look."""
+    """Write the report."""
     from siamcli.ui.review.library import worst_first
     from siamcli.ui.review.report import report_entries, report_page
 
@@ -133,11 +140,11 @@ def _write_report(library: Library, output: Path, title: str, overwrite: bool) -
         clips = f"{len(without)} of {len(entries)} clips"
         console.info(f"pictures are missing of {clips}: {without[0]['problem']}", style="yellow")
     write_text(output, report_page(title, entries), overwrite=overwrite)
-    typer.echo(output)
+    console.print_path(output)
 
 
 def _keep_unsaved(library: Library) -> None:
-    """Write what was not saved into tables of their own, and say so."""
+    """Write corrections that were not saved into tables of their own, and say so."""
     for state in library.opened():
         try:
             path = state.keep()

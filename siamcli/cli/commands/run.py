@@ -1,4 +1,4 @@
-"""siamtrack run: one source, its targets, an annotated video and the trajectory."""
+"""siamtrack run: tracks targets in one source; writes an annotated video and the trajectory."""
 
 from __future__ import annotations
 
@@ -36,37 +36,38 @@ def run(
     source: Annotated[
         list[str],
         typer.Argument(
-            help="Video, image folder or quoted pattern, camera (0, or its path), address, or - for stdin;"
-            " with --join several videos.",
+            help="Video, image folder, quoted pattern of images, camera (its number such as 0, or its path),"
+            " address, or - for stdin. With --join, several videos.",
         ),
     ],
     box: Annotated[
         list[str] | None,
         typer.Option(
-            help="Target in the first frame: [LABEL=]x,y,w,h in pixels or percent.  Repeatable.",
+            help="Box of a target in the first frame: [LABEL=]x,y,w,h in pixels or percent.  Repeatable.",
             rich_help_panel="Target",
         ),
     ] = None,
     box_at: Annotated[
         list[str] | None,
         typer.Option(
-            help="Target from a later time on: TIME=[LABEL=]x,y,w,h.  A known label, or #1, begins"
-            " that target anew.  Repeatable.",
+            help="Box of a target at a later time: TIME=[LABEL=]x,y,w,h.  The label (or the number, #1) of a"
+            " target that already has a box starts that target again from this one.  Repeatable.",
             rich_help_panel="Target",
         ),
     ] = None,
     absent: Annotated[
         list[str] | None,
         typer.Option(
-            help="Frames in which a target is not there: [LABEL=]FIRST-LAST, as bug=63f-80f.  Repeatable.",
+            help="Frames in which a target is not visible: [LABEL=]FIRST-LAST, for example bug=63f-80f."
+            "  Repeatable.",
             rich_help_panel="Target",
         ),
     ] = None,
     box_file: Annotated[
         Path | None,
         typer.Option(
-            help="Text file, a line each: [LABEL=]x,y,w,h, TIME=LABEL=x,y,w,h or FIRST-LAST=LABEL=absent;"
-            " or what --box-format names.",
+            help="Text file with one target per line: [LABEL=]x,y,w,h, TIME=LABEL=x,y,w,h or"
+            " FIRST-LAST=LABEL=absent.  Or a file of another program in the format that --box-format names.",
             rich_help_panel="Target",
         ),
     ] = None,
@@ -74,14 +75,14 @@ def run(
     backward: Annotated[
         bool,
         typer.Option(
-            "--backward", help="Track from the box to the start; files only.", rich_help_panel="Target"
+            "--backward", help="Track from the box back to the start; files only.", rich_help_panel="Target"
         ),
     ] = False,
     both_ways: Annotated[
         bool,
         typer.Option(
             "--both-ways",
-            help="Track from the box to the start and to the end; files only.",
+            help="Track from the box both back to the start and on to the end; files only.",
             rich_help_panel="Target",
         ),
     ] = False,
@@ -89,7 +90,8 @@ def run(
         bool,
         typer.Option(
             "--check",
-            help="Track back as well, and write how far both passes agree in every frame; files only.",
+            help="Track a second time in the other direction, and write for every frame how well the two"
+            " passes agree; files only.",
             rich_help_panel="Target",
         ),
     ] = False,
@@ -100,8 +102,9 @@ def run(
     start: Annotated[
         str | None,
         typer.Option(
-            help="First frame: 100f (frame), 12.5 or 1m30s, 00:00:12.5, or timecode 00:00:12:05: from the"
-            " first frame, at the clip's rate, non-drop; ';05' is drop-frame.",
+            help="Start at this frame or time: frame 100f, seconds 12.5, 1m30s, 00:00:12.5, or timecode"
+            " 00:00:12:05, which is counted from the first frame at the clip's rate (non-drop-frame;"
+            " 00:00:12;05 is drop-frame).",
             rich_help_panel="Input",
         ),
     ] = None,
@@ -113,7 +116,8 @@ def run(
         bool,
         typer.Option(
             "--join",
-            help="The videos are one recording, in this order: camera chapters, dashcam minutes.",
+            help="Track several videos as one recording, in this order, for example the chapters of an"
+            " action camera.",
             rich_help_panel="Input",
         ),
     ] = False,
@@ -123,15 +127,16 @@ def run(
         typer.Option(
             "--output",
             "-o",
-            help=f"Output by suffix: {' '.join(VIDEO_SUFFIXES)} {TEXT_SUFFIXES}; JSON Lines on stdout: -,"
-            f" or sent while tracking: {' '.join(STREAMS)}; {{target}} in the name gives every target a file"
-            " of its own.  Repeatable.  Default: NAME.tracked.mp4, .json and .csv.",
+            help=f"Output file; its suffix is its format: {' '.join(VIDEO_SUFFIXES)} {TEXT_SUFFIXES}.  -"
+            f" writes JSON Lines to stdout, an address ({' '.join(STREAMS)}) sends them while tracking."
+            "  With {target} in the name, every target gets its own file.  Repeatable.  Default:"
+            " NAME.tracked.mp4, .json and .csv.",
             rich_help_panel="Output",
         ),
     ] = None,
     output_dir: Annotated[
         Path | None,
-        typer.Option(help="Folder for the outputs; made if missing.", rich_help_panel="Output"),
+        typer.Option(help="Folder for the outputs; it is created if missing.", rich_help_panel="Output"),
     ] = None,
     video: Annotated[
         bool, typer.Option("--video/--no-video", help="Write the annotated video.", rich_help_panel="Video")
@@ -139,12 +144,13 @@ def run(
     jsonl: Annotated[
         str | None,
         typer.Option(
-            help="Stream JSON Lines to this file while tracking; - is stdout.  Without -o, the only output.",
+            help="Write JSON Lines to this file (- is stdout) while tracking.  Without -o, this is the only"
+            " output.",
             rich_help_panel="Output",
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one summary document on stdout.", rich_help_panel="Output")
+        bool, typer.Option("--json", help="Print a summary as JSON on stdout.", rich_help_panel="Output")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", "-y", help="Replace outputs that exist.", rich_help_panel="Output")
@@ -159,14 +165,16 @@ def run(
         bool,
         typer.Option(
             "--show",
-            help="Show while tracking: space pauses, r picks again, q quits.",
+            help="Show the tracking in a window: space pauses, r draws a box again, q quits.",
             rich_help_panel="Video",
         ),
     ] = False,
     fail_if_lost: Annotated[
         bool,
         typer.Option(
-            "--fail-if-lost", help="Exit with 10 if a target was lost in any frame.", rich_help_panel="Output"
+            "--fail-if-lost",
+            help="Exit with code 10 if a target was lost in any frame.",
+            rich_help_panel="Output",
         ),
     ] = False,
     drop_lost: Annotated[
@@ -176,7 +184,7 @@ def run(
     encoder: Annotated[
         EncoderName,
         typer.Option(
-            help="H.264 encoder; auto takes a hardware encoder where one works.", rich_help_panel="Video"
+            help="H.264 encoder; auto uses a hardware encoder if one works.", rich_help_panel="Video"
         ),
     ] = ENCODING.encoder,
     preset: Annotated[
@@ -185,7 +193,10 @@ def run(
     crf: Annotated[
         int,
         typer.Option(
-            help="Video quality on x264's scale; lower is better.", min=1, max=51, rich_help_panel="Video"
+            help="Quality of the video on x264's CRF scale; lower is better.",
+            min=1,
+            max=51,
+            rich_help_panel="Video",
         ),
     ] = ENCODING.crf,
     *,
@@ -255,7 +266,7 @@ def run(
 
 
 def _check_drop_lost(paths: list[str], *, drop_lost: bool) -> None:
-    """Raises typer.BadParameter for --drop-lost where every output says the state of every frame."""
+    """Raises typer.BadParameter for --drop-lost without an output that it affects."""
     if drop_lost and not any(find_format(path) in WITHOUT_STATES for path in paths):
         raise typer.BadParameter(
             f"--drop-lost is for {DROPS_LOST}; the other outputs say the state of every frame"
@@ -272,7 +283,7 @@ def _direction(*, backward: bool, both_ways: bool, show: bool, check: bool) -> D
 
 
 def _require_display(*, pick: bool, show: bool) -> None:
-    """Raises PickError where a window is wanted and there is no display."""
+    """Raises PickError if a window is needed and there is no display."""
     if show or pick:
         from siamcli.ui.display import require_display
 

@@ -18,19 +18,19 @@ __all__ = ["score"]
 
 def score(
     dataset: DatasetName,
-    results: Annotated[list[Path], typer.Argument(help="Folders of result files, one per tracker.")],
+    results: Annotated[list[Path], typer.Argument(help="Folders with result files, one folder per tracker.")],
     root: Root,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Keep the scores here, for `siamtrack report`.")
+        Path | None,
+        typer.Option("--output", "-o", help="Folder to save the scores in, for `siamtrack report`."),
     ] = None,
     partial: Partial = False,
     rules: Rules = "official",
     per: Per = "dataset",
     form: Form = "text",
 ) -> None:
-    """Score result files in DATASET's official format, or PySOT's, of any tracker.
-
-    ROOT needs annotations only: the benchmark's folder, a folder of NAME.txt, or PySOT's .json.
+    """Score the result files of any tracker, in DATASET's official format or PySOT's.  ROOT needs annotations
+    only: the benchmark's folder, a folder of NAME.txt, or PySOT's .json.
 
     Examples:
         siamtrack score otb2015 results/SiamFC-3s --root data/OTB

@@ -1,4 +1,4 @@
-"""`siamtrack train`: train or fine-tune a model as a TOML file describes."""
+"""siamtrack train: trains or fine-tunes a model as a TOML file describes."""
 
 from __future__ import annotations
 
@@ -33,28 +33,34 @@ SHOWN_OVER = 50
 
 
 def train(
-    config: Annotated[str, typer.Argument(help="A TOML file, or siamrpnpp-r50, -r18 or -alexnet.")],
+    config: Annotated[
+        str,
+        typer.Argument(
+            help="A TOML file, or the name of a built-in config: siamrpnpp-r50, siamrpnpp-r18 or"
+            " siamrpnpp-alexnet."
+        ),
+    ],
     start: Annotated[
         str | None,
         typer.Option(
             "--from",
             metavar="NAME",
-            help="Begin with these weights (a name or a file).",
+            help="Start from these weights (a name or a file).",
             autocompletion=model_names,
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint in the output.")
+        bool, typer.Option("--resume", help="Continue from the checkpoint in the output folder.")
     ] = False,
     device: Device = "auto",
     print_config: Annotated[
-        bool, typer.Option("--print-config", help="Show the config with every default, and end.")
+        bool, typer.Option("--print-config", help="Print the config with all defaults, and exit.")
     ] = False,
 ) -> None:
     """Train a tracker, or fine-tune one with --from.
 
     Writes checkpoint.pt (for --resume), log.csv and the weights into the config's output folder.
-    Ctrl-C, SIGTERM or a hang-up stops after the current step and keeps everything.  Several GPUs: torchrun
+    Ctrl-C, SIGTERM or SIGHUP stops after the current step and keeps everything.  Several GPUs: torchrun
     --nproc-per-node N -m siamcli train CONFIG.
 
     Examples:
@@ -64,7 +70,7 @@ def train(
     from siamcli.train.config import dump_config, load_config
 
     if resume and start is not None:
-        raise typer.BadParameter("--resume goes on with the weights of its checkpoint: leave --from away")
+        raise typer.BadParameter("--resume continues with the weights of its checkpoint: leave out --from")
     wanted = load_config(config)
     if print_config:
         typer.echo(dump_config(wanted), nl=False)
@@ -95,25 +101,25 @@ def train(
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
     if stopped:
-        console.info("stopped; --resume goes on from here")
+        console.info("stopped; --resume continues from here")
         raise typer.Exit(128 + stopped)
     console.info(f"weights: {output / (wanted.model + '.safetensors')}")
 
 
 def _weights(name: str, config: TrainConfig) -> Checkpoint:
-    """What --from names, if it has the architecture that the config trains."""
+    """The weights that --from names.  Raises WeightsError if the config trains another architecture."""
     from siamcli.checkpoints.read import read_checkpoint
     from siamcli.checkpoints.store import find
     from siamcli.errors import WeightsError
 
     checkpoint = read_checkpoint(find(name))
     if checkpoint.spec != config.spec:
-        raise WeightsError(f"{name} is no {config.model}", hint=f'set model = "{checkpoint.spec.name}"')
+        raise WeightsError(f"{name} is not a {config.model}", hint=f'set model = "{checkpoint.spec.name}"')
     return checkpoint
 
 
 def _join_group(device: torch.device) -> torch.device:
-    """One process of several under torchrun, each with its own GPU; else the device as it is."""
+    """Join the processes under torchrun, each with its own GPU; otherwise the device as it is."""
     import torch
 
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
@@ -127,7 +133,7 @@ def _join_group(device: torch.device) -> torch.device:
 
 
 def _report(footage: TrainingImages) -> None:
-    """What was read, and what could not be used."""
+    """Print what was read, and what could not be used."""
     size = footage.pixels.numel() / 2**30
     console.info(f"{len(footage.start)} images, {len(footage.tracks)} objects, {size:.1f} GiB in memory")
     for reason, count in Counter(skip.reason for skip in footage.skipped).most_common():
@@ -137,7 +143,7 @@ def _report(footage: TrainingImages) -> None:
 
 @contextmanager
 def _folder(path: Path) -> Iterator[None]:
-    """The output folder, there from before the data are read; a start that fails leaves none behind."""
+    """The output folder, created before the data are read; it is removed again if the start fails."""
     from siamcli.atomic import make_folder
 
     new = [folder for folder in (path, *path.parents) if not folder.exists()]
@@ -151,7 +157,9 @@ def _folder(path: Path) -> Iterator[None]:
 
 
 def _follow(steps: Generator[Step, None, None], log: Path | None) -> int:
-    """Show every step, add it to the log where this process keeps it; the signal that ended it, or 0."""
+    """Show every step, and log it in the process that writes the log; returns the signal that ended training,
+    or 0.
+    """
     signals: list[int] = []
     # A flag instead of an exception: a step is never torn, so what follows stays exact.
     before = on_signal(lambda number, _: signals.append(number))
@@ -167,7 +175,7 @@ def _follow(steps: Generator[Step, None, None], log: Path | None) -> int:
 
 
 def _follow_phase(phase: str, steps: Iterator[Step], log: Path | None, signals: list[int]) -> bool:
-    """The steps of one phase; true when a signal ended it, false when the next phase begins."""
+    """Show the steps of one phase; true if a signal ended it, false if the next phase begins."""
     from siamcli.train.log import add_step
 
     first = next(steps)

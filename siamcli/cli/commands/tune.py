@@ -1,4 +1,4 @@
-"""siamtrack tune: search the tracker's parameters on a data set."""
+"""siamtrack tune: searches for the best tracker parameters on a data set."""
 
 from __future__ import annotations
 
@@ -31,24 +31,27 @@ __all__ = ["tune"]
 def tune(
     dataset: DatasetName,
     root: Root,
-    trials: Annotated[int, typer.Option(help="Random points to try.", min=1)] = 50,
+    trials: Annotated[int, typer.Option(help="How many random settings to try.", min=1)] = 50,
     grid: Annotated[
-        int | None, typer.Option(help="Try a grid of this many values per parameter instead.", min=1)
+        int | None, typer.Option(help="Instead, try a grid with this many values per parameter.", min=1)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the random points.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for trials, trials.jsonl and best.toml.")
+        Path,
+        typer.Option(
+            "--output", "-o", help="Folder for the results of every trial, trials.jsonl and best.toml."
+        ),
     ] = Path("tuning"),
     jobs: Jobs = 1,
     partial: Partial = False,
     *,
     tracker: TrackerOptions,
 ) -> None:
-    """Search penalty_k, window_influence and lr for the best score on DATASET.
+    """Search for the values of penalty_k, window_influence and lr with the best score on DATASET.
 
-    The first trial has the parameters of the weights.  The best parameters are printed and kept in
-    OUTPUT/best.toml, for --params.  Tune on videos of your own or on a validation set: figures on a
-    set used for tuning are not comparable with published ones.
+    The first trial has the parameters of the weights.  The best parameters are printed and saved in
+    OUTPUT/best.toml, for --params.  Tune on videos of your own or on a validation set: figures on a set used
+    for tuning are not comparable with published ones.
 
     Examples:
         siamtrack tune folder --root videos --trials 20

@@ -1,4 +1,4 @@
-"""siamtrack weights: what there is, where it lies, how to get more, and whether it is whole."""
+"""siamtrack weights: lists, downloads, converts, describes and checks weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 from siamcli.atomic import check_new_file
 from siamcli.checkpoints.header import Precision
 from siamcli.cli import console
-from siamcli.cli.options import model_names
+from siamcli.cli.options import AsJson, model_names
 from siamcli.cli.outputs import Overwrite
 from siamcli.cli.usage import add_command
 from siamcli.errors import PartialError, WeightsError
@@ -25,16 +25,14 @@ __all__ = ["app"]
 
 app = typer.Typer(name="weights", no_args_is_help=True, help="List, fetch, convert and check weights.")
 
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Name = Annotated[
     str, typer.Argument(help="A name that `siamtrack weights list` shows.", autocompletion=model_names)
 ]
 
 
 @add_command(app, "list")
-def list_weights(as_json: Json = False) -> None:
-    """Show the weights that are here and those that can be fetched."""
+def list_weights(as_json: AsJson = False) -> None:
+    """List the weights that are on this machine and those that can be downloaded."""
     rows = _rows()
     if as_json:
         console.print_json({"weights": rows})
@@ -45,11 +43,13 @@ def list_weights(as_json: Json = False) -> None:
     ]
     for line in align(cells, left=5, widths=(0, 4, 10, 12)):
         console.print_table(f"{line}\n")
-    console.info("`siamtrack weights fetch NAME` brings what is not here; scores as published.", style="dim")
+    console.info(
+        "`siamtrack weights fetch NAME` downloads missing weights; scores are those published.", style="dim"
+    )
 
 
 def _remarks(row: dict[str, Any]) -> str:
-    """What else the model is called, published scores, the note of the catalogue."""
+    """The roles of a model, its published scores, and the note of the catalog."""
     role = f"--model {row['role']}" if row["role"] else ""
     scores = "; ".join(
         " ".join([benchmark, *(f"{metric} {value}" for metric, value in values.items())])
@@ -61,11 +61,14 @@ def _remarks(row: dict[str, Any]) -> str:
 @add_command(app, "info")
 def info(
     file_or_name: Annotated[
-        str, typer.Argument(help="A weights file or a name.", autocompletion=model_names)
+        str,
+        typer.Argument(
+            help="A weights file, or a name that `siamtrack weights list` shows.", autocompletion=model_names
+        ),
     ],
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Show what weights are: architecture, tracker parameters, licence, where they came from."""
+    """Describe weights: architecture, tracker parameters, licence, origin."""
     from siamcli.checkpoints.catalog import catalog
     from siamcli.checkpoints.store import available
 
@@ -83,15 +86,15 @@ def info(
 
 @add_command(app, "path")
 def path(name: Name) -> None:
-    """Print where the weights called NAME lie on this machine."""
+    """Print the path of the weights called NAME on this machine."""
     from siamcli.checkpoints.store import find
 
-    typer.echo(find(name))
+    console.print_path(find(name))
 
 
 @add_command(app, "fetch")
 def fetch(name: Name) -> None:
-    """Download the weights called NAME into the cache, check them and print where they lie."""
+    """Download the weights called NAME into the cache, check them and print their path."""
     from siamcli.checkpoints.catalog import entry_named
     from siamcli.checkpoints.fetch import fetch as fetch_entry
     from siamcli.checkpoints.header import sha256_of
@@ -99,8 +102,8 @@ def fetch(name: Name) -> None:
 
     here = available().get(ROLES.get(name, name), Path())
     if here.suffix == ".safetensors":
-        console.info(f"{name} is here already")
-        typer.echo(here)
+        console.info(f"{name} is already on this machine")
+        console.print_path(here)
         return
     entry = entry_named(name)
     records = fetch_entry(entry)
@@ -115,22 +118,27 @@ def fetch(name: Name) -> None:
             note = record.note
     fetched = cache_folder() / entry.file
     if not entry.sha256:
-        console.info(f"no checksum was published to compare with; the file's SHA-256 is {sha256_of(fetched)}")
+        console.info(f"no checksum was published; the file's SHA-256 is {sha256_of(fetched)}")
     console.info(f"licence: {entry.license}")
-    typer.echo(fetched)
+    console.print_path(fetched)
 
 
 @add_command(app, "import")
 def import_weights(
-    file: Annotated[str, typer.Argument(help="A PySOT, mmtracking or native weights file, or a name.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The native file to write.")],
-    precision: Annotated[Precision, typer.Option(help="How convolutions are stored.")] = "float32",
+    file: Annotated[str, typer.Argument(help="A weights file of PySOT, mmtracking or siamtrack, or a name.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write, in siamtrack's format.")],
+    precision: Annotated[
+        Precision, typer.Option(help="Number format in which convolutions are stored.")
+    ] = "float32",
     model: Annotated[
-        str | None, typer.Option(help="The architecture, where names and shapes are not to decide.")
+        str | None,
+        typer.Option(
+            help="The architecture, if it should not be recognized by the names and shapes in the file."
+        ),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Convert weights to siamtrack's own format: one file that describes itself."""
+    """Convert weights to siamtrack's own format, a file that describes itself."""
     check_new_file(output, overwrite=overwrite)
 
     from siamcli.checkpoints.native import write_native
@@ -140,16 +148,17 @@ def import_weights(
     checkpoint = read_checkpoint(find(file), model)
     write_native(checkpoint, output, precision)
     console.info(f"{checkpoint.name}: {checkpoint.spec.name}, {output.stat().st_size / 1e6:.1f} MB")
-    typer.echo(output)
+    console.print_path(output)
 
 
 @add_command(app, "verify")
 def verify(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Default: all that are here.", autocompletion=model_names)
+        list[str] | None,
+        typer.Argument(help="Default: all weights on this machine.", autocompletion=model_names),
     ] = None,
 ) -> None:
-    """Check weights: whole, as published, and fitting their architecture."""
+    """Check that weights are complete, as published, and fit their architecture."""
     from siamcli.checkpoints.store import available, cache_folder
 
     here = available()
@@ -163,7 +172,7 @@ def verify(
             named = f"{name}: {error}" if name in here and str(here[name]) != name else str(error)
             console.print_table(f"{named}\n")
     if not wanted:
-        console.info("no weights are here; `siamtrack weights list` shows what can be fetched")
+        console.info("no weights on this machine; `siamtrack weights list` shows what can be downloaded")
     if failed:
         kind = WeightsError if len(failed) == len(wanted) else PartialError
         # Only what lies in the cache came from elsewhere; any other file may be the only one of its kind.
@@ -194,7 +203,7 @@ def _verified(name: str) -> str:
 
 
 def _rows() -> list[dict[str, Any]]:
-    """Everything known, one table per name: what is here under no published name first."""
+    """Everything known about weights, one table per name; names that are not published come first."""
     from siamcli.checkpoints.catalog import catalog
     from siamcli.checkpoints.header import read_header
     from siamcli.checkpoints.store import available, role_of
@@ -238,7 +247,7 @@ def _row(entry: Entry, file: Path | None) -> dict[str, Any]:
 
 
 def _describe(file_or_name: str) -> dict[str, Any]:
-    """All that a weights file says about itself."""
+    """Everything that a weights file says about itself."""
     from siamcli.checkpoints.header import read_header
     from siamcli.checkpoints.read import read_checkpoint
     from siamcli.checkpoints.store import find

@@ -1,1 +1,1 @@
-"""A web page on which people look at trajectories and correct them, and a page for those who only look."""
+"""The web page for reviewing and correcting trajectories, and the report."""

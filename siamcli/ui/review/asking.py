@@ -1,4 +1,4 @@
-"""Asks on a page for the targets of one source, before it is tracked."""
+"""Asks on a web page for the targets of one source before it is tracked."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def ask_for_targets(
     """
     marks: list[TargetMark] = []
     size = first.image.shape[1], first.image.shape[0]
-    area = search_area(job.reading, size)
+    area = search_area(job, size)
 
     def use(picks: Picks) -> None:
         found = picked_marks(picks.boxes, picks.labels)
@@ -46,8 +46,8 @@ def ask_for_targets(
     name = source_name(job.source)
     clip = Clip(name.shown, begin=lambda _: Picking(size, use), first=first.index)
     if name.is_rereadable:
-        clip.file = played_file(job.reading)
-        clip.reopen = partial(job.reading.open, end=job.cut.end)
+        clip.file = played_file(job)
+        clip.reopen = partial(job.open, end=job.cut.end)
         count = expected_count(info, FrameRange(TimePoint(frame=first.index), job.cut.end))
         clip.end = None if count is None else first.index + max(count, 1)
     else:

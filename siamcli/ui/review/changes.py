@@ -1,4 +1,4 @@
-"""What the page asks to change, read with care; and what every state of a clip can do."""
+"""Checks the changes that the page requests; the base class of a clip's state."""
 
 from __future__ import annotations
 

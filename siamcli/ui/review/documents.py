@@ -1,4 +1,4 @@
-"""Points and marks as the page is told of them: plain values for JSON."""
+"""Points and marks as plain JSON values, as the page receives them."""
 
 from __future__ import annotations
 

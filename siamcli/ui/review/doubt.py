@@ -1,4 +1,4 @@
-"""Where a trajectory is to be doubted, and which of many is the worst."""
+"""Finds the doubtful frames of a trajectory, and ranks trajectories by them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One clip under correction: what a human said, what was tracked again, and what is on the disk."""
+"""The state of a clip that is being corrected: given boxes, points tracked again, and saved files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells all open pages what happens."""
+"""Sends events to all open pages."""
 
 from __future__ import annotations
 

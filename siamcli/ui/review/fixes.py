@@ -1,4 +1,4 @@
-"""Tables that the page adds to: corrections, as `siamtrack fix --fixes` reads them, and first boxes."""
+"""Reads and writes the tables that the page adds to: corrections and first boxes."""
 
 from __future__ import annotations
 

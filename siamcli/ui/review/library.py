@@ -1,4 +1,4 @@
-"""The clips of a review: one, or all of a batch, the worst first."""
+"""The clips under review, ordered from the worst to the best."""
 
 from __future__ import annotations
 

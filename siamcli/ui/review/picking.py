@@ -1,4 +1,4 @@
-"""One clip in which targets are pointed at before anything is tracked."""
+"""The state of a clip in which targets are picked before it is tracked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from siamcli.errors import InputError
+from siamcli.labels import target_name
 from siamcli.ui.review.changes import Changes, Said, box_in, frame_in, label_in, target_in
 from siamcli.ui.review.documents import mark_rows
 
@@ -74,9 +75,9 @@ class Picking(Changes[Picks]):
         self._check(version)
         picks = self.edits
         with_box = {target for (target, _), box in picks.boxes.items() if box is not None}
-        for target, label in enumerate(picks.labels, start=1):
+        for target in range(1, len(picks.labels) + 1):
             if target not in with_box:
-                raise InputError(f"{label or f'target {target}'} has no box")
+                raise InputError(f"{target_name(picks.labels, target)} has no box")
         if not picks.labels:
             raise InputError("no box yet", hint="drag one, or skip the clip")
         self._use(picks)

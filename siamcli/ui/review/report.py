@@ -1,4 +1,4 @@
-"""One page, a file by itself, for those who only look: per clip its scores, its path, its worst moments."""
+"""Writes the report: one self-contained page with scores, paths and the worst moments of every clip."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from siamcli.drawing.draw import draw
 from siamcli.errors import InputError
 from siamcli.formats.files import read_trajectory
 from siamcli.frames import Image
+from siamcli.labels import target_name
 from siamcli.media.reverse import Reopen, frames_at
 from siamcli.session.fit import check_source, ends_before
 from siamcli.trajectory import LostIntervals, TrackPoint, Trajectory
@@ -89,7 +90,7 @@ def _described(clip: Clip, trajectory: Trajectory) -> dict[str, Any]:
         "size": size or [1, 1],
         "targets": [
             {
-                "label": labels[target - 1] or f"target {target}",
+                "label": target_name(labels, target),
                 "strip": _strip(points, first, last),
                 "path": _path(points, size),
                 "lost": intervals[target][:STRETCHES],

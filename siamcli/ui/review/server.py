@@ -1,4 +1,4 @@
-"""Serves the review page: what it shows, what it changes, and what it is told meanwhile."""
+"""Serves the review page."""
 
 from __future__ import annotations
 

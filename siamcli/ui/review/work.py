@@ -1,4 +1,4 @@
-"""What takes long: tracking again and writing, one at a time, in a thread, while the pages are told."""
+"""Tracks and saves in a thread, one clip at a time, and reports progress to the pages."""
 
 from __future__ import annotations
 

@@ -1,0 +1,45 @@
+"""Labels of targets: how a target is named, and which ones a name means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from siamcli.errors import InputError
+
+__all__ = ["find_targets", "known_targets", "target_name"]
+
+
+def target_name(labels: Sequence[str | None], target: int) -> str:
+    """The label of a target, which counts from 1; `target 2` where it has none.
+
+    >>> target_name(["ball", None], 1), target_name(["ball", None], 2), target_name([], 3)
+    ('ball', 'target 2', 'target 3')
+    """
+    return (labels[target - 1] if target <= len(labels) else None) or f"target {target}"
+
+
+def known_targets(labels: Sequence[str | None]) -> str:
+    """All targets as options name them, for a hint: by label, else by number.
+
+    >>> known_targets(["ball", None])
+    'ball, #2'
+    """
+    return ", ".join(label or f"#{target}" for target, label in enumerate(labels, start=1))
+
+
+def find_targets(name: str, labels: Sequence[str | None]) -> tuple[int, ...]:
+    """The numbers of the targets with the label `name`, or of `#2`; all for an empty name.
+
+    >>> find_targets("ball", ["ball", None]), find_targets("#2", ["ball", None]), find_targets("", ["a", "b"])
+    ((1,), (2,), (1, 2))
+
+    Raises InputError where there is none.
+    """
+    found = tuple(
+        target
+        for target, label in enumerate(labels, start=1)
+        if not name or name == label or name == f"#{target}"
+    )
+    if not found:
+        raise InputError(f"no target {name!r}", hint=f"there are: {known_targets(labels)}")
+    return found
