@@ -15,7 +15,8 @@ from typing import get_args
 from siamcli.boxes import Box
 from siamcli.errors import InputError
 from siamcli.formats.kinds import FORMATS, start_formats
-from siamcli.targets import BoxFormat, Target, TargetMark, one_line, parse_target, read_lines, read_targets
+from siamcli.formats.names import label_of
+from siamcli.targets import BoxFormat, Target, TargetMark, parse_target, read_lines, read_targets
 from siamcli.times import TimePoint
 
 __all__ = ["first_box", "number_format", "read_starts", "start_target"]
@@ -109,7 +110,6 @@ def start_target(box: Box, frame: int, label: str = "", size: tuple[float, float
     """
     if not box.valid or frame < 0:
         raise ValueError(f"{tuple(box)} in frame {frame} is no box")
-    name = " ".join(one_line(label).split())
     text = ",".join(f"{value:g}" for value in box)
     if size is not None and not all(side > 0 and math.isfinite(side) for side in size):
         raise ValueError(f"{size} is no size")
@@ -120,7 +120,7 @@ def start_target(box: Box, frame: int, label: str = "", size: tuple[float, float
         (x, y, w, h),
         (*percent[:2], *percent[2:]),
         "xywh",
-        name or None,
+        label_of(label),
         TimePoint(frame=frame),
         annotations=True,
     )

@@ -16,10 +16,9 @@ from siamcli.boxes import Box
 from siamcli.errors import InputError, why_unread
 from siamcli.formats.files import read_trajectory
 from siamcli.formats.kinds import track_formats
-from siamcli.formats.names import source_stem
+from siamcli.formats.names import label_of, source_stem
 from siamcli.frames import SourceInfo
 from siamcli.schema import decode, load_json
-from siamcli.targets import one_line
 from siamcli.trajectory import NO_BOX, PointSource, TrackHeader, TrackPoint, TrackState, Trajectory
 
 __all__ = ["TrackBox", "Tracks", "between", "read_each"]
@@ -186,7 +185,7 @@ def _trajectory(
     points.sort(key=lambda point: (point.index, point.target))
     if info:
         _check_end(path, points, info)
-    labels = tuple(" ".join(one_line(boxes[0].label).split()) or None for boxes in objects)
+    labels = tuple(label_of(boxes[0].label) for boxes in objects)
     return Trajectory(TrackHeader(source, "", "", "", labels=labels), tuple(points), complete=True)
 
 
