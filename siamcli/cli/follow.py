@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from siamcli.cli import console
-from siamcli.cli.outputs import check_writable, frames_in_words, left_out, target_name
+from siamcli.cli.outputs import check_writable, frames_in_words, left_out
 from siamcli.engines.kinds import engine_name
 from siamcli.errors import PickError
+from siamcli.formats.names import name_of
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import is_video
@@ -107,7 +108,7 @@ def _print_boxes(session: Session) -> None:
     for start in session.marks:
         if isinstance(start, Start) and start.target is not None:
             x, y, w, h = (f"{v:g}" for v in start.box)
-            name = target_name(session.job.labels, start.target)
+            name = name_of(session.job.labels, start.target)
             console.info(f"{name}: box {x},{y},{w},{h} in a {width}x{height} frame")
 
 
@@ -133,7 +134,7 @@ def _report(session: Session, *, stopped: bool) -> None:
     labels = session.header.labels
     for target, intervals in session.lost.items():
         if intervals:
-            name = target_name(labels, target)
+            name = name_of(labels, target)
             console.info(f"{name}: lost in frames {frames_in_words(intervals)}", style="yellow")
     _report_shared(session)
     for address, lines in session.missed.items():
@@ -151,7 +152,7 @@ def _report_shared(session: Session) -> None:
     """Print which targets have nearly one box: of a crowd the first pairs only."""
     pairs = list(session.shared.intervals().items())
     for pair, intervals in pairs[:_PAIRS]:
-        both = " and ".join(target_name(session.header.labels, target) for target in pair)
+        both = " and ".join(name_of(session.header.labels, target) for target in pair)
         where = frames_in_words(intervals)
         console.info(f"{both}: nearly the same box in frames {where}: do both follow one?", style="yellow")
     if len(pairs) > _PAIRS:

@@ -12,6 +12,7 @@ import typer
 from siamcli.atomic import AtomicFile, as_output_error, make_folder
 from siamcli.errors import LostError, OutputError
 from siamcli.formats.kinds import STREAMS, is_stream, streamed_suffixes
+from siamcli.formats.names import name_of
 from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import VIDEO_SUFFIXES
 from siamcli.session.endpoint import parse_endpoint
@@ -28,7 +29,6 @@ __all__ = [
     "left_out",
     "output_paths",
     "require_found",
-    "target_name",
 ]
 
 DEFAULT_SUFFIXES = (".mp4", ".json", ".csv")
@@ -140,15 +140,10 @@ def frames_in_words(intervals: Sequence[tuple[int, int]]) -> str:
     return f"{shown} and {len(intervals) - 8} more" if len(intervals) > 8 else shown
 
 
-def target_name(labels: Sequence[str | None], target: int) -> str:
-    """The label of a target, else `target N`."""
-    return (labels[target - 1] if target <= len(labels) else None) or f"target {target}"
-
-
 def require_found(labels: Sequence[str | None], lost: Mapping[int, Sequence[tuple[int, int]]]) -> None:
     """Raises LostError that names target and frames where one of them was `lost`, by its number."""
     words = [
-        f"{target_name(labels, target)} in frames {frames_in_words(found)}"
+        f"{name_of(labels, target)} in frames {frames_in_words(found)}"
         for target, found in lost.items()
         if found
     ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from siamcli.targets import one_line
 
-__all__ = ["file_stem", "file_stems", "label_of", "source_stem", "target_paths"]
+__all__ = ["file_stem", "file_stems", "label_of", "name_of", "source_stem", "target_paths"]
 
 
 def file_stem(text: str) -> str:
@@ -61,6 +61,15 @@ def label_of(name: str) -> str | None:
     ('red ball', None)
     """
     return " ".join(one_line(name).split()) or None
+
+
+def name_of(labels: Sequence[str | None], target: int) -> str:
+    """The label that the user gave a target, by its number, else `target N`.
+
+    >>> [name_of(("ball", None), target) for target in (1, 2, 3)]
+    ['ball', 'target 2', 'target 3']
+    """
+    return (labels[target - 1] if target <= len(labels) else None) or f"target {target}"
 
 
 def target_paths(path: str, labels: Sequence[str | None]) -> list[str]:

@@ -12,6 +12,7 @@ from itertools import groupby, pairwise
 from statistics import median
 
 from siamcli.errors import InputError
+from siamcli.formats.names import name_of
 from siamcli.frames import SourceInfo
 from siamcli.trajectory import TrackPoint, Trajectory
 
@@ -69,9 +70,8 @@ def targets(trajectory: Trajectory) -> Mapping[int, Sequence[TrackPoint]]:
 
 
 def target_name(trajectory: Trajectory, target: int) -> str:
-    """The label that the user gave, else `target N`."""
-    labels = trajectory.header.labels
-    return (labels[target - 1] if target <= len(labels) else None) or f"target {target}"
+    """What `name_of` calls a target of a trajectory."""
+    return name_of(trajectory.header.labels, target)
 
 
 def image_name(source: SourceInfo, index: int) -> str | None:

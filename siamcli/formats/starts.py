@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import get_args
 
 from siamcli.boxes import Box
-from siamcli.errors import InputError
+from siamcli.errors import InputError, why_wrong
 from siamcli.formats.kinds import FORMATS, start_formats
 from siamcli.formats.names import label_of
 from siamcli.targets import BoxFormat, Target, TargetMark, parse_target, read_lines, read_targets
@@ -52,8 +52,7 @@ def read_starts(
     try:
         targets: list[Target] = FORMATS[name].load().starts(path, "\n".join(lines))
     except (ArithmeticError, KeyError, IndexError, TypeError, ValueError) as error:
-        what = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise InputError(f"{path} is no {name} file: {what}", hint="see --box-format") from None
+        raise InputError(f"{path} is no {name} file: {why_wrong(error)}", hint="see --box-format") from None
     if not targets:
         raise InputError(f"no box in {path}", hint=f"it was read as {name}; see --box-format")
     return _with_own_labels(targets)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from siamcli.boxes import Box
-from siamcli.errors import InputError, why_unread
+from siamcli.errors import InputError, why_unread, why_wrong
 from siamcli.formats.files import read_trajectory
 from siamcli.formats.kinds import track_formats
 from siamcli.formats.names import label_of, source_stem
@@ -86,8 +86,7 @@ def read_each(path: Path, kind: str | None, known: Callable[[str], Known]) -> di
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {why_unread(error)}") from None
     except (ArithmeticError, AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
-        what = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise InputError(f"{path} is no {chosen} file: {what}", hint="see --from") from None
+        raise InputError(f"{path} is no {chosen} file: {why_wrong(error)}", hint="see --from") from None
 
 
 def _named(clips: Sequence[Tracks]) -> dict[str, Tracks]:

@@ -10,9 +10,10 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.crop import CropOptions
 from siamcli.cli.options import TrajectoryFile
-from siamcli.cli.outputs import check_outputs_differ, frames_in_words, require_found, target_name
+from siamcli.cli.outputs import check_outputs_differ, frames_in_words, require_found
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
+from siamcli.formats.names import name_of
 from siamcli.media.kinds import source_name
 
 __all__ = ["render"]
@@ -81,6 +82,6 @@ def render(
         if lost[number]:
             there = "a larger area is hidden" if style.when_lost == "cover" else "nothing is hidden"
             frames = frames_in_words(lost[number])
-            console.info(f"{target_name(labels, number)}: {there} in frames {frames}", style="yellow")
+            console.info(f"{name_of(labels, number)}: {there} in frames {frames}", style="yellow")
     if fail_if_lost:
         require_found(labels, lost if hidden else lost_intervals(drawn.points))
