@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ import clips
 import cv2
 import numpy as np
 import pytest
+from servers import answering
 
 from siamcli.batch.schedule import _Scheduler
 from siamcli.cli.commands import doctor
@@ -190,22 +191,6 @@ def test_an_address_that_goes_away_and_comes_back(tmp_path: Path) -> None:
         count = sum(1 for _ in live)
     assert len(visits) == 2
     assert count + live.dropped == 30
-
-
-@contextmanager
-def answering(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """The port of a server that answers whoever connects, and then hangs up."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            with suppress(OSError):
-                while True:
-                    connection, _ = server.accept()
-                    with connection, suppress(ConnectionError):
-                        answer(connection)
-
-        Thread(target=serve, daemon=True).start()
-        yield server.getsockname()[1]
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Source
 from siamcli.media.channels import HEAD_OPTIONS, TIME_FORMAT, FrameClock, FrameHead, read_head
-from siamcli.media.complaints import NO_RATE, unreadable
+from siamcli.media.complaints import NO_RATE, cut_off, unreadable
 from siamcli.media.ffmpeg import LOG_OPTIONS, DecoderLog, environment, ffmpeg_exe
 from siamcli.media.joined import unread_parts
 from siamcli.media.kinds import source_name
@@ -239,8 +239,10 @@ class VideoFile(Source):
         for reader in self._readers:
             reader.join()
         self._report()
-        broken = self._replay.problem if self._replay else None
-        trouble = broken or self._log.damage or (self._log.problem if code else None)
+        broken = self._replay.problem if self._replay else self._log.broken
+        if broken and not self._file:
+            raise cut_off(self._name, broken, index, self.info.count)
+        trouble = self._log.damage or (self._log.problem if code else None)
         if trouble:
             self._refuse_encrypted()
             raise InputError(

@@ -121,7 +121,10 @@ def _parse(said: str, described: str) -> Streams:
         elif (match := _ROTATION.match(line)) and kind == "Video":
             videos[-1] = replace(videos[-1], turned=True, rotation=-float(match[1]) % 360)
     messages = [message for line in said.splitlines() if (message := component_message(line))]
-    problem = next((message.text for message in messages if message.level != "warning"), None)
+    errors = [message.text for message in messages if message.level != "warning"]
+    # what is said of the silence of a server comes before what follows from it, for rtsp as a warning
+    silent = (message.text for message in messages if message.text.endswith("timed out"))
+    problem = next(silent, next(iter(errors), None))
     # the container's duration is said once; where a text of the file says another one, it stays unknown
     durations = set(_DURATION.findall(said))
     hours, minutes, seconds = durations.pop() if len(durations) == 1 else ("", "", "")
