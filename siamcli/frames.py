@@ -58,6 +58,7 @@ class SourceInfo:
     `variable` says that the frames do not all come at the rate `fps`, as far as the container says so.
     `chapters` are the files that were joined into one recording, none for a single file.
     `files` are the names of an image source's files by frame index, below the folder that holds them all.
+    `sounds` counts the sounds beside the pictures, as far as that is known; no file of results says it.
     """
 
     name: str
@@ -71,6 +72,7 @@ class SourceInfo:
     announced: int | None = None
     variable: bool = False
     chapters: tuple[Chapter, ...] = ()
+    sounds: int = field(default=0, compare=False)
 
     def counted(self, frames: int) -> SourceInfo:
         """The same, where the source has turned out to have so many frames.

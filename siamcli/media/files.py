@@ -90,6 +90,7 @@ class VideoFile(Source):
             head.pixel_aspect,
             mirrored=turn.mirrored,
             variable=self.plan.video.varies_from(head.fps),
+            sounds=len(self.streams.sounds),
         )
 
     def _list(self, *, if_needed: bool) -> Streams:
