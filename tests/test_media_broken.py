@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 from threading import Event
 
@@ -88,6 +89,16 @@ def test_silence_is_said_where_nothing_came(
     with answering(send) as port, pytest.raises(InputError) as caught:
         open_source(f"tcp://127.0.0.1:{port}")
     assert says in str(caught.value) and ("nothing came" in str(caught.value)) == (says == "1 s")
+
+
+def test_a_rate_that_is_not_needed_is_named_where_a_stream_is_sent_once(tmp_path: Path) -> None:
+    data = [clips.constant(tmp_path / "a.ts", frames=5).read_bytes()]
+    with (
+        answering(lambda connection: connection.sendall(data.pop() if data else b"")) as port,
+        pytest.raises(InputError, match="frame times of its own") as caught,
+    ):
+        open_source(f"tcp://127.0.0.1:{port}", fps=Fraction(50), fps_if_needed=True)
+    assert "leave it out" in str(caught.value.hint) and not data
 
 
 @pytest.mark.parametrize("scheme", ["rtp", "udp", "rtsp"])

@@ -77,10 +77,13 @@ def open_source(
     )
     try:
         return _open(name, source, cut, fps, video)
-    except OwnTimesError:
+    except OwnTimesError as own_times:
         if not fps_if_needed:
             raise
-        return _open(name, source, cut, None, partial(video, rate=()))
+        try:
+            return _open(name, source, cut, None, partial(video, rate=()))
+        except InputError:  # it was sent to the first reader only
+            raise own_times from None
 
 
 def _open(
