@@ -7,6 +7,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -109,6 +110,26 @@ def test_no_scheme_is_waited_for_without_an_end(scheme: str, monkeypatch: pytest
         pytest.raises(InputError, match=rf"{scheme}://127.0.0.1:\d+: nothing came from it for 1 s"),
     ):
         open_source(f"{scheme}://127.0.0.1:{port}")
+
+
+def test_no_ffmpeg_waits_for_a_silent_address_after_the_end() -> None:
+    """The thread that opens a clip of a batch is not waited for."""
+    came, gone = Event(), Event()
+
+    def answer(connection: socket.socket) -> None:
+        came.set()
+        try:
+            connection.recv(1)
+        finally:
+            gone.set()
+
+    program = "import sys, threading; from siamcli.media.sources import open_source as opened; "
+    program += "threading.Thread(target=opened, args=sys.argv[1:], daemon=True).start(); sys.stdin.read()"
+    with answering(answer) as port:
+        command = [sys.executable, "-c", program, f"tcp://127.0.0.1:{port}"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE):
+            assert came.wait(30)
+        assert gone.wait(5)
 
 
 @pytest.mark.parametrize(

@@ -10,17 +10,20 @@ character with which a colour begins.  So only a coloured message is one of a co
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import subprocess
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from weakref import WeakSet
 
 from siamcli.errors import OutputError
 from siamcli.media.refusals import STOPPED
 
 __all__ = [
-    *("LOG_OPTIONS", "DecoderLog", "Message", "component_message", "environment", "ffmpeg_exe"),
-    "run_ffmpeg",
+    *("LOG_OPTIONS", "DecoderLog", "Message", "begin_reader", "component_message", "environment"),
+    *("ffmpeg_exe", "run_ffmpeg"),
 ]
 
 LOG_OPTIONS = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info")
@@ -60,6 +63,24 @@ def run_ffmpeg(*words: str) -> subprocess.CompletedProcess[bytes]:
         capture_output=True,
         check=False,
     )
+
+
+_readers: WeakSet[subprocess.Popen[bytes]] = WeakSet()
+
+
+def begin_reader(command: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401 - as Popen
+    """An ffmpeg that reads a source.  It ends with this program, also where that does not wait for the thread
+    in which a source is opened: an address may be silent for long."""
+    # Ctrl-C is for us, who close it in order
+    child = subprocess.Popen(command, env=environment(), start_new_session=True, **pipes)
+    _readers.add(child)
+    return child
+
+
+@atexit.register
+def _end_readers() -> None:
+    for child in list(_readers):
+        child.kill()
 
 
 def environment() -> dict[str, str]:
