@@ -357,6 +357,18 @@ def test_user_and_password_answer_a_server_that_asks(tmp_path: Path, monkeypatch
     assert set(looked_up) == {"127.0.0.1"}
 
 
+def test_a_range_without_a_known_end_is_read_once(tmp_path: Path) -> None:
+    """ffmpeg takes it for empty."""
+    data = clips.constant(tmp_path / "a.ts", frames=5).read_bytes()
+    head = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-%d/*\r\n\r\n" % (len(data) - 1)
+    streams = [head + data]
+    with (
+        answering(lambda c: (c.recv(4096), c.sendall(streams.pop()))) as port,
+        open_source(f"http://127.0.0.1:{port}/a.ts") as source,
+    ):
+        assert len(list(source)) == 5
+
+
 def test_what_a_web_server_compresses_is_read(tmp_path: Path) -> None:
     data = gzip.compress(clips.constant(tmp_path / "a.ts", frames=5).read_bytes())
     sent = b"Content-Encoding: gzip\r\n\r\n" + data

@@ -94,7 +94,9 @@ def open_body(address: str, name: str, patience: float) -> WebBody | None:
     camera = answer.headers.get_content_type() == _CAMERA
     if not (compressed or camera or is_playlist(head)):
         check_head(name, head)
-        if answer.status == 200 and "bytes" not in answer.headers.get("Accept-Ranges", ""):
+        ranges = answer.status != 200 or "bytes" in answer.headers.get("Accept-Ranges", "")
+        endless = answer.headers.get("Content-Range", "").endswith("/*")  # where it ends ffmpeg must know
+        if not ranges or endless:
             return WebBody(answer)
     answer.close()
     return None
