@@ -142,6 +142,12 @@ def test_what_a_server_answers_ffmpeg_is_said_as_what_it_answers_us(problem: str
     assert str(error.hint).startswith("is the address right?")
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:99999", "127.0.0.1:nine", "[::1", ""])
+def test_what_is_no_host_and_port(host: str) -> None:
+    with pytest.raises(InputError, match="no address that can be asked for"):
+        open_source(f"http://{host}/a.mp4")
+
+
 def test_a_server_without_encryption() -> None:
     with (
         answering(lambda c: (c.recv(4096), c.sendall(b"HTTP/1.0 200 OK\r\n\r\n"))) as port,

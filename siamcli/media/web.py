@@ -63,6 +63,7 @@ def request_address(address: str) -> str:
     'http://xn--bcher-kva.example/my%20clip%20%C3%BC.mp4?a=b%20c'
     """
     parts = urlsplit(address)
+    _ = parts.port  # refused above 65535: a lookup would take the rest of a division for it
     said, at, host = parts.netloc.rpartition("@")
     if not host.isascii():
         host = host.encode("idna").decode()
