@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-__all__ = ["Box", "box_problem", "clip_box", "iou", "oddity"]
+__all__ = ["Box", "box_problem", "clip_box", "iou", "oddity", "shared_area"]
 
 
 class Box(NamedTuple):
@@ -59,12 +59,15 @@ def iou(a: Box, b: Box) -> float:
     >>> iou(Box(0, 0, 10, 10), Box(5, 0, 10, 10))
     0.3333333333333333
     """
+    common = shared_area(a, b)
+    return common / (a.area + b.area - common) if common else 0.0
+
+
+def shared_area(a: Box, b: Box) -> float:
+    """The area that two boxes share, 0 when disjoint."""
     w = min(a.x + a.w, b.x + b.w) - max(a.x, b.x)
     h = min(a.y + a.h, b.y + b.h) - max(a.y, b.y)
-    if w <= 0 or h <= 0:
-        return 0.0
-    inter = w * h
-    return inter / (a.area + b.area - inter)
+    return 0.0 if w <= 0 or h <= 0 else w * h
 
 
 def box_problem(box: Box, size: tuple[int, int]) -> str | None:

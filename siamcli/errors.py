@@ -33,6 +33,7 @@ __all__ = [
     "WeightsError",
     "unread_as",
     "why_unread",
+    "why_wrong",
 ]
 
 
@@ -47,6 +48,15 @@ def why_unread(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not text"
     return getattr(error, "strerror", None) or str(error)
+
+
+def why_wrong(error: Exception) -> str:
+    """What is wrong in a file, by the error of who read it, or what is not there: a KeyError has its name.
+
+    >>> why_wrong(KeyError("box")), why_wrong(ValueError("no size"))
+    ("no 'box'", 'no size')
+    """
+    return f"no {error}" if isinstance(error, KeyError) else str(error)
 
 
 @contextmanager

@@ -58,7 +58,8 @@ class SourceInfo:
     picture, after mirroring it from left to right if `mirrored`.  `pixel_aspect` is the width of a pixel
     divided by its height; siamtrack scales nothing by it.  `variable` is true if the container says that the
     frame rate varies.  `chapters` are the files of a joined recording.  `files` are the file names of an
-    image source by frame index, relative to the folder that contains them all.
+    image source by frame index, relative to the folder that contains them all.  `sounds` is the number of
+    sounds beside the pictures, as far as it is known; no file of results contains it.
     """
 
     name: str
@@ -72,6 +73,7 @@ class SourceInfo:
     announced: int | None = None
     variable: bool = False
     chapters: tuple[Chapter, ...] = ()
+    sounds: int = field(default=0, compare=False)
 
     def counted(self, frames: int) -> SourceInfo:
         """The same source, now that it turned out to have `frames` frames.

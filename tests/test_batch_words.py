@@ -69,6 +69,24 @@ def test_merge_names_clips_that_lost_a_target(siamtrack, tmp_path):
     assert json.loads(done.out)["lost"] == [{"clip": "a.mp4", "lost": 5, "frames": 20}]
 
 
+def test_lines_without_what_newer_ones_say_are_read(siamtrack, tmp_path):
+    """Also those that do not say how many frames there are."""
+    old = entry("a.mp4", lost=5, frames=None, targets=None)
+    (tmp_path / "batch.jsonl").write_text(old.line() + entry("b.mp4", frames=None, same_box=7).line())
+    done = siamtrack("merge", "batch.jsonl", "-o", "all.jsonl")
+    assert done.code == 0 and "2 done" in done.err
+    assert "a.mp4  lost in 5 frames\n" in done.err and "b.mp4  in 7 frames\n" in done.err
+
+
+def test_lines_of_another_version_alone_are_no_batch_without_clips(siamtrack, tmp_path):
+    line = entry("a.mp4").line().replace("siamtrack-batch/1", "siamtrack-batch/2")
+    (tmp_path / "batch.jsonl").write_text(line)
+    for words in (("merge", "batch.jsonl", "-o", "all.jsonl"), ("review", ".", "-o", "report.html")):
+        done = siamtrack(*words)
+        assert done.code == 3 and "did another version write it?" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["batch.jsonl"]
+
+
 @pytest.mark.parametrize("quiet", [(), ("-q",)])
 def test_a_failure_is_said_once(siamtrack, weights, tmp_path, quiet):
     clips.constant(tmp_path / "a.mkv")

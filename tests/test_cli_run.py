@@ -353,6 +353,17 @@ def test_a_file_per_target_in_folders_of_their_own(run, tmp_path):
     assert "bug and ..: nearly the same box in frames 0" in done.err
 
 
+def test_of_a_crowd_with_one_box_ten_pairs_are_named(run):
+    done = run(
+        *(word for number in range(6) for word in ("--box", f"t{number}={BOX}")), "-o", "a.csv", "--json"
+    )
+    assert done.code == 0, done.err
+    assert len(json.loads(done.out)["same_box"]) == 15
+    assert done.err.count("nearly the same box in frames") == 10
+    assert "t0 and t1: nearly the same box" in done.err
+    assert "... and 5 more pairs: --json names all" in done.err
+
+
 def test_version_and_plain_output(siamtrack):
     assert siamtrack("--version").out.startswith("siamtrack ")
     done = siamtrack("run", "nowhere.mp4", "--box", BOX)

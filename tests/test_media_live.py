@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ import clips
 import cv2
 import numpy as np
 import pytest
+from servers import answering
 
 from siamcli.batch.schedule import _Scheduler
 from siamcli.cli.commands import doctor
@@ -193,22 +194,6 @@ def test_an_address_that_goes_away_and_comes_back(tmp_path: Path) -> None:
 
 
 @contextmanager
-def answering(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """The port of a server that answers whoever connects, and then hangs up."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            with suppress(OSError):
-                while True:
-                    connection, _ = server.accept()
-                    with connection, suppress(ConnectionError):
-                        answer(connection)
-
-        Thread(target=serve, daemon=True).start()
-        yield server.getsockname()[1]
-
-
-@contextmanager
 def served(clip: Path) -> Iterator[str]:
     """The address of a clip that is sent to whoever connects, and is cut off after it."""
     data = clip.read_bytes()
@@ -370,6 +355,18 @@ def test_user_and_password_answer_a_server_that_asks(tmp_path: Path, monkeypatch
     with answering(answer) as port, open_source(f"http://me:p%20w@127.0.0.1:{port}/a.ts") as source:
         assert len(list(source)) == 5
     assert set(looked_up) == {"127.0.0.1"}
+
+
+def test_a_range_without_a_known_end_is_read_once(tmp_path: Path) -> None:
+    """ffmpeg takes it for empty."""
+    data = clips.constant(tmp_path / "a.ts", frames=5).read_bytes()
+    head = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-%d/*\r\n\r\n" % (len(data) - 1)
+    streams = [head + data]
+    with (
+        answering(lambda c: (c.recv(4096), c.sendall(streams.pop()))) as port,
+        open_source(f"http://127.0.0.1:{port}/a.ts") as source,
+    ):
+        assert len(list(source)) == 5
 
 
 def test_what_a_web_server_compresses_is_read(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import clips
 import numpy as np
 import pytest
+from servers import answering
 
 from siamcli.errors import InputError
 from siamcli.media.ffmpeg import ffmpeg_exe
@@ -50,6 +51,17 @@ def test_one_sound_or_all_from_any_container(run, tmp_path: Path, suffix: str) -
     if suffix == ".mp4":
         assert run() == [880]
         assert run("--audio", "1") == [440]
+
+
+def test_the_sound_of_an_address_is_left_out_with_a_message(siamtrack, weights, tmp_path: Path) -> None:
+    """Where a video is written, and there is a sound to miss."""
+    data = clips.constant(tmp_path / "film.ts", sound=True, frames=5).read_bytes()
+    with answering(lambda c: (c.recv(4096), c.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + data))) as port:
+        address = f"http://127.0.0.1:{port}/film.ts"
+        for output, lines in (("a.mp4", 1), ("a.json", 0)):
+            done = siamtrack("run", address, *BOX, "--weights", weights, "-o", output)
+            assert done.code == 0, done.err
+            assert done.err.count(f"{address}: its sound is left out") == lines
 
 
 def test_all_sounds_begin_with_their_pictures(run, tmp_path: Path) -> None:

@@ -70,8 +70,13 @@ def read_status(path: Path) -> list[Entry]:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     entries = [entry for line in lines if (entry := _parse(line)) is not None]
-    if len(lines) > 1 and not entries and not any(b"siamtrack-batch/" in line for line in lines):
+    ours = [line for line in lines if b"siamtrack-batch/" in line]
+    if len(lines) > 1 and not entries and not ours:
         raise InputError(f"{path} is not a status file", hint="siamtrack batch writes batch.jsonl")
+    if not entries and any(line.endswith(b"}") for line in ours):  # whole lines, and none that is known
+        raise InputError(
+            f"{path}: this version of siamtrack knows none of its lines", hint="did another version write it?"
+        )
     return entries
 
 

@@ -154,11 +154,16 @@ def say_doubted(entries: Iterable[Entry]) -> None:
     entries = list(entries)
     if worst := _worst_first(entries):
         console.info(f"a target was lost in {_clips(worst)}, the worst first:", style="yellow")
-        _print_clips([(e.clip, f"lost in {e.lost_share:.0%} of {e.frames} frames") for e in worst])
+        _print_clips([(e.clip, f"lost in {_part(e, f'{e.lost_share:.0%}', e.lost)}") for e in worst])
     if same := _same_box_first(entries):
         what = f"two targets have nearly the same box in {_clips(same)}, the worst first:"
         console.info(what, style="yellow")
-        _print_clips([(e.clip, f"in {e.same_box} of {e.frames} frames") for e in same])
+        _print_clips([(e.clip, f"in {_part(e, e.same_box, e.same_box)}") for e in same])
+
+
+def _part(entry: Entry, part: object, count: int | None) -> str:
+    """A part of a clip's frames, and only its `count` where nothing says how many there are."""
+    return f"{count} frames" if entry.frames is None else f"{part} of {entry.frames} frames"
 
 
 def _clips(entries: Sequence[Entry]) -> str:

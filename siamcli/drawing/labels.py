@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from siamcli.boxes import Box
+from siamcli.boxes import Box, shared_area
 
 __all__ = ["Place", "place_labels"]
 
@@ -38,12 +38,12 @@ def place_labels(
         place = None
         for choice, size in enumerate(choices):
             candidates = [_inside(corner, size, frame) for corner in _around(box, size, gap, placed)]
-            free = [c for c in candidates if not any(_common(c, other) for other in (box, *others))]
+            free = [c for c in candidates if not any(shared_area(c, other) for other in (box, *others))]
             if not free and box.area >= _ROOM * size[0] * size[1]:
                 free = [
                     c
                     for c in (_inside(corner, size, frame) for corner in _within(box, size, gap))
-                    if not any(_common(c, other) for other in others)
+                    if not any(shared_area(c, other) for other in others)
                 ]
             if free:
                 place = Place((round(free[0].x), round(free[0].y)), choice)
@@ -78,10 +78,3 @@ def _inside(corner: tuple[float, float], size: tuple[int, int], frame: tuple[int
     """A label as it is drawn: moved into the frame, at whole pixels."""
     (x, y), (w, h), (width, height) = corner, size, frame
     return Box(round(min(max(x, 0), max(width - w, 0))), round(min(max(y, 0), max(height - h, 0))), w, h)
-
-
-def _common(a: Box, b: Box) -> float:
-    """The area that two boxes share."""
-    w = min(a.x + a.w, b.x + b.w) - max(a.x, b.x)
-    h = min(a.y + a.h, b.y + b.h) - max(a.y, b.y)
-    return max(w, 0) * max(h, 0)

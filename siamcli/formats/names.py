@@ -1,11 +1,13 @@
-"""Names output files after sources and targets."""
+"""Names output files after sources and targets, and targets after what other programs call them."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["file_stem", "file_stems", "source_stem", "target_paths"]
+from siamcli.targets import one_line
+
+__all__ = ["file_stem", "file_stems", "label_of", "source_stem", "target_paths"]
 
 
 def file_stem(text: str) -> str:
@@ -50,6 +52,15 @@ def source_stem(name: str) -> str:
 def _is_no_text(char: str) -> bool:
     """Control characters and halves of characters, but for the bytes of file names that are not UTF-8."""
     return unicodedata.category(char) in ("Cc", "Cs") and not 0xDC80 <= ord(char) <= 0xDCFF
+
+
+def label_of(name: str) -> str | None:
+    """What another program calls a target, as a label: one line, in which no space follows another.
+
+    >>> label_of(" red\\n ball "), label_of("\\t")
+    ('red ball', None)
+    """
+    return " ".join(one_line(name).split()) or None
 
 
 def target_paths(path: str, labels: Sequence[str | None]) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from siamcli.boxes import Box
-from siamcli.errors import InputError
+from siamcli.errors import InputError, why_wrong
 from siamcli.frames import Chapter, SourceInfo
 from siamcli.schema import FileBelow, Natural, Number, Range, Rule, can_be_named, from_record
 from siamcli.targets import one_line
@@ -107,8 +107,9 @@ def parse_points(path: Path, records: Iterable[tuple[int, Mapping[str, Any]]]) -
 
 def bad_line(path: Path, line: int, error: Exception) -> InputError:
     """What is wrong in one line of a file."""
-    what = f"no {error}" if isinstance(error, KeyError) else str(error)
-    return InputError(f"{path}, line {line}: {what}", hint="is it a trajectory that siamtrack wrote?")
+    return InputError(
+        f"{path}, line {line}: {why_wrong(error)}", hint="is it a trajectory that siamtrack wrote?"
+    )
 
 
 def header_record(header: TrackHeader) -> Record:

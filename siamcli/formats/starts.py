@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import get_args
 
 from siamcli.boxes import Box
-from siamcli.errors import InputError
+from siamcli.errors import InputError, why_wrong
 from siamcli.formats.kinds import FORMATS, start_formats
-from siamcli.targets import BoxFormat, Target, TargetMark, one_line, parse_target, read_lines, read_targets
+from siamcli.formats.names import label_of
+from siamcli.targets import BoxFormat, Target, TargetMark, parse_target, read_lines, read_targets
 from siamcli.times import TimePoint
 
 __all__ = ["first_box", "number_format", "read_starts", "start_target"]
@@ -51,8 +52,9 @@ def read_starts(
     try:
         targets: list[Target] = FORMATS[name].load().starts(path, "\n".join(lines))
     except (ArithmeticError, KeyError, IndexError, TypeError, ValueError) as error:
-        what = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise InputError(f"{path} is not a {name} file: {what}", hint="see --box-format") from None
+        raise InputError(
+            f"{path} is not a {name} file: {why_wrong(error)}", hint="see --box-format"
+        ) from None
     if not targets:
         raise InputError(f"no box in {path}", hint=f"it was read as {name}; see --box-format")
     return _with_own_labels(targets)
@@ -109,7 +111,6 @@ def start_target(box: Box, frame: int, label: str = "", size: tuple[float, float
     """
     if not box.valid or frame < 0:
         raise ValueError(f"{tuple(box)} in frame {frame} is not a box")
-    name = " ".join(one_line(label).split())
     text = ",".join(f"{value:g}" for value in box)
     if size is not None and not all(side > 0 and math.isfinite(side) for side in size):
         raise ValueError(f"{size} is not a size")
@@ -120,7 +121,7 @@ def start_target(box: Box, frame: int, label: str = "", size: tuple[float, float
         (x, y, w, h),
         (*percent[:2], *percent[2:]),
         "xywh",
-        name or None,
+        label_of(label),
         TimePoint(frame=frame),
         annotations=True,
     )

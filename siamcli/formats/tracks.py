@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from siamcli.boxes import Box
-from siamcli.errors import InputError, why_unread
+from siamcli.errors import InputError, why_unread, why_wrong
 from siamcli.formats.files import read_trajectory
 from siamcli.formats.kinds import track_formats
-from siamcli.formats.names import source_stem
+from siamcli.formats.names import label_of, source_stem
 from siamcli.frames import SourceInfo
 from siamcli.schema import decode, load_json
-from siamcli.targets import one_line
 from siamcli.trajectory import NO_BOX, PointSource, TrackHeader, TrackPoint, TrackState, Trajectory
 
 __all__ = ["TrackBox", "Tracks", "between", "read_each"]
@@ -87,8 +86,7 @@ def read_each(path: Path, kind: str | None, known: Callable[[str], Known]) -> di
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {why_unread(error)}") from None
     except (ArithmeticError, AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
-        what = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise InputError(f"{path} is not a {chosen} file: {what}", hint="see --from") from None
+        raise InputError(f"{path} is not a {chosen} file: {why_wrong(error)}", hint="see --from") from None
 
 
 def _named(clips: Sequence[Tracks]) -> dict[str, Tracks]:
@@ -186,7 +184,7 @@ def _trajectory(
     points.sort(key=lambda point: (point.index, point.target))
     if info:
         _check_end(path, points, info)
-    labels = tuple(" ".join(one_line(boxes[0].label).split()) or None for boxes in objects)
+    labels = tuple(label_of(boxes[0].label) for boxes in objects)
     return Trajectory(TrackHeader(source, "", "", "", labels=labels), tuple(points), complete=True)
 
 

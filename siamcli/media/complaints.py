@@ -6,12 +6,20 @@ import re
 
 from siamcli.errors import InputError
 from siamcli.media.playlists import NOT_OPENED
+from siamcli.media.refusals import said_no, untrusted
 
-__all__ = ["NO_RATE", "OwnTimesError", "unreadable"]
+__all__ = ["NO_RATE", "SILENT", "WHOLE", "OwnTimesError", "cut_off", "unreadable"]
 
 NO_RATE = "Option framerate not found"
 """What ffmpeg says where a rate is named for a source that has times of its own."""
 
+WHOLE = "is it a whole video file that ffmpeg can read?"
+"""The hint where nothing better is known."""
+
+SILENT = re.compile("timed out|Input/output error")
+"""What ffmpeg says, after it has waited, of an address from which nothing comes."""
+
+_SAID_NO = re.compile(r"(?:Server returned|method \w+ failed:) ([45]\d\d)\b")
 _PLAYLIST = re.compile("(?i)not on whitelist|unsafe file name|Impossible to open|Not detecting m3u8")
 
 
@@ -30,7 +38,18 @@ def unreadable(name: str, problem: str, is_pipe: bool) -> InputError:
         return OwnTimesError(name)
     if _PLAYLIST.search(problem):
         return InputError(f"{name} is a playlist: {NOT_OPENED}", hint="name the video itself")
-    hint = "is it a whole video file that ffmpeg can read?"
-    if is_pipe:
-        hint = "the container must be readable from its start"
+    if code := _SAID_NO.search(problem):
+        return said_no(name, int(code[1]))
+    if "certificate verify failed" in problem:
+        return untrusted(name, "nobody that this machine trusts vouches for it")
+    hint = "the container must be readable from its start" if is_pipe else WHOLE
     return InputError(f"cannot read {name}: {problem}", hint=hint)
+
+
+def cut_off(name: str, why: str, frames: int, announced: int | None) -> InputError:
+    """The error of a source from which no more came after so many frames."""
+    of = f" of about {announced}" if announced else ""
+    return InputError(
+        f"{name} broke off: {why} ({frames}{of} frames decoded)",
+        hint="every frame that came was used; try again, or download it first",
+    )

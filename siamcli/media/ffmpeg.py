@@ -10,16 +10,20 @@ character with which a colour begins.  So only a coloured message is one of a co
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import subprocess
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from weakref import WeakSet
 
 from siamcli.errors import OutputError
+from siamcli.media.refusals import STOPPED
 
 __all__ = [
-    *("LOG_OPTIONS", "DecoderLog", "Message", "component_message", "environment", "ffmpeg_exe"),
-    "run_ffmpeg",
+    *("LOG_OPTIONS", "DecoderLog", "Message", "begin_reader", "component_message", "environment"),
+    *("ffmpeg_exe", "run_ffmpeg"),
 ]
 
 LOG_OPTIONS = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info")
@@ -34,6 +38,9 @@ _DAMAGE = re.compile(
     r"corrupt decoded frame.*|Decoding error.*|Error submitting packet.*|Error during demuxing.*"
     r"|error while decoding .*|concealing \d+ .*"
 )
+_NOT_READ = re.compile(r"Error during demuxing: (?:Input/output error|Connection .+)")
+_HUNG_UP = re.compile(r"Stream ends prematurely at (\d+), should be (\d+)")
+_UNKNOWN = 2**63  # bytes: more than any server announces
 _LOST_PACKET = re.compile(r"corrupt input packet in stream \d+")
 _JOINT = re.compile(r"timestamp discontinuity .*")
 
@@ -56,6 +63,24 @@ def run_ffmpeg(*words: str) -> subprocess.CompletedProcess[bytes]:
         capture_output=True,
         check=False,
     )
+
+
+_readers: WeakSet[subprocess.Popen[bytes]] = WeakSet()
+
+
+def begin_reader(command: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401 - as Popen
+    """An ffmpeg that reads a source.  It ends with this program, also where that does not wait for the thread
+    in which a source is opened: an address may be silent for long."""
+    # Ctrl-C is for us, who close it in order
+    child = subprocess.Popen(command, env=environment(), start_new_session=True, **pipes)
+    _readers.add(child)
+    return child
+
+
+@atexit.register
+def _end_readers() -> None:
+    for child in list(_readers):
+        child.kill()
 
 
 def environment() -> dict[str, str]:
@@ -87,11 +112,15 @@ class DecoderLog:
 
     `problem` is the first error.  `resized` are, where showinfo stands before the filters that scale, the
     index and size of the first frame that is not as large as the first one, and that one's size.
+    `broken` is why no more came from where the source lies, which is no damage of its own.
     """
 
     def __init__(self) -> None:
         self.problem: str | None = None
         self.resized: tuple[int, tuple[int, int], tuple[int, int]] | None = None
+        self.broken: str | None = None
+        self._hung_up: str | None = None
+        self._length_known = True
         self._damage: str | None = None
         self._lost_packets: list[str] = []
         self._joints = 0
@@ -117,6 +146,8 @@ class DecoderLog:
                 self.resized = self._frames, size, self._first_size
             self._frames += 1
         elif message := component_message(line):
+            if self._is_end(message.text):
+                return
             if _LOST_PACKET.fullmatch(message.text):
                 self._lost_packets.append(message.text)
             elif _JOINT.fullmatch(message.text):
@@ -125,6 +156,16 @@ class DecoderLog:
                 self._damage = message.text
             elif message.level != "warning":
                 self.problem = self.problem or message.text
+
+    def _is_end(self, text: str) -> bool:
+        """True where an answer is over whose length was not announced; notes why another one broke off."""
+        match, not_read = _HUNG_UP.fullmatch(text), _NOT_READ.fullmatch(text)
+        if match:
+            self._length_known = int(match[2]) < _UNKNOWN
+            self._hung_up = f"the server hung up after {match[1]} of {match[2]} bytes"
+        elif not_read and self._length_known:
+            self.broken = self._hung_up or STOPPED
+        return bool(match or not_read) and not self._length_known
 
     def _is_damage(self, text: str) -> bool:
         # what a demuxer says comes at any time: ffmpeg reads ahead of what it decodes

@@ -20,8 +20,8 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Source
 from siamcli.media.channels import HEAD_OPTIONS, TIME_FORMAT, FrameClock, FrameHead, read_head
-from siamcli.media.complaints import NO_RATE, unreadable
-from siamcli.media.ffmpeg import LOG_OPTIONS, DecoderLog, environment, ffmpeg_exe
+from siamcli.media.complaints import NO_RATE, cut_off, unreadable
+from siamcli.media.ffmpeg import LOG_OPTIONS, DecoderLog, begin_reader, ffmpeg_exe
 from siamcli.media.joined import unread_parts
 from siamcli.media.kinds import source_name
 from siamcli.media.packets import KeyFrame, is_encrypted, key_frame_before
@@ -90,6 +90,7 @@ class VideoFile(Source):
             head.pixel_aspect,
             mirrored=turn.mirrored,
             variable=self.plan.video.varies_from(head.fps),
+            sounds=len(self.streams.sounds),
         )
 
     def _list(self, *, if_needed: bool) -> Streams:
@@ -189,14 +190,12 @@ class VideoFile(Source):
         command += ["-enc_time_base", "filter", "-fps_mode", "passthrough"]
         command += ["-f", "rawvideo", "-pix_fmt", "bgr24"]
         try:
-            child = subprocess.Popen(
+            child = begin_reader(
                 [*command, "pipe:1"],
                 stdin=subprocess.PIPE if self._replay else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=environment(),
                 pass_fds=(head_end, times_end),
-                start_new_session=True,  # Ctrl-C is for us, who close the child in order
             )
         except OSError:
             os.close(head)
@@ -239,8 +238,10 @@ class VideoFile(Source):
         for reader in self._readers:
             reader.join()
         self._report()
-        broken = self._replay.problem if self._replay else None
-        trouble = broken or self._log.damage or (self._log.problem if code else None)
+        broken = self._replay.problem if self._replay else self._log.broken
+        if broken and not self._file:
+            raise cut_off(self._name, broken, index, self.info.count)
+        trouble = self._log.damage or (self._log.problem if code else None)
         if trouble:
             self._refuse_encrypted()
             raise InputError(

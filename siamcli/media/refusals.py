@@ -12,7 +12,9 @@ from urllib.parse import urljoin, urlsplit
 from siamcli.addresses import without_secrets
 from siamcli.errors import InputError
 
-__all__ = ["AGENT", "WEB", "broken_off", "no_address", "refusal", "silence"]
+__all__ = [
+    *("AGENT", "STOPPED", "WEB", "broken_off", "no_address", "refusal", "said_no", "silence", "untrusted"),
+]
 
 AGENT = "siamtrack"
 """What servers are told of who asks."""
@@ -20,9 +22,13 @@ AGENT = "siamtrack"
 WEB = frozenset({"http", "https"})
 """The schemes of web servers."""
 
+STOPPED = "the server stopped sending"
+
 _GONE = "is the address right?  Some are valid for a while, or for one request"
+_OF_NOBODY = (19, 20)  # OpenSSL's codes of an issuer that Python does not know; ffmpeg may
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNEXPECTED_EOF_WHILE_READING")
 _HINTS = {
-    401: "its user and password stand before the host: http://USER:PASSWORD@HOST/",
+    401: "its user and password stand before the host: USER:PASSWORD@HOST",
     403: "may you see it without signing in?  Some addresses are valid for a while, or from one place",
     404: _GONE,
     407: "a proxy is in between: its user and password stand in http_proxy",
@@ -42,10 +48,18 @@ def silence(name: str, seconds: float) -> InputError:
 def broken_off(error: Exception) -> str:
     """Why an answer that had begun did not go on."""
     if isinstance(error, TimeoutError):
-        return "the server stopped sending"
+        return STOPPED
     if isinstance(error, HTTPException | ConnectionError):
         return "the server hung up before the end"
     return f"the connection broke ({getattr(error, 'strerror', None) or error})"
+
+
+def untrusted(name: str, why: str) -> InputError:
+    """The error of a server that does not prove to be the one that it is asked as."""
+    return InputError(
+        f"cannot read {name}: its server's certificate is not trusted ({why})",
+        hint="is the host's name right?  SSL_CERT_FILE names a file of further certificates to trust",
+    )
 
 
 def no_address(name: str) -> InputError:
@@ -71,6 +85,10 @@ def refusal(name: str, error: Exception, patience: float) -> InputError | None:
         return InputError(f"cannot read {name}: no web server answers there", hint="is the port right?")
     if isinstance(error, InvalidURL | ValueError) and not isinstance(error, OSError):
         return no_address(name)
+    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code not in _OF_NOBODY:
+        return untrusted(name, error.verify_message.rstrip("."))
+    if isinstance(error, ssl.SSLError) and error.reason in _NOT_TLS:
+        return InputError(f"cannot read {name}: no https server answers there", hint="is it http:// there?")
     if isinstance(error, ssl.SSLError) or not isinstance(error, OSError):
         return None
     if isinstance(error, gaierror):
@@ -96,11 +114,16 @@ def _answered(name: str, error: HTTPError) -> InputError:
             f"{name} leads to {without_secrets(target)}: what is no http address is not opened from one",
             hint="name the video itself",
         )
+    return said_no(name, error.code)
+
+
+def said_no(name: str, code: int) -> InputError:
+    """The error of a server that answers with such a code."""
     try:
-        says = f"{error.code} {HTTPStatus(error.code).phrase}"
+        says = f"{code} {HTTPStatus(code).phrase}"
     except ValueError:  # a code that no standard knows
-        says = str(error.code)
-    hint = _HINTS.get(error.code, "the fault is the server's: try again later")
-    if error.code < 500 and error.code not in _HINTS:
+        says = str(code)
+    hint = _HINTS.get(code, "the fault is the server's: try again later")
+    if code < 500 and code not in _HINTS:
         hint = "is the address right?"
     return InputError(f"cannot read {name}: the server says {says}", hint=hint)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from threading import Event, Thread
 from typing import IO
 
-from siamcli.media.ffmpeg import environment
+from siamcli.media.ffmpeg import begin_reader
 from siamcli.media.heads import check_head
 from siamcli.media.playlists import is_playlist
 from siamcli.media.web import WebBody
@@ -45,14 +45,7 @@ class Replay:
     def run(self, command: list[str]) -> str:
         """Run a program that reads from the beginning on; returns its log."""
         with tempfile.TemporaryFile() as log:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                env=environment(),
-                start_new_session=True,
-            )
+            child = begin_reader(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)
             assert child.stdin
             try:
                 with suppress(BrokenPipeError), child.stdin:

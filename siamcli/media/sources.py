@@ -15,7 +15,7 @@ from siamcli.errors import InputError
 from siamcli.frames import FrameSource, SourceInfo
 from siamcli.media.cameras import Camera, LiveSource
 from siamcli.media.chapters import ChapterFile, JoinedFiles
-from siamcli.media.complaints import OwnTimesError
+from siamcli.media.complaints import SILENT, WHOLE, OwnTimesError
 from siamcli.media.devices import check_camera
 from siamcli.media.files import VideoFile
 from siamcli.media.folders import ImageSequence, images_in, matching
@@ -77,10 +77,13 @@ def open_source(
     )
     try:
         return _open(name, source, cut, fps, video)
-    except OwnTimesError:
+    except OwnTimesError as own_times:
         if not fps_if_needed:
             raise
-        return _open(name, source, cut, None, partial(video, rate=()))
+        try:
+            return _open(name, source, cut, None, partial(video, rate=()))
+        except InputError:  # it was sent to the first reader only
+            raise own_times from None
 
 
 def _open(
@@ -170,14 +173,20 @@ def _open_address(address: str, cut: FrameRange, video: Callable[..., VideoFile]
             raise no_address(name) from None
         if body := open_body(address, name, SILENCE):
             return video(address, name, cut, protocol_options("pipe"), body=body)
-    options = (*_patience(scheme), *protocol_options(scheme))
+    silent = f"{SILENCE * 1_000_000:.0f}"  # microseconds
+    if scheme == "rtp":  # of which ffmpeg takes no such option
+        address += f"{'&' if '?' in address else '?'}timeout={silent}"
+    options = (*_patience(scheme, silent), *protocol_options(scheme))
     began = time.monotonic()
     try:
         stream = video(address, name, cut, options, _ANY if scheme in _ONCE else None)
-    except InputError:
-        if time.monotonic() - began < SILENCE:
-            raise
-        raise silence(name, SILENCE) from None
+    except InputError as error:
+        waited = time.monotonic() - began
+        if waited >= SILENCE and SILENT.search(str(error)):
+            raise silence(name, SILENCE) from None
+        if waited >= SILENCE and scheme in WEB and error.hint == WHOLE:
+            error.hint = f"this took {waited:.0f} s: perhaps its server stopped sending; download it first"
+        raise
     # what announces its length, and what a web server gives that is no camera, is a file that lies elsewhere
     found = stream.streams
     if found.duration is not None or (scheme in _FILES and found.format not in _LIVE_FORMATS):
@@ -186,9 +195,10 @@ def _open_address(address: str, cut: FrameRange, video: Callable[..., VideoFile]
     return LiveSource(stream, again, cut)
 
 
-def _patience(scheme: str) -> tuple[str, ...]:
-    """ffmpeg's options for how long an address may be silent, and what it asks it with."""
-    silent = str(round(SILENCE * 1_000_000))  # microseconds
+def _patience(scheme: str, silent: str) -> tuple[str, ...]:
+    """ffmpeg's options for how long an address may be `silent`, and what it asks it with."""
+    if scheme == "rtp":
+        return ()
     if scheme.startswith("rtsp"):
         return ("-rtsp_transport", "tcp", "-timeout", silent)
     if scheme.startswith("udp"):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from siamcli.media.colors import StreamColors, parse_colors
-from siamcli.media.ffmpeg import LOG_OPTIONS, component_message, environment, ffmpeg_exe
+from siamcli.media.ffmpeg import LOG_OPTIONS, begin_reader, component_message, ffmpeg_exe
 
 __all__ = ["WITHOUT_TEXT", "SoundStream", "Streams", "VideoStream", "choose_video", "list_streams"]
 
@@ -95,16 +95,12 @@ def list_streams(
 
 
 def _run(command: list[str]) -> str:
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=environment(),
-        check=False,
-        start_new_session=True,  # Ctrl-C is for us
-    )
-    return done.stderr.decode(errors="replace")
+    nothing = subprocess.DEVNULL
+    with begin_reader(command, stdin=nothing, stdout=nothing, stderr=subprocess.PIPE) as child:
+        try:
+            return child.communicate()[1].decode(errors="replace")
+        finally:
+            child.kill()  # after a signal
 
 
 def _parse(said: str, described: str) -> Streams:
@@ -121,7 +117,10 @@ def _parse(said: str, described: str) -> Streams:
         elif (match := _ROTATION.match(line)) and kind == "Video":
             videos[-1] = replace(videos[-1], turned=True, rotation=-float(match[1]) % 360)
     messages = [message for line in said.splitlines() if (message := component_message(line))]
-    problem = next((message.text for message in messages if message.level != "warning"), None)
+    errors = [message.text for message in messages if message.level != "warning"]
+    # what is said of the silence of a server comes before what follows from it, for rtsp as a warning
+    silent = (message.text for message in messages if message.text.endswith("timed out"))
+    problem = next(silent, next(iter(errors), None))
     # the container's duration is said once; where a text of the file says another one, it stays unknown
     durations = set(_DURATION.findall(said))
     hours, minutes, seconds = durations.pop() if len(durations) == 1 else ("", "", "")

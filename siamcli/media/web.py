@@ -63,6 +63,7 @@ def request_address(address: str) -> str:
     'http://xn--bcher-kva.example/my%20clip%20%C3%BC.mp4?a=b%20c'
     """
     parts = urlsplit(address)
+    _ = parts.port  # refused above 65535: a lookup would take the rest of a division for it
     said, at, host = parts.netloc.rpartition("@")
     if not host.isascii():
         host = host.encode("idna").decode()
@@ -94,7 +95,9 @@ def open_body(address: str, name: str, patience: float) -> WebBody | None:
     camera = answer.headers.get_content_type() == _CAMERA
     if not (compressed or camera or is_playlist(head)):
         check_head(name, head)
-        if answer.status == 200 and "bytes" not in answer.headers.get("Accept-Ranges", ""):
+        ranges = answer.status != 200 or "bytes" in answer.headers.get("Accept-Ranges", "")
+        endless = answer.headers.get("Content-Range", "").endswith("/*")  # where it ends ffmpeg must know
+        if not ranges or endless:
             return WebBody(answer)
     answer.close()
     return None

@@ -55,7 +55,7 @@ def draw_video(
             [str(target)],
             header,
             overwrite=overwrite,
-            audio=soundtrack(reading.source, reading.audio),
+            audio=soundtrack(reading.source, reading.audio, frames.info.sounds),
             unfinished="removed",
             painter=Painter(reading.style, header.labels, view),
         )

@@ -97,7 +97,7 @@ class Session:
                     self.area.check(mark.box)
             self.progress = begin([mark for mark in self.marks if mark], self.area)
             video = any(map(is_video, self.job.paths))
-            self._sound = soundtrack(self.job.source, self.job.audio) if video else None
+            self._sound = soundtrack(self.job.source, self.job.audio, self.info.sounds) if video else None
             self.tracker = self._load()
             header = make_header(self._source.info, self.first, self.tracker, self.job.labels)
             header = replace(header, checked=self.job.check, live=self._source.live)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
-
 from siamcli.errors import DatasetError, unread_as
+from siamcli.media.images import quiet_opencv
 from siamcli.train.config import DataConfig
 from siamcli.train.images import read_coco, read_jsonl, read_voc, read_yolo
 from siamcli.train.pictures import Limits, load
@@ -44,13 +43,8 @@ def _exists(path: str) -> bool:
 
 def load_footage(data: Sequence[DataConfig]) -> TrainingImages:
     """Every data set, decoded.  Raises DatasetError for a missing path, a wrong one or nothing usable."""
-    # OpenCV complains on stderr about every damaged image; they are counted and named here.
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
+    with quiet_opencv():  # it complains about every damaged image; they are counted and named here
         return collect([_read(d) for d in data])
-    finally:
-        cv2.utils.logging.setLogLevel(level)
 
 
 def _read(data: DataConfig) -> Iterator[AnnotatedImage | SkippedItem]:
