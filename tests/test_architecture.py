@@ -67,7 +67,7 @@ ONLY_IN = {
     "uvicorn": {"ui"},
     "websockets": {"session"},
 }
-LIGHT = ("torch", "cv2", "numpy", "psutil")
+LIGHT = ("torch", "cv2", "numpy", "psutil", "ssl")
 MODULES = sorted((ROOT / "siamcli").rglob("*.py"))
 
 

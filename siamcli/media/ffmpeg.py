@@ -19,15 +19,17 @@ from typing import Any, NamedTuple
 from weakref import WeakSet
 
 from siamcli.errors import OutputError
-from siamcli.media.refusals import STOPPED
 
 __all__ = [
-    *("LOG_OPTIONS", "DecoderLog", "Message", "begin_reader", "component_message", "environment"),
+    *("LOG_OPTIONS", "STOPPED", "DecoderLog", "Message", "begin_reader", "component_message", "environment"),
     *("ffmpeg_exe", "run_ffmpeg"),
 ]
 
 LOG_OPTIONS = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info")
 """The options under which ffmpeg's log, in `environment`, has the form that is read here."""
+
+STOPPED = "the server stopped sending"
+"""Why an address gives no more, where nothing better is known."""
 
 _MESSAGE = re.compile(r"\x1b\[[\d;]+m\[(warning|error|fatal)\] \x1b\[0m\x1b\[[\d;]+m([^\x1b]+)")
 _SHOWN = re.compile(

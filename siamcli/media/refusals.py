@@ -11,18 +11,15 @@ from urllib.parse import urljoin, urlsplit
 
 from siamcli.addresses import without_secrets
 from siamcli.errors import InputError
+from siamcli.media.ffmpeg import STOPPED
 
-__all__ = [
-    *("AGENT", "STOPPED", "WEB", "broken_off", "no_address", "refusal", "said_no", "silence", "untrusted"),
-]
+__all__ = ["AGENT", "WEB", "broken_off", "no_address", "refusal", "said_no", "silence", "untrusted"]
 
 AGENT = "siamtrack"
 """What servers are told of who asks."""
 
 WEB = frozenset({"http", "https"})
 """The schemes of web servers."""
-
-STOPPED = "the server stopped sending"
 
 _GONE = "is the address right?  Some are valid for a while, or for one request"
 _OF_NOBODY = (19, 20)  # OpenSSL's codes of an issuer that Python does not know; ffmpeg may
