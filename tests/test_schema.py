@@ -238,12 +238,13 @@ def test_a_status_line_that_is_none_is_passed_over(line: str, tmp_path: Path) ->
     assert read_status(tmp_path / "batch.jsonl") == [STATUS]
 
 
-def test_a_status_file_of_odd_lines_alone_is_one(tmp_path: Path) -> None:
+def test_a_status_file_of_odd_lines_alone_is_refused(tmp_path: Path) -> None:
     odd = STATUS.line().replace('"done"', '"lost"')
     (tmp_path / "batch.jsonl").write_text(odd * 3)
-    assert read_status(tmp_path / "batch.jsonl") == []
+    with pytest.raises(SiamtrackError, match="knows none of its lines"):
+        read_status(tmp_path / "batch.jsonl")
     (tmp_path / "batch.jsonl").write_text("shopping\nlist\n")
-    with pytest.raises(SiamtrackError, match="no status file"):
+    with pytest.raises(SiamtrackError, match="not a status file"):
         read_status(tmp_path / "batch.jsonl")
 
 
