@@ -88,6 +88,18 @@ def test_a_mouse_corrects_tracks_again_and_saves(chromium, review, tmp_path):
     assert not person.complaints()
 
 
+@pytest.mark.parametrize("labels", [("bug",), ("bug", "leaf")])
+def test_a_trajectory_without_doubts_says_so_of_all_its_targets(chromium, video, tmp_path, labels):
+    states = ["i" + 19 * "t" for _ in labels]
+    write_trajectory(trajectory_of(states, labels=labels, size=SIZE), tmp_path / "a.json")
+    library = Library([one_clip(str(video), tmp_path / "a.json", None, Reading)])
+    with closing(ReviewServer(library, None)) as server:
+        person = Person(chromium, server.address, SIZE)
+        who = "every target" if len(labels) > 1 else "the target"
+        person.hears(f"Nothing to doubt: {who} is believed in every frame")
+        assert not person.complaints()
+
+
 def test_keys_alone_do_everything(chromium, review, tmp_path):
     person = Reviewer(chromium, review)
     person.keys("d")

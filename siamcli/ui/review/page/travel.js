@@ -22,8 +22,8 @@ export async function open(number) {
   list(false);
   const still = next.frames - next.first === 1;
   if (picks()) say(still ? "Drag a box around the target" : "Go to a frame in which the target is seen, and drag a box around it");
-  else if (next.doubts?.length) tell(0);
-  else say(`Nothing to doubt: ${next.targets?.length > 1 ? "every" : "the"} target is believed in every frame`);
+  else if (next.doubts.length) tell(0);
+  else say(`Nothing to doubt: ${next.labels.length > 1 ? "every" : "the"} target is believed in every frame`);
   return true;
 }
 
