@@ -157,11 +157,9 @@ def figure(sums: list[np.ndarray]) -> float:
 def show(rows: np.ndarray, others: list[np.ndarray]) -> Iterator[str]:
     """Lines of a table, one for each kind of clip; differences where there are others."""
     for kind in (*KINDS, "all"):
-        own, *rest = (
-            [r for r in (rows, *others)] if kind == "all" else [r[r["kind"] == kind] for r in (rows, *others)]
-        )
-        yield f"{kind}: {len(own)} frames"
-        tables = [per_clip(r) for r in (own, *rest)]
+        chosen = [r if kind == "all" else r[r["kind"] == kind] for r in (rows, *others)]
+        yield f"{kind}: {len(chosen[0])} frames"
+        tables = [per_clip(r) for r in chosen]
         for name in tables[0]:
             sums = [t[name] for t in tables]
             number = len(sums[0])
