@@ -1,11 +1,11 @@
 """Boxes and "lost" on videos that are held back from training: the figures of weights/README.md.
 
-    OMP_NUM_THREADS=1 python tests/held_back.py OUT.npy FOLDER [FOLDER ...] [--model M] [--params FILE]
+    OMP_NUM_THREADS=1 python tests/held_back.py OUT.npy FOLDER ... [--model M] [--params FILE] [--check]
     python tests/held_back.py OUT.npy [--against OTHER.npy]
 
 FOLDERs hold NAME.mp4 with NAME.txt; of them the videos are taken that the packaged recipe excludes.  OUT
 gets what was said of every frame; `--against` shows differences, clip by clip, from other weights or
-parameters.
+parameters.  `--check` tracks backward too, as `siamtrack run --check` does.
 
 Every video gives up to four runs (`run`); up to two clips in which another video comes between for half a
 second, after which every other one goes on mirrored, so that the target is elsewhere (`join`); and the same
@@ -25,14 +25,19 @@ import cv2
 import numpy as np
 
 from siamcli import load_tracker
+from siamcli.boxes import Box
 from siamcli.evaluation.catalog import specs
 from siamcli.evaluation.datasets import open_dataset
 from siamcli.evaluation.overlap import box_overlap
 from siamcli.evaluation.protocols import read_frames
 from siamcli.evaluation.sequence import Sequence
 from siamcli.frames import Frame
+from siamcli.session.check import confirmed, return_gap, with_agreement
+from siamcli.session.gaps import Gap
+from siamcli.tracker.follow import track_points
 from siamcli.tracker.tracker import Tracker
 from siamcli.train.config import load_config
+from siamcli.trajectory import TrackPoint
 
 LONGEST = 80  # frames of a run
 BEFORE, AWAY, AFTER = 40, 15, 30  # frames of the other clips
@@ -104,27 +109,38 @@ def hidden(name: str, images: list[np.ndarray], truth: np.ndarray) -> Clip:
     return Clip("hide", name, images, truth)
 
 
-def track(tracker: Tracker, clip: Clip) -> np.ndarray:
+def follow(tracker: Tracker, clip: Clip, box: Box, frames: range) -> list[TrackPoint]:
+    """The points of the frames, the first with the given box."""
+    images = [Frame(index, float(index), clip.images[index]) for index in frames]
+    states = [tracker.start(images[0], box)]
+    for image in images[1:]:
+        states.append(tracker.step(states[-1], image))
+    return [point for pair in zip(images, states, strict=True) for point in track_points(pair[0], pair[1:])]
+
+
+def checked(tracker: Tracker, clip: Clip, points: list[TrackPoint]) -> list[TrackPoint]:
+    """The points behind the given box, as `--check` leaves them."""
+    way = return_gap(Gap(1, 0, None, tuple(point.index for point in points)), points)
+    if way is None:
+        return points
+    gap, end = way
+    back = follow(tracker, clip, end.box, range(end.index, 0, -1))
+    others = [end, *sorted(back[1:], key=lambda point: point.index)]
+    return confirmed(with_agreement(points, others), others, gap)
+
+
+def track(tracker: Tracker, clip: Clip, *, check: bool = False) -> np.ndarray:
     """What is said of every frame but the first, as ROWs."""
-    box = Sequence(clip.name, clip.truth).box(0)
-    states = [tracker.start(Frame(0, 0.0, clip.images[0]), box)]
-    for index, image in enumerate(clip.images[1:], 1):
-        states.append(tracker.step(states[-1], Frame(index, float(index), image)))
-    seen = np.isfinite(clip.truth).all(axis=1)
-    overlaps = box_overlap(np.array([state.box for state in states]), clip.truth)
+    points = follow(tracker, clip, Sequence(clip.name, clip.truth).box(0), range(len(clip.images)))[1:]
+    points = checked(tracker, clip, points) if check else points
+    truth = clip.truth[1:]
+    seen = np.isfinite(truth).all(axis=1)
+    overlaps = np.where(seen, box_overlap(np.array([point.box for point in points]), truth), 0.0)
     rows = [
-        (
-            clip.kind,
-            clip.name,
-            index,
-            overlaps[index] if seen[index] else 0.0,
-            seen[index],
-            state.lost,
-            state.score,
-        )
-        for index, state in enumerate(states)
+        (clip.kind, clip.name, point.index, overlap, there, point.state == "lost", point.score)
+        for point, overlap, there in zip(points, overlaps, seen, strict=True)
     ]
-    return np.array(rows[1:], ROW)
+    return np.array(rows, ROW)
 
 
 def counts(rows: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -176,13 +192,14 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="*")
     parser.add_argument("--model")
     parser.add_argument("--params", type=Path)
+    parser.add_argument("--check", action="store_true")
     parser.add_argument("--against", type=Path)
     given = parser.parse_args()
     if given.folders:
         model = Path(given.model) if given.model and Path(given.model).is_file() else given.model
         tracker = load_tracker(model, engine="cpu", params=given.params)
         clips = clips_of(list(held_back(given.folders)))
-        np.save(given.out, np.concatenate([track(tracker, clip) for clip in clips]))
+        np.save(given.out, np.concatenate([track(tracker, clip, check=given.check) for clip in clips]))
     others = [np.load(given.against)] if given.against else []
     for line in show(np.load(given.out), others):
         sys.stdout.write(f"{line}\n")

@@ -18,7 +18,7 @@ from siamcli.boxes import Box, iou
 from siamcli.formats.files import read_trajectory
 from siamcli.media.reverse import reversed_frames
 from siamcli.media.sources import open_source
-from siamcli.session.check import return_gap, with_agreement
+from siamcli.session.check import confirmed, return_gap, with_agreement
 from siamcli.session.gaps import Gap, Given, gaps_of, in_frame_order, join
 from siamcli.trajectory import TrackPoint
 
@@ -183,7 +183,7 @@ def test_states_read_from_the_first_frame_on():
     assert [p.state for p in ordered] == ["tracked", "tracked", "lost", "found", "init", "absent", "found"]
 
 
-def test_check_adds_agreement_and_changes_nothing_else(run, tmp_path):
+def test_check_adds_agreement_and_changes_no_box_or_score(run, tmp_path):
     clip = clips.constant(tmp_path / "a.mkv", frames=12)
     marks = ("--box", f"a={BOX}", "--absent", "a=3f-4f", "--box", "b=10,10,20,20")
     assert run(clip, *marks).code == 0
@@ -221,3 +221,22 @@ def test_the_way_back_begins_at_the_last_believed_point(left, right):
 def test_there_is_no_way_back_from_nowhere():
     lost = [point(i, 0, state="lost") for i in range(1, 4)]
     assert return_gap(Gap(1, 0, None, (1, 2, 3)), lost) is None
+
+
+def test_a_lost_point_is_tracked_where_the_other_pass_believes_in_its_box():
+    points = [point(i, 0, 0.2, "lost") for i in range(4)] + [point(4, 0, 0.2)]
+    others = [point(0, 2), point(1, 6), point(2, 2, 0.2, "lost"), point(4, 20)]  # none in frame 3
+    states = [p.state for p in confirmed(with_agreement(points, others), others)]
+    assert states == ["tracked", "lost", "lost", "lost", "tracked"]
+
+
+@pytest.mark.parametrize("left", [0, None])
+def test_a_way_back_confirms_only_if_it_comes_to_the_given_box(left):
+    """It confirms frame 5; then it stays on the target, or leaves it before it comes to frame 1 (or 9)."""
+    points = [point(i, 0, *((0.2, "lost") if i == 5 else (0.9, "tracked"))) for i in range(1, 10)]
+    way = Gap(1, None, 9, tuple(range(1, 9))) if left == 0 else Gap(1, 1, None, tuple(range(2, 10)))
+    beside = 1 if left == 0 else 9
+    returned = [point(i, 1) for i in range(1, 10)]
+    elsewhere = [replace(p, box=Box(40, 0, 10, 10)) if p.index == beside else p for p in returned]
+    assert {p.state for p in confirmed(with_agreement(points, returned), returned, way)} == {"tracked"}
+    assert confirmed(with_agreement(points, elsewhere), elsewhere, way)[4].state == "lost"

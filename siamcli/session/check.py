@@ -10,14 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from siamcli.boxes import iou
-from siamcli.session.gaps import Gap, Given, join
+from siamcli.session.gaps import MEETING, Gap, Given, join
 from siamcli.session.passes import Footage, Passes, TrackStep, track_gaps
 from siamcli.trajectory import TrackPoint
 
 if TYPE_CHECKING:
     from siamcli.tracker.tracker import Tracker
 
-__all__ = ["fill_gaps", "return_gap", "with_agreement"]
+__all__ = ["confirmed", "fill_gaps", "return_gap", "with_agreement"]
 
 
 def fill_gaps(
@@ -59,13 +59,14 @@ def _check_gaps(
     checked = []
     for points, way, (forward, backward) in zip(found, ways, passes, strict=True):
         if forward and backward:
-            overlaps = {point.index: point.agreement for point in with_agreement(forward, backward)}
-            checked.append([replace(point, agreement=overlaps[point.index]) for point in points])
+            others = [b if point is a else a for point, a, b in zip(points, forward, backward, strict=True)]
+            checked.append(confirmed(with_agreement(points, others), others))
         elif way is None:
             checked.append(with_agreement(points, ()))
         else:
             one = next(returned)
-            checked.append(with_agreement(points, [way[1], *one.forward, *one.backward]))
+            others = [way[1], *one.forward, *one.backward]
+            checked.append(confirmed(with_agreement(points, others), others, way[0]))
     return checked
 
 
@@ -99,3 +100,25 @@ def with_agreement(points: Sequence[TrackPoint], others: Sequence[TrackPoint]) -
         overlap = 0.0 if match is None else iou(point.box, match.box)
         checked.append(replace(point, agreement=overlap))
     return checked
+
+
+def confirmed(
+    points: Sequence[TrackPoint], others: Sequence[TrackPoint], way: Gap | None = None
+) -> list[TrackPoint]:
+    """The points of one gap with their agreement; a lost one is tracked where the other pass believes in the
+    same box.
+
+    Where the other pass is a `way` back, only if that comes to the given box, so agrees with the point beside
+    it: a way back that follows something else says nothing of the target.
+    """
+    if way is not None:
+        from_box = points if way.left is None else reversed(points)
+        if next((p.agreement for p in from_box if p.agreement is not None), 0.0) < MEETING:
+            return list(points)
+    believed = {point.index for point in others if point.state in ("tracked", "found")}
+    return [
+        replace(point, state="tracked")
+        if point.state == "lost" and point.index in believed and (point.agreement or 0.0) >= MEETING
+        else point
+        for point in points
+    ]

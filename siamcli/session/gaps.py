@@ -10,7 +10,16 @@ from itertools import accumulate, pairwise
 from siamcli.boxes import Box, iou
 from siamcli.trajectory import NO_BOX, TrackPoint
 
-__all__ = ["Gap", "Given", "gaps_of", "human_point", "in_frame_order", "join", "position_of_change"]
+__all__ = [
+    "MEETING",
+    "Gap",
+    "Given",
+    "gaps_of",
+    "human_point",
+    "in_frame_order",
+    "join",
+    "position_of_change",
+]
 
 CLOSE = 0.02  # overlaps that differ by less are equal
 MEETING = 0.5  # overlap from which two passes are taken to follow the same thing

@@ -90,8 +90,8 @@ def run(
         bool,
         typer.Option(
             "--check",
-            help="Track a second time in the other direction, and write for every frame how well the two"
-            " passes agree; files only.",
+            help="Track a second time in the other direction, write for every frame how well the two passes"
+            " agree, and take lost frames back where they do; files only.",
             rich_help_panel="Target",
         ),
     ] = False,
