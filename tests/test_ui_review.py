@@ -421,14 +421,37 @@ def test_the_page_to_look_at_stands_by_itself(siamtrack, clip, tmp_path):
         assert image.shape[1] <= 240
     assert siamtrack("review", clip, "a.json", "-o", "report.html").code == 8
     assert siamtrack("review", clip, "a.json", "-o", "report.txt", "-y").code == 8
-    other = clips.constant(tmp_path / "other.mp4", frames=20, size=(64, 48))
-    assert siamtrack("review", other, "a.json", "-o", "report.html", "-y").code == 0
-    page = (tmp_path / "report.html").read_text()
-    assert "the frames of other are 64x48" in page and '"pictures":[]' in page
-    clip.unlink()  # without its video a clip is still described
-    done = siamtrack("review", clip, "a.json", "-o", "report.html", "-y")
-    assert done.code == 0 and "pictures are missing of 1 of 1 clips: no such file" in done.err
-    assert "no such file" in (tmp_path / "report.html").read_text()
+
+
+def test_no_report_of_a_video_that_was_not_tracked(siamtrack, clip, tmp_path):
+    """It was written without pictures, and the exit code was 0."""
+    small = clips.constant(tmp_path / "small.mkv", frames=FRAMES, size=(64, 48))
+    short = clips.constant(tmp_path / "short.mkv", frames=FRAMES - 4)
+    slow = tmp_path / "slow.mp4"
+    clips.ffmpeg("-itsscale", "1.25", "-i", str(clip), "-c", "copy", str(slow))
+    for video, says in (
+        (small, "the frames of small are 64x48, but 96x64 in the trajectory"),
+        (short, "short has 16 frames, but the tracked video has 20"),
+        (slow, "of slow is at "),
+        (tmp_path / "gone.mkv", "no such file"),
+    ):
+        done = siamtrack("review", video, "a.json", "-o", "report.html")
+        assert done.code == 3 and says in done.err, done.err
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_report_of_a_folder_names_the_clips_without_pictures(siamtrack, tmp_path):
+    write_batch(tmp_path, [0, 0, 0, 0])
+    (tmp_path / "1.mkv").unlink()
+    clips.constant(tmp_path / "1.mkv", frames=8, size=(64, 48))
+    (tmp_path / "2.mkv").unlink()
+    (tmp_path / "3.json").write_text("{}")
+    done = siamtrack("review", tmp_path, "-o", "report.html")
+    assert done.code == 0 and "pictures are missing of 3 of 4 clips:" in done.err
+    for name, why in (("1.mkv", "the frames of 1 are 64x48"), ("2.mkv", "no such file"), ("3.mkv", "3.json")):
+        assert re.search(rf"^  {re.escape(name)}  .*{why}", done.err, re.MULTILINE), done.err
+        assert why in (tmp_path / "report.html").read_text()
+    assert "0.mkv" not in done.err
 
 
 def test_a_trajectory_without_a_point(clip, tmp_path):
@@ -436,22 +459,22 @@ def test_a_trajectory_without_a_point(clip, tmp_path):
     one = one_clip(str(clip), tmp_path / "a.json", None, Reading)
     with closing(Library([one])) as library, pytest.raises(InputError, match="no point"):
         library.state(0)
-    assert [entry["error"] for entry in report.report_entries([one])] == ["the trajectory has no point"]
+    assert [entry["error"] for entry, _ in report.report_entries([one])] == ["the trajectory has no point"]
 
 
 def test_frames_after_the_end_of_a_video_are_said_to_have_no_picture(clip, tmp_path):
     """A table does not name the second of joined files."""
     write_trajectory(trajectory_of(["i" + 39 * "t"]), tmp_path / "joined.csv")
     one = one_clip(str(clip), tmp_path / "joined.csv", None, Reading)
-    (entry,) = report.report_entries([one])
+    ((entry, problem),) = report.report_entries([one])
     assert 0 < len(entry["pictures"]) < PICTURES
-    assert entry["problem"] == "the trajectory continues to frame 39, but a does not"
+    assert entry["problem"] == str(problem) == "the trajectory continues to frame 39, but a does not"
 
 
 def test_pictures_of_a_page_are_bounded(clip, tmp_path, monkeypatch):
     monkeypatch.setattr(report, "PICTURE_BYTES", 10_000)
     one = one_clip(str(clip), tmp_path / "a.json", None, Reading)
-    entries = list(report.report_entries([one] * 5))
+    entries = [entry for entry, _ in report.report_entries([one] * 5)]
     assert entries[0]["pictures"] and not entries[-1]["pictures"]
     name = "</script><script>alert(1)</script>"
     assert name not in report.report_page("all", [{**entries[0], "name": name}])

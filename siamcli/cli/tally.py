@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from siamcli.batch.status import Entry
     from siamcli.session.job import Job
 
-__all__ = ["Tally", "about", "doubted_rows", "say_doubted", "say_passed", "say_plan"]
+__all__ = ["Tally", "about", "doubted_rows", "print_clips", "say_doubted", "say_passed", "say_plan"]
 
 SUFFIXES = 8  # that are named
 SHOWN = 20  # lines of a list; the status file has all
@@ -154,11 +154,11 @@ def say_doubted(entries: Iterable[Entry]) -> None:
     entries = list(entries)
     if worst := _worst_first(entries):
         console.info(f"a target was lost in {_clips(worst)}, the worst first:", style="yellow")
-        _print_clips([(e.clip, f"lost in {_part(e, f'{e.lost_share:.0%}', e.lost)}") for e in worst])
+        print_clips([(e.clip, f"lost in {_part(e, f'{e.lost_share:.0%}', e.lost)}") for e in worst])
     if same := _same_box_first(entries):
         what = f"two targets have nearly the same box in {_clips(same)}, the worst first:"
         console.info(what, style="yellow")
-        _print_clips([(e.clip, f"in {_part(e, e.same_box, e.same_box)}") for e in same])
+        print_clips([(e.clip, f"in {_part(e, e.same_box, e.same_box)}") for e in same])
 
 
 def _part(entry: Entry, part: object, count: int | None) -> str:
@@ -170,7 +170,8 @@ def _clips(entries: Sequence[Entry]) -> str:
     return f"{len(entries)} clip{'s' * (len(entries) > 1)}"
 
 
-def _print_clips(rows: Sequence[tuple[str, str]]) -> None:
+def print_clips(rows: Sequence[tuple[str, str]]) -> None:
+    """Print the first SHOWN clips with a remark each, and how many more there are; nothing under --quiet."""
     more = [("...", f"and {len(rows) - SHOWN} more")] if len(rows) > SHOWN else []
     console.print_rows([*rows[:SHOWN], *more], always=False)
 

@@ -16,6 +16,7 @@ from siamcli.cli.picking import announce
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
 from siamcli.cli.search import SearchOptions
+from siamcli.cli.tally import print_clips
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import OutputError, SiamtrackError
 from siamcli.media.kinds import source_name
@@ -77,11 +78,11 @@ def review(
     if output is not None:
         _check_page(output, overwrite)
     library = _library(video, trajectory, fixes, opening)
-    if output is not None:
-        _write_report(library, output, source_name(video).stem, overwrite)
-        return
     if trajectory is not None:
-        library.state(0)  # a video that was not tracked is refused before anything is served
+        library.state(0)  # a video that was not tracked is refused before anything is served or written
+    if output is not None:
+        _write_report(library, output, source_name(video).stem, overwrite, named=trajectory is not None)
+        return
     tracker.check()
 
     from siamcli.ui.review.server import ReviewServer
@@ -123,22 +124,30 @@ def _check_page(output: Path, overwrite: bool) -> None:
     check_writable([str(output)], overwrite=overwrite)
 
 
-def _write_report(library: Library, output: Path, title: str, overwrite: bool) -> None:
-    """Write the report."""
+def _write_report(library: Library, output: Path, title: str, overwrite: bool, *, named: bool) -> None:
+    """Write the report, and say of which clips it lacks pictures.
+
+    Raises MisfitError for a clip that is `named` by the user; others must not stop the report of a folder.
+    """
+    from siamcli.session.fit import MisfitError
     from siamcli.ui.review.library import worst_first
     from siamcli.ui.review.report import report_entries, report_page
 
     with console.progress("reading", len(library.clips), "clips") as update:
         for number in library.read_all():
             update(number + 1)
-    entries = []
+    entries, without = [], []
     with console.progress("pictures", len(library.clips), "clips") as update:
-        for entry in report_entries(sorted(library.clips, key=worst_first)):
+        for entry, problem in report_entries(sorted(library.clips, key=worst_first)):
+            if named and isinstance(problem, MisfitError):
+                raise problem
+            if problem is not None:
+                without.append((entry["name"], str(problem)))
             entries.append(entry)
             update(len(entries))
-    if without := [entry for entry in entries if entry.get("problem")]:
-        clips = f"{len(without)} of {len(entries)} clips"
-        console.info(f"pictures are missing of {clips}: {without[0]['problem']}", style="yellow")
+    if without:
+        console.info(f"pictures are missing of {len(without)} of {len(entries)} clips:", style="yellow")
+        print_clips(without)
     write_text(output, report_page(title, entries), overwrite=overwrite)
     console.print_path(output)
 

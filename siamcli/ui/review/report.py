@@ -16,7 +16,7 @@ from siamcli.formats.files import read_trajectory
 from siamcli.frames import Image
 from siamcli.labels import target_name
 from siamcli.media.reverse import Reopen, frames_at
-from siamcli.session.fit import check_source, ends_before
+from siamcli.session.fit import check_source, check_time, ends_before
 from siamcli.trajectory import LostIntervals, TrackPoint, Trajectory
 from siamcli.ui.review.doubt import confidence, doubts
 from siamcli.ui.review.frames import as_jpeg, resized
@@ -34,26 +34,29 @@ NEAR = 120  # frames: pictures so near each other are read in one go
 SCENE = 4.0  # sides of the box that a picture shows around it
 
 
-def report_entries(clips: Sequence[Clip]) -> Iterator[dict[str, Any]]:
-    """What the page says of each clip, in their order, as plain values for JSON.
+def report_entries(clips: Sequence[Clip]) -> Iterator[tuple[dict[str, Any], InputError | None]]:
+    """What the page says of each clip, in their order, as plain values for JSON; and why pictures of it are
+    missing, None where none is.
 
     The pictures of all clips together are at most PICTURE_BYTES; the clips after that have none.
     """
     left = PICTURE_BYTES
     for clip in clips:
         entry: dict[str, Any] = {"name": clip.name, "error": clip.error}
+        problem = InputError(clip.error) if clip.error else None
         if clip.trajectory is not None and clip.reopen is not None:
             trajectory = read_trajectory(clip.trajectory)
             if not trajectory.points:
-                yield {**entry, "error": "the trajectory has no point"}
+                problem = InputError("the trajectory has no point")
+                yield {**entry, "error": str(problem)}, problem
                 continue
             entry |= _described(clip, trajectory)
             entry["pictures"] = []
             if left > 0:
                 entry["pictures"], problem = _pictures(clip.reopen, trajectory)
                 left -= sum(len(picture["jpeg"]) for picture in entry["pictures"])
-                entry["problem"] = problem
-        yield entry
+                entry["problem"] = problem and str(problem)
+        yield entry, problem
 
 
 def report_page(title: str, entries: Sequence[dict[str, Any]]) -> str:
@@ -142,7 +145,7 @@ def worst_frames(trajectory: Trajectory) -> list[int]:
     return sorted(chosen)
 
 
-def _pictures(reopen: Reopen, trajectory: Trajectory) -> tuple[list[dict[str, Any]], str | None]:
+def _pictures(reopen: Reopen, trajectory: Trajectory) -> tuple[list[dict[str, Any]], InputError | None]:
     """The worst moments as {frame, jpeg (Base64)}, and why there are no more of them, None if there are."""
     wanted = worst_frames(trajectory)
     at: dict[int, list[TrackPoint]] = {index: [] for index in wanted}
@@ -160,6 +163,7 @@ def _pictures(reopen: Reopen, trajectory: Trajectory) -> tuple[list[dict[str, An
             check_source(frames.info, trajectory.header.source, wanted)
         for group in groups:
             for frame in frames_at(reopen, group):
+                check_time(frames.info, frame, at[frame.index][0].time)
                 image = _scene(frame.image, at[frame.index], trajectory.header.labels)
                 jpeg = base64.b64encode(as_jpeg(image, PICTURE, 60)).decode()
                 pictures.append({"frame": frame.index, "jpeg": jpeg})
@@ -167,7 +171,7 @@ def _pictures(reopen: Reopen, trajectory: Trajectory) -> tuple[list[dict[str, An
             last = trajectory.points[-1].index
             raise ends_before(last, frames.info.name, "does not", trajectory.header.source)
     except InputError as error:
-        return pictures, str(error)
+        return pictures, error
     return pictures, None
 
 
