@@ -113,9 +113,20 @@ def test_the_drawn_video_is_not_the_one_that_was_tracked(made, tmp_path):
         with pytest.raises(MisfitError, match=f"{re.escape(name)} is what was drawn, clip what"):
             pairs(drawn, trajectory)
         assert len(pairs(drawn, trajectory, anyway=True)) == len(pairs(drawn, tracked(drawn)))
-    with pytest.raises(MisfitError, match=r"clip\.tracked is what was drawn"):
+    with pytest.raises(MisfitError, match=r"clip\.tracked is called like a video that was drawn"):
         pairs(tmp_path / "clip.tracked.mp4", table)
     assert pairs(made["clip"], table)
+
+
+def test_a_way_out_is_named_where_a_table_may_be_of_a_video_called_like_a_drawn_one(made, tmp_path):
+    source = shutil.copy(made["clip"], tmp_path / "clip.fixed.mp4")
+    for name in ("clip", "clip.fixed"):
+        table = replace(tracked(source), header=TrackHeader(SourceInfo(name), "", "", ""))
+        with pytest.raises(MisfitError) as refused:
+            pairs(source, table)
+        assert "if it was clip.fixed, rename it, or give the .json" in str(refused.value.hint)
+    renamed = shutil.copy(source, tmp_path / "other.mp4")
+    assert all(pairs(renamed, table).values()) and all(pairs(source, tracked(source)).values())
 
 
 def test_a_table_that_goes_on_is_refused_at_the_end(made):

@@ -11,19 +11,18 @@ from siamcli.media.sources import is_beyond
 from siamcli.times import TimePoint
 from siamcli.trajectory import TrackPoint, Trajectory
 
-__all__ = ["MisfitError", "check_source", "check_time", "ends_before", "frames_with_points"]
+__all__ = ["UNLESS_JOINED", "MisfitError", "check_source", "check_time", "ends_before", "frames_with_points"]
 
 COUNT_TOLERANCE = 2  # frames; what containers announce is an estimate
 TIME_TOLERANCE = 0.02  # seconds, where no rate is known
+UNLESS_JOINED = "; if it was joined files, give the .json or .jsonl: a .csv does not name them"
 
 
 class MisfitError(InputError):
-    """A trajectory is not one of this source."""
+    """A trajectory is not one of this source; `unless` it is, as the hint then says."""
 
-    def __init__(self, message: str, *, joined: bool = False) -> None:
-        """`joined`: it may be that of several files, which the trajectory does not name."""
-        more = "; if it was joined files, give the .json or .jsonl: a .csv does not name them" * joined
-        super().__init__(message, hint=f"name the video that was tracked{more}")
+    def __init__(self, message: str, *, unless: str = "") -> None:
+        super().__init__(message, hint=f"name the video that was tracked{unless}")
 
 
 def frames_with_points(
@@ -67,8 +66,11 @@ def check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int], sour
     The name of the `source` says whether the number of frames that it announces can be relied on.
     """
     plain = ours.name.removesuffix(".tracked").removesuffix(".fixed")
-    # a table is called like the video that was drawn beside it
-    if ours.name != plain and tracked.name in (plain, ours.name if tracked.size is None else plain):
+    if ours.name != plain and tracked.size is None and tracked.name in (plain, ours.name):
+        # a table, which has its own name alone, is called like the video that was drawn beside it
+        unless = f"; if it was {ours.name}, rename it, or give the .json or .jsonl: a .csv does not name it"
+        raise MisfitError(f"{ours.name} is called like a video that was drawn", unless=unless)
+    if ours.name != plain and tracked.name == plain:
         raise MisfitError(f"{ours.name} is what was drawn, {plain} what was tracked")
     if ours.size and tracked.size and ours.size != tracked.size:
         here, there = (f"{width}x{height}" for width, height in (ours.size, tracked.size))
@@ -93,9 +95,8 @@ def check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int], sour
 
 def ends_before(last: int, name: str, end: str, tracked: SourceInfo) -> MisfitError:
     """The error of a trajectory that goes on to frame `last`; a table does not name joined files."""
-    return MisfitError(
-        f"the trajectory continues to frame {last}, but {name} {end}", joined=tracked.size is None
-    )
+    unless = UNLESS_JOINED if tracked.size is None else ""
+    return MisfitError(f"the trajectory continues to frame {last}, but {name} {end}", unless=unless)
 
 
 def _check_count(name: str, ours: int | None, tracked: int | None) -> None:

@@ -11,7 +11,7 @@ from siamcli.boxes import Box
 from siamcli.frames import Frame
 from siamcli.media.kinds import source_name
 from siamcli.media.reverse import Reopen, frames_at, reversed_frames
-from siamcli.session.fit import MisfitError
+from siamcli.session.fit import UNLESS_JOINED, MisfitError
 from siamcli.session.gaps import Gap, Given
 from siamcli.tracker.follow import track_points
 from siamcli.trajectory import PointSource, TrackPoint
@@ -97,9 +97,8 @@ def track_gaps(
         for run in runs:
             if len(points[run.place]) < len(run.gap.frames):
                 name = source_name(footage.source).shown
-                raise MisfitError(
-                    f"{name}: a frame between {run.start} and {run.end} is not there", joined=True
-                )
+                missing = f"{name}: a frame between {run.start} and {run.end} is not there"
+                raise MisfitError(missing, unless=UNLESS_JOINED)
     return [Passes(tuple(a), tuple(reversed(b))) for a, b in zip(forward, backward, strict=True)]
 
 
