@@ -11,10 +11,18 @@ CODE = """
 import os, signal, time
 from siamcli.cli import signals
 
+def interrupted():
+    os.kill(os.getpid(), signal.{name})
+    time.sleep(0.01)
+
+class Trouble(Exception):
+    def __str__(self):  # called when Python prints the exception that it drops
+        interrupted()
+        return "trouble"
+
 class Held:
     def __del__(self):
-        os.kill(os.getpid(), signal.{name})
-        time.sleep(0.01)
+        {there}
 
 signals.AGAIN = {again}
 signals.end_on_signals()
@@ -27,9 +35,18 @@ print("went on")
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", -2), ("SIGTERM", 143)])
-@pytest.mark.parametrize("again", [0.05, 0])  # 0: the signal comes while Python still drops the exception
-def test_a_signal_in_a_destructor_ends_the_program(name: str, code: int, again: float) -> None:
-    command = [sys.executable, "-c", CODE.format(name=name, again=again)]
+@pytest.mark.parametrize(
+    ("there", "again", "says"),
+    [
+        ("interrupted()", 0.05, ""),
+        ("interrupted()", 0, ""),  # the signal comes while Python still drops the exception
+        ("raise Trouble", 0.05, "Trouble: trouble"),
+    ],
+)
+def test_a_signal_in_a_destructor_ends_the_program(
+    name: str, code: int, there: str, again: float, says: str
+) -> None:
+    command = [sys.executable, "-c", CODE.format(name=name, again=again, there=there)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
-    assert "Exception ignored" not in done.stderr
+    assert ("Exception ignored" in done.stderr) == bool(says) and says in done.stderr

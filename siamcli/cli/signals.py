@@ -20,8 +20,9 @@ ENDINGS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]  # Windows has no SIGHUP
 
-AGAIN = 0.05  # seconds after which a signal whose exception was dropped is sent again
-_ended = Event()
+AGAIN = 0.05  # seconds after which a signal that ended nothing is sent again
+_sending: list[Event] = []
+"""What stops the thread that sends it."""
 
 
 def end_on_signals() -> None:
@@ -34,10 +35,12 @@ def _end(number: int, frame: FrameType | None) -> None:
     """Raise the exception, once, whatever other signals follow."""
     while frame is not None:
         if frame.f_code is _end_again.__code__:
-            return  # it would be dropped once more; the signal is sent again
+            _send_later(number)  # what is raised here is dropped
+            return
         frame = frame.f_back
-    _ended.set()
     ignore_signals()
+    while _sending:
+        _sending.pop().set()
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise SystemExit(128 + number)
@@ -51,13 +54,19 @@ def _end_again(dropped: UnraisableHookArgs) -> None:
         return
     number = int(error.code or 128) - 128 if isinstance(error, SystemExit) else signal.SIGINT
     if number in ENDINGS:
-        _ended.clear()
         signal.signal(number, _end)
-        Thread(target=_send_again, args=(number,), daemon=True).start()
+        _send_later(number)
 
 
-def _send_again(number: int) -> None:
-    while not _ended.wait(AGAIN):
+def _send_later(number: int) -> None:
+    """Send the signal from a thread of its own until it ends the program; one that is sent is enough."""
+    if not _sending:
+        _sending.append(Event())
+        Thread(target=_send_again, args=(number, _sending[-1]), daemon=True).start()
+
+
+def _send_again(number: int, ended: Event) -> None:
+    while not ended.wait(AGAIN):
         os.kill(os.getpid(), number)
 
 
