@@ -163,6 +163,7 @@ def test_starts_have_a_target():
     ("arguments", "code", "hint"),
     [
         (["--targets", "1,x"], 2, "--targets"),
+        (["--targets", "0"], 2, "takes numbers from 1 to"),
         (["--precision", "x", "--pipeline", "x.mp4"], 2, "choose one of"),
         (["--architecture", "nonsense"], 4, "siamrpnpp-r18"),
         (["--device", "cuda:99"], 6, "cpu"),

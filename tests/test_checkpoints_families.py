@@ -343,5 +343,5 @@ def test_catalog_is_sound() -> None:
         penalty_k=0.24, window_influence=0.5, lr=0.25
     )
     assert entry_named("siamrpn_r50_l234_dwxcorr").scores["VOT2018"]["EAO"] == 0.415
-    with pytest.raises(WeightsError, match="no checkpoint 'x'"):
+    with pytest.raises(WeightsError, match="no published weights are called 'x'"):
         entry_named("x")

@@ -106,12 +106,13 @@ def test_tune_logs_trials_and_keeps_the_best(siamtrack, weights, data, tmp_path,
 def test_errors_say_what_to_do(siamtrack, weights, data, tmp_path):
     wrong = siamtrack("eval", "otb2015", "--root", data, "--weights", weights)
     assert wrong.code == 5
-    assert "no sequence of the data set OTB-2015 in this folder: no annotation of Basketball" in wrong.err
+    assert f"no sequence of the data set OTB-2015 in {data}: no annotation of Basketball" in wrong.err
+    assert "for example: Basketball/groundtruth_rect.txt, Basketball/img" in wrong.err
     for command in (("eval", "folder", "--root", "no"), ("bench", "--precision", "no")):
         done = siamtrack(*command, "--weights", weights, "--device", "cpu")
         assert (done.code, "--root" in done.err) == (5, False)
         assert "no such folder: no" in done.err
-        assert "expected below it: {name}/groundtruth.txt, {name}/img; or {name}.txt, {name}.mp4" in done.err
+        assert "expected below it: NAME/groundtruth.txt, NAME/img; or NAME.txt, NAME.mp4" in done.err
     unknown = siamtrack("score", "coco", "r", "--root", data)
     assert "known: otb2015" in unknown.err
     empty = siamtrack("report", tmp_path / "plain")

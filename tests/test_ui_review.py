@@ -370,6 +370,7 @@ def test_the_command_says_where_and_refuses_what_does_not_fit(siamtrack, clip, t
         ((other, "a.json"), 3, "the frames of large are 128x96"),
         ((clip, "none.json"), 3, "cannot read none.json"),
         ((clip,), 2, "which trajectory?"),
+        (("gone",), 3, "no such file or folder: gone"),
         ((tmp_path,), 3, "no batch in"),
         ((clip, "a.json", "--host", "192.0.2.1"), 8, "cannot serve on 192.0.2.1"),
         ((clip, "a.json", "--fixes", "a.txt"), 2, "the table is a .csv"),

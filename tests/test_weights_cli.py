@@ -186,6 +186,7 @@ def test_verify_tells_which(siamtrack: Callable[..., Said], ours: Path, cache: P
     assert "hash" in said.out
     said = siamtrack("verify", "worn", "worn")
     assert (said.code, said.out.count("worn: ")) == (4, 1)
+    assert "error: 1 of 1 weights failed the check: worn" in said.err
     assert f"remove {cache / 'worn.safetensors'}, then fetch" in said.err
 
 

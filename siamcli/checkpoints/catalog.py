@@ -55,5 +55,5 @@ def entry_named(name: str) -> Entry:
         if entry.name == name:
             return entry
     raise WeightsError(
-        f"no checkpoint {name!r} in the catalog", hint="`siamtrack weights list` shows them all"
+        f"no published weights are called {name!r}", hint="`siamtrack weights list` shows their names"
     )

@@ -9,7 +9,7 @@ from siamcli.cli.usage import WrongUsage
 from siamcli.errors import InputError
 from siamcli.media.kinds import join_files, source_name
 
-__all__ = ["check_sources", "named_source"]
+__all__ = ["batch_folder", "check_sources", "named_source"]
 
 
 def named_source(words: Sequence[str], *, join: bool) -> str:
@@ -42,6 +42,18 @@ def _refuse_videos(source: str) -> None:
             f"{source} holds {len(videos)} video{'s' * (len(videos) > 1)}, and run takes one source",
             hint=f"`siamtrack pick {source}` and `siamtrack batch {source}` take all of them",
         )
+
+
+def batch_folder(text: str, hint: str) -> Path:
+    """The folder of a batch, which stands in place of a video and its trajectory.
+
+    Raises InputError where nothing is there, WrongUsage with the `hint` for what is no folder.
+    """
+    if source_name(text).kind == "missing":
+        check_sources([text])
+    if not Path(text).is_dir():
+        raise WrongUsage("which trajectory?", hint=hint)
+    return Path(text)
 
 
 def check_sources(names: Sequence[str]) -> None:

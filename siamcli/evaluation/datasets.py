@@ -40,7 +40,7 @@ def open_dataset(
         is_table, is_folder = root.suffix == ".json" and root.is_file(), root.is_dir()
     if is_table:
         sequences = [s for s in _from_json(root) if not names or s.name in names]
-        return _checked(spec, sequences, [], by_name=bool(names), partial=partial)
+        return _checked(spec, root, sequences, [], by_name=bool(names), partial=partial)
     if not is_folder:
         raise DatasetError(f"no such folder: {root}", hint=_layout(spec))
     table = sequence_entries(spec) or tuple(SequenceEntry(name, name) for name in _names(spec, root))
@@ -56,18 +56,22 @@ def open_dataset(
             missing.append(f"{what} of {entry.name} ({_fill(templates[0], entry)})")
         else:
             sequences.append(_sequence(spec, entry, truth, source, partial))
-    return _checked(spec, sequences, missing, by_name=bool(names), partial=partial)
+    return _checked(spec, root, sequences, missing, by_name=bool(names), partial=partial)
 
 
 def _checked(
-    spec: DatasetSpec, sequences: list[Sequence], missing: list[str], *, by_name: bool, partial: bool
+    spec: DatasetSpec,
+    root: Path,
+    sequences: list[Sequence],
+    missing: list[str],
+    *,
+    by_name: bool,
+    partial: bool,
 ) -> Dataset:
     """The data set if it is complete or may be partial; `by_name` where the user named its sequences."""
     if not sequences:
         first = f": no {missing[0]}" if missing else ""
-        raise DatasetError(
-            f"no sequence of the data set {spec.title} in this folder{first}", hint=_layout(spec)
-        )
+        raise DatasetError(f"no sequence of the data set {spec.title} in {root}{first}", hint=_layout(spec))
     if missing and not partial:
         shown = "; ".join(missing[:3]) + (f"; and {len(missing) - 3} more" if len(missing) > 3 else "")
         raise DatasetError(
@@ -83,9 +87,13 @@ def _checked(
 
 
 def _layout(spec: DatasetSpec) -> str:
-    """A hint that names what the folder of the benchmark holds."""
-    video = [f"; or {spec.truth[-1]}, {name}" for name in spec.frames if name.endswith(".mp4")]
-    return f"expected below it: {spec.truth[0]}, {spec.frames[0]}{''.join(video)}"
+    """A hint that names what the folder of the benchmark holds, for its first sequence if that is known."""
+    known = sequence_entries(spec)
+    entry = known[0] if known else SequenceEntry("NAME", "NAME")
+    pairs = [(spec.truth[0], spec.frames[0])]
+    pairs += [(spec.truth[-1], name) for name in spec.frames if name.endswith(".mp4")]
+    expected = "; or ".join(", ".join(_fill(template, entry) for template in pair) for pair in pairs)
+    return f"expected below it{', for example' * bool(known)}: {expected}"
 
 
 def _fill(template: str, entry: SequenceEntry) -> str:

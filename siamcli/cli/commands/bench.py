@@ -114,7 +114,7 @@ def bench(
 def _counts(text: str) -> list[int]:
     counts = text.split(",")
     if not all(re.fullmatch(r"[1-9]\d{0,5}", count.strip()) for count in counts):
-        raise typer.BadParameter(f"--targets takes numbers with commas between, not {text!r}")
+        raise typer.BadParameter(f"--targets takes numbers from 1 to 999999, such as 1,2,4, not {text!r}")
     return [int(count) for count in counts]
 
 

@@ -16,6 +16,7 @@ from siamcli.cli.outputs import OUTPUT_SUFFIXES, check_new_outputs, check_writab
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
 from siamcli.cli.search import SearchOptions
+from siamcli.cli.source import batch_folder
 from siamcli.cli.tally import about
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import InputError, OutputError, PartialError
@@ -102,15 +103,15 @@ def fix(
     marks: list[TargetMark] = [parse_timed_target(text, box_format) for text in box_at or []]
     marks += [parse_absent(text) for text in absent or []]
     if trajectory is None:
+        usage = "siamtrack fix VIDEO TRAJECTORY, or BATCH_FOLDER --fixes FILE"
+        folder = batch_folder(video, usage)
         if marks or output or fixes is None:
-            raise WrongUsage(
-                "which trajectory?", hint="siamtrack fix VIDEO TRAJECTORY, or BATCH_FOLDER --fixes FILE"
-            )
+            raise WrongUsage("which trajectory?", hint=usage)
         from siamcli.batch.fix import has_videos
 
-        drawn = has_videos(Path(video))
+        drawn = has_videos(folder)
         opening = reading.opening(picture.style(drawn=drawn), search, drawn=drawn)
-        _fix_batch(Path(video), fixes, box_format, tracker, opening, new_targets)
+        _fix_batch(folder, fixes, box_format, tracker, opening, new_targets)
         return
     if not marks and fixes is None:
         raise WrongUsage("what is wrong?", hint="give --box-at TIME=x,y,w,h, --absent or --fixes FILE")

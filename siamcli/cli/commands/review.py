@@ -16,6 +16,7 @@ from siamcli.cli.picking import announce
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
 from siamcli.cli.search import SearchOptions
+from siamcli.cli.source import batch_folder
 from siamcli.cli.tally import print_clips
 from siamcli.cli.usage import WrongUsage
 from siamcli.errors import OutputError, SiamtrackError
@@ -112,9 +113,8 @@ def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: O
 
     if trajectory is not None:
         return Library([one_clip(video, trajectory, fixes, opening)])
-    if not Path(video).is_dir():
-        raise WrongUsage("which trajectory?", hint="siamtrack review VIDEO TRAJECTORY, or BATCH_FOLDER")
-    return Library(batch_clips(Path(video), fixes, opening))
+    folder = batch_folder(video, "siamtrack review VIDEO TRAJECTORY, or BATCH_FOLDER")
+    return Library(batch_clips(folder, fixes, opening))
 
 
 def _check_page(output: Path, overwrite: bool) -> None:

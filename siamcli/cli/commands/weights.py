@@ -179,7 +179,8 @@ def verify(
         cached = [str(here[name]) for name in failed if name in here and here[name].parent == cache_folder()]
         hint = f"remove {', '.join(cached)}, then fetch or import it again" if cached else None
         first = next(iter(failed.values()))
-        raise kind(f"not in order: {', '.join(failed)}", hint=hint or first.hint)
+        said = f"{len(failed)} of {len(wanted)} weights failed the check: {', '.join(failed)}"
+        raise kind(said, hint=hint or first.hint)
 
 
 def _verified(name: str) -> str:
