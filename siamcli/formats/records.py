@@ -71,8 +71,9 @@ def _parse_point(record: Mapping[str, Any]) -> TrackPoint:
     boxes were not tracked forward.
     """
     point = from_record(_Point, record)
-    if math.isnan(point.score) and point.state != "absent":
-        raise ValueError("score is missing")
+    needed = () if point.state == "absent" else ("score", "x", "y", "w", "h")
+    if missing := [name for name in needed if math.isnan(getattr(point, name))]:
+        raise ValueError(f"{missing[0]} is missing")
     raw_score = point.raw_score if "raw_score" in record else point.score
     return TrackPoint(
         index=point.frame,
@@ -202,6 +203,10 @@ Rate = Annotated[str | float, Rule("frames per second, such as 30000/1001", _is_
 Name = Annotated[str, Rule(f"a name of at most {LONGEST_NAME} characters that a file can have", _is_name)]
 Label = Annotated[str, Rule("one line of valid UTF-8", _is_label)]
 Side = Annotated[int, Range(1, 2**16)]
+# of larger numbers no square could be taken
+Pixels = Annotated[
+    float, Rule("at least -1000000000 and at most 1000000000", lambda v: not abs(v) > 10**9, null=math.nan)
+]
 Length = Annotated[float, Range(0, 2**16)]
 
 
@@ -212,10 +217,10 @@ class _Point:
     frame: Natural
     time: Annotated[float, Range(-(10**9), 10**9)] | None
     target: Annotated[int, Range(1, 10**6)]
-    x: Number
-    y: Number
-    w: Number
-    h: Number
+    x: Pixels
+    y: Pixels
+    w: Pixels
+    h: Pixels
     score: Number
     state: TrackState
     label: Label | None = None
