@@ -18,6 +18,8 @@ if sys.version_info >= (3, 11):
 else:
     from tomli import TOMLDecodeError, loads
 
+from siamcli.errors import why_unread
+
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
     from pydantic_core import ErrorDetails
@@ -181,7 +183,7 @@ def load_json(text: str | bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
     try:
         return json.loads(text)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"not JSON: {error}") from None
+        raise ValueError(f"not JSON: {why_unread(error) if text.strip() else 'it is empty'}") from None
     except (ValueError, RecursionError):
         raise ValueError(_ABSURD) from None
 
@@ -191,7 +193,7 @@ def load_toml(data: str | bytes) -> dict[str, Any]:
     try:
         table: dict[str, Any] = loads(data if isinstance(data, str) else decode(data))
     except (TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"not TOML: {error}") from None
+        raise ValueError(f"not TOML: {why_unread(error)}") from None
     except (ValueError, RecursionError):
         raise ValueError(_ABSURD) from None
     return table

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "addresses": "",
     "errors": "addresses",
     "version": "",
-    "schema": "",
+    "schema": "errors",
     "extras": "",
     "cores": "",
     "labels": "errors",

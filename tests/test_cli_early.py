@@ -56,6 +56,11 @@ REFUSED = {
     "export --to int8 --calibrate none.mp4": (3, "no such file or folder: none.mp4"),
     "bench --pipeline none.mp4": (3, "no such file or folder: none.mp4"),
     "bench --precision none": (5, "no such folder: none"),
+    "bench --precision file": (5, "not a folder: file"),
+    f"{RUN} -o x.json --weights empty": (4, "not a file: empty"),
+    f"{BATCH} --boxes blank.json": (3, "blank.json: not JSON: it is empty"),
+    f"{BATCH} --boxes blank.csv": (3, "columns clip and box are needed, not none"),
+    "eval folder --root binary.json": (5, "annotation file: not JSON: it is not text"),
     "bench --engine no": (6, "unknown engine 'no'"),
 }
 
@@ -72,7 +77,9 @@ def files(tmp_path_factory):
     entry = Entry("../a.mp4", "a.mp4", "key", "done", "2026-01-01T00:00:00", ("a.tracked.json",))
     (folder / "tracked" / "batch.jsonl").write_text(entry.line())
     (folder / "empty").mkdir()
-    (folder / "file").touch()
+    for name in ("file", "blank.json", "blank.csv"):
+        (folder / name).touch()
+    (folder / "binary.json").write_bytes(b"\xe9")
     (folder / "loop").symlink_to("loop")
     (folder / "data" / "x").mkdir(parents=True)
     clips.folder(folder / "data" / "x" / "img", frames=2)

@@ -108,7 +108,7 @@ def test_an_unknown_key_can_be_passed_over() -> None:
         ("size = 0x" + "f" * 5000, "too many digits"),
         ("name = 1979-05-27", "a date or a time"),
         ("name = '\x01'", "not TOML"),
-        (b"\xe9", "not TOML"),
+        (b"\xe9", "not TOML: it is not text"),
         (b"", "name is missing"),
     ],
 )

@@ -166,8 +166,9 @@ def _table(path: Path, text: str) -> Iterator[tuple[str, Mapping[Any, Any]]]:
         sheet = Sheet(text, SIDES)
         names = set(sheet.columns)
         if not ({"clip", "box"} <= names or {"clip", *SIDES} <= names):
+            given = ", ".join(sheet.columns) or "none"
             raise InputError(
-                f"{path}, line {sheet.line}: columns clip and box are needed, not {', '.join(sheet.columns)}",
+                f"{path}, line {sheet.line}: columns clip and box are needed, not {given}",
                 hint=f"columns: {','.join(COLUMNS)}; {','.join(SIDES)} may stand in place of box",
             )
         for line, row in sheet:

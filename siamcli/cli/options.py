@@ -170,11 +170,14 @@ class TrackerOptions:
         """
         if self.model is not None and self.weights is not None:
             raise typer.BadParameter("give --model or --weights, not both")
+        if self.weights is None:
+            return self.model
         with unread_as(WeightsError, self.weights):
-            there = self.weights is None or self.weights.is_file()
-        if not there:
-            raise WeightsError(f"no such file: {self.weights}", hint="--weights takes a file, --model a name")
-        return self.model if self.weights is None else self.weights
+            there, is_file = self.weights.exists(), self.weights.is_file()
+        if not is_file:
+            what = "not a file" if there else "no such file"
+            raise WeightsError(f"{what}: {self.weights}", hint="--weights takes a file, --model a name")
+        return self.weights
 
     def chosen(self) -> str | Path:
         """The wanted weights, or the device's default.  Raises what `wanted` raises."""

@@ -42,7 +42,7 @@ def open_dataset(
         sequences = [s for s in _from_json(root) if not names or s.name in names]
         return _checked(spec, root, sequences, [], by_name=bool(names), partial=partial)
     if not is_folder:
-        raise DatasetError(f"no such folder: {root}", hint=_layout(spec))
+        raise DatasetError(f"{'not a' if root.exists() else 'no such'} folder: {root}", hint=_layout(spec))
     table = sequence_entries(spec) or tuple(SequenceEntry(name, name) for name in _names(spec, root))
     unknown = names - {entry.name for entry in table}
     if unknown:
