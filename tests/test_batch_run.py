@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import resource
@@ -264,6 +265,19 @@ def test_names_need_not_be_utf_8(batch, clips, short, tmp_path):
     done = batch("clips", "--boxes", "m.jsonl", "--json", "-f", "json")
     assert summary(done) == (1, 0, 1, 0) and "is not UTF-8" in done.err
     assert summary(batch("clips", "--json")) == (1, 1, 0, 0)
+
+
+def test_an_empty_list_names_no_clip(batch, monkeypatch, tmp_path):
+    """What a `find` without a match sends; a daemon has no stdin at all."""
+    (tmp_path / "list.txt").touch()
+    (tmp_path / "m.csv").write_text("clip,box\nx.mp4,'1,2,3,4'\n")
+    for stdin in (io.StringIO(), None):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        for boxes in ((), ("--boxes", "m.csv")):
+            done = batch("-", *boxes)
+            assert done.code == 3 and "stdin names no clip" in done.err
+    done = batch("-a", "list.txt")
+    assert done.code == 3 and "list.txt names no clip" in done.err
 
 
 @pytest.mark.parametrize(

@@ -409,6 +409,15 @@ def test_a_named_pipe_is_opened_once(made: dict[str, str], tmp_path: Path) -> No
     assert [clips.number(frame.image) for frame in frames] == list(range(30))
 
 
+def test_a_pipe_into_which_nothing_is_written_is_empty(tmp_path: Path) -> None:
+    """As where the program before it failed; it was "Invalid data"."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    Thread(target=lambda: pipe.write_bytes(b""), daemon=True).start()
+    with pytest.raises(InputError, match=r"cannot read .*pipe: it is empty"):
+        open_source(str(pipe))
+
+
 def test_an_address_of_a_file_manager(made: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "my clip.mp4"
     path.write_bytes(Path(made["mp4"]).read_bytes())

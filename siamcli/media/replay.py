@@ -64,7 +64,7 @@ class Replay:
     def check(self, name: str) -> None:
         """Raises InputError where what was read so far of what is called `name` begins as no video does."""
         head = bytes(self._head)
-        if head and not is_playlist(head):
+        if (head or not self.problem) and not is_playlist(head):
             check_head(name, head)
 
     def feed(self, pipe: IO[bytes]) -> None:

@@ -137,6 +137,8 @@ def batch(
     numbers = number_format(box_format)
     for_all = tuple(parse_target(text, numbers) for text in box or [])
     named = _named(clips, from_file)
+    if not named and (clips or from_file):
+        raise InputError(f"{from_file or 'stdin'} names no clip", hint="one clip per line")
     if not named and boxes is None:
         raise WrongUsage("which clips?", hint="name folders, files or patterns, or give --boxes")
 
@@ -229,7 +231,7 @@ def _named(clips: Iterable[str] | None, from_file: Path | None) -> list[str]:
 
     named: list[str] = []
     for name in clips or []:
-        named += read_names(sys.stdin.read()) if name == "-" else [name]
+        named += read_names(sys.stdin.read() if sys.stdin else "") if name == "-" else [name]
     if from_file is not None:
         try:
             named += read_names(decode(from_file.read_bytes()))
