@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     *("Count", "FileBelow", "FileName", "Line", "Natural", "NotNegative", "Number", "Positive", "Range"),
-    *("Rule", "Share"),
+    *("LARGEST", "Rule", "Share"),
     *(
         "check_ranges",
         "decode",
@@ -98,7 +98,7 @@ Share = Annotated[float, Range(0, 1)]
 Positive = Annotated[float, Range(0, open="low")]
 NotNegative = Annotated[float, Range(0)]
 Count = Annotated[int, Range(1, LARGEST)]
-Natural = Annotated[int, Range(0, 2**31 - 1)]
+Natural = Annotated[int, Range(0, LARGEST)]
 FileName = Annotated[str, Rule("a plain name", _is_plain_name)]
 FileBelow = Annotated[str, Rule("the name of a file in a folder", _leads_below)]
 Line = Annotated[str, Rule("one line of text", str.isprintable)]

@@ -406,6 +406,8 @@ def test_csv_with_a_video_or_a_size(siamtrack, tmp_path):
         ("a.xml", "<annotations/>", "no box in a.xml"),
         ("a.xml", "<oops", "a.xml is not a cvat file: not XML"),
         ("a.txt", "1,1,2,3,4\n", "a.txt is not a mot file: line 1"),
+        ("a.txt", "1,1,2,3,1e308,4\n", "of track 1 in frame 0 is not a box"),
+        ("a.txt", "99999999999,1,2,3,4,5\n", "frame 99999999998 of track 1"),
         ("a.txt", "1,1,2,3,4,5,1\n1,1,2,3,4,5,1\n", "twice in frame 0"),
         ("a.json", '[{"data": {}, "predictions": []}]', "no box in a.json"),
         ("a.json", '[{"data": {}, "predictions": 3}]', "a.json is not a labelstudio file"),

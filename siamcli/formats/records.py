@@ -20,6 +20,7 @@ from siamcli.trajectory import CorrectedWith, PointSource, TrackHeader, TrackPoi
 __all__ = [
     "COLUMNS",
     "COLUMNS_1",
+    "FARTHEST",
     "LIVE_COLUMNS",
     "SCHEMA",
     "bad_line",
@@ -33,6 +34,7 @@ __all__ = [
 SCHEMA = "siamtrack-trajectory/2"
 BOXES = "x, y, w, h in pixels after rotation, 0-based and continuous: (x, y) is the top-left corner"
 LONGEST_NAME = 1000  # characters: longer than any file system takes
+FARTHEST = 10**9  # pixels: of 1e200 no square could be taken
 COLUMNS_1 = ("frame", "time", "target", "x", "y", "w", "h", "score", "state")
 COLUMNS = (*COLUMNS_1, "label", "raw_score", "source")
 LIVE_COLUMNS = ("at", "latency")
@@ -203,9 +205,9 @@ Rate = Annotated[str | float, Rule("frames per second, such as 30000/1001", _is_
 Name = Annotated[str, Rule(f"a name of at most {LONGEST_NAME} characters that a file can have", _is_name)]
 Label = Annotated[str, Rule("one line of valid UTF-8", _is_label)]
 Side = Annotated[int, Range(1, 2**16)]
-# of larger numbers no square could be taken
 Pixels = Annotated[
-    float, Rule("at least -1000000000 and at most 1000000000", lambda v: not abs(v) > 10**9, null=math.nan)
+    float,
+    Rule(f"at least -{FARTHEST} and at most {FARTHEST}", lambda v: not abs(v) > FARTHEST, null=math.nan),
 ]
 Length = Annotated[float, Range(0, 2**16)]
 

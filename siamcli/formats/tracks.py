@@ -17,8 +17,9 @@ from siamcli.errors import InputError, why_unread, why_wrong
 from siamcli.formats.files import read_trajectory
 from siamcli.formats.kinds import track_formats
 from siamcli.formats.names import label_of, source_stem
+from siamcli.formats.records import FARTHEST
 from siamcli.frames import SourceInfo
-from siamcli.schema import decode, load_json
+from siamcli.schema import LARGEST, decode, load_json
 from siamcli.trajectory import NO_BOX, PointSource, TrackHeader, TrackPoint, TrackState, Trajectory
 
 __all__ = ["TrackBox", "Tracks", "between", "read_each"]
@@ -248,13 +249,13 @@ def _point(
     fps: Fraction | None,
     times: Mapping[int, float] | None,
 ) -> TrackPoint:
-    if one.frame < 0:
+    if not 0 <= one.frame <= LARGEST:
         raise ValueError(f"frame {one.frame} of track {one.track}")
     time = times.get(one.frame) if times is not None else float(one.frame / fps) if fps else None
     source: PointSource = "human" if one.state in ("init", "absent") else one.source  # what was given
     if one.box is None:
         return TrackPoint(one.frame, time, NO_BOX, 0.0, "absent", target, source=source)
     box = Box(one.box.x * scale[0], one.box.y * scale[1], one.box.w * scale[0], one.box.h * scale[1])
-    if not box.valid:
+    if not box.valid or max(map(abs, box)) > FARTHEST:
         raise ValueError(f"{tuple(one.box)} of track {one.track} in frame {one.frame} is not a box")
     return TrackPoint(one.frame, time, box, one.score, one.state, target, source=source)

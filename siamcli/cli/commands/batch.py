@@ -137,8 +137,6 @@ def batch(
     numbers = number_format(box_format)
     for_all = tuple(parse_target(text, numbers) for text in box or [])
     named = _named(clips, from_file)
-    if not named and (clips or from_file):
-        raise InputError(f"{from_file or 'stdin'} names no clip", hint="one clip per line")
     if not named and boxes is None:
         raise WrongUsage("which clips?", hint="name folders, files or patterns, or give --boxes")
 
@@ -226,7 +224,7 @@ def _on_ray(address: str, jobs: str, tracker: TrackerOptions) -> TrackAll:
 
 
 def _named(clips: Iterable[str] | None, from_file: Path | None) -> list[str]:
-    """All clips that arguments, stdin and the list file name."""
+    """All clips that arguments, stdin and the list file name.  Raises InputError where these name none."""
     from siamcli.batch.clips import read_names
 
     named: list[str] = []
@@ -241,6 +239,8 @@ def _named(clips: Iterable[str] | None, from_file: Path | None) -> list[str]:
             ) from None
     if "" in named:
         raise InputError("a clip without a name", hint="is the shell variable set?")
+    if not named and (clips or from_file):
+        raise InputError(f"{from_file or 'stdin'} names no clip", hint="one clip per line")
     return named
 
 
