@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,6 +44,10 @@ and else NAME.incomplete.EXT; beside: always that; removed: nothing is left of i
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # longer than the letter of a drive
 TOO_LARGE = "it is larger than this shell (`ulimit -f`) or the disk's file system allows"
 """What to know when a file is refused for its size."""
+PATIENCE = 5.0
+"""Seconds in which a lock may still come free: after kill -9 it lasts until the system has taken down the
+memory of the run, and until a child that was about to start has become ffmpeg."""
+_POLL = 0.02  # seconds
 
 
 @contextmanager
@@ -90,18 +95,23 @@ def partial_path(target: Path, *, per_process: bool = False) -> Path:
     return target.with_name(f"{target.name}{process}.siamtrack.part")
 
 
-def lock(file: int) -> bool:
+def lock(file: int, *, patient: bool = False) -> bool:
     """Whether this process alone has the open file until it closes it; the kernel sees to that, also
-    after kill -9.
+    after kill -9.  `patient`: whoever has it gets a little time to end.
 
     True as well where the file system or the system has no locks.
     """
     if sys.platform != "win32":
+        until = time.monotonic() + (PATIENCE if patient else 0)
         with suppress(OSError):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() >= until:
+                        return False
+                time.sleep(_POLL)
     return True
 
 
@@ -114,7 +124,7 @@ def incomplete_path(target: Path) -> Path:
     return target.with_name(f"{target.stem}.incomplete{target.suffix}")
 
 
-def hold(path: Path, *, fresh: bool) -> BinaryIO | None:
+def hold(path: Path, *, fresh: bool, patient: bool = False) -> BinaryIO | None:
     """Open and lock a file that grows, made where there is none; None when another run has it.
 
     `fresh`: it is a new file, which no process of a killed run can still write; what was there goes away.
@@ -130,7 +140,7 @@ def hold(path: Path, *, fresh: bool) -> BinaryIO | None:
             except FileNotFoundError:
                 continue
         held = os.fdopen(file, "rb+")
-        if not lock(file):
+        if not lock(file, patient=patient):
             held.close()
             return None
         # who held it before may just have given it its final name, or taken the new file for one left behind
@@ -178,7 +188,7 @@ class AtomicFile:
 
     def _acquire(self, path: Path) -> BinaryIO:
         with as_output_error(self.target):
-            held = hold(path, fresh=True)
+            held = hold(path, fresh=True, patient=True)
         if held is None:
             raise OutputError(
                 f"another run is writing {self.target}", hint="wait for it, or choose another name"

@@ -145,6 +145,12 @@ def start_siamtrack(tmp_path):
 
 
 @pytest.fixture
+def impatient(monkeypatch):
+    """What another run is writing is refused at once."""
+    monkeypatch.setattr("siamcli.atomic.PATIENCE", 0)
+
+
+@pytest.fixture
 def full_disk(monkeypatch):
     """The disk takes the frames, and not the sound beside them."""
     run = VideoWriter._run

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from fractions import Fraction
 from pathlib import Path
+from threading import Timer
 
 import clips
 import cv2
@@ -18,11 +19,12 @@ from siamcli.atomic import (
     Unfinished,
     atomic_file,
     atomic_folder,
+    lock,
     make_folder,
     partial_path,
     write_text,
 )
-from siamcli.batch.status import merge
+from siamcli.batch.status import StatusFile, merge
 from siamcli.boxes import Box
 from siamcli.checkpoints.native import Checkpoint, write_native
 from siamcli.errors import InputError, OutputError
@@ -121,6 +123,7 @@ def test_what_fails_leaves_what_was_there(
         pytest.fail("must not begin")
 
 
+@pytest.mark.usefixtures("impatient")
 def test_one_run_at_a_time_writes_a_file(tmp_path: Path) -> None:
     target = tmp_path / "out"
     first = AtomicFile(target, overwrite=False)
@@ -215,6 +218,28 @@ def test_what_a_killed_run_still_writes_reaches_no_other_run(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [target]
 
 
+def begin_part(target: Path) -> AbstractContextManager[object]:
+    return atomic_file(target, overwrite=True)
+
+
+@pytest.mark.parametrize("begin", [begin_part, StatusFile])
+def test_a_lock_that_a_killed_run_still_has_is_waited_for(
+    tmp_path: Path, begin: Callable[[Path], AbstractContextManager[object]]
+) -> None:
+    """After kill -9 it lasts as long as its memory is taken down, or a child is about to become ffmpeg."""
+    target = tmp_path / "out"
+    path = target if begin is StatusFile else partial_path(target)
+    path.touch()
+    killed = path.open()
+    assert lock(killed.fileno())
+    dying = Timer(0.2, killed.close)
+    dying.start()
+    with begin(target):
+        assert killed.closed
+    dying.join()
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_second_pass_is_nobody_elses(tmp_path: Path) -> None:
     target = tmp_path / "out"
     first = AtomicFile(target, overwrite=True)
@@ -232,6 +257,7 @@ def test_a_second_pass_is_nobody_elses(tmp_path: Path) -> None:
     assert [(path, path.read_text()) for path in tmp_path.iterdir()] == [(target, "frames and sound")]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_one_of_many_that_begin_at_once_gets_the_part(tmp_path: Path) -> None:
     """Also where a killed run has left one behind, which each of them wants to remove."""
 

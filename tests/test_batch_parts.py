@@ -246,6 +246,7 @@ def test_status_keeps_the_latest(tmp_path):
     assert len(path.read_text().splitlines()) == 2
 
 
+@pytest.mark.usefixtures("impatient")
 def test_only_one_batch_writes(tmp_path):
     with (
         StatusFile(tmp_path / "s.jsonl"),

@@ -280,6 +280,7 @@ def test_yolo_labels_of_one_clip_are_replaced_together(siamtrack, tmp_path, fram
     assert (tmp_path / "set/classes.txt").read_text() == "bug\nother\n"
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_yolo_set_that_another_process_writes_is_left_alone(siamtrack, tmp_path):
     path = trajectory(tmp_path / "a.json", name="a")
     (tmp_path / "set").mkdir()

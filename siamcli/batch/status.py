@@ -140,7 +140,7 @@ class StatusFile(History):
             os.fsync(self._file)
 
     def _lock(self) -> None:
-        if not lock(self._file):
+        if not lock(self._file, patient=True):
             raise OutputError(
                 f"another batch is writing {self.path}", hint="wait for it, or use another --output-dir"
             )
