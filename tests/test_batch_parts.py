@@ -255,6 +255,10 @@ def test_only_one_batch_writes(tmp_path):
         StatusFile(tmp_path / "s.jsonl")
     with StatusFile(tmp_path / "s.jsonl") as status:
         status.add(entry())
+        with pytest.raises(OutputError, match="another batch"):  # which then wrote into a file without a name
+            merge([], tmp_path / "s.jsonl", overwrite=True)
+        status.add(entry("b.mp4"))
+    assert merge([tmp_path / "s.jsonl"], tmp_path / "s.jsonl", overwrite=True).keys() == {"a.mp4", "b.mp4"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits on file sizes on Windows")

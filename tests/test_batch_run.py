@@ -368,6 +368,28 @@ def test_a_full_disk_fails_that_clip_alone(batch, clips):
     assert batch(folder, "--retry-failed").code == 0
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_batch_ends_when_its_folder_goes_away(start_siamtrack, batch, clips, weights, tmp_path, again):
+    """What it wrote after that no later batch would take for its own, also where the folder is made again."""
+    folder, pipe, out = clips("0.mp4", "2.mp4"), tmp_path / "clips" / "1.mp4", tmp_path / "tracked"
+    os.mkfifo(pipe)
+    named = (folder / "0.mp4", pipe, folder / "2.mp4", "--weights", weights, "-f", "json", "--box", BOX)
+    process = start_siamtrack("batch", *named, "-j", 1)
+    status = out / "batch.jsonl"
+    wait_until(lambda: status.exists() and states(out) == {"0": "done", "1": "started"}, process)
+    out.rename(tmp_path / "moved")
+    if again:
+        out.mkdir()
+        status.touch()
+    pipe.open("wb").close()  # it waits until the batch reads, which then goes on
+    _, err = process.communicate()
+    assert process.returncode == 8 and b"was removed, moved or replaced while" in err, err
+    assert [path.name for path in out.rglob("*")] == ["batch.jsonl"] * again
+    pipe.unlink()
+    clips("1.mp4")
+    assert summary(batch(folder, "--output-dir", "moved", "--json")) == (2, 1, 0, 0)
+
+
 @pytest.mark.parametrize("engine", ["auto", "eager"])
 def test_numbers_do_not_depend_on_what_else_is_open(load_once, weights, clips, tmp_path, engine):
     """One clip, box and weights: the same bytes with one clip open or three, one target or several."""

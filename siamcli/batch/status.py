@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -121,7 +122,7 @@ class StatusFile(History):
         with as_output_error(path):
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
-            self._lock()
+            _lock(self._file, path)
             super().__init__(read_status(path))
             if _ends_mid_line(path):
                 self._write(b"\n")  # what follows must stand alone
@@ -130,7 +131,16 @@ class StatusFile(History):
             raise
 
     def add(self, entry: Entry) -> None:
-        """Append one entry; it is on the disk when this returns."""
+        """Append one entry; it is on the disk when this returns.
+
+        Raises OutputError where the system refuses, and where the file is not at its place any more: no later
+        batch would know the outputs.
+        """
+        if not _is_at(self.path, self._file):
+            raise OutputError(
+                f"{self.path} was removed, moved or replaced while this batch was writing it",
+                hint="leave the output folder in its place until the batch ends",
+            )
         self._write(entry.line().encode())
 
     def _write(self, data: bytes) -> None:
@@ -139,17 +149,24 @@ class StatusFile(History):
                 raise OutputError(f"cannot write {self.path}: no space left", hint="free some space")
             os.fsync(self._file)
 
-    def _lock(self) -> None:
-        if not lock(self._file, patient=True):
-            raise OutputError(
-                f"another batch is writing {self.path}", hint="wait for it, or use another --output-dir"
-            )
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *stopped: object) -> None:
         os.close(self._file)
+
+
+def _lock(file: int, path: Path) -> None:
+    if not lock(file, patient=True):
+        raise OutputError(f"another batch is writing {path}", hint="wait for it, or use another --output-dir")
+
+
+def _is_at(path: Path, file: int) -> bool:
+    """Whether the open file is what has that name."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except OSError:
+        return False
 
 
 def _ends_mid_line(path: Path) -> bool:
@@ -165,7 +182,8 @@ def merge(paths: Iterable[Path], target: Path, *, overwrite: bool) -> dict[str, 
     """Join status files, the lines in the order of their time; returns the latest of every clip.
 
     Paths in the lines are from the folder of their own file; `target` lies in the same folder.
-    Raises InputError for files that are none, or of different folders.
+    Raises InputError for files that are none, or of different folders, OutputError where a batch is writing
+    `target`.
     """
     paths = list(paths)
     entries = sorted((entry for path in paths for entry in read_status(path)), key=lambda entry: entry.at)
@@ -179,5 +197,8 @@ def merge(paths: Iterable[Path], target: Path, *, overwrite: bool) -> dict[str, 
             f"{target} must lie beside {paths[0]}: the lines name their outputs from there",
             hint=f"-o {paths[0].with_name(target.name)}",
         )
-    write_text(target, "".join(entry.line() for entry in entries), overwrite=overwrite)
+    with ExitStack() as stack:
+        if target.is_file():
+            _lock(stack.enter_context(target.open("rb")).fileno(), target)
+        write_text(target, "".join(entry.line() for entry in entries), overwrite=overwrite)
     return latest_entries(entries)
