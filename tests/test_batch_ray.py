@@ -62,7 +62,7 @@ def test_a_worker_killed_in_the_middle(start_siamtrack, siamtrack, weights, tmp_
         parts = list((tmp_path / "tracked").glob("*.part"))
         growing = [part for part in parts if part.stat().st_size > 1000]  # it is tracking
         victims = workers_below(process.pid) if growing else []
-    assert len(victims) > 1, process.communicate()
+    assert victims, process.communicate()  # on a busy machine the other one may not have begun
     os.kill(victims[0], signal.SIGKILL)
     _, err = process.communicate()
     assert process.returncode == 7, err
