@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import DEMO
+from conftest import DEMO, wait_until
 
 from siamcli.batch.cluster import WorkerConfig, track_on_ray
 from siamcli.batch.status import latest_entries, read_status
@@ -74,6 +74,19 @@ def test_a_worker_killed_in_the_middle(start_siamtrack, siamtrack, weights, tmp_
     # what the cluster did is done for everybody
     again = siamtrack(*command)
     assert again.code == 7 and "4 skipped" in again.err
+
+
+@pytest.mark.slow
+def test_sigterm_has_its_own_code(start_siamtrack, weights, tmp_path):
+    """Ray takes the signal for itself, and makes 1 or an abort of it."""
+    pytest.importorskip("ray", reason="ray is not installed")
+    command = ("batch", DEMO, "--weights", weights, "--box", BOX, "-f", "json", "--ray", "local")
+    process = start_siamtrack(*command)
+    wait_until(lambda: list((tmp_path / "tracked").glob("*.part")), process)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate()
+    assert process.returncode == 128 + signal.SIGTERM, err
+    assert b"the clips under way are given up" in err and b"1 not finished" in err
 
 
 def test_an_address_without_a_cluster_is_refused(siamtrack, weights):

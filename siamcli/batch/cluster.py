@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
 from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -84,25 +86,25 @@ def track_on_ray(
     A worker that dies is started again, and its clips with it; a clip that was given out
     1 + MAX_RETRIES times fails.  `width` is the number of clips that a worker has at a time; None
     chooses it by the cores that a worker has.  Raises DeviceError when there is no Ray or no cluster, and
-    where a worker cannot begin.
+    where a worker cannot begin.  Closed early, it ends the workers, and nothing is kept of their clips.
     """
     with _cluster(address) as ray:
         free = _workers(ray, config, width)
-        running: dict[Any, tuple[Job, Any]] = {}
+        # futures, as Ray's own waiting gives a program that SIGTERM ends the code 1
+        running: dict[Future[Finished], tuple[Job, Any]] = {}
         waiting = iter(jobs)
         while True:
             while free and (job := next(waiting, None)) is not None:
                 yield Started(job)
                 worker = free.pop()
-                running[worker.track.remote(_with_absolute_paths(job))] = (job, worker)
+                running[worker.track.remote(_with_absolute_paths(job)).future()] = (job, worker)
             if not running:
                 return
-            finished, _ = ray.wait(list(running))
-            for reference in finished:
-                job, worker = running.pop(reference)
+            for finished in wait(running, return_when=FIRST_COMPLETED).done:
+                job, worker = running.pop(finished)
                 free.append(worker)
                 try:
-                    yield replace(ray.get(reference), job=job)
+                    yield replace(finished.result(), job=job)
                 except ray.exceptions.RayError as error:
                     if getattr(error, "actor_init_failed", False):
                         reason = str(error).strip().splitlines()[-1]
@@ -113,6 +115,7 @@ def track_on_ray(
 
 @contextmanager
 def _cluster(address: str) -> Iterator[Any]:
+    on_end = signal.getsignal(signal.SIGTERM)
     try:
         ray: Any = import_module("ray")
     except ImportError:
@@ -125,6 +128,8 @@ def _cluster(address: str) -> Iterator[Any]:
         hint = "auto, local or HOST:PORT; a cluster that asks for a token needs RAY_AUTH_MODE=token"
         raise DeviceError(f"no Ray cluster at {address}: {error}", hint=hint) from error
     try:
+        # Ray has taken it, and aborts the program 3 s later, even where the cluster is still shut down
+        signal.signal(signal.SIGTERM, on_end or signal.SIG_DFL)
         yield ray
     finally:
         ray.shutdown()

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["batch"]
 
+UNDER_WAY = ("the clips under way are given up", "the clips under way are finished as incomplete")
 SUFFIX_NAMES = [suffix.lstrip(".") for suffix in OUTPUT_SUFFIXES]
 
 
@@ -178,7 +179,13 @@ def batch(
     with StatusFile(path) as status:
         tasks = plan(found, ids, targets, settings, output_dir, status.entries, part)
         ours = sum(map(part.holds, ids))
-        _report(run_batch(tasks, track, status, output_dir, policy), ours, status.path, as_json=as_json)
+        _report(
+            run_batch(tasks, track, status, output_dir, policy),
+            ours,
+            status.path,
+            kept=ray is None,
+            as_json=as_json,
+        )
 
 
 def _say_repeated(lines: Iterable[str]) -> None:
@@ -244,9 +251,9 @@ def _named(clips: Iterable[str] | None, from_file: Path | None) -> list[str]:
     return named
 
 
-def _report(results: Results, total: int, status: Path, *, as_json: bool) -> None:
-    """Count results as they come, and print a summary at the end, also after an interruption.  Raises
-    PartialError if clips are not done.
+def _report(results: Results, total: int, status: Path, *, kept: bool, as_json: bool) -> None:
+    """Count results as they come, and print a summary at the end, also after an interruption, which says
+    whether what there is of the clips under way is `kept`.  Raises PartialError if clips are not done.
     """
     from siamcli.batch.run import Result
     from siamcli.batch.schedule import Moved, Started
@@ -255,7 +262,7 @@ def _report(results: Results, total: int, status: Path, *, as_json: bool) -> Non
     tally = Tally(total)
     try:
         with (
-            told_at_once(lambda: console.info("stopping: the clips under way are finished as incomplete")),
+            told_at_once(lambda: console.info(f"stopping: {UNDER_WAY[kept]}")),
             closing(results),
             console.progress("batch", total, "clips", passing="frames") as update,
         ):
