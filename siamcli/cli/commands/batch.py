@@ -178,14 +178,8 @@ def batch(
         return
     with StatusFile(path) as status:
         tasks = plan(found, ids, targets, settings, output_dir, status.entries, part)
-        ours = sum(map(part.holds, ids))
-        _report(
-            run_batch(tasks, track, status, output_dir, policy),
-            ours,
-            status.path,
-            kept=ray is None,
-            as_json=as_json,
-        )
+        results = run_batch(tasks, track, status, output_dir, policy)
+        _report(results, sum(map(part.holds, ids)), path, kept=ray is None, as_json=as_json)
 
 
 def _say_repeated(lines: Iterable[str]) -> None:
