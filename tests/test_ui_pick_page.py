@@ -218,7 +218,67 @@ def test_clip_after_clip(chromium, video, tmp_path):
         person.find("finish").click()
         server.wait()
         server.close()
-        assert person.ended().startswith("Done")
+        assert person.ended().startswith("1 of 3 clips have no box yet: the same command asks for them")
     row = read_manifest(tmp_path / "boxes.csv", "xywh").of(str(video))[0]
     assert row.at.frame == 2 and row.values == pytest.approx((x0, y0, x1 - x0, y1 - y0), abs=0.02)
     chromium.get_log("browser")
+
+
+def listed(driver):
+    return [item.text.split("\n") for item in driver.find_elements("css selector", "#list button")]
+
+
+def test_what_is_left_out_is_not_asked_for_again_and_its_boxes_are_not_forgotten(
+    chromium, video, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    names = ["a.mkv", "b.mkv", "c.mkv"]
+    for name in names:
+        (tmp_path / name).symlink_to(video)
+    library = Library([clip_to_pick(name, tmp_path / "boxes.csv") for name in names])
+    with closing(ReviewServer(library, None)) as server:
+        person = Person(chromium, server.address, (320, 180))
+        person.drag((100, 60), (130, 90), (160, 110))
+        person.hears("target 1 begins")
+        person.keys("ESCAPE")
+        person.wait(lambda _: person.find("title").text == "b.mkv" and person.frame == 0)
+        assert listed(chromium)[0] == ["● a.mkv", "left out"]
+        person.drag((100, 60), (130, 90), (160, 110))
+        person.hears("target 1 begins")
+        person.keys("ENTER")
+        person.wait(lambda _: person.find("title").text == "c.mkv" and person.frame == 0)  # not a.mkv again
+        person.keys("ESCAPE")
+        person.hears("No other clip is left")
+        person.find("finish").click()
+        person.hears("The boxes of a.mkv are not used yet")
+        chromium.execute_script("window.onbeforeunload = null")
+        person.open()  # the page knows it still
+        assert [row[0] for row in listed(chromium)] == ["● a.mkv", "b.mkv", "c.mkv"]
+        assert listed(chromium)[1][1] == "✓ picked"
+        person.wait(lambda _: person.find("save").is_enabled())
+        person.keys("ENTER")
+        person.wait(lambda _: person.find("title").text == "c.mkv" and person.frame == 0)
+        person.drag((100, 60), (130, 90), (160, 110))
+        person.hears("target 1 begins")
+        person.keys("ENTER")
+        server.wait()
+        server.close()
+        assert person.ended() == "Done: the boxes are written. You can close this tab."
+    assert set(read_manifest(tmp_path / "boxes.csv", "xywh").clips) == {str(tmp_path / n) for n in names}
+    chromium.get_log("browser")
+
+
+def test_the_picture_keeps_its_size_when_the_first_target_comes(chromium, video):
+    with asked(video, (320, 180)) as asking:
+        person = Person(chromium, asking.address, (320, 180))
+        before = person.find("picture").size
+        person.drag((100, 60), (160, 110))
+        person.hears("target 1 begins")
+        person.wait(lambda _: "target 1" in person.find("targets").text)
+        assert person.find("picture").size == before
+        person.keys("?")
+        person.wait(lambda _: person.find("keys").is_displayed())
+        assert "cancel" in person.find("keys").text and "next clip" not in person.find("keys").text
+        person.keys("ESCAPE")
+        person.keys("ENTER")
+        assert len(asking.marks()) == 1

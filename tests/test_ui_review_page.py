@@ -88,6 +88,14 @@ def test_a_mouse_corrects_tracks_again_and_saves(chromium, review, tmp_path):
     assert not person.complaints()
 
 
+def test_a_doubt_that_is_lost_here_and_there_is_called_so(chromium, video, tmp_path):
+    states = "i" + 4 * "t" + "lttl" + 11 * "t"
+    write_trajectory(trajectory_of([states], size=SIZE), tmp_path / "a.json")
+    library = Library([one_clip(str(video), tmp_path / "a.json", None, Reading)])
+    with closing(ReviewServer(library, None)) as server:
+        Person(chromium, server.address, SIZE, shown=5).hears("bug, partly lost, frames 5-8")
+
+
 @pytest.mark.parametrize("labels", [("bug",), ("bug", "leaf")])
 def test_a_trajectory_without_doubts_says_so_of_all_its_targets(chromium, video, tmp_path, labels):
     states = ["i" + 19 * "t" for _ in labels]
@@ -177,6 +185,31 @@ def test_a_finger_on_a_phone(chromium, review):
     assert not person.complaints()
 
 
+@pytest.mark.parametrize(
+    ("view", "touch"),
+    [
+        ((844, 390, 2), True),  # a phone on its side
+        ((683, 384, 2), False),  # a laptop, the page enlarged to 200 %
+        ((390, 420, 2), True),  # a phone with its keyboard
+        ((342, 192, 4), False),  # enlarged to 400 %
+    ],
+)
+def test_a_low_window_has_room_for_the_picture_and_nothing_overlaps(chromium, review, view, touch):
+    person = Reviewer(chromium, review, view=view, touch=touch)
+    assert person.find("picture").size["height"] >= 150
+    areas = chromium.execute_script(
+        "return ['stage', 'said', 'targets', 'lines', 'controls'].map((id) => document.getElementById(id))"
+        ".map((one) => [one.offsetLeft, one.offsetTop, one.offsetLeft + one.offsetWidth,"
+        " one.offsetTop + Math.max(one.offsetHeight, one.scrollHeight)])"
+    )
+    for number, (left, top, right, bottom) in enumerate(areas):
+        assert left >= 0 and right <= view[0]
+        for other in areas[:number]:
+            assert left >= other[2] or right <= other[0] or top >= other[3] or bottom <= other[1]
+    person.find("absent").click()  # also where the page has to scroll
+    person.hears("is absent from frame 8")
+
+
 def test_no_box_is_drawn_on_the_picture_of_another_frame(chromium, review):
     person = Reviewer(chromium, review)
     late = "window.fetch = (path, how) => path.includes('/frames/') ? new Promise(() => {}) : real(path, how)"
@@ -221,7 +254,7 @@ def test_two_tabs_hear_of_each_other(chromium, review):
 def test_the_page_says_when_the_program_ends(chromium, review):
     person = Reviewer(chromium, review)
     review.close()
-    person.wait(lambda _: re.search("has ended|does not answer", person.said))
+    person.wait(lambda _: re.search("has ended: everything is saved|does not answer", person.said))
     chromium.get_log("browser")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from functools import cache
@@ -52,11 +53,13 @@ def pick(
     left = clips_without_box(found, output)
     console.info(f"{len(found) - len(left)} of {len(found)} clips have a box in {output}")
     if not left:
+        _say_next(output)
         return
     check_writable([str(output)], overwrite=True)
     failures: list[tuple[str, str]] = []
     if pick_browser:
         _pick_on_page(left, output)
+        _say_next(output)
         return
     with ExitStack() as stack:
 
@@ -78,6 +81,11 @@ def pick(
                 place = ",".join(f"{value:g}" for value in picked.box)
                 console.info(f"{number} of {len(left)}: {picked.clip.source}: {place}")
     _report(failures, len(left))
+    _say_next(output)
+
+
+def _say_next(manifest: Path) -> None:
+    console.info(f"`siamtrack batch --boxes {shlex.quote(str(manifest))}` tracks them")
 
 
 def _report(failures: Sequence[tuple[str, str]], clips: int) -> None:

@@ -233,8 +233,14 @@ class Library:
 
     def row(self, number: int) -> dict[str, Any]:
         """What the list of clips says of one."""
-        clip = self.clips[number]
-        return {"name": clip.name, "error": clip.error, **asdict(clip.summary)}
+        clip, state = self.clips[number], self._states.get(number)
+        return {
+            "name": clip.name,
+            "error": clip.error,
+            "unsaved": state is not None and state.unsaved,
+            "picked": isinstance(state, Picking) and state.used,
+            **asdict(clip.summary),
+        }
 
     def video(self, number: int) -> Path | None:
         """The file of a clip that a browser may play.  Raises InputError."""

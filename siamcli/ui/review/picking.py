@@ -33,6 +33,11 @@ class Picking(Changes[Picks]):
         super().__init__(Picks())
         self._size, self._use, self._saves = size, use, saves
 
+    @property
+    def used(self) -> bool:
+        """True when targets were handed on."""
+        return bool(self._saved.labels)
+
     def document(self, *, points: bool = True) -> dict[str, Any]:
         """What the page is told of it, as plain values for JSON; there are no points yet."""
         return {

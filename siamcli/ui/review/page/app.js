@@ -21,8 +21,10 @@ async function heard(event) {
     source.close();
     if (!doc) return;
     if (picks()) farewell();
+    const unsaved = isUnsaved();
     doc.unsaved = false;
-    return say("siamtrack has ended: it said where unsaved corrections are", true);
+    clips?.rows.forEach((row) => (row.unsaved = false));
+    return say(`siamtrack has ended: ${unsaved ? "its terminal says where unsaved corrections are" : "everything is saved"}`, true);
   }
   if (event.rows) return clips?.read(event.rows);
   if (!doc || event.clip !== doc.clip) return;
@@ -43,20 +45,16 @@ async function heard(event) {
   }
   if (event.done) {
     await settled();
-    const was = work;
     set({ work: null, live: new Map() });
     if (followed?.clip === doc.clip && follows()) go(followed.home);
     followed = null;
     await reload();
     if (event.error) say(event.hint ? `${event.error}: ${event.hint}` : event.error, true);
-    else if (event.done === "save" && picks()) {
-      clips?.picked(doc.clip);
-      onward();
-    } else if (event.done === "save") {
+    else if (event.done === "save") {
       say("Saved");
       clips?.renew(await get("clips"));
-    }
-    else say(doc.pending.length ? "Stopped: nothing was changed" : `Tracked again: ${was?.of ?? ""} frames`);
+      if (picks()) onward();
+    } else say(doc.pending.length ? "Stopped: nothing was changed" : "Tracked again: Save (S) writes it");
     return;
   }
   await settled();
@@ -66,10 +64,18 @@ async function heard(event) {
   }
 }
 
+const isUnsaved = () => clips?.rows.some((row) => row.unsaved) ?? doc?.unsaved;
+
+function ending() {
+  if (!clips) return !doc.unsaved && doc.targets.length ? "Done: siamtrack has the boxes." : "Cancelled: no box was picked.";
+  const left = clips.rows.filter((row) => !row.picked && !row.error).length;
+  if (!left) return "Done: the boxes are written.";
+  return `${left} of ${clips.rows.length} clips have no box yet: the same command asks for them.`;
+}
+
 function farewell() {
   pause();
-  const used = !doc.unsaved && doc.targets.length;
-  $("end").textContent = `${clips ? "Done." : used ? "Done: siamtrack has the boxes." : "Cancelled: no box was picked."} You can close this tab.`;
+  $("end").textContent = `${ending()} You can close this tab.`;
   for (const part of document.body.children) part.hidden = part.id !== "end";
 }
 
@@ -119,7 +125,7 @@ for (const [id, act] of Object.entries({
 })) $(id).addEventListener("click", act);
 
 addEventListener("beforeunload", (event) => {
-  if (doc?.unsaved) event.preventDefault();
+  if (isUnsaved()) event.preventDefault();
 });
 addEventListener("resize", () => list(false));
 

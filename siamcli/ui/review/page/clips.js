@@ -43,8 +43,9 @@ export class Clips {
 
   #item(row) {
     const item = document.createElement("li"), button = document.createElement("button"), words = document.createElement("small");
-    button.textContent = row.name;
-    words.textContent = row.error ?? (row.picked ? "✓ picked" : row.points ? describe(row) : "");
+    button.textContent = `${row.unsaved ? "● " : ""}${row.name}`;
+    button.title = row.unsaved ? "not saved" : "";
+    words.textContent = row.error ?? (row.picked ? "✓ picked" : row.left ? "left out" : row.points ? describe(row) : "");
     if (row.error) words.className = "bad";
     button.disabled = Boolean(row.error);
     button.dataset.clip = row.number;
@@ -80,14 +81,19 @@ export class Clips {
     this.renew(rows);
   }
 
-  picked(number) {
-    this.rows[number].picked = true;
+  // what is new of one clip
+  learn(number, news) {
+    const row = this.rows[number];
+    if (Object.entries(news).every(([name, value]) => row[name] === value)) return;
+    Object.assign(row, news);
     this.fill();
   }
 
-  failed(number, error) {
-    this.rows[number].error = error;
-    this.fill();
+  // the next clip that is neither picked nor left out, from the current one on and around; null: there is none
+  waiting() {
+    const at = this.rows.findIndex((row) => row.number === this.current);
+    const around = [...this.rows.slice(at + 1), ...this.rows.slice(0, at)];
+    return around.find((row) => !row.error && !row.picked && !row.left)?.number ?? null;
   }
 
   // the clip that many places away in the list, null beyond its ends

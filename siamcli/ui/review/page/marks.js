@@ -3,7 +3,7 @@
 import { fromSides, isLarge, toSides } from "./boxes.js";
 import { get, send } from "./net.js";
 import { $, absentFrom, adding, boxOf, clips, doc, frame, keyed, picks, points, set, target, work } from "./state.js";
-import { open, pause, skip } from "./travel.js";
+import { open, pause } from "./travel.js";
 import { paint, say, select, take } from "./view.js";
 
 export function change(what, after = () => {}) {
@@ -141,21 +141,31 @@ export function save() {
 
 let warned = null; // the state whose boxes were said not to be used
 export function finish() {
-  if (doc.unsaved && warned !== doc.version) {
-    warned = doc.version;
-    return say("These boxes are not used yet: Use (Enter) takes them; the same again ends without them", true);
+  const unused = (clips?.rows ?? [doc]).filter((one) => one.unsaved).map((one) => one.name);
+  const state = [doc.clip, doc.version, ...unused].join(" ");
+  if (unused.length && warned !== state) {
+    warned = state;
+    const which = unused.length === 1 && doc.unsaved ? "These boxes" : `The boxes of ${new Intl.ListFormat("en").format(unused)}`;
+    return say(`${which} are not used yet: Use (Enter) takes them; ${clips ? "Finish" : "Cancel"} again ends without them`, true);
   }
   change({ do: "finish" });
 }
 
 // goes on, or ends, without the boxes of this clip
-export function leave() {
-  if (clips) skip();
-  else finish();
+export async function leave() {
+  if (!clips) return finish();
+  clips.learn(doc.clip, { left: true });
+  if (!(await opened())) say("No other clip is left: Finish ends it, and the same command asks again for what was left out");
 }
 
-// the next clip that nobody has picked in, else the end
+// the next clip that waits for boxes, else the end
 export async function onward() {
-  for (const row of clips?.rows ?? []) if (!row.error && !row.picked && (await open(row.number))) return;
-  finish();
+  if (!(await opened())) finish();
+}
+
+// whether a clip that waits for boxes is shown; those that cannot be shown are passed over
+async function opened() {
+  let next;
+  while ((next = clips?.waiting() ?? null) !== null) if (await open(next)) return true;
+  return false;
 }

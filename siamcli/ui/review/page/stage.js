@@ -179,9 +179,10 @@ export class Stage {
     if (name) {
       pen.font = `${600} ${13 * unit}px system-ui, sans-serif`;
       const wide = pen.measureText(name).width + 8 * unit, above = Math.max(top - 18 * unit, 0);
-      pen.fillRect(left, above, wide, 18 * unit);
+      const at = clamp(left, 0, Math.max(0, this.size[0] - wide)); // no name is cut at the edge of the picture
+      pen.fillRect(at, above, wide, 18 * unit);
       pen.fillStyle = "#000";
-      pen.fillText(name, left + 4 * unit, above + 13.5 * unit);
+      pen.fillText(name, at + 4 * unit, above + 13.5 * unit);
     }
     pen.globalAlpha = 1;
   }

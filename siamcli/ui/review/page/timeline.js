@@ -27,7 +27,8 @@ export class Timeline {
   // `points`: per target frame -> its row
   show(doc, points, colors) {
     Object.assign(this, { doc, points, colors });
-    this.canvas.style.height = `${doc.targets.length * (ROW + GAP) + RULER}px`;
+    // the picture does not change its size when the first target comes
+    this.canvas.style.height = `${Math.max(1, doc.targets.length) * (ROW + GAP) + RULER}px`;
     this.draw();
   }
 
@@ -109,7 +110,8 @@ export class Timeline {
     const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= wish);
     pen.fillStyle = "#a9b0b9";
     pen.font = "11px system-ui, sans-serif";
-    for (let frame = Math.ceil(first / step) * step; frame < frames; frame += step) pen.fillText(frame, this.x(frame) + 2, top + 11);
+    for (let frame = Math.ceil(first / step) * step; frame < frames; frame += step)
+      if (this.x(frame) + 2 + pen.measureText(frame).width <= this.canvas.clientWidth) pen.fillText(frame, this.x(frame) + 2, top + 11);
   }
 
   cursor() {

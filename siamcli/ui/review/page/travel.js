@@ -3,19 +3,20 @@
 import { Frames } from "./frames.js";
 import { get } from "./net.js";
 import { Film } from "./film.js";
-import { $, clips, doc, film, frame, frames, picks, playing, set, target } from "./state.js";
+import { $, clips, doc, film, frame, frames, picks, playing, points, set, target } from "./state.js";
 import { fill, go, put, say, select, stage, take } from "./view.js";
 
 export async function open(number) {
   pause();
   const next = await get(`clips/${number}`).catch((error) => {
     say(error.message, true);
-    clips?.failed(number, error.message);
+    clips?.learn(number, { error: error.message });
   });
   if (!next) return false;
   set({ doc: null, work: null, live: new Map(), keyed: null, absentFrom: null, adding: null, target: 1 });
   set({ frames: new Frames(number, next.frames), film: next.playable ? new Film(number, next) : null, frame: next.doubts[0]?.first ?? next.first });
   stage.reset(next.size);
+  delete $("picture").dataset.frame; // none of this clip is shown yet
   take(next);
   select(next.doubts[0]?.target ?? 1);
   clips?.mark(number);
@@ -29,7 +30,8 @@ export async function open(number) {
 
 function tell(place) {
   const { target: number, first, last, reason } = doc.doubts[place];
-  const what = { lost: "lost", disagreement: "passes disagree", "same box": "nearly the box of another target", "low score": "low overlap expected" }[reason];
+  const isLost = [...points[number - 1].values()].every((row) => row[0] < first || row[0] > last || row[3] === "l");
+  const what = { lost: isLost ? "lost" : "partly lost", disagreement: "passes disagree", "same box": "nearly the box of another target", "low score": "low overlap expected" }[reason];
   const which = `Doubt ${place + 1} of ${doc.doubts.length}: ${doc.targets[number - 1].label}`;
   say(`${which}, ${what}, frames ${first}-${last}`, false, first, last);
 }
@@ -92,11 +94,6 @@ export function beside(step) {
   const next = clips?.beside(step) ?? null;
   if (next === null) say(step > 0 ? "This is the last clip" : "This is the first clip");
   else open(next);
-}
-
-export function skip() {
-  if ((clips?.beside(1) ?? null) === null) say("This is the last clip: Finish ends it, what is left can be picked later");
-  else beside(1);
 }
 
 export function list(shown = $("clips").hidden) {

@@ -110,7 +110,7 @@ function words() {
     $("where").textContent = keyed ? `${place} · ${measured(keyed)}` : place;
     return;
   }
-  const one = doc.targets[target - 1], row = points[target - 1]?.get(frame), mark = pendingAt(target, frame);
+  const one = doc.targets[target - 1], row = live.get(`${target} ${frame}`) ?? points[target - 1]?.get(frame), mark = pendingAt(target, frame);
   let about = row ? `${STATES[row[3]]}, ${row[4] === "h" ? "by a human" : `overlap ${row[2].toFixed(2)}`}` : "no box";
   if (row?.[5] != null) about += `, passes agree ${row[5].toFixed(2)}`;
   if (row && row[4] !== "h") about += `, ${ORIGINS[row[4]]}`;
@@ -155,6 +155,8 @@ export function fill() {
   $("title").textContent = `${doc.unsaved ? "● " : ""}${doc.name}`;
   $("title").title = doc.unsaved ? "not saved" : "saved";
   document.body.dataset.mode = doc.mode;
+  document.body.dataset.clips = clips ? "many" : "one";
+  clips?.learn(doc.clip, { unsaved: doc.unsaved });
   document.title = `${doc.unsaved ? "● " : ""}${doc.name} · siamtrack ${doc.mode}`;
   $("saves").textContent = doc.saves.length ? `${picks() ? "Use" : "Save"} writes ${new Intl.ListFormat("en").format(doc.saves)}.` : "";
 }
