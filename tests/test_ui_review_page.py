@@ -365,8 +365,7 @@ def test_a_long_list_is_filled_as_one_scrolls_and_ordered_as_clips_are_read(
         assert not person.complaints()
 
 
-def test_ten_thousand_clips_are_listed_and_filled_as_they_are_seen(chromium, tmp_path):
-    one = {"name": "a.mkv", "error": None, "lost": 0.2, "disagreeing": None, "lowest": 0.1, "frames": [0, 19]}
+def report_entry():
     target = {
         "label": "bug",
         "strip": "9" * 16 + "llll",
@@ -374,7 +373,26 @@ def test_ten_thousand_clips_are_listed_and_filled_as_they_are_seen(chromium, tmp
         "lost": [[16, 19]],
         "more": 0,
     }
-    one |= {"size": [320, 180], "targets": [target], "pictures": []}
+    one = {"name": "a.mkv", "error": None, "lost": 0.2, "disagreeing": None, "lowest": 0.1, "frames": [0, 19]}
+    return one | {"size": [320, 180], "targets": [target], "pictures": []}
+
+
+def test_all_clips_of_a_report_are_printed(chromium, tmp_path):
+    page = tmp_path / "report.html"
+    page.write_text(report_page("all", [report_entry() for _ in range(60)]))
+    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    chromium.get(page.as_uri())
+    filled = "document.querySelectorAll('article h2').length"
+    wait = WebDriverWait(chromium, 30, poll_frequency=0.03).until
+    wait(lambda _: 0 < chromium.execute_script(f"return {filled}") < 60)  # those in view alone
+    chromium.execute_script(f"addEventListener('beforeprint', () => window.printed = {filled})")
+    chromium.print_page()
+    assert chromium.execute_script("return window.printed") == 60
+    wait(lambda _: 0 < chromium.execute_script(f"return {filled}") < 60)
+
+
+def test_ten_thousand_clips_are_listed_and_filled_as_they_are_seen(chromium, tmp_path):
+    one = report_entry()
     clips = [one | {"name": f"clip{number}.mkv", "lost": number / 1e5} for number in range(9999)]
     page = tmp_path / "report.html"
     page.write_text(report_page("all", [*clips, {"name": "broken.mkv", "error": "cannot read it"}]))

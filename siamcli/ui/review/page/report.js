@@ -130,4 +130,10 @@ $("filter").addEventListener("input", () => {
 });
 $("order").addEventListener("change", list);
 $("kind").addEventListener("change", list);
+// on paper all of them are in view
+addEventListener("beforeprint", () => {
+  seen.disconnect();
+  for (const article of $("list").children) if (!article.firstChild) fill(article);
+});
+addEventListener("afterprint", list);
 list();
