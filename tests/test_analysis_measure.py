@@ -113,7 +113,9 @@ def test_a_plane_that_is_seen_at_an_angle():
     np.testing.assert_allclose(
         seen_plane(text, "bottom-left")(seen(points)), points * [1, -1] + [0, 100], atol=1e-5
     )
-    for wrong in ("1,2,3,4=1x1m", "0,0,0,9,9,9,9,0=200x100mm", "0,0,9,0,9,9,0,9=0x5m", "a"):
+    huge = "9" * 400  # a float calls it infinite
+    flat = ("0,0,9,0,9,9,0,9=0x5m", f"0,0,9,0,9,9,0,9={huge}x5m")
+    for wrong in ("1,2,3,4=1x1m", "0,0,0,9,9,9,9,0=200x100mm", *flat, "a"):
         with pytest.raises(ValueError, match="not a plane"):
             seen_plane(wrong, "top-left")
 
@@ -169,12 +171,14 @@ def test_measure_writes_units_times_and_visits(siamtrack, tmp_path):
     [
         (("--scale", "3mm"), 2, "not a scale: '3mm'"),
         (("--scale", "0px/mm"), 2, "not a scale"),
+        (("--scale", f"{'9' * 400}px/mm"), 2, "not a scale"),
         (("--plane", "1,2"), 2, "not a plane"),
         (("--scale", "1px/mm", "--plane", "1"), 2, "--scale or --plane"),
         (("--zone", "nest"), 2, "not a zone"),
         (("--zone", "a=0,0,5,5", "--zone", "a=9,9,5,5"), 2, "give every --zone a name of its own"),
         (("--smooth", "3f"), 3, "not a length of time"),
         (("--rest", "5mm/s"), 2, "--rest takes a speed in px/s"),
+        (("--rest", "9" * 400), 2, "--rest takes a speed in px/s"),
         (("-o", "m.txt"), 8, "unknown format"),
         (("-o", "a.json", "-y"), 8, "a.json is read in this run"),
     ],

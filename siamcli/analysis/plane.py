@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ def parse_scale(text: str) -> tuple[float, str]:
     Raises ValueError.
     """
     match = _SCALE.fullmatch(text.strip())
-    if match is None or not _number(match[1]) > 0:
+    if match is None or not 0 < _number(match[1]) < math.inf:
         raise ValueError(f"not a scale: {text!r}; write pixels per unit: 3.2px/mm")
     return float(match[1]), match[2]
 
@@ -68,7 +69,7 @@ def seen_plane(text: str, origin: Origin) -> Plane:
     seen = np.reshape(numbers, (4, 2))
     sides = np.roll(seen, -1, 0) - seen
     turns = sides[:, 0] * np.roll(sides[:, 1], -1) - sides[:, 1] * np.roll(sides[:, 0], -1)
-    if not (turns > 1e-6).all() or not (width > 0 and height > 0):
+    if not (turns > 1e-6).all() or not (0 < width < math.inf and 0 < height < math.inf):
         raise ValueError(f"not a plane: {text!r}; the corners go clockwise from the top left")
     real = np.array([[0, 0], [width, 0], [width, height], [0, height]], float)
     rows, right = [], []

@@ -27,7 +27,8 @@ VIDEO_INPUT_SUFFIXES = (
     *(".hevc", ".insv", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg"),
     *(".mpg", ".mts", ".mxf", ".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv", ".y4m"),
 )
-"""Videos that are looked for in a folder; one that is named may be called anything."""
+"""Videos that are looked for in a folder; one that is named may be called anything.  Not `.lrv`: cameras
+write it beside each video, as a small copy."""
 
 INDEXED_SUFFIXES = (".3gp", ".m4v", ".mov", ".mp4")
 """Videos that list all their frames.  Others may be recordings joined end to end, the first of which counts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
@@ -145,6 +146,6 @@ def _size(tracked: Trajectory, needs: str) -> tuple[int, int]:
 def _speed(text: str, unit: str) -> float:
     """Read `5` or `5mm/s`; raises typer.BadParameter."""
     match = re.fullmatch(rf"(\d+(?:\.\d*)?)\s*(?:{re.escape(unit)}/s)?", text.strip())
-    if match is None:
+    if match is None or math.isinf(float(match[1])):
         raise typer.BadParameter(f"--rest takes a speed in {unit}/s, not {text!r}")
     return float(match[1])
