@@ -177,6 +177,7 @@ def test_a_finger_on_a_phone(chromium, review):
     person.find("doubt-next").click()
     person.wait(lambda _: person.frame == 15)
     person.find("box").click()
+    assert person.said == "Drag the box or its edges; Box again keeps it"  # there are no keys
     person.find("box").click()
     person.wait(lambda _: (2, 15) in person.pending)
     person.find("box").click()

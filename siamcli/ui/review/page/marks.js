@@ -66,7 +66,8 @@ export function beginKeys() {
   const near = !adding && (boxOf(target, frame) ?? (row && fromSides(row[1])));
   set({ keyed: near || [0.4 * w, 0.4 * h, 0.6 * w, 0.6 * h] });
   $("picture").focus();
-  say("Arrows move the box, with Shift they resize it, with Ctrl by ten; Enter or B keeps it, Esc not");
+  if (matchMedia("(pointer: coarse)").matches) say("Drag the box or its edges; Box again keeps it");
+  else say("Arrows move the box, with Shift they resize it, with Ctrl by ten; Enter or B keeps it, Esc not");
   paint();
 }
 
