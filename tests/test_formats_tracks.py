@@ -78,6 +78,21 @@ def test_round_trip(tmp_path, kind):
             assert found[key].time == (pytest.approx(point.time) if kind != "cvat" else None)
 
 
+@pytest.mark.parametrize("keyframes", [None, 2.0])
+def test_absences_at_both_ends_come_back_from_cvat(tmp_path, keyframes):
+    """The target has no box of its own there, and none follows the last of them."""
+    states = [*["absent"] * 3, "init", *["tracked"] * 3, *["absent"] * 5]
+    read = back(tmp_path, "cvat", trajectory(states), keyframes=keyframes)
+    assert [point.state for point in read.points if point.target == 1] == states
+
+
+def test_a_score_of_0_in_mot_is_no_row_that_does_not_count(tmp_path):
+    original = trajectory()
+    lost = tuple(replace(point, score=0.00001, state="lost") for point in original.points[1:3])
+    read = back(tmp_path, "mot", replace(original, points=(original.points[0], *lost)))
+    assert [(point.index, point.score) for point in read.points] == [(0, 0.75), (1, 0.0001), (2, 0.0001)]
+
+
 moves = st.lists(st.tuples(*[st.floats(-9, 9)] * 2, *[st.floats(-2, 2)] * 2), min_size=1, max_size=40)
 
 

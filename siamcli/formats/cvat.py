@@ -59,15 +59,15 @@ def _add_tracks(
         label = target_name(trajectory.header.labels, target)
         track = ElementTree.SubElement(root, "track", id=str(number), label=label, source="auto")
         shown = [is_visible(point, drop_lost=drop_lost) for point in points]
-        held: TrackPoint | None = None
+        held = next((point.box for point in points if point.box.valid), None)
         for part in _stretches(points, shown):
-            for point in _keys(part, keyframes) if is_visible(part[0], drop_lost=drop_lost) else part[:1]:
-                # where it is absent it has no box of its own
-                box = point.box if point.box.valid else held.box if held else None
-                if box is not None:
-                    held = replace(point, box=box)
-                    outside = not is_visible(point, drop_lost=drop_lost)
-                    _add_box(track, held, **_in_track(point.index, outside=outside))
+            outside = not is_visible(part[0], drop_lost=drop_lost)
+            # the last frame says how long a target is absent that does not come back
+            for point in (part[0], *part[1:][-1:]) if outside else _keys(part, keyframes):
+                held = point.box if point.box.valid else held  # where it is absent it has none of its own
+                if held is not None:
+                    place = _in_track(point.index, outside=outside)
+                    _add_box(track, replace(point, box=held), **place)
         final = points[-1]
         if final.index < last and shown[-1]:
             _add_box(track, final, **_in_track(final.index + 1, outside=True))

@@ -27,7 +27,8 @@ class Stream(TextStream):
         if point["state"] in left_out or None in (left, top, w, h):
             return ""
         box = f"{left + 1:.3f},{top + 1:.3f},{w:.3f},{h:.3f}"
-        return f"{point['frame'] + 1},{point['target']},{box},{point['score']},-1,-1,-1\n"
+        score = max(point["score"], 0.0001)  # 0 is a row of ground truth that does not count
+        return f"{point['frame'] + 1},{point['target']},{box},{score},-1,-1,-1\n"
 
 
 def tracks(text: str) -> list[Tracks]:
