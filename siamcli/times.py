@@ -52,12 +52,14 @@ class TimePoint:
     def __str__(self) -> str:
         """As `parse_time` reads it.
 
-        >>> str(parse_time("100f")), str(parse_time("00:01:12.5")), str(parse_time("00:01:12:05"))
-        ('100f', '72.5', '00:01:12:05')
+        >>> [str(parse_time(text)) for text in ("100f", "00:01:12.5", "00:01:12:05", "1234567.25")]
+        ['100f', '72.5', '00:01:12:05', '1234567.25']
         """
         if self.timecode is not None:
             return str(self.timecode)
-        return f"{self.seconds:g}" if self.frame is None else f"{self.frame}f"
+        if self.frame is not None:
+            return f"{self.frame}f"
+        return f"{self.seconds:.6f}".rstrip("0").rstrip(".")  # to the microsecond, never as 1e+06
 
     def at_rate(self, rate: Fraction) -> TimePoint:
         """The frame of a timecode in a clip of that constant rate; other moments as they are.
