@@ -18,7 +18,7 @@ from siamcli.frames import SourceInfo
 from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
 
 RATE = Fraction(30000, 1001)
-LABELS = {"a": ("bug", "leaf"), "b": ("bug",), "c": ("stone",)}
+LABELS = {"a": ("bug", "leaf"), "b": ("bug",), "c": ("stone 🪨",)}
 
 
 def trajectory(name: str, frames: int = 10) -> Trajectory:
@@ -74,7 +74,7 @@ def test_coco(siamtrack, tracked, tmp_path):
     boxes = names = 0
     for part in ("train", "val"):
         document = json.loads((tmp_path / f"set/annotations/instances_{part}.json").read_text())
-        assert [one["name"] for one in document["categories"]] == ["bug", "leaf", "stone"]
+        assert [one["name"] for one in document["categories"]] == ["bug", "leaf", "stone 🪨"]
         images = {image["id"]: image for image in document["images"]}
         for image in images.values():
             picture = cv2.imread(str(tmp_path / "set/images" / part / image["file_name"]))
@@ -85,7 +85,7 @@ def test_coco(siamtrack, tracked, tmp_path):
             boxes += 1
     assert (names, boxes) == (4 + 3 + 3, 8 + 3 + 3)
     crops = sorted(path.parent.name for path in (tmp_path / "set/crops").rglob("*.jpg"))
-    assert crops == [*["bug"] * 7, *["leaf"] * 4, *["stone"] * 3]
+    assert crops == [*["bug"] * 7, *["leaf"] * 4, *["stone__"] * 3]
     assert cv2.imread(str(tmp_path / "set/crops/leaf/a_000003.jpg")).shape == (12, 20, 3)
     assert siamtrack(*command).code == 8
     done = siamtrack(*command, "-y")
@@ -108,9 +108,9 @@ def test_yolo(siamtrack, tracked, tmp_path):
         "0%",
     )
     assert done.code == 0, done.err
-    text = (tmp_path / "set/data.yaml").read_text()
+    text = (tmp_path / "set/data.yaml").read_text(encoding="utf-8")
     assert text.startswith("path: .\ntrain: images/train\nval: images/train\nnames:\n")
-    assert text.endswith('  0: "bug"\n  1: "leaf"\n  2: "stone"\n')
+    assert text.endswith('  0: "bug"\n  1: "leaf"\n  2: "stone 🪨"\n')
     pictures = {path.stem for path in (tmp_path / "set/images").rglob("*.jpg")}
     labels = {path.stem for path in (tmp_path / "set/labels").rglob("*.txt")}
     assert pictures == labels and len(pictures) == 6

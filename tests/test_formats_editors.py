@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -32,6 +33,11 @@ def trajectory(targets: int = 2) -> Trajectory:
     labels = ("bug", 'the "leaf"')[:targets]
     header = TrackHeader(SourceInfo("clip", SIZE, Fraction(25), 6), "m", "", "1", labels=labels)
     return Trajectory(header, tuple(points), complete=True)
+
+
+def labelled(*labels: str) -> Trajectory:
+    made = trajectory(len(labels))
+    return replace(made, header=replace(made.header, labels=labels))
 
 
 def one(kind: str, targets: int = 2, **options) -> str:
@@ -75,9 +81,10 @@ def test_blender(monkeypatch):
 
     clip = SimpleNamespace(size=list(SIZE), tracking=SimpleNamespace(tracks=SimpleNamespace(new=new)))
     monkeypatch.setitem(sys.modules, "bpy", SimpleNamespace(data=SimpleNamespace(movieclips=[clip])))
-    exec(compile(one("blender"), "script", "exec"), {})
-    assert list(tracks) == ["bug", 'the "leaf"']
-    assert tracks["bug"][:2] == [
+    (script,) = convert(labelled("bug 🐞", 'the "leaf"'), "blender").values()
+    exec(compile(script, "script", "exec"), {})
+    assert list(tracks) == ["bug 🐞", 'the "leaf"']
+    assert tracks["bug 🐞"][:2] == [
         (1, round(30 / 640, 6), round(1 - 40 / 360, 6)),
         (2, 0.05, round(1 - 40 / 360, 6)),
     ]
@@ -104,6 +111,15 @@ def test_sleap_and_napari():
     data = table[["track_id", "t", "y", "x"]].to_numpy(float)
     assert (np.lexsort((data[:, 1], data[:, 0])) == np.arange(len(data))).all()
     np.testing.assert_allclose(data[-1], [2, 5, 195, 300])
+
+
+def test_two_targets_of_one_label_are_two_tracks():
+    """As other programs call them: a label is a class there."""
+    (text,) = convert(labelled("bug", "bug"), "sleap").values()
+    assert set(pd.read_csv(io.StringIO(text))["track"]) == {"bug", "bug 2"}
+    (text,) = convert(labelled("bug", "bug"), "deeplabcut").values()
+    table = pd.read_csv(io.StringIO(text), header=[0, 1, 2, 3], index_col=0)
+    assert set(table.columns.get_level_values("individuals")) == {"bug", "bug 2"}
 
 
 def test_sleap_io(tmp_path):

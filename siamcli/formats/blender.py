@@ -42,6 +42,6 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
         ]
         if markers:
             tracks.append([target_name(trajectory.header.labels, target), markers])
-    rows = ",\n".join(f"    {json.dumps(track)}" for track in tracks)
+    rows = ",\n".join(f"    {track!a}" for track in tracks)
     name = json.dumps(trajectory.header.source.name)[1:-1]
     return _SCRIPT.format(name=name, size=(width, height), tracks=f"[\n{rows},\n]")

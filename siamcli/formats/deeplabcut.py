@@ -5,8 +5,7 @@ Source: https://deeplabcut.github.io/DeepLabCut/docs/standardDeepLabCut_UserGuid
 
 from __future__ import annotations
 
-from siamcli.formats.select import targets, visible_points
-from siamcli.labels import target_name
+from siamcli.formats.select import unique_names, visible_points
 from siamcli.sheets import csv_text
 from siamcli.trajectory import Trajectory
 
@@ -20,11 +19,7 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
 
     Cells are empty where a target is not there.
     """
-    every = targets(trajectory)
-    names = []
-    for target in every:
-        name = target_name(trajectory.header.labels, target)
-        names.append(name if name not in names else f"{name} {target}")
+    names = unique_names(trajectory)
     places = {
         (p.index, p.target): (f"{p.box.center[0]:.3f}", f"{p.box.center[1]:.3f}", f"{p.score:.4f}")
         for p in visible_points(trajectory, drop_lost=drop_lost)
@@ -32,11 +27,11 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     columns = 3 * len(names)
     rows: list[list[object]] = [["scorer", *["siamtrack"] * columns]]
     if len(names) > 1:
-        rows.append(["individuals", *(name for name in names for _ in range(3))])
+        rows.append(["individuals", *(name for name in names.values() for _ in range(3))])
     rows.append(["bodyparts", *[_PART] * columns])
     rows.append(["coords", *["x", "y", "likelihood"] * len(names)])
     last = max(point.index for point in trajectory.points)
     for frame in range(last + 1):
-        cells = [cell for target in every for cell in places.get((frame, target), ("", "", ""))]
+        cells = [cell for target in names for cell in places.get((frame, target), ("", "", ""))]
         rows.append([frame, *cells])
     return csv_text(rows)

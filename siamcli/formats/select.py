@@ -25,6 +25,7 @@ __all__ = [
     "image_name",
     "is_visible",
     "targets",
+    "unique_names",
     "visible_by_target",
     "visible_points",
 ]
@@ -84,6 +85,17 @@ def class_names(trajectory: Trajectory) -> list[str]:
     return list(
         dict.fromkeys(target_name(trajectory.header.labels, target) for target in targets(trajectory))
     )
+
+
+def unique_names(trajectory: Trajectory) -> dict[int, str]:
+    """Target number -> its name, with its number behind where a target before it has the same."""
+    names: dict[int, str] = {}
+    for target in targets(trajectory):
+        name = target_name(trajectory.header.labels, target)
+        while name in names.values():
+            name = f"{name} {target}"
+        names[target] = name
+    return names
 
 
 def frame_size(trajectory: Trajectory) -> tuple[int, int]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from siamcli.formats.select import visible_points
-from siamcli.labels import target_name
+from siamcli.formats.select import unique_names, visible_points
 from siamcli.sheets import csv_text
 from siamcli.trajectory import Trajectory
 
@@ -15,8 +14,8 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     rows: list[list[object]] = [
         ["track", "frame_idx", "instance.score", "center.x", "center.y", "center.score"]
     ]
+    names = unique_names(trajectory)
     for point in visible_points(trajectory, drop_lost=drop_lost):
         (x, y), score = point.box.center, f"{point.score:.4f}"
-        track = target_name(trajectory.header.labels, point.target)
-        rows.append([track, point.index, score, f"{x:.3f}", f"{y:.3f}", score])
+        rows.append([names[point.target], point.index, score, f"{x:.3f}", f"{y:.3f}", score])
     return csv_text(rows)

@@ -100,8 +100,10 @@ def dataset(clips: Sequence[DatasetClip], classes: Sequence[str]) -> dict[str, s
         for index, text in rows.items():
             texts[str(PurePosixPath("labels", clip.part, clip.image(index)).with_suffix(".txt"))] = text
     parts = {clip.part for clip in clips}
-    # YAML reads JSON's strings
-    names = "".join(f"  {number}: {json.dumps(label)}\n" for number, label in enumerate(classes))
+    # YAML reads JSON's strings, but not two escapes as one character
+    names = "".join(
+        f"  {number}: {json.dumps(label, ensure_ascii=False)}\n" for number, label in enumerate(classes)
+    )
     places = "".join(f"{part}: images/{part if part in parts else min(parts)}\n" for part in PARTS)
     return {**texts, "data.yaml": f"path: .\n{places}names:\n{names}"}
 
