@@ -112,9 +112,13 @@ def test_a_cut_by_timecode_begins_and_ends_with_its_frames(tmp_path: Path) -> No
 
 def test_a_rate_that_varies_or_is_unknown_has_no_timecode(tmp_path: Path) -> None:
     variable = str(clips.variable(tmp_path / "v.mp4"))
+    without_25 = ("-vf", "select=not(eq(n\\,25))", "-fps_mode", "vfr", "-c:v", "libx264")
+    gap = {kind: str(clips.constant(tmp_path / f"gap.{kind}", *without_25)) for kind in ("mkv", "mp4")}
     images = str(clips.folder(tmp_path / "images"))
     for source, problem in (
         (variable, "varies"),
+        (gap["mkv"], "varies"),  # which says 30000/1001 all the same
+        (gap["mp4"], "varies"),
         (images, "none is known"),
         ("-", "is for files and images"),
     ):

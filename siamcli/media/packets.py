@@ -12,6 +12,7 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 from siamcli.media.ffmpeg import ffmpeg_exe
@@ -19,7 +20,8 @@ from siamcli.media.streams import SoundStream, Streams, VideoStream
 from siamcli.times import TimePoint
 
 __all__ = [
-    *("KeyFrame", "Packet", "first_times", "is_encrypted", "key_frame_before", "last_frame", "read_packets"),
+    *("KeyFrame", "Packet", "first_times", "is_encrypted", "key_frame_before", "last_frame", "leaves_out"),
+    "read_packets",
 ]
 
 _TIME_BASE = re.compile(r"#tb 0: (\d{1,10})/(\d{1,10})\s*")
@@ -130,6 +132,15 @@ def last_frame(address: str, streams: Streams, video: VideoStream) -> tuple[int,
     """Index and time of the last frame; None where the packets do not say exactly which frames come when."""
     found = _shown_times(address, streams, video, None)
     return (len(found[0]) - 1, float(found[0][-1])) if found and found[0] else None
+
+
+def leaves_out(address: str, streams: Streams, video: VideoStream, rate: Fraction) -> bool:
+    """True where a frame comes more than half a frame early or late after the one before, at a constant
+    `rate`; containers do not say so of recordings that leave frames out.  False where the packets do not say
+    exactly which frames come when.
+    """
+    found = _shown_times(address, streams, video, None)
+    return found is not None and any(abs((b - a) * rate - 1) > Fraction(1, 2) for a, b in pairwise(found[0]))
 
 
 def _shown_times(

@@ -21,6 +21,7 @@ from siamcli.media.files import VideoFile
 from siamcli.media.folders import ImageSequence, images_in, matching
 from siamcli.media.heads import check_file
 from siamcli.media.kinds import SourceName, source_name
+from siamcli.media.packets import leaves_out
 from siamcli.media.playlists import check_playlist, protocol_options
 from siamcli.media.refusals import AGENT, WEB, no_address, silence
 from siamcli.media.streams import Streams, VideoStream
@@ -217,10 +218,13 @@ def constant_rate(source: str, reopen: Callable[[], FrameSource]) -> Fraction:
         raise InputError(f"{name.shown}: timecode HH:MM:SS:FF is for files and images", hint=hint)
     with reopen() as frames:
         info = frames.info
+        varies = info.variable
+        if info.fps and isinstance(frames, VideoFile):
+            varies = varies or leaves_out(f"file:{name.text}", frames.streams, frames.plan.video, info.fps)
     if info.fps is None:
         hint = f"--fps gives one; or {hint}" if name.is_images else hint
         raise InputError(f"{name.shown}: timecode needs a frame rate, and none is known", hint=hint)
-    if info.variable:
+    if varies:
         raise InputError(f"{name.shown}: its frame rate varies, timecode needs a constant one", hint=hint)
     return info.fps
 
