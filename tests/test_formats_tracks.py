@@ -270,6 +270,22 @@ def test_every_box_comes_back(tmp_path_factory, kind, rows):
     assert found.keys() == there.keys() or kind in ("cvat", "labelstudio")
 
 
+def test_names_of_videos_with_dots_come_back(tmp_path):
+    """A date is no suffix: two clips of one month had one name."""
+    named = [(name, made([[Box(1, 2, 3, 4)]], name)) for name in ("2024.05.01", "2024.05.02")]
+    clips_of = make_clips(named, every=1, held_back=0, drop_lost=False)
+    (text,) = dataset(clips_of, class_list(clips_of)).values()
+    (tmp_path / "a.json").write_text(text)
+    assert list(read_each(tmp_path / "a.json", None, lambda name: (None, None))) == [
+        "2024.05.01",
+        "2024.05.02",
+    ]
+    tasks = [json.loads(text)[0] for _, one in named for text in convert(one, "labelstudio").values()]
+    (tmp_path / "b.json").write_text(json.dumps(tasks))
+    read = read_each(tmp_path / "b.json", None, lambda name: (SourceInfo(name, SIZE, RATE), None))
+    assert list(read) == ["2024.05.01", "2024.05.02"]
+
+
 @settings(max_examples=25)
 @given(clips_of=st.lists(one_clip, min_size=2, max_size=4))
 def test_several_videos_of_coco_come_back(tmp_path_factory, clips_of):

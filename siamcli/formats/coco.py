@@ -10,12 +10,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, get_args
 
 from siamcli.boxes import Box, clip_box
 from siamcli.errors import InputError
 from siamcli.formats.datasets import PARTS, DatasetClip
+from siamcli.formats.names import video_stem
 from siamcli.formats.select import (
     class_names,
     frame_indices,
@@ -212,7 +213,7 @@ def tracks(text: str) -> list[Tracks]:
     Without a track_id the boxes of a category are one track.  Raises ValueError, KeyError.
     """
     document = from_record(_Document, load_json(text))
-    return [_clip(PurePath(name).stem, part) for name, part in document.clips().items()]
+    return [_clip(video_stem(name), part) for name, part in document.clips().items()]
 
 
 def _clip(name: str, document: _Document) -> Tracks:

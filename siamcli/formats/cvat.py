@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import get_args
 from xml.etree import ElementTree
 
 from siamcli.boxes import Box
 from siamcli.errors import InputError
 from siamcli.formats.keyframes import key_frames
+from siamcli.formats.names import video_stem
 from siamcli.formats.select import (
     class_names,
     frame_indices,
@@ -226,8 +227,7 @@ def _clip(root: ElementTree.Element, id: str, task: ElementTree.Element) -> Trac
 
 def _name(id: str, task: ElementTree.Element) -> str:
     """That of a task of a project, which is often the file's."""
-    name = task.findtext("name", f"task {id}") if id else ""
-    return PurePath(name).stem if PurePath(name).suffix[1:2].isalpha() else name
+    return video_stem(task.findtext("name", f"task {id}")) if id else ""
 
 
 def _track_box(box: ElementTree.Element, frame: int, track: str, label: str, *, by_hand: bool) -> TrackBox:

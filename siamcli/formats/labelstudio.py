@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from fractions import Fraction
-from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from siamcli.boxes import Box
+from siamcli.formats.names import video_stem
 from siamcli.formats.select import (
     frame_rate,
     frame_size,
@@ -57,9 +57,7 @@ def _task(task: Mapping[str, Any]) -> Tracks:
     frames = {(box.track, box.frame) for box in boxes if box.box is not None}
     kept = [box for box in boxes if box.box is not None or (box.track, box.frame) not in frames]
     video = str(task["data"].get("video") or next(iter(task["data"].values()), ""))
-    return Tracks(
-        kept, fps=fps, relative=True, filled=True, name=PurePosixPath(unquote(urlsplit(video).path)).stem
-    )
+    return Tracks(kept, fps=fps, relative=True, filled=True, name=video_stem(unquote(urlsplit(video).path)))
 
 
 def _address(media_url: str, name: str) -> str:

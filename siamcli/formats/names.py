@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from siamcli.targets import one_line
 
-__all__ = ["file_stem", "file_stems", "label_of", "source_stem", "target_paths"]
+__all__ = ["file_stem", "file_stems", "label_of", "source_stem", "target_paths", "video_stem"]
 
 
 def file_stem(text: str) -> str:
@@ -47,6 +48,16 @@ def source_stem(name: str) -> str:
     """
     plain = "".join("_" if c in "/\\" or _is_no_text(c) else c for c in name)
     return plain if plain.strip(".") else "_" * max(len(plain), 1)
+
+
+def video_stem(name: str) -> str:
+    """What another program calls a video, without folders and suffix; a number is no suffix.
+
+    >>> video_stem("clips/bug.mp4"), video_stem("2024.05.01"), video_stem("2024.05.01.mov")
+    ('bug', '2024.05.01', '2024.05.01')
+    """
+    path = PurePath(name)
+    return path.stem if path.suffix[1:2].isalpha() else path.name
 
 
 def _is_no_text(char: str) -> bool:
