@@ -87,7 +87,7 @@ def _markdown(table: Table) -> list[str]:
 
 
 def _latex(table: Table) -> list[str]:
-    escaped = str.maketrans({"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#"})
+    escaped = str.maketrans({sign: rf"\{sign}" for sign in "%_&#${}"})
     head, *lines = [" & ".join(cell.translate(escaped) for cell in row) + r" \\" for row in _cells(table)]
     return [
         f"% {table.title}",

@@ -70,6 +70,11 @@ def test_nuke():
     assert values[3] == [(i + 1, 360 - 200 + i) for i in range(6)]
 
 
+def test_nuke_has_no_track_of_what_is_never_seen():
+    one_lost = replace(trajectory(1), points=(replace(trajectory(1).points[0], state="lost"),))
+    assert list(convert(one_lost, "nuke", drop_lost=True).values()) == [""]
+
+
 def test_blender(monkeypatch):
     """The script as Blender runs it, with a stand-in for its module."""
     tracks: dict[str, list[tuple[int, float, float]]] = {}

@@ -52,6 +52,11 @@ def test_forms_for_people(form: str, expected: str) -> None:
     assert render([TABLE, TABLE], form) == f"{expected}\n{expected}"
 
 
+def test_latex_takes_any_name_of_a_folder() -> None:
+    text = render([Table("t", ("a",), (("x$y{z}", (1.0,)),), ())], "latex")
+    assert r"x\$y\{z\} & 1.000" in text
+
+
 def test_forms_for_programs_keep_every_digit() -> None:
     (document,) = json.loads(render([TABLE], "json"))
     assert document["rows"][0] == {"tracker": "a_b", "AUC": 0.5, "P@20px": None, "frames/s": 123.4}

@@ -22,6 +22,8 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     height = frame_size(trajectory)[1]
     tracks = []
     for target, points in visible_by_target(trajectory, drop_lost=drop_lost).items():
+        if not points:
+            continue
         across = " ".join(f"x{p.index + 1} {p.box.center[0]:.3f}" for p in points)
         up = " ".join(f"x{p.index + 1} {height - p.box.center[1]:.3f}" for p in points)
         tracks.append(
