@@ -102,6 +102,10 @@ def test_timecode_and_variable_times_count_over_the_whole(tmp_path: Path) -> Non
     assert times[: len(alone)] == alone
     assert np.diff(times[len(alone) :]) == pytest.approx(np.diff(alone))
     assert times[len(alone)] > times[len(alone) - 1]
+    without_25 = ("-vf", "select=not(eq(n\\,25))", "-fps_mode", "vfr", "-c:v", "libx264")
+    gap = [clips.constant(tmp_path / "whole.mkv"), clips.constant(tmp_path / "gap.mkv", *without_25)]
+    with pytest.raises(InputError, match="varies"):
+        open_source(join_files([str(path) for path in gap]), start=parse_time("00:00:00:22"))
 
 
 def test_what_is_not_one_recording(tmp_path: Path) -> None:

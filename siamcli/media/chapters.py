@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -17,7 +18,7 @@ from siamcli.errors import InputError
 from siamcli.frames import Chapter, Frame, SourceInfo
 from siamcli.media.base import Source
 from siamcli.media.files import VideoFile
-from siamcli.media.packets import last_frame
+from siamcli.media.packets import last_frame, leaves_out
 from siamcli.media.streams import Streams, VideoStream
 from siamcli.times import FrameFilter, FrameRange, TimePoint
 
@@ -105,6 +106,11 @@ class JoinedFiles(Source):
             variable=any(info.variable for info in infos),
             chapters=(Chapter(names[0], 0, 0.0), *(Chapter(name) for name in names[1:])),
         )
+
+    def leaves_out(self, rate: Fraction) -> bool:
+        """True where one of the files leaves frames out at that constant rate."""
+        looks = ((f"file:{file.path}", _look(file)) for file in self._files)
+        return any(leaves_out(address, seen.streams, seen.video, rate) for address, seen in looks)
 
     def frames(self, frame_filter: FrameFilter) -> Iterator[Frame]:
         begin, end = 0, 0.0  # the index of a file's first frame, and the time at which that comes

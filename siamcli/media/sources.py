@@ -219,8 +219,10 @@ def constant_rate(source: str, reopen: Callable[[], FrameSource]) -> Fraction:
     with reopen() as frames:
         info = frames.info
         varies = info.variable
-        if info.fps and isinstance(frames, VideoFile):
-            varies = varies or leaves_out(f"file:{name.text}", frames.streams, frames.plan.video, info.fps)
+        if info.fps and not varies and isinstance(frames, VideoFile):
+            varies = leaves_out(f"file:{name.text}", frames.streams, frames.plan.video, info.fps)
+        if info.fps and not varies and isinstance(frames, JoinedFiles):
+            varies = frames.leaves_out(info.fps)
     if info.fps is None:
         hint = f"--fps gives one; or {hint}" if name.is_images else hint
         raise InputError(f"{name.shown}: timecode needs a frame rate, and none is known", hint=hint)
