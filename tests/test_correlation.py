@@ -155,9 +155,8 @@ def test_plain_loss_counts_distance_alone():
     none, draws = torch.zeros(0, 2, dtype=torch.long), RandomSource(0, torch.device("cpu"))
 
     def total(box):
-        return loss(PairBatch(exemplar, search, torch.tensor([box]), torch.ones(1), none), draws)[
-            "total"
-        ].item()
+        batch = PairBatch(exemplar, search, torch.tensor([box]), torch.ones(1), none, torch.zeros(0))
+        return loss(batch, draws)["total"].item()
 
     assert total([8.0, 0.0, 120.0, 30.0]) == total([8.0, 0.0, 64.0, 64.0]) != total([40.0, 0.0, 64.0, 64.0])
 

@@ -153,6 +153,8 @@ def test_vot_polygons_tags_and_rectangles(tmp_path: Path) -> None:
     assert bag.truth[0] == pytest.approx([9.5, 9.5, 20, 20])
     assert bag.polygons[1].tolist() == [5, 5, 14, 5, 14, 14, 5, 14]
     assert bag.tags["occlusion"].tolist() == [False, True]
+    (scored,) = open_dataset(find_spec("vot2018"), tmp_path, frames=False).sequences
+    assert bag.size == scored.size == (64, 48)  # to which VOT clips regions
 
 
 def test_nfs_annotations_of_every_eighth_frame(tmp_path: Path) -> None:
@@ -161,6 +163,17 @@ def test_nfs_annotations_of_every_eighth_frame(tmp_path: Path) -> None:
     text(tmp_path / "ball" / "30" / "ball.txt", rows)
     (ball,) = open_dataset(find_spec("nfs"), tmp_path).sequences
     assert ball.truth.tolist() == [[0, 10, 20, 30], [8, 10, 20, 30], [16, 10, 20, 30]]
+
+
+@pytest.mark.parametrize("key", ["nfs", "trackingnet"])
+def test_images_without_a_number_are_no_frames(tmp_path: Path, key: str) -> None:
+    name = {"nfs": "a/30/a", "trackingnet": "frames/a"}[key]
+    pictures(tmp_path / name, 1)
+    (tmp_path / name / "0001.jpg").rename(tmp_path / name / "picture.jpg")
+    text(tmp_path / "a/30/a.txt", "0 1 1 3 3\n")
+    text(tmp_path / "anno/a.txt", "1,1,3,3\n")
+    with pytest.raises(DatasetError, match="a: no frame of it in"):
+        open_dataset(find_spec(key), tmp_path)
 
 
 def test_missing_frame_and_missing_row(tmp_path: Path) -> None:
@@ -199,6 +212,14 @@ def test_a_folder_that_is_something_else(tmp_path: Path) -> None:
 def test_a_pysot_file_of_other_contents(tmp_path: Path, inside: str) -> None:
     with pytest.raises(DatasetError, match=r"a\.json is not a PySOT annotation file: (a has no gt|nested)"):
         open_dataset(find_spec("otb"), text(tmp_path / "a.json", f'{{"a": {inside}}}'))
+
+
+def test_a_pysot_file_of_lasot(tmp_path: Path) -> None:
+    file = text(tmp_path / "L.json", '{"a": {"gt_rect": [[1, 2, 3, 4], [0, 0, 0, 0]], "absent": [1, 0]}}')
+    (sequence,) = open_dataset(find_spec("lasot"), file).sequences
+    assert sequence.visible.tolist() == [True, False]  # its "absent" says the opposite
+    with pytest.raises(DatasetError, match=r"LaSOT has no sequence b$"):
+        open_dataset(find_spec("lasot"), file, only=["a", "b"])
 
 
 @pytest.mark.parametrize(("content", "says"), [("5", "no sequences by name"), ("{", "line 1 column 2")])
@@ -254,6 +275,13 @@ def test_vot_runs_come_back(tmp_path: Path) -> None:
     first, second = read_runs(tmp_path, spec, Sequence("v", boxes))
     assert np.array_equal(first.codes, codes)
     assert np.array_equal(second.regions, regions, equal_nan=True)
+
+
+@pytest.mark.parametrize("code", ["nan", "inf", "-1", "7", "1.5"])
+def test_a_vot_code_that_is_none_is_named(tmp_path: Path, code: str) -> None:
+    text(tmp_path / "baseline/v/v_001.txt", f"1\n{code}\n")
+    with pytest.raises(DatasetError, match=rf"v_001\.txt, line 2: no code is {code}"):
+        read_runs(tmp_path, find_spec("vot2018"), Sequence("v", np.ones((2, 4))))
 
 
 def test_results_of_another_length_are_refused(tmp_path: Path) -> None:

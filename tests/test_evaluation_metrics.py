@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from siamcli.boxes import Box, iou
 from siamcli.evaluation import metrics, vot
 from siamcli.evaluation.catalog import find_spec
+from siamcli.evaluation.comparison import comparison_tables
 from siamcli.evaluation.overlap import (
     axis_aligned_boxes,
     box_corners,
@@ -18,7 +19,7 @@ from siamcli.evaluation.overlap import (
     region_overlap,
 )
 from siamcli.evaluation.results import TrackerOutput, write_output, write_runs
-from siamcli.evaluation.scoring import score_results
+from siamcli.evaluation.scoring import Scores, score_results
 from siamcli.evaluation.sequence import Dataset, Sequence
 
 sides = st.floats(1, 300, width=32)
@@ -159,6 +160,42 @@ def test_confidence_separates_seen_from_absent(tmp_path_factory) -> None:
     assert (best["lt_precision"], best["lt_recall"]) == pytest.approx((1, 19 / 20))
     blind = scored(tmp_path_factory, dataset, answer, np.full(40, 0.5))
     assert (blind["lt_precision"], blind["lt_recall"]) == pytest.approx((19 / 39, 19 / 20))
+
+
+def test_the_best_threshold_is_found_wherever_it_lies() -> None:
+    for count in (98, 99, 195, 1000):  # each pick stands for one score, or for ten
+        score, seen = np.linspace(0.01, 1, count), np.arange(count) >= count * 3 // 4
+        f = metrics.longterm_f([np.where(seen, 0.9, 0)], [score], [seen])[2]
+        assert f == pytest.approx(0.9, abs=0.02)
+
+
+def test_accuracy_is_the_mean_over_the_runs_in_which_a_frame_counts(tmp_path) -> None:
+    truth = np.tile([10.0, 10, 20, 20], (14, 1))
+    dataset = one(truth, "vot2018", size=(100, 100))
+    corners = box_corners(truth)
+    run = vot.VotRun(np.array([1, *[-1] * 13]), corners)
+    late = vot.VotRun(np.array([1, 2, 0, 0, 0, 0, 1, *[-1] * 7]), corners)  # counts in none of 14
+    write_runs(tmp_path, dataset.spec, "one", [(r, TrackerOutput(truth)) for r in (run, late)])
+    assert score_results(dataset, tmp_path, "t").values["accuracy"] == 1
+
+
+def test_trackers_are_ranked_as_the_benchmark_ranks_them() -> None:
+    def scores(name: str, values: dict[str, float]) -> Scores:
+        return Scores("vot2018", "VOT2018", name, "official", values, {"a": {"accuracy": values["accuracy"]}})
+
+    group = [scores("tight", {"accuracy": 0.7, "eao": 0.2}), scores("best", {"accuracy": 0.6, "eao": 0.4})]
+    group.insert(0, scores("short", {"accuracy": 0.8, "eao": float("nan")}))
+    (table,) = comparison_tables(group)
+    assert [name for name, _ in table.rows[:3]] == ["best", "tight", "short"]
+    (table,) = comparison_tables(group, per="sequence")  # a sequence has no EAO
+    assert (table.columns, table.rows) == (("best", "tight", "short"), (("a", (0.6, 0.7, 0.8)),))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_single_frame_has_no_average_overlap(tmp_path_factory) -> None:
+    box = np.array([[1.0, 1, 3, 3]])
+    values = scored(tmp_path_factory, one(box, "got10k-val"), box)
+    assert np.isnan(values["ao"])
 
 
 def test_burn_in_and_fragments() -> None:

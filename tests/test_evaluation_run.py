@@ -119,6 +119,8 @@ def test_a_log_cut_by_a_crash_is_still_read(root: Path, tmp_path: Path) -> None:
     log.write_text(log.read_text()[:-25])
     again, _ = run(root, tmp_path / "out", Drift())
     assert {d.sequence: d.resumed for d in again} == {"a": True, "b": False}
+    again, _ = run(root, tmp_path / "out", Drift())
+    assert {d.sequence: d.resumed for d in again} == {"a": True, "b": True}
 
 
 def test_processes_share_the_sequences(root: Path, tmp_path: Path) -> None:

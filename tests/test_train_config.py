@@ -64,6 +64,8 @@ def test_twins_differ_in_a_name(twin: str, tmp_path: Path) -> None:
         ("[targets]\npositives = 0", "positives must be"),
         ("[loss]\nloc_weight = -1", "loc_weight must be"),
         ("[[data]]\npath = 'b'\nformat = 'voc'\nstride = 0", "stride must be"),
+        ("[[data]]\npath = 'b'\nformat = 'coco'\nexclude = ['a']", "choose from sequences: coco has none"),
+        ("[track]\nfinal = 0.0", "final is 0, to which no logarithmic line leads"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, more: str, said: str) -> None:

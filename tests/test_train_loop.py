@@ -24,6 +24,7 @@ from siamcli.frames import Frame
 from siamcli.load import build_model, load_tracker
 from siamcli.model.siamrpn import SiamRPN
 from siamcli.model.spec import SPECS, TrackerParams
+from siamcli.train.average import Average
 from siamcli.train.config import load_config
 from siamcli.train.data import load_footage
 from siamcli.train.log import add_step, begin_log
@@ -92,6 +93,12 @@ def test_the_average_is_written_and_resumed(tmp_path: Path) -> None:
     assert {n for n, value in mean.items() if not torch.allclose(whole[n], value, atol=1e-6)} == set()
     assert all(torch.equal(whole[name], resumed[name]) for name in mean)
     assert any(not torch.allclose(whole[name], states[-1][name], atol=1e-4) for name in mean)
+
+
+def test_an_average_goes_on_where_its_module_lies() -> None:
+    module = torch.nn.Linear(1, 1, device="meta")
+    mean = Average(module, 0.5, {"weight": torch.ones(1, 1)}).mean()  # a checkpoint is read to the CPU
+    assert {value.device.type for value in mean.values()} == {"meta"}
 
 
 def test_no_steps_give_the_untrained_weights(tmp_path: Path) -> None:

@@ -226,6 +226,14 @@ def test_negatives_of_the_same_category_come_first() -> None:
     assert all((a - b) % 8 == 4 for a, b in pairs.other.tolist())
 
 
+def test_the_only_object_is_no_negative_of_itself() -> None:
+    config = PairConfig(negatives=1.0, paste=0.0)
+    one = footage_of((40, 60, 30, 30))
+    assert pairs_of(one, config, 4).apart.tolist() == [0, 0, 0, 0]
+    several = footage_of(*[(40 + 8 * i, 60, 30, 30) for i in range(3)])
+    assert {0.0, 1.0} == set(pairs_of(several, config, 32).apart.tolist())
+
+
 def test_objects_beside_share_image_and_category() -> None:
     rng = np.random.default_rng(1)
     names = ["dog", "dog", "cat", ""]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -24,7 +26,7 @@ WHOLE = (0.0, 0.0, 190.0, 150.0)
 
 
 def images(folder: Path) -> None:
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(folder / "good.jpg"), draw([BOX], np.random.default_rng(0)))
     (folder / "bad.jpg").write_bytes(b"\xff\xd8 not a picture")
 
@@ -175,6 +177,49 @@ def test_sequences_can_be_held_back(tmp_path: Path, form: str, name: str) -> Non
     assert all_of_them - left == {name.removesuffix(".avi")}
     with pytest.raises(DatasetError, match="exclude"):
         read(tmp_path, form, exclude=["*"])
+
+
+def test_an_exclude_that_holds_nothing_back_is_named(tmp_path: Path) -> None:
+    make_sequences(tmp_path, count=2, frames=2)
+    (skip,) = read(tmp_path, "folders", exclude=["seq0", "sek1"]).skipped
+    assert (skip.where, skip.reason) == (f"{tmp_path}: 'sek1'", "an exclude that matches no sequence")
+
+
+def test_a_sequence_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_sequences(tmp_path, count=1, frames=2)
+    monkeypatch.chdir(tmp_path / "seq0")
+    assert len(read(Path(), "folders").tracks) == 1
+
+
+def test_two_videos_with_one_file_of_boxes(tmp_path: Path) -> None:
+    for suffix in ("avi", "mkv"):
+        make_video(tmp_path / f"dog.{suffix}")
+    (tmp_path / "dog.txt").write_text("\n".join([",".join(map(str, BOX))] * 4))
+    footage = read(tmp_path, "videos")
+    assert [len(t.images) for t in footage.tracks] == [4]
+    assert [Path(s.where).name for s in footage.skipped] == ["dog.mkv"]
+
+
+def test_lines_about_one_image_are_different_objects(tmp_path: Path) -> None:
+    images(tmp_path)
+    line = json.dumps({"file": "good.jpg", "boxes": [[*BOX, 0]]})
+    (tmp_path / "a.jsonl").write_text(f"{line}\n{line}\n")
+    tracks = read(tmp_path / "a.jsonl", "jsonl").tracks
+    assert [(len(t.images), t.category) for t in tracks] == [(1, "0")] * 2
+
+
+def test_an_image_of_too_many_pixels_is_skipped(tmp_path: Path) -> None:
+    images(tmp_path)
+    size = struct.pack(">II", 200_000, 200_000)
+    (tmp_path / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", size + b"\x08\x02\0\0\0"))
+    lines = [json.dumps({"file": name, "boxes": [list(BOX)]}) for name in ("good.jpg", "huge.png")]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    (skip,) = read(tmp_path / "a.jsonl", "jsonl").skipped
+    assert skip.reason == "unreadable image"
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def test_categories_are_read(tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ def test_loss_of_known_outputs() -> None:
         torch.tensor([[0.0, 0.0, 64.0, 64.0]]),
         torch.ones(1),
         torch.zeros(0, 2, dtype=torch.long),
+        torch.zeros(0),
     )
     parts = loss(batch, RandomSource(0, CPU))
     assert parts["cls"].item() == pytest.approx(0.6931, abs=1e-3)
@@ -119,6 +120,27 @@ def test_weights_are_the_overlaps_reached_near_the_target() -> None:
     assert float(others[0] / others[1]) == pytest.approx(0.05 / 0.8, rel=1e-4)
 
 
+def test_a_box_beyond_the_anchors_is_learned_on_those_that_touch_it() -> None:
+    box = torch.tensor([[126.0, 126.0, 6.0, 6.0]])
+    weights = reached_weights(box, ANCHORS, torch.zeros(1, ANCHORS.shape[1]))
+    assert torch.equal(weights > 0, anchor_iou(box, ANCHORS) > 0)
+    assert (weights > 0).sum() < 9
+
+
+def test_only_different_objects_are_background_for_each_other() -> None:
+    model = SiamRPN(SPEC).eval()
+    loss = TrackerLoss(model, LossConfig(), TargetConfig())
+    picture, box = torch.rand(2, 3, 127, 127), torch.tensor([[0.0, 0.0, 64.0, 64.0]] * 2)
+    batch = PairBatch(
+        picture, torch.rand(2, 3, 255, 255), box, torch.ones(2), torch.tensor([[0, 1], [1, 0]]), torch.ones(2)
+    )
+    both, neither = (
+        loss(batch._replace(apart=apart), RandomSource(0, CPU))["cls"].item()
+        for apart in (torch.ones(2), torch.zeros(2))
+    )
+    assert both - neither > 0.1
+
+
 def test_box_loss_of_known_outputs() -> None:
     """Zero deltas are the anchors: an exact target has no loss but that of the anchors around it."""
     model = SiamRPN(SPEC).eval()
@@ -128,7 +150,12 @@ def test_box_loss_of_known_outputs() -> None:
             torch.nn.init.zeros_(branch.head[-1].bias)
     boxes = torch.tensor([[0.0, 0.0, 64.0, 64.0], [8.0, 0.0, 60.0, 80.0]])
     batch = PairBatch(
-        torch.rand(2, 3, 127, 127), torch.rand(2, 3, 255, 255), boxes, torch.ones(2), torch.zeros(0, 2).long()
+        torch.rand(2, 3, 127, 127),
+        torch.rand(2, 3, 255, 255),
+        boxes,
+        torch.ones(2),
+        torch.zeros(0, 2, dtype=torch.long),
+        torch.zeros(0),
     )
     config = LossConfig(loc_weight=1.2, giou_weight=0.5, dense=True)
     parts = TrackerLoss(model, config, TargetConfig())(batch, RandomSource(0, CPU))
@@ -172,6 +199,7 @@ def test_all_is_drawn_before_the_network_is_asked() -> None:
         torch.tensor([[0.0, 0.0, 64.0, 64.0]]),
         torch.ones(1),
         torch.zeros(0, 2, dtype=torch.int64),
+        torch.zeros(0),
     )
     before = draws.get_state().tolist()
     loss(batch, draws)

@@ -1,6 +1,6 @@
 """CUDA: half precision, static buffers, and the whole of `locate` as one captured graph.
 
-Measured on no GPU yet: the CPU runs the same code without the capture, in the contract suite.
+The CPU runs the same code without the capture, in the contract suite; tests/test_gpu.py runs it on a GPU.
 """
 
 from __future__ import annotations

@@ -5,18 +5,18 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from siamcli.errors import DatasetError, unread_as
+from siamcli.evaluation.annotations import read_absent, read_pysot, read_size, read_tags, read_truth
 from siamcli.evaluation.catalog import DatasetSpec, SequenceEntry, sequence_entries
-from siamcli.evaluation.overlap import Array, Mask, axis_aligned_boxes, box_corners
+from siamcli.evaluation.overlap import Array
 from siamcli.evaluation.sequence import Dataset, Sequence
-from siamcli.evaluation.textfiles import read_boxes, read_flat, read_rows
+from siamcli.media.images import decode_page, read_image
 from siamcli.media.kinds import is_image
-from siamcli.schema import load_json
 
 __all__ = ["open_dataset"]
 
@@ -39,24 +39,33 @@ def open_dataset(
     with unread_as(DatasetError, root):
         is_table, is_folder = root.suffix == ".json" and root.is_file(), root.is_dir()
     if is_table:
-        sequences = [s for s in _from_json(root) if not names or s.name in names]
+        every = read_pysot(root)
+        _check_known(spec, names, {s.name for s in every})
+        sequences = [s for s in every if not names or s.name in names]
         return _checked(spec, root, sequences, [], by_name=bool(names), partial=partial)
     if not is_folder:
         raise DatasetError(f"{'not a' if root.exists() else 'no such'} folder: {root}", hint=_layout(spec))
     table = sequence_entries(spec) or tuple(SequenceEntry(name, name) for name in _names(spec, root))
-    unknown = names - {entry.name for entry in table}
-    if unknown:
-        raise DatasetError(f"{spec.title} has no sequence {', '.join(sorted(unknown))}")
+    _check_known(spec, names, {entry.name for entry in table})
     sequences, missing = [], []
     for entry in [e for e in table if not names or e.name in names]:
         truth = _first(root, spec.truth, entry)
-        source = _first(root, spec.frames, entry) if frames else None
+        pictures = _first(root, spec.frames, entry)
+        source = pictures if frames else None
         if truth is None or (frames and source is None):
             what, templates = ("annotation", spec.truth) if truth is None else ("frames", spec.frames)
             missing.append(f"{what} of {entry.name} ({_fill(templates[0], entry)})")
         else:
-            sequences.append(_sequence(spec, entry, truth, source, partial))
+            sequence = _sequence(spec, entry, truth, source, partial)
+            if sequence.size is None and spec.protocol in ("supervised", "longterm"):
+                sequence = replace(sequence, size=_picture_size(pictures))  # VOT clips regions to the image
+            sequences.append(sequence)
     return _checked(spec, root, sequences, missing, by_name=bool(names), partial=partial)
+
+
+def _check_known(spec: DatasetSpec, names: frozenset[str], there: set[str]) -> None:
+    if unknown := names - there:
+        raise DatasetError(f"{spec.title} has no sequence {', '.join(sorted(unknown))}")
 
 
 def _checked(
@@ -133,7 +142,7 @@ def _names(spec: DatasetSpec, root: Path) -> list[str]:
 def _sequence(
     spec: DatasetSpec, entry: SequenceEntry, truth_file: Path, source: Path | None, partial: bool
 ) -> Sequence:
-    truth, polygons = _truth(spec, truth_file)
+    truth, polygons = read_truth(spec, truth_file)
     frames: tuple[Path, ...] = ()
     video = source if source is not None and source.is_file() else None
     if source is not None and video is None:
@@ -150,38 +159,11 @@ def _sequence(
         video,
         0 if video else (entry.first or 1) - 1,
         polygons,
-        _absent(spec, folder, count),
+        read_absent(spec, folder, count),
         entry.attributes,
-        _tags(folder, count) if spec.protocol == "supervised" else {},
-        _size(folder),
+        read_tags(folder, count) if spec.protocol == "supervised" else {},
+        read_size(folder),
     )
-
-
-def _truth(spec: DatasetSpec, path: Path) -> tuple[Array, Array | None]:
-    """Boxes (N, 4), 0-based, and polygons (N, 8) where the benchmark has them."""
-    if spec.protocol == "supervised":
-        return _from_regions(read_rows(path, {4, 8}))
-    if spec.format == "vatic":  # id, left, top, right, bottom, flags and a label that is not a number
-        rows = [line.split()[1:5] for line in path.read_text().splitlines() if line.strip()]
-        try:
-            corners = np.array(rows, np.float64).reshape(-1, 4)
-        except ValueError:
-            raise DatasetError(f"{path}: lines are not: id left top right bottom ...") from None
-        return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1), None
-    boxes = read_boxes(path)
-    boxes[:, :2] -= spec.origin
-    return boxes, None
-
-
-def _from_regions(rows: list[list[float]]) -> tuple[Array, Array]:
-    upright = np.array([len(row) == 4 for row in rows], bool)
-    given = np.array([row for row in rows if len(row) == 4], np.float64).reshape(-1, 4)
-    polygons = np.empty((len(rows), 8))
-    polygons[upright] = box_corners(given)
-    polygons[~upright] = np.array([row for row in rows if len(row) != 4], np.float64).reshape(-1, 8)
-    boxes = axis_aligned_boxes(polygons)
-    boxes[upright] = given
-    return boxes, polygons
 
 
 def _frame_files(folder: Path, entry: SequenceEntry) -> tuple[Path, ...]:
@@ -193,6 +175,8 @@ def _frame_files(folder: Path, entry: SequenceEntry) -> tuple[Path, ...]:
     first = entry.first if entry.first is not None else -1
     last = entry.last if entry.last is not None else float("inf")
     frames = sorted((n, path) for n, path in numbered if first <= n <= last)
+    if not frames:
+        raise DatasetError(f"{entry.name}: no frame of it in {folder}", hint="its images have no numbers")
     for (before, _), (after, _) in itertools.pairwise(frames):
         if after != before + 1:
             raise DatasetError(f"{folder}: frame {before + 1} is missing ({before} is followed by {after})")
@@ -233,68 +217,8 @@ def _matched(
     return truth, polygons, frames
 
 
-def _absent(spec: DatasetSpec, folder: Path, count: int) -> Mask | None:
-    """Frames that any of the benchmark's label files declares absent."""
-    absent: Mask | None = None
-    for name in spec.absent:
-        if (folder / name).is_file():
-            flags = read_flat(folder / name)
-            if len(flags) != count:
-                raise DatasetError(f"{folder / name}: {len(flags)} labels for {count} frames")
-            absent = (flags > 0) if absent is None else absent | (flags > 0)
-    return absent
-
-
-def _tags(folder: Path, count: int) -> dict[str, Mask]:
-    """VOT's per-frame attributes; False for the frames after the end of a shorter file."""
-    tags = {}
-    for path in sorted([*folder.glob("*.tag"), *folder.glob("*.label")]):
-        flags = np.zeros(count, bool)
-        values = read_flat(path)[:count] > 0
-        flags[: len(values)] = values
-        tags[path.stem] = flags
-    return tags
-
-
-def _size(folder: Path) -> tuple[int, int] | None:
-    """The image size from GOT-10k's meta_info.ini, where there is one."""
-    meta = folder / "meta_info.ini"
-    text = meta.read_text() if meta.is_file() else ""
-    match = re.search(r"resolution\s*[:=]\s*\(?(\d+)\s*,\s*(\d+)", text)
-    return (int(match[1]), int(match[2])) if match else None
-
-
-def _from_json(path: Path) -> list[Sequence]:
-    """PySOT's annotation files: gt_rect per frame, size, and per-frame attributes."""
-    wrong = f"{path} is not a PySOT annotation file"
-    try:
-        raw = load_json(path.read_bytes())
-    except ValueError as error:
-        raise DatasetError(f"{wrong}: {error}") from None
-    if not isinstance(raw, dict):
-        raise DatasetError(f"{wrong}: it has no sequences by name")
-    sequences = []
-    for name, fields in raw.items():
-        try:
-            sequences.append(_json_sequence(name, fields))
-        except (ValueError, KeyError, TypeError, OverflowError):
-            raise DatasetError(f"{wrong}: {name} has no gt_rect with 4 or 8 numbers per frame") from None
-    return sequences
-
-
-def _json_sequence(name: str, fields: dict[str, Any]) -> Sequence:
-    rows = [[float("nan")] * 4 if len(r) == 1 else [float(v) for v in r] for r in fields["gt_rect"]]
-    if {len(row) for row in rows} - {4, 8}:
-        raise ValueError("a region of another number")
-    has_polygons = any(len(row) == 8 for row in rows)
-    truth, polygons = _from_regions(rows) if has_polygons else (np.array(rows, np.float64), None)
-    tags = {
-        key: np.array(value) > 0
-        for key, value in fields.items()
-        if isinstance(value, list) and len(value) == len(rows) and key not in ("gt_rect", "img_names", "attr")
-    }
-    attr = fields.get("attr")
-    attributes = frozenset(str(a) for a in attr) if isinstance(attr, list) else frozenset()
-    width, height = fields.get("width"), fields.get("height")
-    size = (width, height) if isinstance(width, int) and isinstance(height, int) else None
-    return Sequence(name, truth, polygons=polygons, attributes=attributes, tags=tags, size=size)
+def _picture_size(folder: Path | None) -> tuple[int, int] | None:
+    """Width and height of the first image of a folder, None where none is read."""
+    images = sorted(filter(is_image, folder.iterdir())) if folder is not None and folder.is_dir() else []
+    pixels = decode_page(read_image(images[0]), 0) if images else None
+    return None if pixels is None else (pixels.shape[1], pixels.shape[0])

@@ -40,8 +40,11 @@ def add_to_log(folder: Path, result: SequenceResult) -> None:
     """Add a line to the log of `folder`.  Raises OutputError."""
     record = asdict(result)
     del record["resumed"]
-    with as_output_error(folder / LOG), (folder / LOG).open("a", encoding="utf-8") as log:
-        log.write(json.dumps(record) + "\n")
+    path = folder / LOG
+    with as_output_error(path):
+        cut = path.is_file() and not path.read_bytes().endswith(b"\n")  # by a crash: this line stands alone
+        with path.open("a", encoding="utf-8") as log:
+            log.write("\n" * cut + json.dumps(record) + "\n")
 
 
 def read_log(folder: Path) -> list[SequenceResult]:

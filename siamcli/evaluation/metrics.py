@@ -119,7 +119,8 @@ def longterm_f(overlaps: list[Array], scores: list[Array], visible: list[Mask]) 
 
     `overlaps` are 0 where the target is absent; `scores` are the tracker's confidences, NaN in the first
     frame, which counts as visible but was not predicted, so that recall ends at (N - 1) / N.
-    Thresholds are -inf, +inf and 98 picks at equal steps through the sorted scores of all sequences.
+    Thresholds are -inf, +inf and 98 picks at equal steps through all the sorted scores of all sequences (or
+    every score, where there are no more).  Source: vot-toolkit analysis/longterm.py, determine_thresholds.
     Precision is 1 where nothing is reported.  At -inf all frames with a score above 0 count (PySOT).
 
     >>> overlap, score, seen = np.array([0, 0.8, 0.6]), np.array([np.nan, 0.9, 0.2]), np.ones(3, bool)
@@ -127,10 +128,11 @@ def longterm_f(overlaps: list[Array], scores: list[Array], visible: list[Mask]) 
     [0.7, 0.467, 0.56]
     """
     ordered = np.sort(np.concatenate(scores)[np.isfinite(np.concatenate(scores))])
-    step = max(len(ordered) // _PICKS, 1)
-    picks = ordered[step // 2 :: step][:_PICKS][::-1]
+    if len(ordered) > _PICKS:
+        step = len(ordered) // _PICKS
+        ordered = ordered[np.linspace(step, len(ordered) - step, _PICKS).round().astype(int)]
     best = (0.0, 0.0, 0.0)
-    for threshold in (np.inf, *picks, -np.inf):
+    for threshold in (np.inf, *ordered[::-1], -np.inf):
         precision, recall = [], []
         for overlap, score, seen in zip(overlaps, scores, visible, strict=True):
             reported = score >= threshold if np.isfinite(threshold) or threshold > 0 else score > 0

@@ -28,7 +28,7 @@ from siamcli.evaluation.catalog import DatasetSpec
 from siamcli.evaluation.overlap import Array, box_corners
 from siamcli.evaluation.sequence import Sequence
 from siamcli.evaluation.textfiles import read_boxes, read_flat, read_rows
-from siamcli.evaluation.vot import STARTED, TRACKED, VotRun
+from siamcli.evaluation.vot import FAILED, SKIPPED, STARTED, TRACKED, VotRun
 
 __all__ = [
     "TrackerOutput",
@@ -146,6 +146,12 @@ def read_runs(folder: Path, spec: DatasetSpec, sequence: Sequence) -> list[VotRu
         rows = read_rows(path, {1, 4, 8})
         if len(rows) != len(sequence):
             raise DatasetError(f"{path}: {len(rows)} rows for {len(sequence)} frames of {sequence.name}")
+        for number, row in enumerate(rows, 1):
+            if len(row) == 1 and row[0] not in (STARTED, FAILED, SKIPPED):
+                raise DatasetError(
+                    f"{path}, line {number}: no code is {row[0]:g}",
+                    hint=f"{STARTED} started, {FAILED} failed, {SKIPPED} not tracked",
+                )
         codes = np.array([int(row[0]) if len(row) == 1 else TRACKED for row in rows])
         if codes[0] != STARTED:
             raise DatasetError(f"{path}, line 1: a run starts with the code {STARTED}")

@@ -151,11 +151,15 @@ def _got10k(dataset: Dataset, outputs: list[TrackerOutput], rules: Rules) -> _Sc
         pooled.append(overlap[np.isfinite(overlap)])
         sequences[sequence.name] = _got10k_values(pooled[-1])
     overlap = np.concatenate(pooled)
-    curve = metrics.success_curve(overlap, thresholds=np.linspace(0, 1, 101))
-    return _got10k_values(overlap), sequences, {}, {"success": curve}
+    curves = {}
+    if len(overlap):
+        curves["success"] = metrics.success_curve(overlap, thresholds=np.linspace(0, 1, 101))
+    return _got10k_values(overlap), sequences, {}, curves
 
 
 def _got10k_values(overlap: Array) -> dict[str, float]:
+    if not len(overlap):  # a single frame, which is the given one
+        return dict.fromkeys(("ao", "sr50", "sr75"), float("nan"))
     return {
         "ao": metrics.average_overlap(overlap),
         "sr50": metrics.success_rate(overlap, 0.5),
@@ -210,7 +214,7 @@ def _supervised(dataset: Dataset, folder: Path) -> _ScoreTables:
         for s, repetitions in zip(dataset.sequences, runs, strict=True)
     ]
     accurate = [
-        np.mean([vot.accuracy(r, o) for r, o in zip(rs, os, strict=True)], axis=0)
+        _mean_of_runs([vot.accuracy(r, o) for r, o in zip(rs, os, strict=True)])
         for rs, os in zip(runs, overlaps, strict=True)
     ]
     failures = [float(np.mean([run.failures for run in repetitions])) for repetitions in runs]
@@ -239,6 +243,13 @@ def _supervised(dataset: Dataset, folder: Path) -> _ScoreTables:
         tagged = np.concatenate([a[m] for a, m in zip(accurate, marks, strict=True)])
         attributes[tag] = {"accuracy": _nanmean(tagged), "eao_pysot": vot.eao(curve, interval, "pysot")}
     return values, sequences, attributes, curves
+
+
+def _mean_of_runs(counted: list[Array]) -> Array:
+    """Per frame the mean over those repetitions in which it counts (PySOT), NaN where it counts in none."""
+    values = np.array(counted)
+    times = np.isfinite(values).sum(axis=0)
+    return np.where(times > 0, np.nansum(values, axis=0) / np.maximum(times, 1), np.nan)
 
 
 def _polygons(sequence: Sequence) -> Array:

@@ -20,7 +20,8 @@ __all__ = ["ColorConfig", "color"]
 class ColorConfig:
     """Strengths are half-ranges of a factor around 1, chances are per crop.
 
-    `blur` averages over a line of up to `blur_cells` pixels, along x or y, or over a small square.
+    `blur` averages over a line of up to `blur_cells` pixels (one more where that is even), along x or y,
+    or over a small square.
     """
 
     brightness: Share = 0.3

@@ -20,8 +20,9 @@ class Average:
     def __init__(self, module: nn.Module, decay: float, before: Mapping[str, Tensor] | None = None) -> None:
         self.module = module
         self.decay = decay
-        start = {**self._floats(), **(before or {})} if decay else {}
-        self._mean = {name: value.clone() for name, value in start.items()}
+        start = self._floats() if decay else {}
+        # what comes out of a checkpoint lies on the CPU
+        self._mean = {n: (before or {}).get(n, v).to(v.device, copy=True) for n, v in start.items()}
 
     def _floats(self) -> dict[str, Tensor]:
         return {n: v.detach() for n, v in self.module.state_dict().items() if v.is_floating_point()}

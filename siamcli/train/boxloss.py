@@ -23,12 +23,12 @@ def refined_boxes(delta: Tensor, anchors: Tensor) -> Tensor:
 
 
 def reached_weights(boxes: Tensor, anchors: Tensor, iou: Tensor) -> Tensor:
-    """Weights (N, M), rows sum to 1: anchors that overlap their target by more than 0.5, at least the
-    best 9 of them, each by the overlap `iou` (N, M) that its refined box reaches, at least 0.05."""
+    """Weights (N, M), rows sum to 1: anchors that overlap their target by 0.5, at least the best 9 of
+    those that touch it, each by the overlap `iou` (N, M) that its refined box reaches, at least 0.05."""
     near = anchor_iou(boxes, anchors)
     least = near.topk(_AT_LEAST, 1).values[:, -1:].clamp(max=_NEAR)
-    weight = iou.detach().clamp(min=0.05) * (near >= least)
-    return weight / weight.sum(1, keepdim=True)
+    weight = iou.detach().clamp(min=0.05) * ((near >= least) & (near > 0))
+    return weight / weight.sum(1, keepdim=True).clamp(min=1e-6)
 
 
 def overlaps(boxes: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,9 +24,9 @@ CONFIGS = Path(__file__).parent / "configs"
 @dataclass(frozen=True, slots=True)
 class DataConfig:
     """One data set.  `share` is its weight in the draw of pairs, `include` a pattern of sequence names,
-    `exclude` patterns of those held back, `stride` keeps every n-th frame.  Boxes below `min_side`
-    pixels or above `max_area` of the image are left out: their search regions would be noise or fill.
-    `loose` boxes teach where their object is, not how far it reaches."""
+    `exclude` patterns of those held back, `stride` keeps every n-th frame: all three are of folders and
+    videos alone.  Boxes below `min_side` pixels or above `max_area` of the image are left out: their search
+    regions would be noise or fill.  `loose` boxes teach where their object is, not how far it reaches."""
 
     path: str
     format: Literal["jsonl", "coco", "voc", "yolo", "folders", "videos"]
@@ -40,6 +40,9 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        chosen = self.include != "*" or self.exclude or self.stride > 1
+        if chosen and self.format not in ("folders", "videos"):
+            raise ValueError(f"include, exclude and stride choose from sequences: {self.format} has none")
 
 
 @dataclass(frozen=True, slots=True)

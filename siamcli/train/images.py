@@ -26,11 +26,14 @@ def read_jsonl(path: Path) -> Iterator[Entry | SkippedItem]:
             try:
                 entry = load_json(line)
                 name = str(entry["file"])
-                boxes = [(_box(b[:4]), str(b[4] or "") if len(b) > 4 else "") for b in entry["boxes"]]
+                boxes = [(_box(b[:4]), _category(b[4:])) for b in entry["boxes"]]
             except _BROKEN:
                 yield SkippedItem(f"{path}:{number}", "unreadable annotation")
                 continue
-            yield Entry(path.parent / name, [ObjectBox(f"{name}#{i}", *b) for i, b in enumerate(boxes)])
+            # by the line: several may speak of one image, and their boxes are different objects
+            yield Entry(
+                path.parent / name, [ObjectBox(f"{name}:{number}#{i}", *b) for i, b in enumerate(boxes)]
+            )
 
 
 def read_coco(path: Path) -> Iterator[Entry | SkippedItem]:
@@ -104,6 +107,11 @@ def _box(values: list[float]) -> Box:
     """Four numbers, or ValueError; nonsense among them becomes a box that is not valid."""
     x, y, w, h = (math.nan if v is None else float(v) for v in values)
     return Box(x, y, w, h)
+
+
+def _category(values: list[object]) -> str:
+    """The first of them, "" where there is none; a class may be the number 0."""
+    return "" if not values or values[0] is None else str(values[0])
 
 
 def _all(folder: Path, pattern: str) -> list[Path]:

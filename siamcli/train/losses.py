@@ -103,7 +103,8 @@ class TrackerLoss(nn.Module):
         if len(batch.other):
             on_object = anchor_iou(batch.boxes[batch.other[:, 0]], self.anchors) > self.targets.negative
             weight = on_object / on_object.sum(1, keepdim=True).clamp(min=1)
-            background_loss = torch.cat([background_loss, -(logits[n:, 0] * weight).sum(1)])
+            on_other = -(logits[n:, 0] * weight).sum(1) * batch.apart
+            background_loss = torch.cat([background_loss, on_other])
         return (object_loss.mean() + background_loss.mean()) / 2
 
 

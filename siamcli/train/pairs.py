@@ -65,13 +65,14 @@ class PairConfig:
 class PairBatch(NamedTuple):
     """exemplar (N, 3, 127, 127), search (N, 3, 255, 255), boxes (N, 4) as cx, cy, w, h from the search
     region's middle; `exact` (N,): 1, or 0 where a box is loose; `other` (M, 2) int64: rows (search,
-    exemplar) of different objects."""
+    exemplar) of different objects; `apart` (M,): 1, or 0 where chance drew the same object for both."""
 
     exemplar: Tensor
     search: Tensor
     boxes: Tensor
     exact: Tensor
     other: Tensor
+    apart: Tensor
 
 
 class _Moments(NamedTuple):
@@ -125,7 +126,8 @@ def draw_pairs(
     search = color(search, config.color, draws)
     rows = draws.permutation(n)[: round(n * config.negatives)]
     other = torch.stack([rows, partner[rows]], 1)
-    return PairBatch(exemplar, search, boxes, sampler.exact[moments.second], other)
+    apart = sampler.tracks[moments.second[rows]] != sampler.tracks[moments.first[partner[rows]]]
+    return PairBatch(exemplar, search, boxes, sampler.exact[moments.second], other, apart.float())
 
 
 def _draw_moments(
@@ -136,7 +138,7 @@ def _draw_moments(
     n: int,
     draws: RandomSource,
 ) -> tuple[_Moments, Tensor]:
-    """n moments, and of each row the row of another object, except for a rare double draw: (n,)"""
+    """n moments, and of each row another row, mostly of another object: (n,)"""
 
     def fill(positions: Tensor, changes: Tensor) -> Tensor:
         box = change_boxes(sampler.boxes[positions], changes)

@@ -52,7 +52,10 @@ def load(entries: Iterable[Entry | SkippedItem], limits: Limits) -> Iterator[Ann
 def _decoded(entry: Entry | SkippedItem) -> Image | None:
     if isinstance(entry, SkippedItem):
         return None
-    image = cv2.imread(str(entry.file), cv2.IMREAD_COLOR)
+    try:
+        image = cv2.imread(str(entry.file), cv2.IMREAD_COLOR)
+    except cv2.error:  # of more pixels than OpenCV takes
+        return None
     return None if image is None else np.asarray(image, np.uint8)
 
 

@@ -18,8 +18,8 @@ class PairSampler:
     """The footage's tracks as flat tensors on its device.
 
     shares (S,): the weights of the S sources in the draw; loose (S,): whether their boxes are.
-    A position is one box of one track: `images`, `boxes` (x, y, w, h) and `exact` (1 unless it is
-    loose) hold its image and box.  Raises DatasetError for shares that draw nothing.
+    A position is one box of one track: `images`, `boxes` (x, y, w, h), `tracks` and `exact` (1 unless it
+    is loose) hold its image, box and track.  Raises DatasetError for shares that draw nothing.
     """
 
     def __init__(self, footage: TrainingImages, shares: Sequence[float], loose: Sequence[bool] = ()) -> None:
@@ -39,6 +39,7 @@ class PairSampler:
         self.begin = (length.cumsum(0) - length).to(device)
         self.images = torch.tensor([i for t in tracks for i in t.images]).to(device)
         self.boxes = torch.tensor([b for t in tracks for b in t.boxes], dtype=torch.float32).to(device)
+        self.tracks = torch.tensor([n for n, t in enumerate(tracks) for _ in t.images]).to(device)
         inexact = [s < len(loose) and loose[s] for s in range(len(shares))]
         self.exact = torch.tensor([0.0 if inexact[t.source] else 1.0 for t in tracks for _ in t.images]).to(
             device

@@ -46,6 +46,8 @@ class PhaseConfig:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        if self.decay == "log" and not self.final:
+            raise ValueError('final is 0, to which no logarithmic line leads: set decay = "cosine"')
 
 
 def rate_at(step: int, config: PhaseConfig) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -27,12 +27,14 @@ def read_folders(
 ) -> Iterator[Entry | SkippedItem]:
     """Sequences as OTB and LaSOT (NAME/img/, 1-based) or GOT-10k (NAME/, images beside the truth) lay
     them out, at any depth below `path`: one line x, y, w, h per image, in order of their names."""
-    truths = sorted(p for name in _TRUTH for p in path.rglob(name) if _taken(p.parent, include, exclude))
+    every = [p for name in _TRUTH for p in path.absolute().rglob(name)]  # "." has no name that could match
+    truths = sorted(p for p in every if _taken(p.parent, include, exclude))
     if not truths:
         raise DatasetError(
             f"{path} holds no sequences that match {include!r}{_but(exclude)}",
             hint="expected NAME/groundtruth.txt and images",
         )
+    yield from _idle(path, exclude, [p.parent for p in every])
     for truth in truths:
         inner = truth.parent / "img"
         origin = 1 if inner.is_dir() else 0
@@ -45,7 +47,7 @@ def read_folders(
         if len(boxes) != len(files):
             yield SkippedItem(str(truth), "not one box per image")
             continue
-        name = str(truth.parent.relative_to(path))
+        name = str(truth.parent.relative_to(path.absolute()))
         for file, box in list(zip(files, boxes, strict=True))[::stride]:
             if box.valid:
                 yield Entry(file, [ObjectBox(name, Box(box.x - origin, box.y - origin, box.w, box.h))])
@@ -57,14 +59,19 @@ def read_videos(
     """Videos with a text file of the same name: one line x, y, w, h per frame, 0-based, NaN = absent.
     Further targets of the same video lie beside it as NAME.track2.txt, NAME.track3.txt and so on."""
     candidates = [path] if path.is_file() else sorted(path.iterdir())
-    videos = [p for p in candidates if p.suffix.lower() in VIDEO_INPUT_SUFFIXES]
-    videos = [p for p in videos if p == path or _taken(p, include, exclude)]
+    every = [p for p in candidates if p.suffix.lower() in VIDEO_INPUT_SUFFIXES]
+    videos = [p for p in every if p == path or _taken(p, include, exclude)]
     if not videos:
         raise DatasetError(
             f"{path} holds no videos that match {include!r}{_but(exclude)}",
             hint="expected NAME.mp4 and NAME.txt",
         )
+    yield from _idle(path, exclude, every)
+    first: dict[str, Path] = {}
     for video in videos:
+        if first.setdefault(video.stem, video) is not video:
+            yield SkippedItem(str(video), "the boxes are those of another video of the same name")
+            continue
         tracks: dict[str, list[Box]] = {}
         further = re.compile(rf"{re.escape(video.stem)}\.track\d+\.txt")
         more = sorted(p for p in video.parent.glob("*.track*.txt") if further.fullmatch(p.name))
@@ -80,7 +87,18 @@ def read_videos(
 
 def _taken(path: Path, include: str, exclude: Collection[str]) -> bool:
     """Whether a sequence matches `include` and none of `exclude`; a video also by its name without ending."""
-    return path.match(include) and not any(path.match(e) or path.with_suffix("").match(e) for e in exclude)
+    return path.match(include) and not any(_matches(path, pattern) for pattern in exclude)
+
+
+def _matches(path: Path, pattern: str) -> bool:
+    return path.match(pattern) or path.with_suffix("").match(pattern)
+
+
+def _idle(path: Path, exclude: Collection[str], every: Sequence[Path]) -> Iterator[SkippedItem]:
+    """The patterns that hold nothing back: perhaps misspelt, and what they were for is learned from."""
+    for pattern in exclude:
+        if not any(_matches(p, pattern) for p in every):
+            yield SkippedItem(f"{path}: {pattern!r}", "an exclude that matches no sequence")
 
 
 def _but(exclude: Collection[str]) -> str:
