@@ -39,6 +39,8 @@ REFUSED = {
     "review a.mp4 a.json --blur '#1'": (2, "--blur needs a video among the outputs"),
     "fix gone --fixes fixes.csv": (3, "no such file or folder: gone"),
     "fix gone": (3, "no such file or folder: gone"),
+    "fix '' --fixes fixes.csv": (3, "a source without a name"),
+    "review ''": (3, "a source without a name"),
     "fix a.mp4": (2, "which trajectory?"),
     "fix tracked --fixes fixes.csv --audio 2": (2, "--audio needs a video among the outputs"),
     "fix tracked --fixes fixes.csv --blur '#1'": (2, "--blur needs a video among the outputs"),

@@ -16,10 +16,14 @@ from hypothesis import strategies as st
 
 from siamcli.boxes import Box, iou
 from siamcli.formats.files import read_trajectory
+from siamcli.load import load_tracker
 from siamcli.media.reverse import reversed_frames
 from siamcli.media.sources import open_source
 from siamcli.session.check import confirmed, return_gap, with_agreement
 from siamcli.session.gaps import Gap, Given, gaps_of, in_frame_order, join
+from siamcli.session.job import Job
+from siamcli.session.twoway import TwoWaySession
+from siamcli.targets import parse_target
 from siamcli.trajectory import TrackPoint
 
 BOX = "40,20,20,20"
@@ -200,6 +204,16 @@ def test_check_adds_agreement_and_changes_no_box_or_score(run, tmp_path):
     assert table.header.checked and [p.agreement for p in table.points] == [
         p.agreement for p in checked.points
     ]
+
+
+def test_the_steps_of_a_check_are_counted_on_over_the_way_back(tmp_path, weights):
+    """One rising count of one total, or a bar begins anew and shows a negative rate."""
+    clip = clips.constant(tmp_path / "a.mkv", frames=12)
+    job = Job(str(clip), (parse_target(BOX),), (str(tmp_path / "a.json"),), check=True)
+    with TwoWaySession(job, partial(load_tracker, weights)) as session:
+        steps = [(step.done, step.total) for step in session.prepare()]
+    assert [done for done, _ in steps] == list(range(1, len(steps) + 1))
+    assert len(steps) > 11 and steps[0][1] == 22 and steps[-1] == (len(steps), len(steps))
 
 
 @pytest.mark.parametrize(("left", "right"), [(0, None), (None, 9)])

@@ -47,9 +47,9 @@ def _refuse_videos(source: str) -> None:
 def batch_folder(text: str, hint: str) -> Path:
     """The folder of a batch, which stands in place of a video and its trajectory.
 
-    Raises InputError where nothing is there, WrongUsage with the `hint` for what is no folder.
+    Raises InputError where nothing is there or named, WrongUsage with the `hint` for what is no folder.
     """
-    if source_name(text).kind == "missing":
+    if not text or source_name(text).kind == "missing":
         check_sources([text])
     if not Path(text).is_dir():
         raise WrongUsage("which trajectory?", hint=hint)

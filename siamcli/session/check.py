@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from siamcli.boxes import iou
 from siamcli.session.gaps import MEETING, Gap, Given, join
-from siamcli.session.passes import Footage, Passes, TrackStep, track_gaps
+from siamcli.session.passes import Footage, Passes, TrackStep, frames_to_track, track_gaps
 from siamcli.trajectory import TrackPoint
 
 if TYPE_CHECKING:
@@ -25,9 +25,10 @@ def fill_gaps(
 ) -> Generator[TrackStep, None, list[list[TrackPoint]]]:
     """Track every gap; returns the joined points of each, with their agreement where they are `checked`.
 
-    Yields and raises as `track_gaps`.
+    Yields and raises as `track_gaps`; a way back counts as long as its gap until it is known.
     """
-    passes = yield from track_gaps(tracker, footage, gaps, given)
+    back = frames_to_track(gap for gap in gaps if None in (gap.left, gap.right)) if checked else 0
+    passes = yield from track_gaps(tracker, footage, gaps, given, after=back)
     if checked:
         return (yield from _check_gaps(tracker, footage, gaps, given, passes))
     return [join(forward, backward) for forward, backward in passes]
@@ -54,7 +55,8 @@ def _check_gaps(
         )
         for target, said in given.items()
     }
-    back = yield from track_gaps(tracker, footage, [way[0] for way in ways if way], ends)
+    before = frames_to_track(gaps)
+    back = yield from track_gaps(tracker, footage, [way[0] for way in ways if way], ends, before=before)
     returned = iter(back)
     checked = []
     for points, way, (forward, backward) in zip(found, ways, passes, strict=True):

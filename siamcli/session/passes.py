@@ -72,20 +72,27 @@ def frames_to_track(gaps: Iterable[Gap]) -> int:
 
 
 def track_gaps(
-    tracker: Tracker, footage: Footage, gaps: Sequence[Gap], given: Mapping[int, Given]
+    tracker: Tracker,
+    footage: Footage,
+    gaps: Sequence[Gap],
+    given: Mapping[int, Given],
+    *,
+    before: int = 0,
+    after: int = 0,
 ) -> Generator[TrackStep, None, list[Passes]]:
     """Track every gap from the box at its left, and from the one at its right; returns the passes
     of each.
 
-    Yields every point, counted up to `frames_to_track`; a gap without a box gives nothing.  All
-    targets of a frame go through the network in one batch.  Only the frames of the gaps and of their boxes
-    are tracked.  Raises InputError for a box outside its frame, and what `footage.check` raises.
+    Yields every point, counted up to `frames_to_track`, and with those that the caller tracks `before` and
+    `after` them; a gap without a box gives nothing.  All targets of a frame go through the network in one
+    batch.  Only the frames of the gaps and of their boxes are tracked.  Raises InputError for a box outside
+    its frame, and what `footage.check` raises.
     """
     forward: list[list[TrackPoint]] = [[] for _ in gaps]
     backward: list[list[TrackPoint]] = [[] for _ in gaps]
     directions: tuple[tuple[PointSource, list[list[TrackPoint]]], ...]
     directions = (("forward", forward), ("backward", backward))
-    done, total = 0, frames_to_track(gaps)
+    done, total = before, before + frames_to_track(gaps) + after
     for direction, points in directions:
         runs = _runs(gaps, given, direction)
         frames = _read(footage, runs, direction)
