@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["review"]
 
+USAGE = "siamtrack review VIDEO TRAJECTORY, or BATCH_FOLDER"
+
 
 def review(
     video: TrackedVideo,
@@ -74,7 +76,7 @@ def review(
     """
     if fixes is not None and fixes.suffix.lower() != ".csv":
         raise WrongUsage(f"--fixes {fixes}: the table is a .csv", hint="--fixes corrections.csv")
-    drawn = trajectory is None and output is None and _has_videos(Path(video))  # which are written again
+    drawn = trajectory is None and output is None and _has_videos(video)  # which are written again
     opening = reading.opening(picture.style(drawn=drawn), search, drawn=drawn)
     if output is not None:
         _check_page(output, overwrite)
@@ -100,11 +102,11 @@ def review(
         _keep_unsaved(library)
 
 
-def _has_videos(folder: Path) -> bool:
-    """Raises InputError for a folder that holds no batch."""
+def _has_videos(video: str) -> bool:
+    """Whether the batch in that folder wrote videos.  Raises InputError, WrongUsage where there is none."""
     from siamcli.batch.fix import has_videos
 
-    return folder.is_dir() and has_videos(folder)
+    return has_videos(batch_folder(video, USAGE))
 
 
 def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: Opening) -> Library:
@@ -113,8 +115,7 @@ def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: O
 
     if trajectory is not None:
         return Library([one_clip(video, trajectory, fixes, opening)])
-    folder = batch_folder(video, "siamtrack review VIDEO TRAJECTORY, or BATCH_FOLDER")
-    return Library(batch_clips(folder, fixes, opening))
+    return Library(batch_clips(batch_folder(video, USAGE), fixes, opening))
 
 
 def _check_page(output: Path, overwrite: bool) -> None:
