@@ -35,7 +35,7 @@ from siamcli.ui.review.changes import StaleError
 from siamcli.ui.review.doubt import Doubt, doubts, summarize
 from siamcli.ui.review.fixes import corrections_in, fixes_table
 from siamcli.ui.review.frames import FrameStore
-from siamcli.ui.review.library import Library, batch_clips, one_clip
+from siamcli.ui.review.library import Library, batch_clips, clip_to_pick, one_clip
 from siamcli.ui.review.report import PICTURES
 from siamcli.ui.review.server import ReviewServer
 
@@ -359,7 +359,11 @@ def test_every_page_hears_of_changes_and_of_tracking(server):
         line = stream.readline()
         if line.startswith(b"data: "):
             heard.append(json.loads(line[6:]))
-    assert heard[0] == {"clip": 0, "version": 2} and heard[-1] == {"clip": 0, "done": "track", "version": 3}
+    assert heard[0] == {"clip": 0, "version": 2, "unsaved": True} and heard[-1] == {
+        "clip": 0,
+        "done": "track",
+        "version": 3,
+    }
     assert any(event.get("points") for event in heard)
     link.close()
 
@@ -453,6 +457,24 @@ def test_a_report_of_a_folder_names_the_clips_without_pictures(siamtrack, tmp_pa
         assert re.search(rf"^  {re.escape(name)}  .*{why}", done.err, re.MULTILINE), done.err
         assert why in (tmp_path / "report.html").read_text()
     assert "0.mkv" not in done.err
+
+
+def test_a_clip_whose_name_is_not_utf8_hides_no_other(siamtrack, clip, tmp_path):
+    """The page had no list of clips at all, and what was picked in such a clip was lost."""
+    bad = tmp_path / "r\udcff.mkv"
+    try:
+        bad.symlink_to(clip)
+    except OSError:
+        pytest.skip("this file system has names in UTF-8 alone")
+    found = [clip_to_pick(str(path), tmp_path / "boxes.csv") for path in (clip, bad)]
+    with closing(ReviewServer(Library(found), None)) as server:
+        status, rows = fetch(server.address, "clips")
+        assert status == 200 and [row["error"] for row in rows] == [None, None]
+        status, refused = fetch(server.address, "clips/1")
+        assert status == 422 and "not UTF-8" in refused["error"]
+        assert fetch(server.address, "clips/0")[0] == 200
+    done = siamtrack("pick", bad)
+    assert done.code == 3 and "not UTF-8" in done.err
 
 
 def test_a_trajectory_without_a_point(clip, tmp_path):

@@ -387,9 +387,13 @@ def test_all_clips_of_a_report_are_printed(chromium, tmp_path):
     wait = WebDriverWait(chromium, 30, poll_frequency=0.03).until
     wait(lambda _: 0 < chromium.execute_script(f"return {filled}") < 60)  # those in view alone
     chromium.execute_script(f"addEventListener('beforeprint', () => window.printed = {filled})")
+    shown = "return document.elementFromPoint(100, innerHeight / 2).closest('article').dataset.clip"
+    chromium.execute_script("document.querySelectorAll('article')[30].scrollIntoView({block: 'center'})")
+    wait(lambda _: chromium.execute_script(shown) == "30")
     chromium.print_page()
     assert chromium.execute_script("return window.printed") == 60
     wait(lambda _: 0 < chromium.execute_script(f"return {filled}") < 60)
+    assert chromium.execute_script(shown) == "30"  # where one was before
 
 
 def test_ten_thousand_clips_are_listed_and_filled_as_they_are_seen(chromium, tmp_path):

@@ -17,7 +17,7 @@ from siamcli.sheets import Sheet, SheetError
 from siamcli.targets import ABSENT, AbsentTarget, BoxFormat, TargetMark, check_label, parse_target
 from siamcli.times import parse_span, parse_time
 
-__all__ = ["COLUMNS", "Boxes", "Manifest", "NoBoxError", "read_manifest"]
+__all__ = ["COLUMNS", "Boxes", "Manifest", "NoBoxError", "name_in_table", "read_manifest"]
 
 COLUMNS = ("clip", "time", "box", "label")
 SIDES = ("x", "y", "w", "h")
@@ -77,6 +77,18 @@ class Boxes:
         raise NoBoxError(
             f"no box for {source}", hint="draw it with `siamtrack pick`, or give --box for all clips"
         )
+
+
+def name_in_table(source: str, folder: Path) -> str:
+    """The source as a table in `folder` names it.  Raises InputError for a name that is not UTF-8."""
+    name = source_name(source).relative_to(folder)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{name}: no table can hold this name, which is not UTF-8", hint="rename it"
+        ) from None
+    return name
 
 
 def read_manifest(path: Path, format: BoxFormat) -> Manifest:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from siamcli.atomic import as_output_error, make_folder
 from siamcli.batch.clips import Clip
-from siamcli.batch.manifest import COLUMNS, read_manifest
+from siamcli.batch.manifest import COLUMNS, name_in_table, read_manifest
 from siamcli.boxes import Box
 from siamcli.errors import InputError, PickError
 from siamcli.media.kinds import source_name
@@ -58,6 +58,7 @@ def pick_all(clips: Sequence[Clip], manifest: Path, picker: Picker) -> Iterator[
     make_folder(manifest.parent)
     for number, clip in enumerate(clips, start=1):
         try:
+            name = name_in_table(clip.source, manifest.parent)
             with open_source(clip.source) as frames:
                 first = next(iter(frames))
         except InputError as error:
@@ -69,15 +70,14 @@ def pick_all(clips: Sequence[Clip], manifest: Path, picker: Picker) -> Iterator[
                 f"stopped at {clip.source}",
                 hint="run the same command again to continue; all boxes so far are kept",
             )
-        _append(manifest, clip, box)
+        _append(manifest, name, box)
         yield PickResult(clip, box)
 
 
-def _append(manifest: Path, clip: Clip, box: Box) -> None:
+def _append(manifest: Path, name: str, box: Box) -> None:
     head = () if manifest.exists() and manifest.stat().st_size else (COLUMNS,)
     numbers = ",".join(f"{value:.1f}" for value in box)
-    row = (source_name(clip.source).relative_to(manifest.parent), "", numbers, "")
     with as_output_error(manifest), manifest.open("ab") as file:
-        file.write(csv_text([*head, row]).encode())
+        file.write(csv_text([*head, (name, "", numbers, "")]).encode())
         file.flush()
         os.fsync(file.fileno())

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from siamcli.batch.manifest import COLUMNS, read_manifest
+from siamcli.batch.manifest import COLUMNS, name_in_table, read_manifest
 from siamcli.boxes import Box
 from siamcli.errors import InputError, why_unread
 from siamcli.media.kinds import source_name
@@ -94,7 +94,7 @@ def _picks(boxes: Said, labels: Sequence[str | None]) -> Iterator[tuple[str, str
 def _table(path: Path, source: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]]) -> str:
     clip = source_name(source)
     others = [row for row in _rows(path, columns) if source_name(row[0]).within(path.parent).key != clip.key]
-    name = clip.relative_to(path.parent)
+    name = name_in_table(source, path.parent)
     return csv_text([columns, *others, *((name, *row) for row in rows)])
 
 

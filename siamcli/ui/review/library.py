@@ -12,6 +12,7 @@ from typing import Any
 
 from siamcli.atomic import write_text
 from siamcli.batch.fix import batch_entries, outputs_of, replace_outputs, trajectory_file
+from siamcli.batch.manifest import name_in_table
 from siamcli.batch.status import Entry
 from siamcli.errors import InputError
 from siamcli.formats.files import read_trajectory
@@ -92,6 +93,7 @@ def clip_to_pick(source: str, manifest: Path) -> Clip:
     def begin(info: SourceInfo) -> Picking:
         if info.size is None:
             raise InputError(f"{info.name} does not say how large its frames are")
+        name_in_table(source, manifest.parent)
         return Picking(info.size, write, manifest)
 
     reading = Reading(source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import secrets
 import socket
 import time
@@ -40,6 +41,13 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+class _Json(JSONResponse):
+    """JSON in ASCII: the name of a file may be no UTF-8."""
+
+    def render(self, content: object) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
 
 
 class ReviewServer:
@@ -122,9 +130,9 @@ class ReviewServer:
         token = request.url.path.split("/")[1]
         if not _is_own_name(request.url.hostname or ""):
             # DNS rebinding: a page of another host whose name was made to point to this machine
-            reply: Response = JSONResponse({"error": "only from this machine"}, 403)
+            reply: Response = _Json({"error": "only from this machine"}, 403)
         elif not secrets.compare_digest(token.encode(), self._token.encode()):
-            reply = JSONResponse({"error": "the address is not complete"}, 404)
+            reply = _Json({"error": "the address is not complete"}, 404)
         else:
             reply = await go_on(request)
         for name, value in _HEADERS.items():
@@ -135,34 +143,34 @@ class ReviewServer:
         return StreamingResponse(self._events.stream(), media_type="text/event-stream")
 
     def _list(self, request: Request) -> Response:
-        return JSONResponse(self.library.rows())
+        return _Json(self.library.rows())
 
     def _clip(self, request: Request) -> Response:
-        return JSONResponse(self.library.document(request.path_params["clip"]))
+        return _Json(self.library.document(request.path_params["clip"]))
 
     def _frame(self, request: Request) -> Response:
         number, index = request.path_params["clip"], request.path_params["frame"]
         picture = self.library.frames(number).jpeg(index)
         if picture is None:
-            return JSONResponse({"error": f"there is no frame {index}"}, 404)
+            return _Json({"error": f"there is no frame {index}"}, 404)
         return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
     def _video(self, request: Request) -> Response:
         """The file of a clip, whole or in ranges of bytes."""
         path = self.library.video(request.path_params["clip"])
-        return JSONResponse({"error": "no file to play"}, 404) if path is None else FileResponse(path)
+        return _Json({"error": "no file to play"}, 404) if path is None else FileResponse(path)
 
     async def _change(self, request: Request) -> Response:
         kind = request.headers.get("content-type", "")
         if not kind.startswith("application/json"):  # a form cannot send it
-            return JSONResponse({"error": "no such address"}, 404)
+            return _Json({"error": "no such address"}, 404)
         body = await request.body()
         try:
             change = await request.json() if len(body) <= LARGEST else None
         except (JSONDecodeError, UnicodeDecodeError):
             change = None
         if not isinstance(change, dict) or not isinstance(change.get("version"), int):
-            return JSONResponse({"error": "not a change"}, 400)
+            return _Json({"error": "not a change"}, 400)
         return await run_in_threadpool(self._act, request.path_params["clip"], change)
 
     def _act(self, number: int, change: dict[str, Any]) -> Response:
@@ -178,9 +186,9 @@ class ReviewServer:
             raise InputError("it is being tracked or written", hint="wait for it, or stop it")
         else:
             state.change(version, change)
-            self._events.send({"clip": number, "version": state.version})
+            self._events.send({"clip": number, "version": state.version, "unsaved": state.unsaved})
         # only a step back can bring other points: those of a long video are not sent with every box
-        return JSONResponse(self.library.document(number, points=what == "undo"))
+        return _Json(self.library.document(number, points=what == "undo"))
 
 
 def _listen(host: str) -> socket.socket:
@@ -213,10 +221,10 @@ def _asset(request: Request) -> Response:
     file = resources.files("siamcli.ui.review") / "page" / name
     kind = _TYPES.get(name.rpartition(".")[2])
     if kind is None or not file.is_file():
-        return JSONResponse({"error": f"no {name}"}, 404)
+        return _Json({"error": f"no {name}"}, 404)
     return Response(file.read_bytes(), media_type=kind)
 
 
 def _refusal(request: Request, error: Exception) -> Response:
     status = 409 if isinstance(error, StaleError) else 422
-    return JSONResponse({"error": str(error), "hint": getattr(error, "hint", None)}, status)
+    return _Json({"error": str(error), "hint": getattr(error, "hint", None)}, status)

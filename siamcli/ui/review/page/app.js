@@ -27,9 +27,11 @@ async function heard(event) {
     return say(`siamtrack has ended: ${unsaved ? "its terminal says where unsaved corrections are" : "everything is saved"}`, true);
   }
   if (event.rows) return clips?.read(event.rows);
-  if (!doc || event.clip !== doc.clip) return;
-  if (event.said) return say(event.said);
+  if (!doc) return;
+  const isHere = () => event.clip === doc.clip;
+  if (event.said) return isHere() && say(event.said);
   if (event.work) {
+    if (!isHere()) return;
     set({ work: event });
     const how = event.of ? `${event.step} of ${event.of}` : "…";
     say(event.work === "track" ? `Tracking again: ${how}${event.of ? "" : " loading the tracker"}` : `Writing: ${how}`);
@@ -43,8 +45,9 @@ async function heard(event) {
     }
     return;
   }
+  await settled();
+  if (!isHere()) return elsewhere(event);
   if (event.done) {
-    await settled();
     set({ work: null, live: new Map() });
     if (followed?.clip === doc.clip && follows()) go(followed.home);
     followed = null;
@@ -53,15 +56,30 @@ async function heard(event) {
     else if (event.done === "save") {
       say("Saved");
       clips?.renew(await get("clips"));
-      if (picks()) onward();
+      if (picks() && isHere()) onward();
     } else say(doc.pending.length ? "Stopped: nothing was changed" : "Tracked again: Save (S) writes it");
     return;
   }
-  await settled();
   if (event.version > doc.version) {
     await reload();
     say("Another tab has changed this clip: this is how it is now");
   }
+}
+
+// of a clip that is not shown: somebody went on while it was saved, or another tab shows it
+async function elsewhere(event) {
+  if (!event.done) return clips.learn(event.clip, { unsaved: event.unsaved });
+  clips.renew(await get("clips"));
+  if (event.error) say(`${clips.rows[event.clip].name}: ${event.error}`, true);
+}
+
+// what was told in between was missed; what is under way tells how far it is
+async function again() {
+  if (!doc) return;
+  set({ work: null, live: new Map() });
+  clips?.renew(await get("clips"));
+  await reload();
+  say("siamtrack answers again");
 }
 
 const isUnsaved = () => clips?.rows.some((row) => row.unsaved) ?? doc?.unsaved;
@@ -129,14 +147,13 @@ addEventListener("beforeunload", (event) => {
 });
 addEventListener("resize", () => list(false));
 
-const source = listen(heard, (closed) => {
-  if (closed !== null) say("siamtrack does not answer: if it still runs, look after the connection", true);
-});
+const source = listen(heard, () => say("siamtrack does not answer: if it still runs, look after the connection", true), again);
 const rows = await get("clips").catch((error) => say(error.message, true)) ?? [];
 if (rows.length > 1) {
   set({ clips: new Clips(rows, open) });
   list(false);
 }
+const order = [...rows.keys()].sort((a, b) => rows[a].picked - rows[b].picked); // those to pick in first
 let shown = false;
-for (const [number, row] of rows.entries()) if (!shown && !row.error) shown = await open(number);
-if (!shown) say("No clip can be shown", true);
+for (const number of order) if (!shown && !rows[number].error) shown = await open(number);
+if (rows.length && !shown) say("No clip can be shown", true);

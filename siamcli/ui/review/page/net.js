@@ -12,7 +12,7 @@ async function request(path, options) {
   const document = await reply.json();
   if (reply.ok) return document;
   const error = new Error(document.hint ? `${document.error}: ${document.hint}` : document.error);
-  error.stale = reply.status === 409;
+  error.refused = true; // unlike an answer that did not come
   throw error;
 }
 
@@ -31,10 +31,15 @@ export function send(clip, change, taken) {
 // once all changes are answered
 export const settled = () => chain;
 
-export function listen(heard, lost) {
+// `lost()` where the connection breaks, `again()` once it is there anew
+export function listen(heard, lost, again) {
   const source = new EventSource("events");
+  let opened = false;
   source.onmessage = (event) => heard(JSON.parse(event.data));
-  source.onerror = () => lost(source.readyState === EventSource.CLOSED);
-  source.onopen = () => lost(null);
+  source.onerror = lost;
+  source.onopen = () => {
+    if (opened) again();
+    opened = true;
+  };
   return source;
 }

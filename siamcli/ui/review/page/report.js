@@ -135,5 +135,7 @@ addEventListener("beforeprint", () => {
   seen.disconnect();
   for (const article of $("list").children) if (!article.firstChild) fill(article);
 });
-addEventListener("afterprint", list);
+addEventListener("afterprint", () => {
+  for (const article of $("list").children) seen.observe(article);
+});
 list();

@@ -1,18 +1,27 @@
 // From clip to clip, from doubt to doubt, and playing.
 
 import { Frames } from "./frames.js";
-import { get } from "./net.js";
+import { get, settled } from "./net.js";
 import { Film } from "./film.js";
 import { $, clips, doc, film, frame, frames, picks, playing, points, set, target } from "./state.js";
 import { fill, go, put, say, select, stage, take } from "./view.js";
 
+let latest = 0; // of the clips that were asked for
+
+// false: siamtrack cannot show it
 export async function open(number) {
   pause();
-  const next = await get(`clips/${number}`).catch((error) => {
+  const mine = ++latest;
+  let next;
+  try {
+    next = await get(`clips/${number}`);
+  } catch (error) {
     say(error.message, true);
-    clips?.learn(number, { error: error.message });
-  });
-  if (!next) return false;
+    if (error.refused) clips?.learn(number, { error: error.message });
+    return !error.refused;
+  }
+  await settled(); // what was said of the clip before is answered while that is shown
+  if (mine !== latest) return true; // somebody went on to another
   set({ doc: null, work: null, live: new Map(), keyed: null, absentFrom: null, adding: null, target: 1 });
   set({ frames: new Frames(number, next.frames), film: next.playable ? new Film(number, next) : null, frame: next.doubts[0]?.first ?? next.first });
   stage.reset(next.size);
