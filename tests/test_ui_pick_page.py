@@ -131,6 +131,18 @@ def test_cancel_on_the_page(chromium, how):
         assert "no box" in person.ended()
 
 
+def test_the_key_that_the_warning_names_uses_the_boxes(chromium):
+    """It pressed the button that had the focus: the boxes were lost."""
+    with asked(size=(640, 360)) as asking:
+        person = before(chromium, asking)
+        person.drag((100, 100), (200, 200))
+        person.hears("target 1 begins")
+        person.find("skip").click()
+        person.hears("Use (Enter) takes them")
+        person.keys("ENTER")
+        assert picked(person, asking) is not None
+
+
 def test_one_frame_has_no_time_line(chromium):
     with asked(size=(640, 360)) as asking:
         person = before(chromium, asking, PHONE, touch=True)
@@ -206,7 +218,7 @@ def test_clip_after_clip(chromium, video, tmp_path):
         person.hears("leaf begins in frame 0")
         person.find("finish").click()
         person.hears("not used yet")
-        person.keys("s")
+        person.keys("ENTER")  # as it says
         person.wait(lambda _: (tmp_path / "boxes.csv").exists())
         # the clip that cannot be shown is left out
         person.wait(lambda _: server.library.clips[1].error and "leaf" not in person.find("targets").text)
@@ -215,6 +227,8 @@ def test_clip_after_clip(chromium, video, tmp_path):
             lambda _: person.find("save").text.startswith("Use") and "leaf" in person.find("targets").text
         )
         assert not person.find("save").is_enabled()  # it is in the manifest
+        person.keys("ENTER")
+        person.hears("used already")
         person.find("finish").click()
         server.wait()
         server.close()

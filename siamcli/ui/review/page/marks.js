@@ -137,7 +137,7 @@ export function track() {
 export function save() {
   if (!picks() && doc.pending.length) return say("Some corrections are not tracked yet: track again first (T)", true);
   if (doc.unsaved) change({ do: "save" });
-  else if (picks()) say("Nothing to use yet: drag a box around the target");
+  else if (picks()) say(doc.targets.length ? "These boxes are used already" : "Nothing to use yet: drag a box around the target");
 }
 
 let warned = null; // the state whose boxes were said not to be used
@@ -146,6 +146,7 @@ export function finish() {
   const state = [doc.clip, doc.version, ...unused].join(" ");
   if (unused.length && warned !== state) {
     warned = state;
+    $("picture").focus(); // Enter would press the button again
     const which = unused.length === 1 && doc.unsaved ? "These boxes" : `The boxes of ${new Intl.ListFormat("en").format(unused)}`;
     return say(`${which} are not used yet: Use (Enter) takes them; ${clips ? "Finish" : "Cancel"} again ends without them`, true);
   }
