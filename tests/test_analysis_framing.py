@@ -113,6 +113,8 @@ def test_a_crop_that_is_too_thin_or_has_no_path_is_refused():
 def test_what_is_cut_out():
     image = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
     np.testing.assert_array_equal(cut(image, Box(9.7, 5.2, 20, 10), (20, 10)), image[5:15, 10:30])
+    almost = Box(9.7, 5.2, np.nextafter(20, 0), 10)  # the sides of windows are computed
+    np.testing.assert_array_equal(cut(image, almost, (20, 10)), image[5:15, 10:30])
     smooth = cv2.GaussianBlur(np.tile(np.arange(0, 240, 3, np.uint8)[None, :, None], (60, 1, 3)), (0, 0), 2)
     twice = cut(smooth, Box(10.25, 20, 30, 20), (60, 40))
     np.testing.assert_allclose(twice[20, :, 0], (10.25 + (np.arange(60) + 0.5) / 2 - 0.5) * 3, atol=1)

@@ -69,6 +69,15 @@ def test_output_dir_and_no_video(run, tmp_path):
     ]
 
 
+def test_a_folder_among_the_outputs_lies_in_the_output_dir(run, tmp_path):
+    assert run("--box", BOX, "-o", "sub/", "--output-dir", "new", "--no-video").code == 0
+    assert sorted(p.name for p in (tmp_path / "new/sub").iterdir()) == [
+        "demo.tracked.csv",
+        "demo.tracked.json",
+    ]
+    assert not (tmp_path / "sub").exists()
+
+
 def test_existing_outputs(run, tmp_path):
     (tmp_path / "a.csv").write_text("mine")
     refused = run("--box", BOX, "-o", "a.csv")

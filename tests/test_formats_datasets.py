@@ -140,6 +140,21 @@ def test_convert_refuses_wrong_data_sets_and_writes_nothing(siamtrack, tracked, 
     assert done.code == 3 and "64x48" in done.err and not (tmp_path / "y").exists()
 
 
+@pytest.mark.parametrize("place", ["images", "images/train"])
+def test_a_data_set_does_not_replace_what_was_tracked(siamtrack, tmp_path, place):
+    (tmp_path / "set" / place).parent.mkdir(parents=True)
+    footage = clips.folder(tmp_path / "set" / place, frames=10)
+    one, source = trajectory("b"), SourceInfo(footage.name, clips.SIZE)
+    write_trajectory(replace(one, header=replace(one.header, source=source)), tmp_path / "one.json")
+    (tmp_path / "file").touch()
+    before = sorted(tmp_path.rglob("*"))
+    for output, message in (("set/", "more than a data set"), ("file", "file is a file")):
+        done = siamtrack("convert", "one.json", "--to", "yolo", "--crops", "--video", footage.parent,
+                         "-o", output, "-y")  # fmt: skip
+        assert done.code == 8 and message in done.err.replace("\n", " "), done.err
+        assert sorted(tmp_path.rglob("*")) == before
+
+
 @pytest.fixture(params=["coco", "yolo"])
 def whole(request, siamtrack, tracked, tmp_path):
     """A data set of every frame: 28 pictures with 37 boxes."""

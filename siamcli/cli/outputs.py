@@ -58,12 +58,13 @@ def output_paths(
             continue
         if "://" in name:  # the name of a file would have its folders made
             raise OutputError(f"{name}: no address to write to", hint=f"{' and '.join(STREAMS)} send lines")
-        with as_output_error(Path(name)):
-            folder_named = name.endswith("/") or Path(name).is_dir()
+        place = base / name
+        with as_output_error(place):
+            folder_named = name.endswith("/") or place.is_dir()
         if folder_named:
-            paths += [str(Path(name) / f"{source_name(source).stem}.tracked{s}") for s in suffixes]
+            paths += [str(place / f"{source_name(source).stem}.tracked{s}") for s in suffixes]
         else:
-            paths.append(str(base / name))
+            paths.append(str(place))
     if jsonl is not None and jsonl != "-" and Path(jsonl).suffix.lower() != ".jsonl":
         raise OutputError(f"{jsonl} does not end in .jsonl", hint="--jsonl takes NAME.jsonl, or - for stdout")
     if jsonl is not None:

@@ -36,7 +36,7 @@ def cut(image: Image, window: Box, size: tuple[int, int]) -> Image:
     made smaller they are averaged.
     """
     scale = size[0] / window.w
-    if scale > 1:
+    if scale > 1 + 1e-9:  # sides that are smoothed are not exact
         matrix = np.array([[scale, 0, scale / 2 - 0.5], [0, scale, scale / 2 - 0.5]])
         matrix[:, 2] -= scale * np.array([window.x, window.y])
         enlarged = cv2.warpAffine(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -10,7 +11,7 @@ from pathlib import Path
 from siamcli.atomic import as_output_error, atomic_folder, write_text
 from siamcli.boxes import clip_box
 from siamcli.errors import InputError, OutputError
-from siamcli.formats.datasets import DatasetClip, class_list
+from siamcli.formats.datasets import PARTS, DatasetClip, class_list
 from siamcli.formats.kinds import FORMATS
 from siamcli.formats.names import file_stem
 from siamcli.formats.select import is_visible
@@ -44,14 +45,20 @@ def write_dataset(
     crops/TARGET/IMAGE.jpg, what each box holds of it; yields the number of frames read.
 
     `videos` has the source of every clip by its name.  The folder is there when all of it is; `overwrite`
-    replaces one that holds a data set and nothing else.  Raises MisfitError for a video that is another one,
+    replaces one that holds a data set and nothing else, but none of the videos.  Raises MisfitError for a video that is another one,
     InputError for a source, OutputError.
     """
     with as_output_error(folder):
-        there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if there and (not overwrite or there - _PARTS_OF_ONE):
-        hint = "name a new folder" if there - _PARTS_OF_ONE else "-y replaces it"
-        raise OutputError(f"{folder} exists", hint=hint)
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"{folder} is a file", hint="name a folder")
+        there = _names_in(folder)
+        # images beside the parts of a set may be those that were tracked
+        others = there - _PARTS_OF_ONE or _names_in(folder / "images") - {*PARTS}
+    own = Path(os.path.realpath(folder))
+    if others or any(own in Path(os.path.realpath(video)).parents for video in videos.values()):
+        raise OutputError(f"{folder} exists, and holds more than a data set", hint="name a new folder")
+    if there and not overwrite:
+        raise OutputError(f"{folder} exists", hint="-y replaces it")
     with atomic_folder(folder, overwrite=True) as part:
         if format is not None:
             for name, text in FORMATS[format].load().dataset(clips, class_list(clips)).items():
@@ -65,6 +72,10 @@ def write_dataset(
                 for name, picture in _crops(clip, frame, points) if crops else ():
                     _write(part / "crops" / name, jpeg(picture))
             yield done
+
+
+def _names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
 
 def _frames(
