@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from siamcli.analysis.motion import measure_motion
 from siamcli.analysis.plane import flat_plane, seen_plane
+from siamcli.analysis.report import measure
 from siamcli.analysis.smooth import local_lines
 from siamcli.analysis.zones import parse_zone
 from siamcli.boxes import Box
@@ -87,7 +89,7 @@ def test_nothing_is_measured_across_a_loss(between):
     np.testing.assert_allclose(motion.speed[located], 100)
     assert motion.distance[located][-1] == pytest.approx(2 * 19 * 4)
     assert np.isnan(motion.raw_speed[np.searchsorted(motion.frames, 25)])
-    assert motion.lasts.sum() == pytest.approx(40 / 25)
+    assert motion.lasts[located].sum() == pytest.approx(40 / 25)
     assert np.isnan(motion.speed[~located]).all() and np.isnan(motion.raw[~located]).all()
 
 
@@ -128,6 +130,19 @@ def test_zones_count_seconds_and_visits():
     for wrong in ("1,2,3,4", "a=1,2", "a=1,2,3,x,5,6", "a=1,2,0,4"):
         with pytest.raises(ValueError, match="zone"):
             parse_zone(wrong, SIZE)
+
+
+def test_seconds_of_what_is_always_lost_and_of_a_single_frame():
+    (all_lost,) = measure(path(line(50), ["lost"] * 50), PIXELS).summary()
+    assert (all_lost["located"], all_lost["lost"]) == (0, 2)
+    slow = path(line(20), [*["tracked"] * 15, *["lost"] * 5])  # from the loss on a frame a second
+    times = [0.04 * min(p.index, 15) + max(0, p.index - 15) for p in slow.points]
+    points = tuple(replace(p, time=time) for p, time in zip(slow.points, times, strict=True))
+    (slower,) = measure(replace(slow, points=points), PIXELS).summary()
+    assert (slower["located"], slower["lost"]) == (0.6, 4.04)
+    zone = parse_zone("all=0,0,640,480", SIZE)
+    (single,) = measure(path(line(1)), PIXELS, zones=[zone]).summary()
+    assert (single["located"], single["lost"], single["zones"]["all"]["seconds"]) == (0.04, 0, 0.04)
 
 
 def test_measure_writes_units_times_and_visits(siamtrack, tmp_path):

@@ -263,7 +263,8 @@ def test_a_batch_whose_clip_is_corrected_counts_shared_boxes_anew(tmp_path):
         assert shared_boxes(trajectory.points).frames == count
         for _ in replace_outputs(tmp_path, "0.mkv", Reading(str(tmp_path / "0.mkv")), trajectory, {}):
             pass
-        assert batch_entries(tmp_path)["0.mkv"].same_box == count
+        entry = batch_entries(tmp_path)["0.mkv"]
+        assert (entry.same_box, entry.targets) == (count, 2)  # one is new: the share that is lost is of both
 
 
 def test_a_batch_is_served_before_its_trajectories_are_read(tmp_path):

@@ -72,21 +72,21 @@ def measure_motion(
         [p.box.center if ok else (np.nan, np.nan) for p, ok in zip(points, located, strict=True)]
     )
     count, step = len(points), int(np.median(np.diff(frames))) if len(points) > 1 else 1
-    usual = float(np.median(np.diff(times))) if count > 1 else 0.0
+    fps = trajectory.header.source.fps
+    usual = float(np.median(np.diff(times))) if count > 1 else float(1 / fps) if fps else 0.0
     pixels, raw, smooth = (np.full((count, 2), np.nan) for _ in range(3))
     velocity = np.full((count, 2), np.nan)
-    lasts, raw_step, smooth_step, raw_speed = (np.zeros(count) for _ in range(4))
-    raw_speed[:] = np.nan
+    raw_step, smooth_step = np.zeros(count), np.zeros(count)
+    lasts = np.append(np.where(np.diff(frames) <= step, np.diff(times), usual), usual)
+    raw_speed = np.full(count, np.nan)
     for part in _stretches(frames, located, step):
         pixels[part] = local_lines(times[part], center[part], window)[0]
         raw[part] = plane(center[part])
         smooth[part], velocity[part] = local_lines(times[part], raw[part], window)
-        gaps = np.diff(times[part])
-        lasts[part] = [*gaps, usual]
         inner = slice(part.start + 1, part.stop)
         raw_step[inner] = np.linalg.norm(np.diff(raw[part], axis=0), axis=1)
         smooth_step[inner] = np.linalg.norm(np.diff(smooth[part], axis=0), axis=1)
-        raw_speed[inner] = raw_step[inner] / gaps
+        raw_speed[inner] = raw_step[inner] / np.diff(times[part])
     speed = np.linalg.norm(velocity, axis=1)
     below = _size(points, located, plane) * REST if rest is None else rest
     return Motion(

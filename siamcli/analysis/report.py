@@ -96,7 +96,6 @@ class Measurement:
         where = motion.smooth[located]
         seconds = float(lasts[located].sum())
         moving = motion.speed[np.isfinite(motion.speed)]
-        usual = float(np.median(lasts[located])) if located.any() else 0.0
         zones = {
             zone.name: stay(zone.holds(motion.pixels) & located, located, motion.times, lasts)
             for zone in self.zones
@@ -105,7 +104,7 @@ class Measurement:
             "target": motion.target,
             "label": motion.label,
             "located": _rounded(seconds),
-            "lost": _rounded(usual * sum(state == "lost" for state in motion.states)),
+            "lost": _rounded(float(lasts[[state == "lost" for state in motion.states]].sum())),
             "at_rest": _rounded(float(lasts[motion.at_rest].sum())),
             "rest_below": _rounded(motion.rest_below),
             "distance": _rounded(float(np.nanmax(motion.distance))) if located.any() else 0.0,

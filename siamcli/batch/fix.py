@@ -121,5 +121,5 @@ def _replace(
     styles.redraws(entry.clip, paths, entry.style, style)
     yield from write_again(reading, trajectory, paths, overwrite=True, also=also)
     lost = sum(point.state == "lost" for point in trajectory.points)
-    same_box = shared_boxes(trajectory.points).frames
-    status.add(replace(entry, at=now(), lost=lost, same_box=same_box, style=style))
+    same_box, targets = shared_boxes(trajectory.points).frames, len(trajectory.header.labels)
+    status.add(replace(entry, at=now(), lost=lost, targets=targets, same_box=same_box, style=style))

@@ -45,8 +45,8 @@ def write_dataset(
     crops/TARGET/IMAGE.jpg, what each box holds of it; yields the number of frames read.
 
     `videos` has the source of every clip by its name.  The folder is there when all of it is; `overwrite`
-    replaces one that holds a data set and nothing else, but none of the videos.  Raises MisfitError for a video that is another one,
-    InputError for a source, OutputError.
+    replaces one that holds a data set and nothing else, but none of the videos.  Raises MisfitError for a
+    video that is another one, InputError for a source, OutputError.
     """
     with as_output_error(folder):
         if folder.exists() and not folder.is_dir():
