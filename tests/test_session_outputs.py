@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 from contextlib import suppress
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from siamcli.boxes import Box
+from siamcli.errors import OutputError
 from siamcli.formats.files import read_trajectory
 from siamcli.frames import Frame, SourceInfo
 from siamcli.session.outputs import Outputs
@@ -66,6 +68,26 @@ def test_the_number_of_frames_is_true_once_all_are_read(tmp_path: Path, count: i
         assert len(trajectory.points) == 3 and trajectory.complete
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 4
     assert not list(tmp_path.glob("*.part*"))
+
+
+def test_a_full_disk_at_the_end_leaves_the_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is room for the trajectory, and none for a second copy with a head that knows more."""
+
+    def full(old: object, new: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("siamcli.session.textfile.shutil.copyfileobj", full)
+    with (
+        pytest.raises(OutputError, match="No space left"),
+        Outputs([str(tmp_path / "a.json")], HEADER, overwrite=False) as outputs,
+    ):
+        outputs.write(
+            Frame(0, 0.0, np.zeros((48, 64, 3), np.uint8)), [TrackPoint(0, 0.0, Box(1, 2, 3, 4), 0.5, "init")]
+        )
+        outputs.end_of(HEADER.source.counted(1))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    assert len(read_trajectory(tmp_path / "a.json").points) == 1
+    assert outputs.incomplete == [str(tmp_path / "a.json")]
 
 
 def test_an_end_that_wakes_nobody_is_said_again(tmp_path: Path) -> None:

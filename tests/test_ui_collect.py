@@ -99,6 +99,9 @@ def test_which_clips_are_left(tmp_path):
     manifest.write_text('clip,time,box,label\na.mp4,,"1,2,3,4",\nb.mp4,,"1,')
     assert clips_without_box(clips, manifest) == clips[1:]
     assert manifest.read_text().endswith('"1,2,3,4",\n')
+    manifest.write_text('clip,time,box,label\na.mp4,,"1,2,3,4",bug')  # as some editors end a file
+    assert clips_without_box(clips, manifest) == clips[1:]
+    assert manifest.read_text().endswith('"1,2,3,4",bug\n')
 
 
 def test_pick_without_a_display(start_siamtrack, tmp_path, monkeypatch):

@@ -7,8 +7,10 @@ import http.client
 import json
 import re
 import threading
+import time
 from contextlib import closing
 from dataclasses import replace
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import clips
@@ -38,6 +40,7 @@ from siamcli.ui.review.frames import FrameStore
 from siamcli.ui.review.library import Library, batch_clips, clip_to_pick, one_clip
 from siamcli.ui.review.report import PICTURES
 from siamcli.ui.review.server import ReviewServer
+from siamcli.ui.review.work import Work
 
 FRAMES = 20
 
@@ -395,6 +398,22 @@ def test_what_is_not_saved_is_kept_at_the_end(siamtrack, clip, tmp_path, monkeyp
     assert done.code == 0 and "http://127.0.0.1:" in done.err and "a.fixes.unsaved.csv" in done.err
     assert '9f,bug,"30,20,20,20"' in (tmp_path / "a.fixes.unsaved.csv").read_text()
     assert not [thread for thread in threading.enumerate() if thread.name == "review"]
+
+
+def test_a_save_that_breaks_is_not_told_as_done(clip, tmp_path, monkeypatch):
+    told = []
+    work = Work(None, SimpleNamespace(send=told.append))
+    monkeypatch.setattr(threading, "excepthook", lambda failure: None)
+
+    def broken(version):
+        raise RuntimeError("broken")
+
+    work.begin(0, SimpleNamespace(save=broken, version=1), "save", 1)
+    work.finish()
+    until = time.monotonic() + 5
+    while not told and time.monotonic() < until:  # the end is told after the work
+        time.sleep(0.01)
+    assert told == [{"clip": 0, "done": "save", "error": "RuntimeError: broken", "version": 1}]
 
 
 def test_a_video_whose_frames_are_not_all_there_is_shown_as_far_as_it_goes(tmp_path):

@@ -58,9 +58,11 @@ class TextOutput(Output):
             with as_output_error(self._part.target):
                 self._file.close()
             head = self._stream.head(self.source)
-            if head != self._head:
-                self._write_head(self._part, head)
-            self._part.commit(complete=complete)
+            try:
+                if head != self._head:
+                    self._write_head(self._part, head)
+            finally:  # a disk without room for a second copy has the points all the same
+                self._part.commit(complete=complete)
         self._end_lines()
 
     def _write_head(self, part: AtomicFile, head: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,11 +44,20 @@ def clips_without_box(clips: Sequence[Clip], manifest: Path) -> list[Clip]:
                 f"{manifest}: its first line is not {','.join(COLUMNS)}, so that no row can be added",
                 hint="name another manifest with -o",
             )
-        file.truncate(whole)
+        if whole and _is_whole_row(text[whole:]):  # a hand that wrote it left out the end of the line
+            file.write(b"\n")
+        else:
+            file.truncate(whole)
         if not whole:
             return list(clips)
     picked = {source_name(clip).key for clip in read_manifest(manifest, "xywh").clips}
     return [clip for clip in clips if source_name(clip.source).key not in picked]
+
+
+def _is_whole_row(text: bytes) -> bool:
+    """True where all cells are there, and the quotes of each end."""
+    cells = next(csv.reader([text.decode(errors="replace")]), [])
+    return len(cells) == len(COLUMNS) and text.count(b'"') % 2 == 0
 
 
 def pick_all(clips: Sequence[Clip], manifest: Path, picker: Picker) -> Iterator[PickResult]:

@@ -57,6 +57,9 @@ class Work:
                 self._save(number, state, version)
         except SiamtrackError as error:
             end["error"], end["hint"] = str(error), error.hint
+        except Exception as error:
+            end["error"] = f"{type(error).__name__}: {error}"  # without it the page would say that it is done
+            raise
         finally:
             state.working = False
             self._busy.release()
