@@ -93,6 +93,16 @@ def test_nothing_is_measured_across_a_loss(between):
     assert np.isnan(motion.speed[~located]).all() and np.isnan(motion.raw[~located]).all()
 
 
+def test_a_stride_with_frames_of_given_boxes_between_has_no_gap():
+    """--stride 7, and boxes in the frames 10, 20 and 25; where two frames of a stride are missing is one."""
+    whole = path(line(50))
+    for frames, located in (([0, 7, 10, 14, 20, 21, 25, 28], 32), ([0, 7, 14, 35, 42, 49], 42)):
+        points = tuple(point for point in whole.points if point.index in frames)
+        motion = measure_motion(replace(whole, points=points), 1, PIXELS, 0)
+        assert np.isnan(motion.raw_speed).sum() == 1 + (35 in frames)
+        assert motion.lasts.sum() * 25 == pytest.approx(located)
+
+
 def test_the_origin_sets_the_axes():
     corner = np.array([[0.0, 480.0], [320, 240]])
     np.testing.assert_allclose(flat_plane(2, "mm", SIZE, "bottom-left")(corner), [[0, 0], [160, 120]])

@@ -71,15 +71,17 @@ def measure_motion(
     center = np.array(
         [p.box.center if ok else (np.nan, np.nan) for p, ok in zip(points, located, strict=True)]
     )
-    count, step = len(points), int(np.median(np.diff(frames))) if len(points) > 1 else 1
+    count = len(points)
+    # a step is shorter where a stride also has frames of given boxes
+    gap = 2 * float(np.median(np.diff(frames))) if count > 1 else 2.0
     fps = trajectory.header.source.fps
     usual = float(np.median(np.diff(times))) if count > 1 else float(1 / fps) if fps else 0.0
     pixels, raw, smooth = (np.full((count, 2), np.nan) for _ in range(3))
     velocity = np.full((count, 2), np.nan)
     raw_step, smooth_step = np.zeros(count), np.zeros(count)
-    lasts = np.append(np.where(np.diff(frames) <= step, np.diff(times), usual), usual)
+    lasts = np.append(np.where(np.diff(frames) < gap, np.diff(times), usual), usual)
     raw_speed = np.full(count, np.nan)
-    for part in _stretches(frames, located, step):
+    for part in _stretches(frames, located, gap):
         pixels[part] = local_lines(times[part], center[part], window)[0]
         raw[part] = plane(center[part])
         smooth[part], velocity[part] = local_lines(times[part], raw[part], window)
@@ -122,10 +124,10 @@ def moments(trajectory: Trajectory, points: Sequence[TrackPoint]) -> Array:
     return times
 
 
-def _stretches(frames: NDArray[np.int64], located: Flags, step: int) -> list[slice]:
-    """The parts in which the target is located in every frame."""
+def _stretches(frames: NDArray[np.int64], located: Flags, gap: float) -> list[slice]:
+    """The parts in which the target is located in every frame, and no step is as long as a `gap`."""
     breaks = [
-        i for i in range(1, len(frames)) if frames[i] - frames[i - 1] > step or located[i] != located[i - 1]
+        i for i in range(1, len(frames)) if frames[i] - frames[i - 1] >= gap or located[i] != located[i - 1]
     ]
     edges = [0, *breaks, len(frames)]
     return [slice(a, b) for a, b in pairwise(edges) if b > a and located[a]]
