@@ -400,6 +400,15 @@ def test_what_is_not_saved_is_kept_at_the_end(siamtrack, clip, tmp_path, monkeyp
     assert not [thread for thread in threading.enumerate() if thread.name == "review"]
 
 
+def test_what_was_not_saved_is_kept_beside_what_was_not_saved_before(clip, tmp_path):
+    for frame in (7, 9):
+        with closing(Library([one_clip(str(clip), tmp_path / "a.json", None, Reading)])) as opened:
+            box = {"do": "box", "target": 1, "frame": frame, "box": [30, 20, 20, 20]}
+            opened.state(0).change(1, box)
+            kept = opened.state(0).keep()
+    assert [line.split(",")[1] for line in kept.read_text().splitlines()] == ["time", "7f", "9f"]
+
+
 def test_a_save_that_breaks_is_not_told_as_done(clip, tmp_path, monkeypatch):
     told = []
     work = Work(None, SimpleNamespace(send=told.append))

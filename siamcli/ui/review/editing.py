@@ -157,13 +157,15 @@ class Editing(Changes[Edits]):
             self.version += 1
 
     def keep(self) -> Path | None:
-        """Write all corrections that are not saved into a table of their own, NAME.unsaved.csv; None where
-        there is none.  Raises OutputError, InputError."""
+        """Write all corrections that are not saved into a table of their own, NAME.unsaved.csv, to those of
+        an earlier time that fit; None where there is none.  Raises OutputError, InputError."""
         edits = self.edits
         if not self.unsaved or not (said := {**edits.corrections, **edits.pending}):
             return None
-        path = self.files.fixes.with_suffix(".unsaved.csv")
-        write_text(path, fixes_table(path, self.files.reading.source, said, edits.trajectory.header.labels))
+        path, reading = self.files.fixes.with_suffix(".unsaved.csv"), self.files.reading
+        with suppress(InputError):
+            said = {**corrections_in(path, reading, edits.trajectory, self.size), **said}
+        write_text(path, fixes_table(path, reading.source, said, edits.trajectory.header.labels))
         return path
 
     def _fingerprint(self) -> object:
