@@ -158,3 +158,16 @@ def test_a_trail_shows_the_last_seconds_and_no_loss() -> None:
     row = (drawn != image).any(-1)[110]
     assert not row[:295].any() and row[325:335].all() and row[385:395].all()
     assert not row[345:355].any()
+
+
+def test_a_target_has_its_number_before_others_begin():
+    image, points = (
+        np.full((180, 320, 3), 120, np.uint8),
+        [
+            TrackPoint(0, 0.0, Box(50, 50, 60, 60), 0.9, "tracked", 1),
+            TrackPoint(0, 0.0, Box(200, 90, 40, 40), 0.9, "tracked", 2),
+        ],
+    )
+    alone, both = draw(image, points[:1], (None, None)), draw(image, points, (None, None))
+    np.testing.assert_array_equal(alone[:120, :160], both[:120, :160])
+    assert (draw(image, points[:1], (None,))[:120, :160] != both[:120, :160]).any()  # the only one has none

@@ -46,7 +46,8 @@ def draw(
         lost = point.state == "lost"
         color = _color(point.target, colors, dark=lost)
         outline(canvas, point.box, color, mark=style.shown_mark, dashed=lost, line=style.line)
-    texts = [_texts(canvas, point, labels, len(points), style) for point in shown]
+    targets = max(len(points), len(labels))  # some may have no point in this frame
+    texts = [_texts(canvas, point, labels, targets, style) for point in shown]
     sizes = [[layout_text(canvas, text, (0, 0))[2:4] for text in choice] for choice in texts]
     covered: list[Box] = []
     places = place_labels([point.box for point in shown], sizes, line_width(canvas) + 1, (width, height))
