@@ -47,7 +47,7 @@ headers = st.builds(
         SourceInfo,
         name=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=10),
         size=st.none() | st.tuples(st.integers(1, 9999), st.integers(1, 9999)),
-        fps=st.none() | st.fractions(Fraction(1, 10), 1000),
+        fps=st.none() | st.fractions(Fraction(1, 10), 1000, max_denominator=10**9),
         count=st.none() | st.integers(0, 10**6),
         rotation=st.sampled_from([0, 90, 180, 270]),
         files=st.sampled_from(

@@ -49,11 +49,11 @@ def batch_folder(text: str, hint: str) -> Path:
 
     Raises InputError where nothing is there or named, WrongUsage with the `hint` for what is no folder.
     """
+    if text and Path(text).is_dir():
+        return Path(text)
     if not text or source_name(text).kind == "missing":
         check_sources([text])
-    if not Path(text).is_dir():
-        raise WrongUsage("which trajectory?", hint=hint)
-    return Path(text)
+    raise WrongUsage("which trajectory?", hint=hint)
 
 
 def check_sources(names: Sequence[str]) -> None:
