@@ -119,7 +119,7 @@ def longterm_f(overlaps: list[Array], scores: list[Array], visible: list[Mask]) 
 
     `overlaps` are 0 where the target is absent; `scores` are the tracker's confidences, NaN in the first
     frame, which counts as visible but was not predicted, so that recall ends at (N - 1) / N.
-    Thresholds are -inf, +inf and 98 picks at equal steps through all the sorted scores of all sequences (or
+    Thresholds are +inf, -inf and 98 picks at equal steps down through all the scores of all sequences (or
     every score, where there are no more).  Source: vot-toolkit analysis/longterm.py, determine_thresholds.
     Precision is 1 where nothing is reported.  At -inf all frames with a score above 0 count (PySOT).
 
@@ -127,12 +127,13 @@ def longterm_f(overlaps: list[Array], scores: list[Array], visible: list[Mask]) 
     >>> [round(v, 3) for v in longterm_f([overlap], [score], [seen])]
     [0.7, 0.467, 0.56]
     """
-    ordered = np.sort(np.concatenate(scores)[np.isfinite(np.concatenate(scores))])
+    every = np.concatenate(scores)
+    ordered = np.sort(every[np.isfinite(every)])[::-1]
     if len(ordered) > _PICKS:
         step = len(ordered) // _PICKS
         ordered = ordered[np.linspace(step, len(ordered) - step, _PICKS).round().astype(int)]
     best = (0.0, 0.0, 0.0)
-    for threshold in (np.inf, *ordered[::-1], -np.inf):
+    for threshold in (np.inf, *ordered, -np.inf):
         precision, recall = [], []
         for overlap, score, seen in zip(overlaps, scores, visible, strict=True):
             reported = score >= threshold if np.isfinite(threshold) or threshold > 0 else score > 0
