@@ -34,7 +34,7 @@ from siamcli.evaluation.sequence import Sequence
 from siamcli.frames import Frame
 from siamcli.session.check import confirmed, return_gap, with_agreement
 from siamcli.session.gaps import Gap
-from siamcli.tracker.follow import track_points
+from siamcli.tracker.follow import follow, track_points
 from siamcli.tracker.tracker import Tracker
 from siamcli.train.config import load_config
 from siamcli.trajectory import TrackPoint
@@ -109,13 +109,11 @@ def hidden(name: str, images: list[np.ndarray], truth: np.ndarray) -> Clip:
     return Clip("hide", name, images, truth)
 
 
-def follow(tracker: Tracker, clip: Clip, box: Box, frames: range) -> list[TrackPoint]:
+def tracked(tracker: Tracker, clip: Clip, box: Box, frames: range) -> list[TrackPoint]:
     """The points of the frames, the first with the given box."""
-    images = [Frame(index, float(index), clip.images[index]) for index in frames]
-    states = [tracker.start(images[0], box)]
-    for image in images[1:]:
-        states.append(tracker.step(states[-1], image))
-    return [point for pair in zip(images, states, strict=True) for point in track_points(pair[0], pair[1:])]
+    images = (Frame(index, float(index), clip.images[index]) for index in frames)
+    found = follow(tracker, images, [box])
+    return [point for frame, states in found for point in track_points(frame, states)]
 
 
 def checked(tracker: Tracker, clip: Clip, points: list[TrackPoint]) -> list[TrackPoint]:
@@ -124,14 +122,14 @@ def checked(tracker: Tracker, clip: Clip, points: list[TrackPoint]) -> list[Trac
     if way is None:
         return points
     gap, end = way
-    back = follow(tracker, clip, end.box, range(end.index, 0, -1))
+    back = tracked(tracker, clip, end.box, range(end.index, 0, -1))
     others = [end, *sorted(back[1:], key=lambda point: point.index)]
     return confirmed(with_agreement(points, others), others, gap)
 
 
 def track(tracker: Tracker, clip: Clip, *, check: bool = False) -> np.ndarray:
     """What is said of every frame but the first, as ROWs."""
-    points = follow(tracker, clip, Sequence(clip.name, clip.truth).box(0), range(len(clip.images)))[1:]
+    points = tracked(tracker, clip, Sequence(clip.name, clip.truth).box(0), range(len(clip.images)))[1:]
     points = checked(tracker, clip, points) if check else points
     truth = clip.truth[1:]
     seen = np.isfinite(truth).all(axis=1)

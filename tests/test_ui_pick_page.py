@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import clips
 import pytest
@@ -238,48 +238,56 @@ def test_clip_after_clip(chromium, video, tmp_path):
     chromium.get_log("browser")
 
 
-def listed(driver):
-    rows = "[...document.querySelectorAll('#list button')].map((one) => one.innerText.split('\\n'))"
-    return driver.execute_script(f"return {rows}")
-
-
-def test_what_is_left_out_is_not_asked_for_again_and_its_boxes_are_not_forgotten(
-    chromium, video, tmp_path, monkeypatch
-):
+@pytest.fixture
+def several(chromium, video, tmp_path, monkeypatch):
+    """A person before three clips of one length, and the server."""
     monkeypatch.chdir(tmp_path)
     names = ["a.mkv", "b.mkv", "c.mkv"]
     for name in names:
         (tmp_path / name).symlink_to(video)
     library = Library([clip_to_pick(name, tmp_path / "boxes.csv") for name in names])
     with closing(ReviewServer(library, None)) as server:
-        person = Person(chromium, server.address, (320, 180))
-        person.drag((100, 60), (130, 90), (160, 110))
-        person.hears("target 1 begins")
-        person.keys("ESCAPE")
-        person.wait(lambda _: person.find("title").text == "b.mkv" and person.frame == 0)
-        assert listed(chromium)[0] == ["● a.mkv", "left out"]
-        person.drag((100, 60), (130, 90), (160, 110))
-        person.hears("target 1 begins")
-        person.keys("ENTER")
-        person.wait(lambda _: person.find("title").text == "c.mkv" and person.frame == 0)  # not a.mkv again
-        person.keys("ESCAPE")
-        person.hears("No other clip is left")
-        person.find("finish").click()
-        person.hears("The boxes of a.mkv are not used yet")
-        person.open()  # the page knows it still
-        assert [row[0] for row in listed(chromium)] == ["● a.mkv", "b.mkv", "c.mkv"]
-        assert listed(chromium)[1][1] == "✓ picked"
-        person.wait(lambda _: person.find("save").is_enabled())
-        person.keys("ENTER")
-        person.wait(lambda _: person.find("title").text == "c.mkv" and person.frame == 0)
-        person.drag((100, 60), (130, 90), (160, 110))
-        person.hears("target 1 begins")
-        person.keys("ENTER")
-        server.wait()
-        server.close()
-        assert person.ended() == "Done: the boxes are written. You can close this tab."
-    assert set(read_manifest(tmp_path / "boxes.csv", "xywh").clips) == {str(tmp_path / n) for n in names}
+        yield Person(chromium, server.address, (320, 180)), server
     chromium.get_log("browser")
+
+
+def draw(person):
+    """Point at the first target of a clip, and read that it is there."""
+    person.drag((100, 60), (130, 90), (160, 110))
+    person.hears("target 1 begins")
+
+
+def listed(driver):
+    rows = "[...document.querySelectorAll('#list button')].map((one) => one.innerText.split('\\n'))"
+    return driver.execute_script(f"return {rows}")
+
+
+def test_what_is_left_out_is_not_asked_for_again_and_its_boxes_are_not_forgotten(chromium, several, tmp_path):
+    person, server = several
+    draw(person)
+    person.keys("ESCAPE")
+    person.wait(lambda _: person.find("title").text == "b.mkv" and person.frame == 0)
+    assert listed(chromium)[0] == ["● a.mkv", "left out"]
+    draw(person)
+    person.keys("ENTER")
+    person.wait(lambda _: person.find("title").text == "c.mkv" and person.frame == 0)  # not a.mkv again
+    person.keys("ESCAPE")
+    person.hears("No other clip is left")
+    person.find("finish").click()
+    person.hears("The boxes of a.mkv are not used yet")
+    person.open()  # the page knows it still
+    assert [row[0] for row in listed(chromium)] == ["● a.mkv", "b.mkv", "c.mkv"]
+    assert listed(chromium)[1][1] == "✓ picked"
+    person.wait(lambda _: person.find("save").is_enabled())
+    person.keys("ENTER")
+    person.wait(lambda _: person.find("title").text == "c.mkv" and person.frame == 0)
+    draw(person)
+    person.keys("ENTER")
+    server.wait()
+    server.close()
+    assert person.ended() == "Done: the boxes are written. You can close this tab."
+    names = ("a.mkv", "b.mkv", "c.mkv")
+    assert set(read_manifest(tmp_path / "boxes.csv", "xywh").clips) == {str(tmp_path / n) for n in names}
 
 
 def test_the_picture_keeps_its_size_when_the_first_target_comes(chromium, video):
@@ -298,97 +306,79 @@ def test_the_picture_keeps_its_size_when_the_first_target_comes(chromium, video)
         assert len(asking.marks()) == 1
 
 
-@contextmanager
-def picking(chromium, video, folder, names=("a.mkv", "b.mkv", "c.mkv")):
-    """A person before several clips, and the server."""
-    for name in names:
-        (folder / name).symlink_to(video)
-    library = Library([clip_to_pick(name, folder / "boxes.csv") for name in names])
-    with closing(ReviewServer(library, None)) as server:
-        yield Person(chromium, server.address, (320, 180)), server
-    chromium.get_log("browser")
-
-
-def test_what_happens_to_a_clip_that_is_not_shown_is_told(chromium, video, tmp_path, monkeypatch):
+def test_what_happens_to_a_clip_that_is_not_shown_is_told(chromium, several, tmp_path):
     """The clip was said to be not saved, and that saving it failed was not said."""
-    monkeypatch.chdir(tmp_path)
-    with picking(chromium, video, tmp_path) as (person, server):
-        for clip in (1, 2):  # another tab
-            box = {"do": "add", "frame": 0, "box": [10, 10, 40, 40]}
-            assert fetch(server.address, f"clips/{clip}", {"version": 1, **box})[0] == 200
-        person.wait(lambda _: [row[0] for row in listed(chromium)] == ["a.mkv", "● b.mkv", "● c.mkv"])
-        fetch(server.address, "clips/1", {"version": 2, "do": "save"})
-        person.wait(lambda _: listed(chromium)[1] == ["b.mkv", "✓ picked"])
-        (tmp_path / "boxes.csv").write_text("name\n")
-        fetch(server.address, "clips/2", {"version": 2, "do": "save"})
-        person.hears(f"c.mkv: {tmp_path / 'boxes.csv'}: its first line is not")
-        assert listed(chromium)[2] == ["● c.mkv"] and person.find("title").text == "a.mkv"
-        person.find("finish").click()
-        person.hears("The boxes of c.mkv are not used yet")
+    person, server = several
+    for clip in (1, 2):  # another tab
+        box = {"do": "add", "frame": 0, "box": [10, 10, 40, 40]}
+        assert fetch(server.address, f"clips/{clip}", {"version": 1, **box})[0] == 200
+    person.wait(lambda _: [row[0] for row in listed(chromium)] == ["a.mkv", "● b.mkv", "● c.mkv"])
+    fetch(server.address, "clips/1", {"version": 2, "do": "save"})
+    person.wait(lambda _: listed(chromium)[1] == ["b.mkv", "✓ picked"])
+    (tmp_path / "boxes.csv").write_text("name\n")
+    fetch(server.address, "clips/2", {"version": 2, "do": "save"})
+    person.hears(f"c.mkv: {tmp_path / 'boxes.csv'}: its first line is not")
+    assert listed(chromium)[2] == ["● c.mkv"] and person.find("title").text == "a.mkv"
+    person.find("finish").click()
+    person.hears("The boxes of c.mkv are not used yet")
 
 
-def test_a_lost_connection_makes_no_clip_bad(chromium, video, tmp_path, monkeypatch):
+def test_a_lost_connection_makes_no_clip_bad(chromium, several):
     """Every clip was marked as one that cannot be shown."""
-    monkeypatch.chdir(tmp_path)
-    with picking(chromium, video, tmp_path) as (person, server):
-        chromium.execute_script(
-            "window.real = window.fetch; window.fetch = () => Promise.reject(new TypeError('gone'))"
-        )
-        person.keys("ESCAPE")
-        person.hears("does not answer")
-        assert listed(chromium) == [["a.mkv", "left out"], ["b.mkv"], ["c.mkv"]]
-        chromium.execute_script("window.fetch = window.real")
-        server._events.send({"clip": 0, "work": "save", "step": 1, "of": 9})
-        person.hears("Writing: 1 of 9")
-        assert not person.find("undo").is_enabled()
-        fetch(server.address, "clips/0", {"version": 1, "do": "add", "frame": 0, "box": [10, 10, 40, 40]})
-        person.wait(lambda _: "target 1" in person.find("targets").text)
-        server._events.close()  # the page connects anew; the end of the work was told in between
-        person.hears("siamtrack answers again")
-        assert person.find("undo").is_enabled()
-        person.keys("ESCAPE")
-        person.wait(lambda _: person.find("title").text == "b.mkv")
+    person, server = several
+    chromium.execute_script(
+        "window.real = window.fetch; window.fetch = () => Promise.reject(new TypeError('gone'))"
+    )
+    person.keys("ESCAPE")
+    person.hears("does not answer")
+    assert listed(chromium) == [["a.mkv", "left out"], ["b.mkv"], ["c.mkv"]]
+    chromium.execute_script("window.fetch = window.real")
+    server._events.send({"clip": 0, "work": "save", "step": 1, "of": 9})
+    person.hears("Writing: 1 of 9")
+    assert not person.find("undo").is_enabled()
+    fetch(server.address, "clips/0", {"version": 1, "do": "add", "frame": 0, "box": [10, 10, 40, 40]})
+    person.wait(lambda _: "target 1" in person.find("targets").text)
+    server._events.close()  # the page connects anew; the end of the work was told in between
+    person.hears("siamtrack answers again")
+    assert person.find("undo").is_enabled()
+    person.keys("ESCAPE")
+    person.wait(lambda _: person.find("title").text == "b.mkv")
 
 
-def test_the_clip_that_was_asked_for_last_is_shown(chromium, video, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with picking(chromium, video, tmp_path) as (person, _):
-        chromium.execute_script(
-            "const real = window.fetch;"
-            "window.fetch = (path, how) => path !== 'clips/1' ? real(path, how)"
-            " : new Promise((told) => setTimeout(told, 500)).then(() => real(path, how))"
-            ".then((reply) => (setTimeout(() => document.title = 'late', 100), reply))"
-        )
-        for number in (1, 2):
-            chromium.find_element("css selector", f"[data-clip='{number}']").click()
-        person.wait(lambda _: chromium.title == "late")
-        assert person.find("title").text == "c.mkv"
+def test_the_clip_that_was_asked_for_last_is_shown(chromium, several):
+    person, _ = several
+    chromium.execute_script(
+        "const real = window.fetch;"
+        "window.fetch = (path, how) => path !== 'clips/1' ? real(path, how)"
+        " : new Promise((told) => setTimeout(told, 500)).then(() => real(path, how))"
+        ".then((reply) => (setTimeout(() => document.title = 'late', 100), reply))"
+    )
+    for number in (1, 2):
+        chromium.find_element("css selector", f"[data-clip='{number}']").click()
+    person.wait(lambda _: chromium.title == "late")
+    assert person.find("title").text == "c.mkv"
 
 
-def test_picking_goes_on_with_a_clip_that_waits_after_a_reload(chromium, video, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with picking(chromium, video, tmp_path) as (person, _):
-        person.drag((100, 60), (130, 90), (160, 110))
-        person.hears("target 1 begins")
-        person.keys("ENTER")
-        person.wait(lambda _: person.find("title").text == "b.mkv")
-        person.open()
-        assert person.find("title").text == "b.mkv"
+def test_picking_goes_on_with_a_clip_that_waits_after_a_reload(several):
+    person, _ = several
+    draw(person)
+    person.keys("ENTER")
+    person.wait(lambda _: person.find("title").text == "b.mkv")
+    person.open()
+    assert person.find("title").text == "b.mkv"
 
 
-def test_words_are_whole_in_a_low_window(chromium, video, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with picking(chromium, video, tmp_path) as (person, _):
-        person.drag((100, 60), (130, 90), (160, 110))
-        person.hears("target 1 begins")
-        person.keys("ESCAPE")
-        person.wait(lambda _: person.find("title").text == "b.mkv")
-        person.find("finish").click()
-        person.hears("The boxes of a.mkv are not used yet")
-        for width, height in ((844, 390), (683, 384)):
-            metrics = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": False}
-            chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-            said, targets = person.find("said"), person.find("targets")
-            high = chromium.execute_script("return arguments[0].scrollHeight", said)
-            assert 42 < high <= said.size["height"]
-            assert targets.location["y"] >= said.location["y"] + high
+def test_words_are_whole_in_a_low_window(chromium, several):
+    person, _ = several
+    draw(person)
+    person.keys("ESCAPE")
+    person.wait(lambda _: person.find("title").text == "b.mkv")
+    person.find("finish").click()
+    person.hears("The boxes of a.mkv are not used yet")
+    for width, height in ((844, 390), (683, 384)):
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": False}
+        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        said, targets = person.find("said"), person.find("targets")
+        high = chromium.execute_script("return arguments[0].scrollHeight", said)
+        assert 42 < high <= said.size["height"]
+        assert targets.location["y"] >= said.location["y"] + high

@@ -218,17 +218,22 @@ def constant_rate(source: str, reopen: Callable[[], FrameSource]) -> Fraction:
         raise InputError(f"{name.shown}: timecode HH:MM:SS:FF is for files and images", hint=hint)
     with reopen() as frames:
         info = frames.info
-        varies = info.variable
-        if info.fps and not varies and isinstance(frames, VideoFile):
-            varies = leaves_out(f"file:{name.text}", frames.streams, frames.plan.video, info.fps)
-        if info.fps and not varies and isinstance(frames, JoinedFiles):
-            varies = frames.leaves_out(info.fps)
+        varies = info.variable or (info.fps is not None and _leaves_out(frames, name.text, info.fps))
     if info.fps is None:
         hint = f"--fps gives one; or {hint}" if name.is_images else hint
         raise InputError(f"{name.shown}: timecode needs a frame rate, and none is known", hint=hint)
     if varies:
         raise InputError(f"{name.shown}: its frame rate varies, timecode needs a constant one", hint=hint)
     return info.fps
+
+
+def _leaves_out(frames: FrameSource, path: str, rate: Fraction) -> bool:
+    """True where a video leaves frames out at that rate; images leave out none."""
+    if isinstance(frames, JoinedFiles):
+        return frames.leaves_out(rate)
+    return isinstance(frames, VideoFile) and leaves_out(
+        f"file:{path}", frames.streams, frames.plan.video, rate
+    )
 
 
 def announced_count(source: str) -> int | None:
