@@ -79,7 +79,7 @@ def exemplar(
 
 def in_threads(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """The results in order, from several threads where items are many: OpenCV cuts outside the interpreter's
-    lock, and on a GPU the crops of 64 targets take most of the time that the network does not."""
+    lock, and on a GPU the crops of 64 targets take a third of the time that the network does not."""
     if len(items) < MANY:
         return [work(item) for item in items]
     return list(_threads().map(work, items))
