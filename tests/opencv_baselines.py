@@ -2,8 +2,8 @@
 
 The trackers live in OpenCV's contrib build, which cannot share an environment with plain OpenCV:
 
-    python -m venv cv && cv/bin/pip install "opencv-contrib-python-headless<5" imageio-ffmpeg
-    export PYTHONPATH=.
+    python -m venv cv && cv/bin/pip install -e . && cv/bin/pip uninstall -y opencv-python
+    cv/bin/pip install "opencv-contrib-python-headless<5"
     cv/bin/python tests/opencv_baselines.py CSRT otb2015 OTB results/otb2015/CSRT
     cv/bin/python tests/opencv_baselines.py Nano:BACKBONE.onnx:HEAD.onnx otb2015 OTB results/otb2015/nano
 
