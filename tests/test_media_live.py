@@ -155,6 +155,27 @@ def test_reconnects_and_counts_on() -> None:
     assert times == sorted(times)
 
 
+def test_an_unexpected_error_ends_a_live_source_and_is_told() -> None:
+    """Its reader waited for ever."""
+    stream = Stream(0, after=ZeroDivisionError("a bug"))
+    with (
+        pytest.raises(ZeroDivisionError, match="a bug"),
+        LiveSource(stream, lambda: Stream(1), FrameRange()) as live,
+    ):
+        next(iter(live))
+
+
+def test_a_camera_that_comes_back_with_another_size_is_refused() -> None:
+    stream = Stream(1)
+    stream.info = replace(stream.info, size=(640, 360))
+    policy = ReconnectPolicy(attempts=1, first_wait=0.01)
+    with (
+        pytest.raises(InputError, match="stream sends frames of 96x64 now, and sent 640x360 before"),
+        LiveSource(stream, lambda: Stream(1), FrameRange(), policy) as live,
+    ):
+        next(iter(live))
+
+
 def test_a_live_source_can_be_cut() -> None:
     cut = FrameRange(TimePoint(frame=2), TimePoint(frame=7), 2)
     turn, indices = Semaphore(3), []

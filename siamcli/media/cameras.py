@@ -82,7 +82,8 @@ class LiveSource(Source):
     """Reads `stream` in a thread and hands out the newest frame; `dropped` counts the others.
 
     The index counts all frames that arrived, the time is seconds since the first.  A stream that
-    ends or fails is opened again with `reopen`; raises InputError when that fails too often.
+    ends or fails, or whose frames have another size than before, is opened again with `reopen`; raises
+    InputError when that fails too often.
     """
 
     live = True
@@ -102,7 +103,7 @@ class LiveSource(Source):
         self._condition = Condition()
         self._latest: Frame | None = None
         self._failures = 0
-        self._end: InputError | None = None
+        self._end: Exception | None = None
         self._stop = Event()
         self._thread: Thread | None = None
 
@@ -111,7 +112,7 @@ class LiveSource(Source):
         return self._latest is not None or self._stop.is_set()
 
     def frames(self, frame_filter: FrameFilter) -> Iterator[Frame]:
-        self._thread = Thread(target=self._read, args=(frame_filter,), daemon=True)
+        self._thread = Thread(target=self._work, args=(frame_filter,), daemon=True)
         self._thread.start()
         while True:
             with self._condition:
@@ -124,12 +125,19 @@ class LiveSource(Source):
             else:
                 return
 
+    def _work(self, frame_filter: FrameFilter) -> None:
+        try:
+            self._read(frame_filter)
+        except Exception as error:  # noqa: BLE001 - it crosses to the thread that waits for frames
+            self._finish(error)
+
     def _read(self, frame_filter: FrameFilter) -> None:
         index, began = 0, 0.0
         while not self._stop.is_set():
             arrived, problem = index, InputError(f"{self.info.name} ended")
             try:
                 for frame in self._stream.frames(FrameFilter(FrameRange())):
+                    self._check_size(frame)
                     now = time.monotonic()
                     began = began or now
                     decision = frame_filter(index, now - began)
@@ -144,6 +152,16 @@ class LiveSource(Source):
                 problem = error
             self._failures = 0 if index > arrived else self._failures
             self._reconnect(problem)
+
+    def _check_size(self, frame: Frame) -> None:
+        """Raises InputError for a frame in whose pixels the boxes before it do not count."""
+        (height, width), known = frame.image.shape[:2], self.info.size
+        if known not in (None, (width, height)):
+            raise InputError(
+                f"{self.info.name} sends frames of {width}x{height} now, and sent "
+                f"{'x'.join(map(str, known or ()))} before",
+                hint="track what comes now in a run of its own",
+            )
 
     def _reconnect(self, problem: InputError) -> None:
         """Open the stream again, or give up with what went wrong last."""
@@ -166,7 +184,7 @@ class LiveSource(Source):
             self._latest = frame
             self._condition.notify()
 
-    def _finish(self, problem: InputError | None) -> None:
+    def _finish(self, problem: Exception | None) -> None:
         self._end = problem
         self._stop.set()
         with self._condition:
