@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import re
+import socket
 import threading
 import time
 from contextlib import closing
@@ -183,6 +184,7 @@ def test_corrections_are_tracked_undone_and_saved(library, clip, weights, tmp_pa
     [
         ({"do": "box", "target": 1, "frame": 9, "box": [200, 20, 20, 20]}, "lies outside"),
         ({"do": "box", "target": 1, "frame": 9, "box": [1, 2, 3]}, "no box"),
+        ({"do": "box", "target": 1, "frame": 9, "box": [1, 2, 30, 10**400]}, "no box"),
         ({"do": "box", "target": 1, "frame": 99, "box": [1, 2, 30, 30]}, "after frame 19"),
         ({"do": "box", "target": 2, "frame": 9, "box": [1, 2, 30, 30]}, "no target 2"),
         ({"do": "absent", "target": 1, "first": 3}, "no frame None"),
@@ -330,7 +332,7 @@ def test_what_the_server_gives_and_refuses(server):
     assert fetch(server.address, "clips/0", change)[1]["version"] == 2
     status, reply = fetch(server.address, "clips/0", change)
     assert status == 409 and "another tab" in reply["error"]
-    for body in ("[]", "{", '{"version": true, "do": null}', "x" * 20_000):
+    for body in ("[]", "{", '{"version": true, "do": null}', "x" * 20_000, "9" * 9000, "[" * 9000):
         assert fetch(server.address, "clips/0", body)[0] in (400, 409, 422)
     assert fetch(server.address, "clips/0", change, {"Content-Type": "text/plain"})[0] == 404
 
@@ -347,6 +349,39 @@ def test_strangers_are_refused(server):
         link.request("GET", path, headers={"Host": host})
         assert link.getresponse().status == status, path
         link.close()
+
+
+def test_the_end_of_a_body_that_is_too_long_is_not_waited_for(server):
+    """It was read whole, however long it was."""
+    parts = urlsplit(server.address)
+    link = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
+    link.putrequest("POST", f"{parts.path}clips/0")
+    for name, value in {"Content-Type": "application/json", "Content-Length": str(10**9)}.items():
+        link.putheader(name, value)
+    link.endheaders(b"9" * 20_000)
+    assert link.getresponse().status == 400
+    link.close()
+
+
+def test_the_name_that_was_asked_for_is_served(library, monkeypatch):
+    """The page answered with `only from this machine`, as to a stranger."""
+    monkeypatch.setattr(socket, "gethostname", lambda: "Desk")
+    real = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _, *rest, **more: real("127.0.0.1", *rest, **more))
+    with closing(ReviewServer(library, None, "Desk.lan")) as server:
+        for host, status in (("desk", 200), ("Desk.local", 200), ("desk.lan", 200), ("desk.example", 403)):
+            link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+            link.request("GET", f"{urlsplit(server.address).path}clips", headers={"Host": host})
+            assert link.getresponse().status == status, host
+            link.close()
+
+
+def test_what_is_stopped_before_its_first_step_does_nothing(library, weights):
+    editing = library.state(0)
+    editing.change(1, {"do": "box", "target": 1, "frame": 9, "box": [30, 20, 20, 20]})
+    steps = editing.track(2, lambda: load_tracker(weights))
+    editing.stopped = True
+    assert list(steps) == [] and editing.version == 2
 
 
 def test_every_page_hears_of_changes_and_of_tracking(server):
@@ -381,6 +416,7 @@ def test_the_command_says_where_and_refuses_what_does_not_fit(siamtrack, clip, t
         (("gone",), 3, "no such file or folder: gone"),
         ((tmp_path,), 3, "no batch in"),
         ((clip, "a.json", "--host", "192.0.2.1"), 8, "cannot serve on 192.0.2.1"),
+        ((clip, "a.json", "--host", "a..b"), 8, "cannot serve on a..b: no such host"),
         ((clip, "a.json", "--fixes", "a.txt"), 2, "the table is a .csv"),
     ):
         done = siamtrack("review", *arguments)
@@ -418,7 +454,7 @@ def test_a_save_that_breaks_is_not_told_as_done(clip, tmp_path, monkeypatch):
         raise RuntimeError("broken")
 
     work.begin(0, SimpleNamespace(save=broken, version=1), "save", 1)
-    work.finish()
+    work.finish([])
     until = time.monotonic() + 5
     while not told and time.monotonic() < until:  # the end is told after the work
         time.sleep(0.01)

@@ -25,12 +25,12 @@ class StaleError(InputError):
 class State(Protocol):
     """What is known of one clip.  Every change has the `version` that it was made to, and makes the next.
 
-    While it is `working` nothing is changed; it stops working when `stopped` becomes True.
+    While it is `working`, at "track" or "save", nothing is changed; it ends when `stopped` becomes True.
     """
 
     version: int
     stopped: bool
-    working: bool
+    working: str
 
     @property
     def unsaved(self) -> bool:
@@ -58,7 +58,8 @@ class Changes(ABC, Generic[Edits]):
 
     def __init__(self, edits: Edits) -> None:
         self.version = 1
-        self.stopped = self.working = False
+        self.stopped = False
+        self.working = ""
         self.edits = edits
         self._saved = edits
         self._before: list[Edits] = []
@@ -96,7 +97,7 @@ def box_in(change: Mapping[str, Any], size: tuple[int, int]) -> Box:
     """The box of a change, cut at the edges of a frame of `size`, to hundredths.  Raises InputError."""
     try:
         x, y, w, h = map(float, change["box"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise InputError("no box") from None
     if wrong := box_problem(Box(x, y, w, h), size):
         raise InputError(f"the box {wrong}")

@@ -117,7 +117,6 @@ class Editing(Changes[Edits]):
         """
         self._check(version)
         before = self.edits
-        self.stopped = False
         steps = fix_in_steps(before.trajectory, before.marks(), self.files.reading, load)
         while not self.stopped:
             try:
@@ -146,7 +145,6 @@ class Editing(Changes[Edits]):
             )
         source, labels = self.files.reading.source, saved.trajectory.header.labels
         table = fixes_table(self.files.fixes, source, saved.corrections, labels)
-        self.stopped = False
         writing = self.files.replace(saved.trajectory, {self.files.fixes: table})
         for done in writing:
             yield done

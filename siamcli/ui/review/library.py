@@ -222,6 +222,7 @@ class Library:
             "frames": end or max(clip.first, store.reached) + UNKNOWN_LENGTH,
             "endless": end is None,
             "begin": store.begin,
+            "work": self.state(number).working,
             "playable": clip.file is not None and store.begin is not None and timed,
         }
 

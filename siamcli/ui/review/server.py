@@ -8,7 +8,6 @@ import secrets
 import socket
 import time
 from importlib import resources
-from json import JSONDecodeError
 from threading import Event, Thread
 from typing import Any
 
@@ -64,6 +63,7 @@ class ReviewServer:
         self._finished = Event()
         self._closing = Event()
         self._socket = _listen(host)
+        self._names = {"localhost", host.lower(), *_names_of_this_machine()}
         self.port = int(self._socket.getsockname()[1])
         self._token = secrets.token_urlsafe(16)
         shown = f"[{host}]" if ":" in host else host
@@ -85,9 +85,7 @@ class ReviewServer:
     def close(self) -> None:
         """Stop what is under way, tell the pages, and let go of everything."""
         self._closing.set()
-        for state in self.library.opened():
-            state.stopped = True
-        self._work.finish()
+        self._work.finish(self.library.opened())
         self._events.send({"ended": True})
         self._events.close()
         self._server.should_exit = True
@@ -128,7 +126,7 @@ class ReviewServer:
 
     async def _guard(self, request: Request, go_on: RequestResponseEndpoint) -> Response:
         token = request.url.path.split("/")[1]
-        if not _is_own_name(request.url.hostname or ""):
+        if not self._is_own_name(request.url.hostname or ""):
             # DNS rebinding: a page of another host whose name was made to point to this machine
             reply: Response = _Json({"error": "only from this machine"}, 403)
         elif not secrets.compare_digest(token.encode(), self._token.encode()):
@@ -138,6 +136,16 @@ class ReviewServer:
         for name, value in _HEADERS.items():
             reply.headers.setdefault(name, value)
         return reply
+
+    def _is_own_name(self, host: str) -> bool:
+        """True for numbers and for names that only this machine has; a name of the network may lie."""
+        if host in self._names:
+            return True
+        try:
+            ipaddress.ip_address(host.strip("[]"))
+        except ValueError:
+            return False
+        return True
 
     async def _stream(self, request: Request) -> Response:
         return StreamingResponse(self._events.stream(), media_type="text/event-stream")
@@ -164,10 +172,14 @@ class ReviewServer:
         kind = request.headers.get("content-type", "")
         if not kind.startswith("application/json"):  # a form cannot send it
             return _Json({"error": "no such address"}, 404)
-        body = await request.body()
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > LARGEST:  # the rest is not waited for
+                break
         try:
-            change = await request.json() if len(body) <= LARGEST else None
-        except (JSONDecodeError, UnicodeDecodeError):
+            change = json.loads(body) if len(body) <= LARGEST else None
+        except (ValueError, RecursionError):  # no JSON, or numbers and depths beyond reason
             change = None
         if not isinstance(change, dict) or not isinstance(change.get("version"), int):
             return _Json({"error": "not a change"}, 400)
@@ -193,26 +205,21 @@ class ReviewServer:
 
 def _listen(host: str) -> socket.socket:
     try:
-        family = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0][0]
+        family, *_, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family)
-        listening.bind((host, 0))
+        listening.bind(address)
         listening.listen()  # who asks before the server runs waits for it
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name that is none for the system, or for Python
+        why = getattr(error, "strerror", None) or "no such host"
         raise OutputError(
-            f"cannot serve on {host}: {error.strerror}", hint="--host takes an address of this machine"
+            f"cannot serve on {host}: {why}", hint="--host takes an address of this machine"
         ) from None
     return listening
 
 
-def _is_own_name(host: str) -> bool:
-    """True for numbers and for names that only this machine has; a name of the network may lie."""
-    if host in ("localhost", socket.gethostname(), f"{socket.gethostname()}.local"):
-        return True
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
+def _names_of_this_machine() -> tuple[str, str]:
+    name = socket.gethostname().lower()  # as the host of an address is read
+    return name, f"{name}.local"
 
 
 def _asset(request: Request) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -39,14 +39,20 @@ class Work:
             raise InputError("nothing is tracked here")
         if not self._busy.acquire(blocking=False):
             raise InputError("a clip is being tracked or written", hint="wait for it, or stop it")
-        state.working, state.stopped = True, False
+        state.stopped = False
+        if self._finished:  # asked after that, so that what `finish` stops stays stopped
+            self._busy.release()
+            raise InputError("siamtrack has ended")
+        state.working = what
         Thread(target=self._do, args=(number, state, what, version), name=what).start()
 
-    def finish(self) -> None:
-        """Wait until nothing is under way, and let nothing begin any more; it may be called twice."""
-        if not self._finished:
-            self._busy.acquire()
-            self._finished = True
+    def finish(self, states: Iterable[State]) -> None:
+        """Let nothing begin any more, stop what is under way in `states`, and wait for that."""
+        self._finished = True
+        for state in states:
+            state.stopped = True
+        with self._busy:
+            pass
 
     def _do(self, number: int, state: State, what: str, version: int) -> None:
         end: dict[str, Any] = {"clip": number, "done": what}
@@ -61,7 +67,7 @@ class Work:
             end["error"] = f"{type(error).__name__}: {error}"  # without it the page would say that it is done
             raise
         finally:
-            state.working = False
+            state.working = ""
             self._busy.release()
             self._events.send({**end, "version": state.version})
 
