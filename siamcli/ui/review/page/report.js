@@ -25,6 +25,7 @@ const share = (v) => `${(100 * v).toFixed(v && v < 0.1 ? 1 : 0)} %`;
 function describe(clip) {
   const words = [`frames ${clip.frames[0]}-${clip.frames[1]}`, clip.lost ? `lost ${share(clip.lost)}` : "never lost"];
   if (clip.disagreeing) words.push(`passes disagree ${share(clip.disagreeing)}`);
+  if (clip.shared) words.push(`same box ${share(clip.shared)}`);
   if (clip.lowest !== null) words.push(`lowest overlap expected ${clip.lowest.toFixed(2)}`);
   return words.join(" · ");
 }
