@@ -368,6 +368,47 @@ def test_picking_goes_on_with_a_clip_that_waits_after_a_reload(several):
     assert person.find("title").text == "b.mkv"
 
 
+def test_escape_in_the_list_leaves_no_clip_out(chromium, several):
+    """It was taken for the key that skips the clip."""
+    person, _ = several
+    person.find("filter").click()
+    person.keys("b", "ESCAPE")
+    assert chromium.execute_script("return document.activeElement.id") != "filter"
+    narrow = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": False}
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
+    person.wait(lambda _: person.find("menu").is_displayed() and not person.find("clips").is_displayed())
+    person.keys("c")
+    assert person.find("clips").is_displayed()
+    low = narrow | {"height": 500}  # a keyboard came up on the screen
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", low)
+    person.wait(lambda _: chromium.execute_script("return innerHeight") == 500)
+    assert person.find("clips").is_displayed()
+    person.find("clips").click()
+    person.keys("ESCAPE")
+    assert not person.find("clips").is_displayed()
+    assert person.find("title").text == "a.mkv" and ["a.mkv", "left out"] not in listed(chromium)
+
+
+def test_presses_and_focus_survive_news(chromium, several):
+    """Items were made anew with all that was told, and what lay under the pointer or had the focus was gone."""
+    person, server = several
+    draw(person)
+    focus = "arguments[0].focus(); window.held = arguments[0]"
+    for choose in ("[data-clip='2']", "#targets button"):
+        chromium.execute_script(focus, chromium.find_element("css selector", choose))
+        server._events.send({"rows": {1: server.library.row(1) | {"name": f"news of {choose}"}}})
+        person.wait(lambda _, choose=choose: listed(chromium)[1][0] == f"news of {choose}")
+        server._events.send({"clip": 0, "work": "save", "step": 1, "of": 9})
+        person.hears("Writing")
+        assert chromium.execute_script("return document.activeElement === held && held.isConnected")
+    chromium.execute_script("document.getElementById('order').hidden = false")
+    first = chromium.find_element("css selector", "[data-clip='2']")
+    chromium.execute_script(focus, first)
+    server._events.send({"rows": {2: server.library.row(2) | {"lost": 0.5}}})
+    person.wait(lambda _: listed(chromium)[0][0] == "c.mkv")
+    assert chromium.execute_script("return document.activeElement === held")
+
+
 def test_words_are_whole_in_a_low_window(chromium, several):
     person, _ = several
     draw(person)

@@ -16,6 +16,7 @@ export class Clips {
   constructor(rows, open) {
     this.rows = rows.map((row, number) => ({ ...ranked(row), number }));
     this.open = open;
+    this.items = new Map(); // number of a clip -> its item
     $("order").hidden = !rows.some((row) => row.points);
     for (const name of ["filter", "order"]) $(name).addEventListener("input", () => this.fill(PART));
     $("list").addEventListener("scroll", () => this.#more());
@@ -28,7 +29,7 @@ export class Clips {
     const words = $("filter").value.toLowerCase();
     const order = ORDERS[$("order").value];
     this.shown = this.rows.filter((row) => row.name.toLowerCase().includes(words)).sort(order);
-    $("list").replaceChildren(...this.shown.slice(0, count).map((row) => this.#item(row)));
+    this.#place(this.shown.slice(0, count).map((row) => this.#item(row)));
     this.#mark();
     this.#more();
   }
@@ -41,16 +42,30 @@ export class Clips {
     list.append(...next.map((row) => this.#item(row)));
   }
 
+  // what stays is not touched: a press on it would be lost, and the focus
+  #place(items) {
+    const list = $("list"), focused = document.activeElement;
+    if (items.length === list.children.length && items.every((item, i) => item === list.children[i])) return;
+    list.replaceChildren(...items);
+    if (list.contains(focused)) focused.focus({ preventScroll: true });
+  }
+
   #item(row) {
-    const item = document.createElement("li"), button = document.createElement("button"), words = document.createElement("small");
-    button.textContent = `${row.unsaved ? "● " : ""}${row.name}`;
+    if (!this.items.has(row.number)) this.items.set(row.number, this.#made(row.number));
+    const item = this.items.get(row.number), button = item.firstChild, [name, words] = button.childNodes;
+    name.data = `${row.unsaved ? "● " : ""}${row.name}`;
     button.title = row.unsaved ? "not saved" : "";
     words.textContent = row.error ?? (row.picked ? "✓ picked" : row.left ? "left out" : row.points ? describe(row) : "");
-    if (row.error) words.className = "bad";
+    words.className = row.error ? "bad" : "";
     button.disabled = Boolean(row.error);
-    button.dataset.clip = row.number;
-    button.addEventListener("click", () => this.open(row.number));
-    button.append(words);
+    return item;
+  }
+
+  #made(number) {
+    const item = document.createElement("li"), button = document.createElement("button");
+    button.append("", document.createElement("small"));
+    button.dataset.clip = number;
+    button.addEventListener("click", () => this.open(number));
     item.append(button);
     return item;
   }

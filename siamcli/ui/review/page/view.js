@@ -125,17 +125,28 @@ function liveRange() {
   return [at.reduce((a, b) => Math.min(a, b)), at.reduce((a, b) => Math.max(a, b))];
 }
 
-export function fill() {
-  const chips = doc.targets.map((one, i) => {
-    const chip = document.createElement("button"), dot = document.createElement("i");
-    chip.setAttribute("role", "radio");
+// a chip per target; those that are there stay: a press on one would be lost, and the focus
+function chips() {
+  const all = $("targets").children;
+  doc.targets.forEach((one, i) => {
+    const chip = all[i] ?? $("targets").appendChild(madeChip(i));
     chip.setAttribute("aria-checked", i + 1 === target);
-    dot.style.background = colors[i];
-    chip.append(dot, one.label);
-    chip.addEventListener("click", () => select(i + 1));
-    return chip;
+    chip.lastChild.data = one.label;
   });
-  $("targets").replaceChildren(...chips);
+  while (all.length > doc.targets.length) $("targets").lastChild.remove();
+}
+
+function madeChip(i) {
+  const chip = document.createElement("button"), dot = document.createElement("i");
+  chip.setAttribute("role", "radio");
+  dot.style.background = colors[i];
+  chip.append(dot, "");
+  chip.addEventListener("click", () => select(i + 1));
+  return chip;
+}
+
+export function fill() {
+  chips();
   const waiting = picks() ? 0 : doc.pending.length;
   $("undo").disabled = !doc.undo || Boolean(work);
   $("track").hidden = picks();
@@ -167,7 +178,9 @@ export function take(next) {
   const rows = next.points?.map((own) => new Map(own.map((row) => [row[0], row]))) ?? points;
   const targets = next.labels.map((label, i) => ({ label: label ?? `target ${i + 1}`, named: label !== null }));
   const known = next.labels.map((_, i) => rows[i] ?? new Map());
-  set({ doc: { doubts: doc?.doubts, ...next, targets }, points: known, target: Math.max(1, Math.min(target, targets.length)) });
+  // of work that began before this page looked, nothing more is known than that it is under way
+  const under = next.work ? work ?? { work: next.work, step: 0, of: 0 } : null;
+  set({ doc: { doubts: doc?.doubts, ...next, targets }, points: known, target: Math.max(1, Math.min(target, targets.length)), work: under });
   frames.count = doc.frames;
   fill();
   timeline.show(doc, points, colors);
