@@ -21,7 +21,7 @@ from siamcli.load import load_tracker
 from siamcli.media.sources import open_source
 from siamcli.session.reading import Reading
 from siamcli.ui.review.doubt import Summary
-from siamcli.ui.review.library import Library, batch_clips, one_clip
+from siamcli.ui.review.library import Library, batch_clips, clip_to_pick, one_clip
 from siamcli.ui.review.report import report_page
 from siamcli.ui.review.server import ReviewServer
 
@@ -315,6 +315,94 @@ def test_the_frame_that_plays_is_the_one_that_is_boxed(chromium, tmp_path, name,
         assert not [line for line in person.complaints() if "Uncaught" in line or "Refused" in line]
 
 
+FILM = "const made = document.createElement.bind(document), real = window.fetch; window.asked = [];"
+FILM += "document.createElement = (name) => (name === 'video' ? (window.film = made(name)) : made(name));"
+FILM += "window.fetch = (path, how) => (window.asked.push(path), real(path, how))"
+
+
+def slow_film(path, *options):
+    """Twenty seconds with five frames a second."""
+    clips.ffmpeg("-f", "lavfi", "-i", "color=s=320x180:r=5:d=20", *options, "-threads", "1", str(path))
+    return path
+
+
+def test_where_the_film_breaks_its_pictures_play(chromium, tmp_path):
+    """Of a damaged file, or after a connection that broke: it stood still, and never played again."""
+    video = slow_film(tmp_path / "a.mp4", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+    library = Library([clip_to_pick(str(video), tmp_path / "boxes.csv")])
+    with closing(ReviewServer(library, None)) as server:
+        person = Person(chromium, server.address, SIZE)
+        chromium.execute_script(FILM)
+        person.keys(" ")
+        person.wait(lambda _: person.frame > 3)
+        chromium.execute_script("window.asked = []; film.dispatchEvent(new Event('error'))")
+        at = person.frame
+        person.wait(lambda _: person.frame > at + 3 and len(chromium.execute_script("return asked")) > 3)
+        person.keys(" ")
+        assert person.find("play").text.startswith("▶")
+        at = person.frame
+        person.keys(" ")
+        person.wait(lambda _: person.frame > at + 3)
+
+
+def test_one_playing_goes_on_where_play_is_pressed_again_at_once(chromium, tmp_path):
+    """Both went on side by side, each with a clock of its own, and the picture sprang to and fro."""
+    video = slow_film(tmp_path / "a.avi", "-c:v", "mjpeg")  # which no browser plays
+    library = Library([clip_to_pick(str(video), tmp_path / "boxes.csv")])
+    with closing(ReviewServer(library, None)) as server:
+        person = Person(chromium, server.address, SIZE)
+        person.keys(" ")
+        person.wait(lambda _: person.frame > 0)
+        chromium.execute_script(
+            "const real = requestAnimationFrame, play = document.getElementById('play'); window.turns = [];"
+            "requestAnimationFrame = (act) => real((time) => (turns.push(time), act(time)));"
+            "play.click(); play.click()"
+        )
+        at = person.frame
+        person.wait(lambda _: person.frame > at + 3)
+        turns = chromium.execute_script("return turns")
+        assert turns and len(set(turns)) == len(turns)
+
+
+def test_a_page_that_comes_later_stops_what_is_tracked(chromium, video, weights, tmp_path):
+    """It did not know of it before the next news, which come late where a tracker is loaded."""
+    write_trajectory(trajectory_of(["i" + 19 * "t"], size=SIZE), tmp_path / "a.json")
+    library = Library([one_clip(str(video), tmp_path / "a.json", None, Reading)])
+    loading = Event()
+
+    def load(trajectory):
+        loading.wait(60)
+        return load_tracker(weights)
+
+    with closing(ReviewServer(library, load)) as server:
+        person = Person(chromium, server.address, SIZE)
+        person.drag((100, 60), (130, 90), (160, 110))
+        person.hears("track again")
+        person.keys("t")
+        person.hears("loading the tracker")
+        chromium.execute_script("window.onbeforeunload = null")
+        person.open()
+        person.wait(lambda _: person.find("track").text.startswith("Stop"))
+        person.keys("ESCAPE")
+        person.wait(lambda _: library.state(0).stopped)
+        loading.set()
+        person.hears("Stopped: nothing was changed")
+
+
+def test_back_to_every_doubt_of_one_frame(chromium, video, tmp_path):
+    """On the way back, those of other targets in the same frame were passed over."""
+    states = 2 * ["i" + 7 * "t" + 4 * "l" + 8 * "t"]
+    write_trajectory(trajectory_of(states, labels=("bug", "leaf"), size=SIZE), tmp_path / "a.json")
+    library = Library([one_clip(str(video), tmp_path / "a.json", None, Reading)])
+    with closing(ReviewServer(library, None)) as server:
+        person = Person(chromium, server.address, SIZE, shown=8)
+        person.hears("Doubt 1 of 2")
+        person.keys("d")
+        person.hears("Doubt 2 of 2")
+        person.keys("SHIFT+D")
+        person.hears("Doubt 1 of 2")
+
+
 def test_the_file_is_served_in_ranges(tmp_path, review, video):
     whole = video.read_bytes()
     parts = urlsplit(review.address)
@@ -375,7 +463,7 @@ def report_entry():
         "more": 0,
     }
     one = {"name": "a.mkv", "error": None, "lost": 0.2, "disagreeing": None, "lowest": 0.1, "frames": [0, 19]}
-    return one | {"size": [320, 180], "targets": [target], "pictures": []}
+    return one | {"shared": 0.05, "size": [320, 180], "targets": [target], "pictures": []}
 
 
 def test_all_clips_of_a_report_are_printed(chromium, tmp_path):
@@ -410,6 +498,8 @@ def test_ten_thousand_clips_are_listed_and_filled_as_they_are_seen(chromium, tmp
     wait(lambda _: 0 < chromium.execute_script(count % "article h2") < 100)
     chromium.find_element("id", "order").send_keys("most lost")
     wait(lambda _: chromium.find_element("css selector", "article h2").text == "clip9998.mkv")
+    why = chromium.find_element("css selector", "article p").text
+    assert why == "frames 0-19 · lost 10.0 % · same box 5.0 % · lowest overlap expected 0.10"
     chromium.find_element("id", "filter").send_keys("broken")
     wait(lambda _: "1 of 10000 clips" in chromium.find_element("id", "counts").text)
     wait(lambda _: "cannot read it" in chromium.find_element("css selector", "article").text)

@@ -7,7 +7,7 @@ import {
 } from "./marks.js";
 import { get, listen, settled } from "./net.js";
 import { $, boxOf, boxToTake, clips, doc, frame, keyed, live, picks, playing, set, target, work } from "./state.js";
-import { beside, jump, list, open, pause, play } from "./travel.js";
+import { beside, isCovered, jump, list, narrow, open, pause, play } from "./travel.js";
 import { fill, go, paint, say, select, stage } from "./view.js";
 
 stage.on = { taken: pause, box: boxToTake, drawn: commit, picked: choose };
@@ -103,7 +103,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 const KEYS = {
   " ": play, b: beginKeys, a: absent, n: add, r: rename, z: undo, t: track, s: save,
   d: () => jump(1), D: () => jump(-1), "[": () => beside(-1), "]": () => beside(1), Home: () => go(0),
-  End: () => go(doc.frames - 1), Escape: cancel, "+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5),
+  End: () => go(doc.frames - 1), Escape: () => isCovered() ? list(false) : cancel(), "+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5),
   0: () => zoom(1 / 100), "?": () => $("keys").showModal(), PageUp: () => go(frame - 100), PageDown: () => go(frame + 100),
   c: () => { list(); $("filter").focus(); }, Enter: () => picks() && save(),
 };
@@ -115,21 +115,25 @@ function zoom(factor) {
 
 document.addEventListener("keydown", (event) => {
   if (!doc || document.querySelector("dialog[open]") || event.altKey || event.metaKey) return;
-  const typed = event.target.matches("input, select");
-  if (typed && event.key !== "Escape") return;
-  if (typed) event.target.blur();
-  const { key, shiftKey, ctrlKey } = event;
+  if (event.target.matches("input, select")) {
+    if (event.key !== "Escape") return;
+    event.target.blur(); // that is all: Escape leaves out no clip here
+    return list(false);
+  }
+  const { shiftKey, ctrlKey } = event;
+  const letter = event.key.length === 1; // the same with Caps Lock
+  const key = letter ? event.key[shiftKey ? "toUpperCase" : "toLowerCase"]() : event.key;
   if (keyed && key in ARROWS) {
     const by = ARROWS[key].map((v) => v * (ctrlKey ? 10 : 1));
     const next = moved(shiftKey ? [false, false, true, true] : [true, true, true, true], keyed, ...by, doc.size);
     if (isLarge(next)) set({ keyed: next });
     paint();
   } else if (keyed && key === "Enter") endKeys(true);
+  else if (ctrlKey && key !== "z" && key !== "s") return;
   else if (key === "ArrowLeft" || key === "ArrowRight") {
     pause();
     go(frame + (key === "ArrowLeft" ? -1 : 1) * (shiftKey ? 10 : 1));
   } else if (/^[1-9]$/.test(key) && key <= doc.targets.length) select(Number(key));
-  else if (ctrlKey && !"zs".includes(key)) return;
   else if ((key === " " || key === "Enter") && event.target.matches("button")) return;
   else if (KEYS[key]) KEYS[key]();
   else return;
@@ -145,7 +149,7 @@ for (const [id, act] of Object.entries({
 addEventListener("beforeunload", (event) => {
   if (isUnsaved()) event.preventDefault();
 });
-addEventListener("resize", () => list(false));
+narrow.addEventListener("change", () => list(false)); // not on every resize, as a keyboard on the screen is one
 
 const source = listen(heard, () => say("siamtrack does not answer: if it still runs, look after the connection", true), again);
 const rows = await get("clips").catch((error) => say(error.message, true)) ?? [];

@@ -25,31 +25,37 @@ export class Film {
         told(true);
       });
       const refuse = () => {
-        if (this.video) return;
         video.removeAttribute("src");
+        video.load(); // lets go of the connection
+        this.opened = false;
         told(false);
+        this.broken?.();
       };
-      video.onerror = refuse;
+      video.onerror = refuse; // also later, where the file is damaged or the connection breaks
       video.onloadedmetadata = () => video.videoWidth || refuse(); // of some files only the sound plays
-      setTimeout(refuse, PATIENCE);
+      setTimeout(() => this.video || refuse(), PATIENCE);
       video.preload = "auto";
       video.src = `clips/${this.clip}/video`;
     });
   }
 
-  // plays from a frame; `shown` is told every frame that is shown, and gives false to stop it; `over`: the file ends
-  async play(frame, shown, over) {
+  // plays from a frame; `shown` is told every frame that is shown, and gives false to stop it; `over`: the file ends;
+  // `broken`: the browser cannot go on, now or when it is asked the next time
+  async play(frame, shown, over, broken) {
     const { video } = this, half = 0.5 / this.fps; // into the frame, so that no rounding shows the one before
+    Object.assign(this, { shown, broken });
     const next = (_, { mediaTime }) => {
+      if (this.shown !== shown) return; // it was begun again
       const [picture, time] = this.#taken(mediaTime);
       if (shown(this.#frame(time - this.shift), picture)) video.requestVideoFrameCallback(next);
       else video.pause();
     };
     video.currentTime = this.#time(frame) + half + this.shift;
     await new Promise((told) => video.addEventListener("seeked", told, { once: true }));
+    if (this.shown !== shown) return;
     video.requestVideoFrameCallback(next);
     video.onended = over;
-    await video.play();
+    await video.play().catch((error) => error.name === "AbortError" || broken()); // it was paused before it began
   }
 
   // the picture that is shown now, and its time: the video may be a frame further than the news of it

@@ -10,7 +10,7 @@ export let frame = 0, target = 1;
 export let frames = null; // the pictures of the clip
 export let film = null; // the clip as the browser plays it
 export let clips = null; // the list, null where there is one clip
-export let playing = false;
+export let playing = null; // what plays: an object of its own each time
 export let work = null; // what is under way: {work, step, of}
 export let live = new Map(); // what is tracked again so far: "target frame" -> row
 export let keyed = null; // the box that is moved by keys

@@ -6,6 +6,8 @@ import { Film } from "./film.js";
 import { $, clips, doc, film, frame, frames, picks, playing, points, set, target } from "./state.js";
 import { fill, go, put, say, select, stage, take } from "./view.js";
 
+export const narrow = matchMedia("(max-width: 700px)"); // where the list lies over the picture when it is shown
+
 let latest = 0; // of the clips that were asked for
 
 // false: siamtrack cannot show it
@@ -49,7 +51,7 @@ export function jump(step) {
   pause();
   const all = doc.doubts, key = (doubt) => doubt.first * 1000 + doubt.target;
   const here = frame * 1000 + target;
-  const place = step > 0 ? all.findIndex((doubt) => key(doubt) > here) : all.findLastIndex((doubt) => doubt.first < frame);
+  const place = step > 0 ? all.findIndex((doubt) => key(doubt) > here) : all.findLastIndex((doubt) => key(doubt) < here);
   if (place < 0) return say(`No doubt ${step > 0 ? "after" : "before"} this frame`, false, frame, frame);
   set({ target: all[place].target });
   fill();
@@ -59,14 +61,14 @@ export function jump(step) {
 
 export function pause() {
   if (!playing) return;
-  set({ playing: false });
+  set({ playing: null });
   $("play").firstChild.textContent = "▶ ";
   if (doc && film?.video) go(frame); // the exact picture
 }
 
-// takes every frame of a clip as it is played; false: no more of them, at the end it stands at the last one
+// takes every frame as it is played, `mine` being what `playing` was at the beginning; false: no more of them, at the end it stands at the last one
 const playedIn = (mine) => (at, video) => {
-  if (!playing || frames !== mine) return false;
+  if (playing !== mine) return false;
   if (put(at, video)) return true;
   pause();
   if (at >= doc.frames) go(doc.frames - 1);
@@ -75,21 +77,22 @@ const playedIn = (mine) => (at, video) => {
 
 export async function play() {
   if (playing) return pause();
-  set({ playing: true });
+  const mine = {}; // this playing, and none that begins while it waits for a picture
+  set({ playing: mine });
   $("play").firstChild.textContent = "❚❚ ";
   if (frame >= doc.frames - 1) go(0);
-  const mine = frames;
-  if (await film?.ready()) {
-    if (playing && frames === mine) await film.play(frame, playedIn(mine), () => playedIn(mine)(doc.frames));
-    return;
-  }
+  if (!(await film?.ready())) return playPictures(mine);
+  if (playing === mine) await film.play(frame, playedIn(mine), () => playedIn(mine)(doc.frames), () => playPictures(mine));
+}
+
+async function playPictures(mine) {
   let from = frame, began = performance.now();
-  while (playing && frames === mine) {
+  while (playing === mine) {
     const next = from + Math.floor(((performance.now() - began) * doc.fps) / 1000);
     if (next !== frame) {
-      if (next >= doc.frames - 1) pause();
       await frames.get(Math.min(next, doc.frames - 1));
-      if (!playing && next < doc.frames - 1) break;
+      if (playing !== mine) break;
+      if (next >= doc.frames - 1) pause();
       go(next);
       frames.prepare(next);
       const late = ((performance.now() - began) * doc.fps) / 1000 - (next - from);
@@ -107,8 +110,10 @@ export function beside(step) {
 
 export function list(shown = $("clips").hidden) {
   if (!clips) return;
-  const narrow = matchMedia("(max-width: 700px)").matches;
-  $("clips").hidden = narrow ? !shown : false;
-  $("menu").hidden = !narrow;
+  $("clips").hidden = narrow.matches && !shown;
+  $("menu").hidden = !narrow.matches;
   $("menu").setAttribute("aria-expanded", !$("clips").hidden);
 }
+
+// whether the list lies over the picture
+export const isCovered = () => narrow.matches && !$("clips").hidden;
