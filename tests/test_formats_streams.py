@@ -70,6 +70,15 @@ def header(targets: int = 1) -> TrackHeader:
     return TrackHeader(source, "model", "ab" * 32, "0.1.0", {"lr": 0.38}, (None,) * targets)
 
 
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+def test_labels_that_are_left_out_are_none(tmp_path: Path, suffix: str) -> None:
+    """As other programs write it: the page of `review` showed nothing, and `fix` found no target."""
+    path, head = tmp_path / f"a{suffix}", replace(header(), labels=("bug",))
+    with open_text(str(path), head, overwrite=False) as writer:
+        writer.write([point(0), point(0, target=3)])
+    assert read_trajectory(path).header.labels == ("bug", None, None)
+
+
 def point(index: int, state: str = "tracked", target: int = 1) -> TrackPoint:
     return TrackPoint(index, index / 25, Box(index, 2.5, 10, 20), 0.75, state, target)  # type: ignore[arg-type]
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from siamcli.formats.records import bad_line, parse_frames, parse_header, parse_points
+from siamcli.formats.records import bad_line, parse_frames, parse_header, parse_points, with_all_targets
 from siamcli.formats.stream import TextStream
 from siamcli.schema import load_json
 from siamcli.trajectory import TrackHeader, Trajectory
@@ -50,4 +50,5 @@ def read(path: Path, text: str) -> Trajectory:
         raise bad_line(path, 1, error) from None
     # The stream puts every point on a line of its own, after the line that opens the list.
     first = text[: text.find('"points": [')].count("\n") + 2
-    return Trajectory(header, parse_points(path, enumerate(records, first)), complete, frames)
+    points = parse_points(path, enumerate(records, first))
+    return Trajectory(with_all_targets(header, points), points, complete, frames)

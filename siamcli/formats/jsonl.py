@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from siamcli.formats.records import bad_line, parse_frames, parse_header, parse_points
+from siamcli.formats.records import bad_line, parse_frames, parse_header, parse_points, with_all_targets
 from siamcli.formats.stream import TextStream
 from siamcli.schema import load_json
 from siamcli.trajectory import TrackHeader, Trajectory
@@ -56,4 +56,5 @@ def read(path: Path, text: str) -> Trajectory:
             raise bad_line(path, line, error) from None
     if header is None:
         raise bad_line(path, 1, ValueError("no header"))
-    return Trajectory(header, parse_points(path, records), complete, frames)
+    points = parse_points(path, records)
+    return Trajectory(with_all_targets(header, points), points, complete, frames)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -106,6 +106,12 @@ def parse_points(path: Path, records: Iterable[tuple[int, Mapping[str, Any]]]) -
         if points.setdefault((point.index, point.target), point) is not point:
             raise bad_line(path, line, ValueError(f"target {point.target} was in frame {point.index} before"))
     return tuple(points.values())
+
+
+def with_all_targets(header: TrackHeader, points: Iterable[TrackPoint]) -> TrackHeader:
+    """The header with a place for every target of the points; other programs leave out what is null."""
+    unnamed = max((point.target for point in points), default=0) - len(header.labels)
+    return replace(header, labels=(*header.labels, *[None] * unnamed))
 
 
 def bad_line(path: Path, line: int, error: Exception) -> InputError:
