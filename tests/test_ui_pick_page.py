@@ -390,7 +390,7 @@ def test_escape_in_the_list_leaves_no_clip_out(chromium, several):
 
 
 def test_presses_and_focus_survive_news(chromium, several):
-    """Items were made anew with all that was told, and what lay under the pointer or had the focus was gone."""
+    """Items were made anew with all that was told: what was pressed or had the focus was gone."""
     person, server = several
     draw(person)
     focus = "arguments[0].focus(); window.held = arguments[0]"

@@ -100,6 +100,28 @@ def test_the_end_is_found_from_beyond(tmp_path, name):
         assert store.jpeg(FRAMES - 1) is not None
 
 
+def test_videos_that_are_let_go_of_are_not_opened_again_behind_ones_back(clip, tmp_path, monkeypatch):
+    """Their decoders ran on, and nobody ended them."""
+    opened = []
+
+    def opens(**how):
+        opened.append(how)
+        return Reading(str(clip)).open(**how)
+
+    store = FrameStore(opens)
+    store.close()
+    assert store.jpeg(7) is None and len(opened) == 1
+    library = Library([one_clip(str(clip), tmp_path / "a.json", None, Reading)])
+    library.frames(0)
+    first = library._stores.popitem()[1]  # as another clip makes room, between the two steps of `picture`
+    first.close()
+    kept = iter([first])
+    real = Library.frames
+    monkeypatch.setattr(Library, "frames", lambda self, number: next(kept, None) or real(self, number))
+    assert library.picture(0, 7) is not None
+    library.close()
+
+
 def test_frames_behind_the_end_of_a_run_are_not_shown(clip, tmp_path):
     short = trajectory_of(["itttttt"])
     source = replace(short.header.source, count=FRAMES)

@@ -65,6 +65,7 @@ class FrameStore:
     """
 
     def __init__(self, reopen: Reopen, memory: int = MEMORY) -> None:
+        self.closed = False
         self.end: int | None = None
         self.reached = 0
         self._reopen = reopen
@@ -83,8 +84,11 @@ class FrameStore:
             raise
 
     def jpeg(self, index: int) -> bytes | None:
-        """The picture at `index`, None where there is none.  Raises InputError for a source that is gone."""
+        """The picture at `index`, None where there is none and when it is `closed`.  Raises InputError for a
+        source that is gone."""
         with self._lock:
+            if self.closed:
+                return None
             if index in self._pictures:
                 self._pictures.move_to_end(index)
                 return self._pictures[index]
@@ -131,4 +135,5 @@ class FrameStore:
     def close(self) -> None:
         """Let go of the source."""
         with self._lock:
+            self.closed = True  # else a thread that waits here would open it again, and nobody close it
             self._open.close()

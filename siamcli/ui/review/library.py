@@ -154,6 +154,14 @@ class Library:
                 self._stores.popitem(last=False)[1].close()
             return self._stores[number]
 
+    def picture(self, number: int, index: int) -> bytes | None:
+        """A frame of a clip as JPEG, None where there is none.  Raises InputError."""
+        store = self.frames(number)
+        picture = store.jpeg(index)
+        if store.closed:  # somebody looked at others meanwhile
+            picture = self.frames(number).jpeg(index)
+        return picture
+
     def state(self, number: int) -> State:
         """The state of a clip, which begins when it is first asked for.  Raises InputError."""
         try:

@@ -158,7 +158,7 @@ class ReviewServer:
 
     def _frame(self, request: Request) -> Response:
         number, index = request.path_params["clip"], request.path_params["frame"]
-        picture = self.library.frames(number).jpeg(index)
+        picture = self.library.picture(number, index)
         if picture is None:
             return _Json({"error": f"there is no frame {index}"}, 404)
         return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
