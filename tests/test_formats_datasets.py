@@ -148,11 +148,27 @@ def test_a_data_set_does_not_replace_what_was_tracked(siamtrack, tmp_path, place
     write_trajectory(replace(one, header=replace(one.header, source=source)), tmp_path / "one.json")
     (tmp_path / "file").touch()
     before = sorted(tmp_path.rglob("*"))
-    for output, message in (("set/", "more than a data set"), ("file", "file is a file")):
+    for output, message in (("set/", "set holds what was tracked"), ("file", "file is a file")):
         done = siamtrack("convert", "one.json", "--to", "yolo", "--crops", "--video", footage.parent,
                          "-o", output, "-y")  # fmt: skip
         assert done.code == 8 and message in done.err.replace("\n", " "), done.err
         assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("place", ["images/train/IMG_000123.jpg", "labels/train/a_000123.txt", "notes.txt"])
+def test_a_data_set_replaces_only_files_that_were_written_for_one(siamtrack, tracked, tmp_path, place):
+    command = ("convert", *tracked, "--to", "yolo", "-o", "set/", "--video", "clips", "--images")
+    assert siamtrack(*command, "every:2").code == 0
+    (tmp_path / "set/labels/train.cache").touch()  # of Ultralytics
+    assert siamtrack(*command, "every:3", "-y").code == 0
+    there = {str(path.relative_to(tmp_path / "set")) for path in (tmp_path / "set").rglob("*.*")}
+    assert "images/train/a_000003.jpg" in there and "images/train/a_000002.jpg" not in there
+    assert {"siamtrack.files", *(tmp_path / "set/siamtrack.files").read_text().split()} == there
+    (tmp_path / "set" / place).write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    done = siamtrack(*command, "every:3", "-y")
+    assert done.code == 8 and f"did not write there: {place}" in done.err.replace("\n", " "), done.err
+    assert sorted(tmp_path.rglob("*")) == before and (tmp_path / "set" / place).read_text() == "mine"
 
 
 @pytest.fixture(params=["coco", "yolo"])

@@ -28,7 +28,9 @@ from siamcli.trajectory import TrackPoint
 
 __all__ = ["find_video", "frame_times", "write_dataset"]
 
-_PARTS_OF_ONE = {"annotations", "crops", "data.yaml", "images", "labels"}
+WRITTEN = "siamtrack.files"
+"""The file in a data set that lists the others: only these may be replaced."""
+_CACHES = {f"labels/{part}.cache" for part in PARTS}  # Ultralytics makes them of the labels
 
 
 def write_dataset(
@@ -41,41 +43,63 @@ def write_dataset(
     crops: bool,
     overwrite: bool,
 ) -> Iterator[int]:
-    """Write the labels of a `format`, images/PART/IMAGE.jpg for every frame that is used, and
-    crops/TARGET/IMAGE.jpg, what each box holds of it; yields the number of frames read.
+    """Write the labels of a `format`, images/PART/IMAGE.jpg for every frame that is used,
+    crops/TARGET/IMAGE.jpg, what each box holds of it, and the list of these files; yields the number of
+    frames read.
 
     `videos` has the source of every clip by its name.  The folder is there when all of it is; `overwrite`
-    replaces one that holds a data set and nothing else, but none of the videos.  Raises MisfitError for a
-    video that is another one, InputError for a source, OutputError.
+    replaces one that holds what this wrote and nothing else, but none of the videos.  Raises MisfitError for
+    a video that is another one, InputError for a source, OutputError.
     """
     with as_output_error(folder):
         if folder.exists() and not folder.is_dir():
             raise OutputError(f"{folder} is a file", hint="name a folder")
-        there = _names_in(folder)
-        # images beside the parts of a set may be those that were tracked
-        others = there - _PARTS_OF_ONE or _names_in(folder / "images") - {*PARTS}
+        there = folder.is_dir() and any(folder.iterdir())
     own = Path(os.path.realpath(folder))
-    if others or any(own in Path(os.path.realpath(video)).parents for video in videos.values()):
-        raise OutputError(f"{folder} exists, and holds more than a data set", hint="name a new folder")
+    if any(own in Path(os.path.realpath(video)).parents for video in videos.values()):
+        raise OutputError(f"{folder} holds what was tracked", hint="name a new folder")
+    _check_own(folder)
     if there and not overwrite:
         raise OutputError(f"{folder} exists", hint="-y replaces it")
     with atomic_folder(folder, overwrite=True) as part:
         if format is not None:
             for name, text in FORMATS[format].load().dataset(clips, class_list(clips)).items():
                 write_text(part / name, text)
-        if not (images or crops):
-            return
-        for done, (clip, frame, points) in enumerate(_frames(clips, videos), start=1):
+        for done, (clip, frame, points) in enumerate(_frames(clips, videos) if images or crops else (), 1):
             if frame is not None:
                 if images:
                     _write(part / "images" / clip.part / clip.image(frame.index), jpeg(frame.image))
                 for name, picture in _crops(clip, frame, points) if crops else ():
                     _write(part / "crops" / name, jpeg(picture))
             yield done
+        write_text(part / WRITTEN, "".join(f"{name}\n" for name in sorted(_files_in(part))))
+        _check_own(folder)  # what was put there meanwhile
 
 
-def _names_in(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+def _check_own(folder: Path) -> None:
+    """Raises OutputError for a folder that holds other files than those of a data set written here."""
+    names = folder / WRITTEN
+    with as_output_error(folder):
+        if names.is_file():
+            own = {WRITTEN, *names.read_text("utf-8", "replace").split("\n")} | _CACHES
+            others = sorted(_files_in(folder) - own)
+        else:
+            others = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        raise OutputError(
+            f"{folder} holds what siamtrack did not write there: {others[0]}{more}",
+            hint="name a new folder, or move that away",
+        )
+
+
+def _files_in(folder: Path) -> set[str]:
+    """The names, from `folder` on, of all files below it."""
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    }
 
 
 def _frames(
