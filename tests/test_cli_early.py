@@ -38,7 +38,12 @@ REFUSED = {
     f"{FIX} -o x.json --blur '#1'": (2, "--blur needs a video among the outputs"),
     "review a.mp4 a.json --blur '#1'": (2, "--blur needs a video among the outputs"),
     "fix gone --fixes fixes.csv": (3, "no such file or folder: gone"),
-    "fix gone": (3, "no such file or folder: gone"),
+    "fix gone": (3, "no such file or folder: gone hint:  siamtrack fix VIDEO TRAJECTORY, or BATCH_FOLDER"),
+    "review gone": (
+        3,
+        "no such file or folder: gone hint:  siamtrack review VIDEO TRAJECTORY, or BATCH_FOLD",
+    ),
+    "render gone a.json": (3, "no such file or folder: gone hint:  give a video, a folder of images or a q"),
     "fix '' --fixes fixes.csv": (3, "a source without a name"),
     "review ''": (3, "a source without a name"),
     "fix a.mp4": (2, "which trajectory?"),

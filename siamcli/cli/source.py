@@ -47,13 +47,17 @@ def _refuse_videos(source: str) -> None:
 def batch_folder(text: str, hint: str) -> Path:
     """The folder of a batch, which stands in place of a video and its trajectory.
 
-    Raises InputError where nothing is there or named, WrongUsage with the `hint` for what is no folder.
+    Raises InputError where nothing is there or named, WrongUsage for what is no folder, with the `hint`.
     """
-    if text and Path(text).is_dir():
-        return Path(text)
-    if not text or source_name(text).kind == "missing":
+    if not text:
         check_sources([text])
     raise WrongUsage("which trajectory?", hint=hint)
+    if Path(text).is_dir():
+        return Path(text)
+    if (name := source_name(text)).kind == "missing":
+        from siamcli.media.sources import no_source
+
+        raise InputError(str(no_source(name)), hint=hint)
 
 
 def check_sources(names: Sequence[str]) -> None:

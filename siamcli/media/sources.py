@@ -123,7 +123,8 @@ def no_source(name: SourceName) -> InputError:
         return InputError(f"no such device: {name.text}", hint="`siamtrack doctor` lists cameras")
     return InputError(
         f"{'neither a file nor a folder' if there else 'no such file or folder'}: {name.shown}",
-        hint="give a video, a folder of images, a quoted pattern, a camera number, an address, or -",
+        hint="give a video, a folder of images or a quoted pattern; `siamtrack run` also takes a camera's"
+        " number, an address, or -",
     )
 
 

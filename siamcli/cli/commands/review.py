@@ -76,7 +76,8 @@ def review(
     """
     if fixes is not None and fixes.suffix.lower() != ".csv":
         raise WrongUsage(f"--fixes {fixes}: the table is a .csv", hint="--fixes corrections.csv")
-    drawn = trajectory is None and output is None and _has_videos(video)  # which are written again
+    folder = batch_folder(video, USAGE) if trajectory is None else None
+    drawn = folder is not None and output is None and _has_videos(folder)  # which are written again
     opening = reading.opening(picture.style(drawn=drawn), search, drawn=drawn)
     if output is not None:
         _check_page(output, overwrite)
@@ -102,11 +103,11 @@ def review(
         _keep_unsaved(library)
 
 
-def _has_videos(video: str) -> bool:
-    """Whether the batch in that folder wrote videos.  Raises InputError, WrongUsage where there is none."""
+def _has_videos(folder: Path) -> bool:
+    """Whether the batch in that folder wrote videos.  Raises InputError where there is none."""
     from siamcli.batch.fix import has_videos
 
-    return has_videos(batch_folder(video, USAGE))
+    return has_videos(folder)
 
 
 def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: Opening) -> Library:
@@ -115,7 +116,7 @@ def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: O
 
     if trajectory is not None:
         return Library([one_clip(video, trajectory, fixes, opening)])
-    return Library(batch_clips(batch_folder(video, USAGE), fixes, opening))
+    return Library(batch_clips(Path(video), fixes, opening))
 
 
 def _check_page(output: Path, overwrite: bool) -> None:
