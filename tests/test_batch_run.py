@@ -384,6 +384,8 @@ def test_a_batch_ends_when_its_folder_goes_away(start_siamtrack, batch, clips, w
     pipe.open("wb").close()  # it waits until the batch reads, which then goes on
     _, err = process.communicate()
     assert process.returncode == 8 and b"was removed, moved or replaced while" in err, err
+    assert b"the same command tracks all clips again" in err and b"command again to continue" not in err
+    assert (b"; see tracked/batch.jsonl" in err) == again, err
     assert [path.name for path in out.rglob("*")] == ["batch.jsonl"] * again
     pipe.unlink()
     clips("1.mp4")

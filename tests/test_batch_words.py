@@ -41,7 +41,7 @@ def test_they_are_named_also_when_nothing_is_tracked(verdict, capfd):
     tally = Tally(2)
     tally.add(Result(verdict, entry("a.mp4", lost=5)))
     tally.add(Result(verdict, entry("b.mp4", lost=10)))
-    tally.say(1.0, "batch.jsonl")
+    tally.say(1.0, Path("batch.jsonl"))
     said = capfd.readouterr().err.splitlines()
     assert said[-2].split() == ["b.mp4", "lost", "in", "50%", "of", "20", "frames"]
     assert said[-1].split() == ["a.mp4", "lost", "in", "25%", "of", "20", "frames"]
@@ -52,7 +52,7 @@ def test_clips_in_which_two_targets_have_one_box_are_named(capfd):
     tally = Tally(3)
     for name, same_box in (("a", 2), ("b", 10), ("c", 0)):
         tally.add(Result("done", entry(name, targets=2, same_box=same_box)))
-    tally.say(1.0, "batch.jsonl")
+    tally.say(1.0, Path("batch.jsonl"))
     said = capfd.readouterr().err.splitlines()
     assert said[-3] == "two targets have nearly the same box in 2 clips, the worst first:"
     assert [line.split() for line in said[-2:]] == [

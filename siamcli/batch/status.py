@@ -139,14 +139,17 @@ class StatusFile(History):
         if not _is_at(self.path, self._file):
             raise OutputError(
                 f"{self.path} was removed, moved or replaced while this batch was writing it",
-                hint="leave the output folder in its place until the batch ends",
+                hint="move it back, else the same command tracks all clips again; leave it in its place"
+                " until the batch ends",
             )
         self._write(entry.line().encode())
 
     def _write(self, data: bytes) -> None:
         with as_output_error(self.path):
             if os.write(self._file, data) < len(data):
-                raise OutputError(f"cannot write {self.path}: no space left", hint="free some space")
+                raise OutputError(
+                    f"cannot write {self.path}: no space left", hint="free some space, then run it again"
+                )
             os.fsync(self._file)
 
     def __enter__(self) -> Self:

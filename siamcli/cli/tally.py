@@ -95,12 +95,13 @@ class Tally:
         counts = ", ".join(f"{n} {what}" for what, n in why.items() if n)
         return f"{sum(why.values())} of {self.total} clips are not done: {counts}" if counts else ""
 
-    def say(self, seconds: float, status: object) -> None:
+    def say(self, seconds: float, status: Path) -> None:
         """Print the summary: all counts, and the clips with lost targets or two targets in nearly one box."""
         words = [f"{n} {what}" for what, n in {**self._count, **self.open}.items() if n]
         done = self._count["done"]
         rate = f" ({3600 * done / seconds:.0f} clips per hour)" if done else ""
-        console.info(f"{', '.join(words) or 'no clips'} in {seconds:.1f} s{rate}; see {status}")
+        see = f"; see {status}" if status.is_file() else ""  # it may have been removed meanwhile
+        console.info(f"{', '.join(words) or 'no clips'} in {seconds:.1f} s{rate}{see}")
         say_doubted(self._finished)
 
     def document(self, seconds: float, status: object) -> dict[str, Any]:

@@ -269,9 +269,10 @@ def _report(results: Results, total: int, status: Path, *, kept: bool, as_json: 
                     tally.add(event)
                 note = f"{len(tally.failures)} failed" if tally.failures else ""
                 update(tally.number + under_way.jobs, note, tally.frames + under_way.frames)
-    except (KeyboardInterrupt, SystemExit, OutputError):
+    except (KeyboardInterrupt, SystemExit, OutputError) as stopped:
         _conclude(tally, time.perf_counter() - began, status, as_json=as_json)
-        console.info("run the same command again to continue")
+        if not isinstance(stopped, OutputError):  # which says itself what to do
+            console.info("run the same command again to continue")
         raise
     _conclude(tally, time.perf_counter() - began, status, as_json=as_json)
     if tally.not_done:
