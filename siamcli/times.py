@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from siamcli.counts import counted
 from siamcli.errors import InputError
 from siamcli.timecode import Timecode, parse_timecode
 
@@ -200,7 +201,7 @@ def length_in_words(cut: FrameRange, frames: int, last: float | None, fps: Fract
     'up to --end it has 1 frame'
     """
     over = [TimePoint(frame=frames)]
-    words = f"{frames} frame{'s' * (frames != 1)}"
+    words = counted(frames, "frame")
     if last is not None:
         seconds = last + (float(1 / fps) if fps else 0)
         over.append(TimePoint(seconds=seconds + _TOLERANCE))

@@ -10,6 +10,7 @@ from itertools import combinations, groupby
 from typing import Any, Literal
 
 from siamcli.boxes import Box, iou
+from siamcli.counts import counted
 from siamcli.frames import Image, SourceInfo
 
 __all__ = [
@@ -120,7 +121,7 @@ class Trajectory:
     def __repr__(self) -> str:
         name, targets = self.header.source.name, len(self.header.labels)
         ending = "" if self.complete else ", incomplete"
-        return f"<trajectory of {name}: {len(self.points)} points, targets: {targets}{ending}>"
+        return f"<trajectory of {name}: {counted(len(self.points), 'point')}, targets: {targets}{ending}>"
 
     def to_pandas(self) -> Any:  # noqa: ANN401 - a DataFrame, of a library that is not required
         """A pandas DataFrame with one row per point and the columns of a CSV file, not rounded."""

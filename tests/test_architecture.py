@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "schema": "errors",
     "extras": "",
     "cores": "",
+    "counts": "",
     "labels": "errors",
     "atomic": "errors",
     "boxes": "",
@@ -26,23 +27,23 @@ MAY_IMPORT = {
     "sheets": "",
     "tables": "sheets",
     "timecode": "errors",
-    "times": "errors timecode",
+    "times": "counts errors timecode",
     "targets": "errors labels schema boxes times",
-    "trajectory": "boxes frames",
+    "trajectory": "counts boxes frames",
     "figures": "atomic",
     "model": "schema",
     "tracker": "errors cores boxes frames times trajectory model",
-    "engines": "errors schema extras cores atomic boxes frames model tracker",
+    "engines": "counts errors schema extras cores atomic boxes frames model tracker",
     "checkpoints": "errors schema atomic model",
     "load": "model tracker engines checkpoints",
     "drawing": "errors labels boxes frames trajectory",
     "analysis": "errors boxes frames sheets targets trajectory drawing",
-    "media": "addresses errors cores atomic frames times",
-    "evaluation": "errors schema atomic boxes frames tables times figures media",
-    "formats": "errors labels schema atomic boxes frames sheets times targets trajectory evaluation",
-    "session": "errors labels version extras cores atomic boxes frames times targets trajectory tracker"
-    " load drawing analysis media formats",
-    "train": "errors schema cores atomic boxes frames model engines checkpoints load media evaluation",
+    "media": "counts addresses errors cores atomic frames times",
+    "evaluation": "counts errors schema atomic boxes frames tables times figures media",
+    "formats": "counts errors labels schema atomic boxes frames sheets times targets trajectory evaluation",
+    "session": "counts errors labels version extras cores atomic boxes frames times targets trajectory"
+    " tracker load drawing analysis media formats",
+    "train": "counts errors schema cores atomic boxes frames model engines checkpoints load media evaluation",
     "batch": "errors version schema extras cores atomic frames sheets times targets trajectory"
     " load drawing media formats session",
     "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"
@@ -50,8 +51,8 @@ MAY_IMPORT = {
     "__init__": "errors version boxes frames times targets trajectory tracker load media formats session",
     "ui": "errors labels atomic boxes frames sheets times targets trajectory tracker load drawing media"
     " formats session batch",
-    "cli": "errors labels version schema extras cores atomic boxes frames tables times targets trajectory"
-    " figures model tracker engines checkpoints load drawing analysis media evaluation"
+    "cli": "counts errors labels version schema extras cores atomic boxes frames tables times targets"
+    " trajectory figures model tracker engines checkpoints load drawing analysis media evaluation"
     " formats session train batch bench ui",
     "__main__": "cli",
 }

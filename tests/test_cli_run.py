@@ -359,7 +359,7 @@ def test_a_file_per_target_in_folders_of_their_own(run, tmp_path):
     assert same["targets"] == [1, 2] and same["frames"][0][0] == 0
     assert sorted(p.name for p in (tmp_path / "by").iterdir()) == ["__", "bug"]
     assert [p.name for p in tmp_path.rglob("*.csv")] == ["x.csv", "x.csv"]
-    assert "bug and ..: nearly the same box in frames 0" in done.err
+    assert "bug and ..: nearly the same box in frame 0: do" in done.err
 
 
 def test_of_a_crowd_with_one_box_ten_pairs_are_named(run):
@@ -368,7 +368,7 @@ def test_of_a_crowd_with_one_box_ten_pairs_are_named(run):
     )
     assert done.code == 0, done.err
     assert len(json.loads(done.out)["same_box"]) == 15
-    assert done.err.count("nearly the same box in frames") == 10
+    assert done.err.count("nearly the same box in frame 0:") == 10
     assert "t0 and t1: nearly the same box" in done.err
     assert "... and 5 more pairs: --json names all" in done.err
 

@@ -25,6 +25,21 @@ CORNERS = "were these corners? --box-format xyxy"
 LEAVES, COVERS = f"leaves the 160x120 frame; {CORNERS}", f"covers most of the 160x120 frame; {CORNERS}"
 
 
+COUNTED = (
+    "frame clip box file task image video row number label line point target sequence engine pair folder"
+)
+SEVERAL = {"batch.py", "coco.py", "cvat.py", "files.py", "reading.py"}  # said only of more than one
+
+
+def test_no_message_has_a_number_before_a_fixed_plural():
+    """`counted` says `1 frame` and `2 frames`; a rate, such as `25 frames per second`, has a format."""
+    things = "|".join(f"{thing}(es|s)" for thing in COUNTED.split())
+    fixed = re.compile(rf'f".*\{{[^:{{}}]+\}} (of \{{[^}}]*\}} |more )?({things})\b(?!/s)')
+    package = Path(__file__).parents[1] / "siamcli"
+    found = {path.name for path in package.rglob("*.py") if fixed.search(path.read_text("utf-8"))}
+    assert found == SEVERAL
+
+
 @pytest.fixture
 def run(siamtrack, weights, tmp_path):
     """A command on a clip of 160x120, which `CLIP` stands for."""

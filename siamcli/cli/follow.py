@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from siamcli.cli import console
 from siamcli.cli.outputs import check_writable, frames_in_words, left_out
+from siamcli.counts import counted
 from siamcli.engines.kinds import engine_name
 from siamcli.errors import PickError
 from siamcli.frames import Frame, SourceInfo
@@ -75,7 +76,7 @@ def follow_source(job: Job, options: TrackerOptions, *, ask: AskUser, show: bool
         _report(session, stopped=True)
         raise
     _report(session, stopped=False)
-    clock.lap(f"track {session.frames} frames and finish the outputs")
+    clock.lap(f"track {counted(session.frames, 'frame')} and finish the outputs")
     return session
 
 
@@ -126,20 +127,20 @@ def _report(session: Session, *, stopped: bool) -> None:
     seconds, frames = session.seconds, session.frames
     if not frames:
         return
-    rate = f"{frames} frame{'s' * (frames > 1)} in {seconds:.1f} s ({frames / max(seconds, 1e-9):.1f} fps)"
+    rate = f"{counted(frames, 'frame')} in {seconds:.1f} s ({frames / max(seconds, 1e-9):.1f} fps)"
     console.info(f"stopped: {rate}" if stopped else f"tracked {rate}")
     if session.dropped:
-        console.info(f"{session.dropped} frames arrived too fast and were dropped", style="yellow")
+        dropped = counted(session.dropped, "frame", "were")
+        console.info(f"{dropped} dropped: the source was too fast", style="yellow")
     labels = session.header.labels
     for target, intervals in session.lost.items():
         if intervals:
             name = target_name(labels, target)
-            console.info(f"{name}: lost in frames {frames_in_words(intervals)}", style="yellow")
+            console.info(f"{name}: lost in {frames_in_words(intervals)}", style="yellow")
     _report_shared(session)
     for address, lines in session.missed.items():
         if lines:
-            missed = f"{lines} line{'s' * (lines > 1)}"
-            console.info(f"{address}: {missed} did not reach a reader", style="yellow")
+            console.info(f"{address}: {counted(lines, 'line')} did not reach a reader", style="yellow")
     if session.job.drop_lost:
         console.info(left_out(session.points_lost, session.points, len(labels)))
     for what, incomplete in (("wrote", False), ("kept, incomplete:", True)):
@@ -153,11 +154,9 @@ def _report_shared(session: Session) -> None:
     for pair, intervals in pairs[:_PAIRS]:
         both = " and ".join(target_name(session.header.labels, target) for target in pair)
         where = frames_in_words(intervals)
-        console.info(
-            f"{both}: nearly the same box in frames {where}: do both follow one target?", style="yellow"
-        )
+        console.info(f"{both}: nearly the same box in {where}: do both follow one target?", style="yellow")
     if len(pairs) > _PAIRS:
-        console.info(f"... and {len(pairs) - _PAIRS} more pairs: --json names all", style="yellow")
+        console.info(f"... and {counted(len(pairs) - _PAIRS, 'more pair')}: --json names all", style="yellow")
 
 
 def summary(session: Session) -> dict[str, Any]:

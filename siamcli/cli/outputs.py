@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from siamcli.atomic import AtomicFile, as_output_error, make_folder
+from siamcli.counts import counted
 from siamcli.errors import LostError, OutputError
 from siamcli.formats.kinds import STREAMS, is_stream, streamed_suffixes
 from siamcli.labels import target_name
@@ -126,26 +127,29 @@ def files_that_exist(paths: Sequence[str]) -> list[str]:
 def left_out(lost: int, total: int, targets: int) -> str:
     """What --drop-lost did: `lost` of `total` points are not in the output.
 
-    >>> left_out(64, 113, targets=1), left_out(3, 20, targets=2)
-    ('64 of 113 frames left out as lost', '3 of 20 boxes left out as lost')
+    >>> left_out(64, 113, targets=1), left_out(1, 1, targets=2)
+    ('64 of 113 frames left out as lost', '1 of 1 box left out as lost')
     """
-    return f"{lost} of {total} {'frames' if targets == 1 else 'boxes'} left out as lost"
+    return f"{counted(lost, 'frame' if targets == 1 else 'box', of=total)} left out as lost"
 
 
 def frames_in_words(intervals: Sequence[tuple[int, int]]) -> str:
     """Stretches of frames, the first eight of them.
 
-    >>> frames_in_words([(59, 60), (70, 70)]), frames_in_words([(n, n) for n in range(0, 20, 2)])
-    ('59-60, 70', '0, 2, 4, 6, 8, 10, 12, 14 and 2 more')
+    >>> frames_in_words([(70, 70)]), frames_in_words([(59, 60)])
+    ('frame 70', 'frames 59-60')
+    >>> frames_in_words([(n, n) for n in range(0, 20, 2)])
+    'frames 0, 2, 4, 6, 8, 10, 12, 14 and 2 more'
     """
     shown = ", ".join(f"{a}-{b}" if b > a else f"{a}" for a, b in intervals[:8])
-    return f"{shown} and {len(intervals) - 8} more" if len(intervals) > 8 else shown
+    more = f" and {len(intervals) - 8} more" if len(intervals) > 8 else ""
+    return f"frame{'s' * (not shown.isdecimal())} {shown}{more}"
 
 
 def require_found(labels: Sequence[str | None], lost: Mapping[int, Sequence[tuple[int, int]]]) -> None:
     """Raises LostError if a target was `lost`; it names the targets and frames."""
     words = [
-        f"{target_name(labels, target)} in frames {frames_in_words(found)}"
+        f"{target_name(labels, target)} in {frames_in_words(found)}"
         for target, found in lost.items()
         if found
     ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from siamcli.cli.usage import WrongUsage
+from siamcli.counts import counted
 from siamcli.errors import InputError
 from siamcli.media.kinds import join_files, source_name
 
@@ -39,7 +40,7 @@ def _refuse_videos(source: str) -> None:
     videos = [clip.source for clip in find_clips([source], recursive=False).clips if clip.source != source]
     if videos and not any(map(is_image, Path(source).iterdir())):
         raise InputError(
-            f"{source} holds {len(videos)} video{'s' * (len(videos) > 1)}, and run takes one source",
+            f"{source} holds {counted(len(videos), 'video')}, and run takes one source",
             hint=f"`siamtrack pick {source}` and `siamtrack batch {source}` take all of them",
         )
 
@@ -51,13 +52,13 @@ def batch_folder(text: str, hint: str) -> Path:
     """
     if not text:
         check_sources([text])
-    raise WrongUsage("which trajectory?", hint=hint)
     if Path(text).is_dir():
         return Path(text)
     if (name := source_name(text)).kind == "missing":
         from siamcli.media.sources import no_source
 
         raise InputError(str(no_source(name)), hint=hint)
+    raise WrongUsage("which trajectory?", hint=hint)
 
 
 def check_sources(names: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from siamcli.cli import console
 from siamcli.cli.harmless import harmless
+from siamcli.counts import counted
 from siamcli.errors import PartialError
 from siamcli.media.kinds import source_name
 from siamcli.targets import AbsentTarget, TargetMark
@@ -39,7 +40,7 @@ def say_passed(passed: Iterable[Path], ours: Iterable[Path]) -> None:
         what = "files that are not videos" if files > 1 else "file that is not a video"
         words.append(f"{files} {what} ({' '.join(suffixes[:SUFFIXES])}{more})")
     if folders:
-        words.append(f"{folders} folder{'s' * (folders > 1)} (-r looks there too)")
+        words.append(f"{counted(folders, 'folder')} (-r looks there too)")
     if words:
         console.info(f"skipped: {', '.join(words)}")
 
@@ -93,7 +94,8 @@ class Tally:
         """
         why = {"failed": len(self.failures), **self.open}
         counts = ", ".join(f"{n} {what}" for what, n in why.items() if n)
-        return f"{sum(why.values())} of {self.total} clips are not done: {counts}" if counts else ""
+        which = counted(sum(why.values()), "clip", "are", of=self.total)
+        return f"{which} not done: {counts}" if counts else ""
 
     def say(self, seconds: float, status: Path) -> None:
         """Print the summary: all counts, and the clips with lost targets or two targets in nearly one box."""
@@ -154,21 +156,19 @@ def say_doubted(entries: Iterable[Entry]) -> None:
     """Print the clips of `_worst_first` and `_same_box_first`."""
     entries = list(entries)
     if worst := _worst_first(entries):
-        console.info(f"a target was lost in {_clips(worst)}, the worst first:", style="yellow")
+        console.info(f"a target was lost in {counted(len(worst), 'clip')}, the worst first:", style="yellow")
         print_clips([(e.clip, f"lost in {_part(e, f'{e.lost_share:.0%}', e.lost)}") for e in worst])
     if same := _same_box_first(entries):
-        what = f"two targets have nearly the same box in {_clips(same)}, the worst first:"
+        what = f"two targets have nearly the same box in {counted(len(same), 'clip')}, the worst first:"
         console.info(what, style="yellow")
         print_clips([(e.clip, f"in {_part(e, e.same_box, e.same_box)}") for e in same])
 
 
 def _part(entry: Entry, part: object, count: int | None) -> str:
     """A part of a clip's frames, and only its `count` where nothing says how many there are."""
-    return f"{count} frames" if entry.frames is None else f"{part} of {entry.frames} frames"
-
-
-def _clips(entries: Sequence[Entry]) -> str:
-    return f"{len(entries)} clip{'s' * (len(entries) > 1)}"
+    if entry.frames is None:
+        return counted(count or 0, "frame")
+    return f"{part} of {counted(entry.frames, 'frame')}"
 
 
 def print_clips(rows: Sequence[tuple[str, str]]) -> None:
@@ -203,7 +203,7 @@ def say_plan(verdicts: Iterable[tuple[Task, Verdict]], *, as_json: bool) -> None
     wrong = sum(row["action"] in ("refuse", "failed") for row in rows)
     if wrong:
         raise PartialError(
-            f"{wrong} of {len(rows)} clips would not be done",
+            f"{counted(wrong, 'clip', of=len(rows))} would not be done",
             hint="refuse: fix the problem; failed: it failed before, --retry-failed tries it again",
         )
 

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from siamcli.counts import counted
 from siamcli.engines.eager import split_templates
 from siamcli.engines.fold import convert_parts, fold
 from siamcli.engines.fuse import fuse
@@ -180,7 +181,7 @@ class CudaEngine:
 
     def _out_of_memory(self, targets: int) -> DeviceError:
         return DeviceError(
-            f"{self.device} has not enough memory for {targets} target(s) at once",
+            f"{self.device} has not enough memory for {counted(targets, 'target')} at once",
             hint="follow fewer targets at a time, free the GPU, or choose --device cpu",
         )
 

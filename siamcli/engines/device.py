@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
+from siamcli.counts import counted
 from siamcli.engines.kinds import check_device
 from siamcli.errors import DeviceError
 
@@ -42,7 +43,9 @@ def _cuda(name: str, index: int) -> torch.device:
         raise DeviceError(f"device {name!r}: no working CUDA GPU or driver", hint=_HINT)
     count = torch.cuda.device_count()
     if index >= count:
-        raise DeviceError(f"no device {name!r}: there are {count}, counted from cuda:0", hint=_HINT)
+        raise DeviceError(
+            f"no device {name!r}: {counted(count, 'device', 'are')} there, counted from cuda:0", hint=_HINT
+        )
     return torch.device("cuda", index)
 
 

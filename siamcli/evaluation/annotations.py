@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from siamcli.counts import counted
 from siamcli.errors import DatasetError
 from siamcli.evaluation.catalog import DatasetSpec
 from siamcli.evaluation.overlap import Array, Mask, axis_aligned_boxes, box_corners
@@ -52,7 +53,9 @@ def read_absent(spec: DatasetSpec, folder: Path, count: int) -> Mask | None:
         if (folder / name).is_file():
             flags = read_flat(folder / name)
             if len(flags) != count:
-                raise DatasetError(f"{folder / name}: {len(flags)} labels for {count} frames")
+                raise DatasetError(
+                    f"{folder / name}: {counted(len(flags), 'label')} for {counted(count, 'frame')}"
+                )
             absent = (flags > 0) if absent is None else absent | (flags > 0)
     return absent
 

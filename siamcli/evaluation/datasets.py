@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from siamcli.counts import counted
 from siamcli.errors import DatasetError, unread_as
 from siamcli.evaluation.annotations import read_absent, read_pysot, read_size, read_tags, read_truth
 from siamcli.evaluation.catalog import DatasetSpec, SequenceEntry, sequence_entries
@@ -85,11 +86,12 @@ def _checked(
         shown = "; ".join(missing[:3]) + (f"; and {len(missing) - 3} more" if len(missing) > 3 else "")
         raise DatasetError(
             f"{spec.title} is incomplete, missing: {shown}",
-            hint=f"--partial uses the {len(sequences)} that are there; the figure is then not {spec.title}'s",
+            hint=f"--partial uses the {counted(len(sequences), 'sequence')} there; the figure is then not"
+            f" {spec.title}'s",
         )
-    note = f"{len(sequences)} of {len(sequences) + len(missing)} sequences" if missing else None
+    note = counted(len(sequences), "sequence", of=len(sequences) + len(missing)) if missing else None
     if by_name:
-        note = f"{len(sequences)} chosen sequences"
+        note = counted(len(sequences), "chosen sequence")
     elif partial and note is None and spec.table:
         note = "possibly cut sequences"
     return Dataset(spec, tuple(sequences), note)
@@ -206,12 +208,13 @@ def _matched(
         truth, frames = truth[:n], frames[:n]
     if len(truth) != len(frames):
         raise DatasetError(
-            f"{entry.name}: {len(frames)} frames, but {len(truth)} rows in {path}",
+            f"{entry.name}: {counted(len(frames), 'frame')}, but {counted(len(truth), 'row')} in {path}",
             hint="frames or rows were lost when the data set was copied",
         )
     if expected is not None and len(frames) != expected and not partial:
         raise DatasetError(
-            f"{entry.name}: {len(frames)} frames, {spec.title} has {expected} ({entry.first}-{entry.last})",
+            f"{entry.name}: {counted(len(frames), 'frame')}, {spec.title} has {expected}"
+            f" ({entry.first}-{entry.last})",
             hint=f"--partial accepts cut sequences; the figure is then not {spec.title}'s",
         )
     return truth, polygons, frames

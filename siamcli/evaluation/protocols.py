@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from siamcli.boxes import Box
+from siamcli.counts import counted
 from siamcli.errors import DatasetError
 from siamcli.evaluation.overlap import box_corners, region_overlap
 from siamcli.evaluation.results import TrackerOutput
@@ -59,7 +60,9 @@ def read_frames(sequence: Sequence) -> Iterator[Frame]:
             yield frame
             count += 1
     if count != len(sequence):
-        raise DatasetError(f"{sequence.name}: {count} frames in {sequence.video}, {len(sequence)} annotated")
+        raise DatasetError(
+            f"{sequence.name}: {counted(count, 'frame')} in {sequence.video}, {len(sequence)} annotated"
+        )
 
 
 Read = Callable[[Sequence], Iterator[Frame]]

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from siamcli.atomic import atomic_file, write_text
+from siamcli.counts import counted
 from siamcli.errors import DatasetError
 from siamcli.evaluation.catalog import DatasetSpec
 from siamcli.evaluation.overlap import Array, box_corners
@@ -98,6 +99,10 @@ def output_texts(spec: DatasetSpec, name: str, output: TrackerOutput) -> dict[st
     return {file: "\n".join(rows) + "\n" for file, rows in files.items()}
 
 
+def _unlike(path: Path, there: str, sequence: Sequence) -> DatasetError:
+    return DatasetError(f"{path}: {there} for {counted(len(sequence), 'frame')} of {sequence.name}")
+
+
 def read_output(folder: Path, spec: DatasetSpec, sequence: Sequence) -> TrackerOutput:
     """One sequence's files in an official format, also of other toolkits.  Raises DatasetError."""
     path = _find(folder, spec, sequence.name)
@@ -106,13 +111,13 @@ def read_output(folder: Path, spec: DatasetSpec, sequence: Sequence) -> TrackerO
     if spec.truncate and len(boxes) > len(sequence):
         boxes = boxes[: len(sequence)]  # LaSOT's toolkit does so, for monkey-17 was cut after publication
     if len(boxes) != len(sequence):
-        raise DatasetError(f"{path}: {len(boxes)} rows for {len(sequence)} frames of {sequence.name}")
+        raise _unlike(path, counted(len(boxes), "row"), sequence)
     scores = None
     if spec.protocol == "longterm":
         values = path.with_name(f"{path.stem}_confidence.value")
         scores = np.array([row[0] for row in read_rows(values, {1}, first_blank=True)], np.float64)
         if len(scores) != len(boxes):
-            raise DatasetError(f"{values}: {len(scores)} lines for {len(boxes)} frames")
+            raise _unlike(values, counted(len(scores), "line"), sequence)
     return TrackerOutput(boxes, scores, _seconds(folder, spec, sequence.name))
 
 
@@ -145,7 +150,7 @@ def read_runs(folder: Path, spec: DatasetSpec, sequence: Sequence) -> list[VotRu
     for path in sorted(first.parent.glob(f"{sequence.name}_[0-9][0-9][0-9].txt")):
         rows = read_rows(path, {1, 4, 8})
         if len(rows) != len(sequence):
-            raise DatasetError(f"{path}: {len(rows)} rows for {len(sequence)} frames of {sequence.name}")
+            raise _unlike(path, counted(len(rows), "row"), sequence)
         for number, row in enumerate(rows, 1):
             if len(row) == 1 and row[0] not in (STARTED, FAILED, SKIPPED):
                 raise DatasetError(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from siamcli.counts import counted
 from siamcli.errors import DatasetError
 from siamcli.evaluation.overlap import Array
 from siamcli.schema import decode
@@ -41,7 +42,9 @@ def read_rows(path: Path, counts: Collection[int], *, first_blank: bool = False)
             raise DatasetError(f"{path}, line {number}: not numbers: {line.strip()[:60]!r}") from None
         if len(row) not in counts:
             expected = " or ".join(str(count) for count in sorted(counts))
-            raise DatasetError(f"{path}, line {number}: {len(row)} numbers where {expected} are expected")
+            raise DatasetError(
+                f"{path}, line {number}: {counted(len(row), 'number')} where {expected} are expected"
+            )
         rows.append(row)
     return rows
 

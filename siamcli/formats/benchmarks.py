@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from siamcli.boxes import Box
+from siamcli.counts import counted
 from siamcli.errors import InputError
 from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.results import TrackerOutput, output_texts, run_text
@@ -77,7 +78,7 @@ def starts(path: Path, text: str) -> list[Target]:
             raise ValueError(f"line {frame + 1} is a VOT mask, which is not read")
         cells = [float(cell) for cell in line.replace(",", " ").split()]
         if len(cells) not in (0, 4, 8):
-            raise ValueError(f"line {frame + 1}: {len(cells)} numbers where 4 or 8 are expected")
+            raise ValueError(f"line {frame + 1}: {counted(len(cells), 'number')} where 4 or 8 are expected")
         if len(cells) == 8:
             xs, ys = cells[::2], cells[1::2]
             cells = [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]

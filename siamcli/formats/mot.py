@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from siamcli.boxes import Box
+from siamcli.counts import counted
 from siamcli.formats.starts import first_box, start_target
 from siamcli.formats.stream import TextStream
 from siamcli.formats.tracks import TrackBox, Tracks
@@ -65,7 +66,7 @@ def _rows(text: str) -> Iterator[tuple[int, int, Box, float]]:
         if not cells:
             continue
         if len(cells) < 6:
-            raise ValueError(f"line {number}: {len(cells)} numbers where 6 or more are expected")
+            raise ValueError(f"line {number}: {counted(len(cells), 'number')} where 6 or more are expected")
         try:
             frame, target, left, top, w, h, *counts = (float(cell) for cell in cells)
         except ValueError:

@@ -11,6 +11,7 @@ from fractions import Fraction
 from itertools import groupby, pairwise
 from statistics import median
 
+from siamcli.counts import counted
 from siamcli.errors import InputError
 from siamcli.frames import SourceInfo
 from siamcli.labels import target_name
@@ -76,7 +77,7 @@ def image_name(source: SourceInfo, index: int) -> str | None:
     """
     files = source.files
     if files and index >= len(files):
-        raise InputError(f"{source.name}: frame {index} of {len(files)} images")
+        raise InputError(f"{source.name}: frame {index} of {counted(len(files), 'image')}")
     return files[index] if files else None
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from siamcli.boxes import Box
+from siamcli.counts import counted
 from siamcli.errors import InputError, why_unread, why_wrong
 from siamcli.formats.files import read_trajectory
 from siamcli.formats.kinds import track_formats
@@ -194,7 +195,7 @@ def _check_end(path: Path, points: Sequence[TrackPoint], info: SourceInfo) -> No
     last = max((point.index for point in points), default=0)
     if info.count is not None and last >= info.count:
         raise InputError(
-            f"{path} continues to frame {last}, but {info.name} has {info.count} frames",
+            f"{path} continues to frame {last}, but {info.name} has {counted(info.count, 'frame')}",
             hint="name the video that was tracked; if it was joined files, convert the .json or .jsonl",
         )
 

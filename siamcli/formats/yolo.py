@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from siamcli.atomic import AtomicFile, as_output_error, make_folder, write_text
 from siamcli.boxes import Box, clip_box
+from siamcli.counts import counted
 from siamcli.errors import InputError, OutputError
 from siamcli.formats.datasets import PARTS, DatasetClip
 from siamcli.formats.names import file_stem
@@ -156,7 +157,7 @@ def starts(path: Path, text: str) -> list[Target]:
         if not cells:
             continue
         if len(cells) not in (5, 6):
-            raise ValueError(f"line {number}: {len(cells)} numbers where 5 are expected")
+            raise ValueError(f"line {number}: {counted(len(cells), 'number')} where 5 are expected")
         kind, (cx, cy, w, h) = int(cells[0]), map(float, cells[1:5])
         label = names[kind] if 0 <= kind < len(names) else ""
         targets.append(start_target(Box.from_center(cx, cy, w, h), frame, label, size=(1, 1)))

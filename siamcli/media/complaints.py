@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from siamcli.counts import counted
 from siamcli.errors import InputError
 from siamcli.media.playlists import NOT_OPENED
 from siamcli.media.refusals import said_no, untrusted
@@ -48,8 +49,8 @@ def unreadable(name: str, problem: str, is_pipe: bool) -> InputError:
 
 def cut_off(name: str, why: str, frames: int, announced: int | None) -> InputError:
     """The error of a source from which no more came after so many frames."""
-    of = f" of about {announced}" if announced else ""
+    decoded = f"{frames} of about {counted(announced, 'frame')}" if announced else counted(frames, "frame")
     return InputError(
-        f"{name} broke off: {why} ({frames}{of} frames decoded)",
+        f"{name} broke off: {why} ({decoded} decoded)",
         hint="every frame that came was used; try again, or download it first",
     )

@@ -16,6 +16,7 @@ from typing import IO, cast
 import numpy as np
 
 from siamcli.cores import lower_priority
+from siamcli.counts import counted
 from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.base import Source
@@ -245,7 +246,7 @@ class VideoFile(Source):
         if trouble:
             self._refuse_encrypted()
             raise InputError(
-                f"{self._name} is damaged or cut short: {trouble} ({index} frames decoded)",
+                f"{self._name} is damaged or cut short: {trouble} ({counted(index, 'frame')} decoded)",
                 hint="every frame that decodes was used; the rest of the file is lost",
             )
         self._check_all_read()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
+from siamcli.counts import counted
 from siamcli.errors import InputError
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.sources import is_beyond
@@ -84,13 +85,12 @@ def check_source(ours: SourceInfo, tracked: SourceInfo, indices: list[int], sour
                 raise MisfitError(f"frame {index} of {ours.name} is {here}, but {there} in the trajectory")
         # many folders name their images alike: 0001.jpg, 0002.jpg, ...
         if len(ours.files) != len(tracked.files):
-            raise MisfitError(
-                f"{ours.name} has {len(ours.files)} images, {len(tracked.files)} when it was tracked"
-            )
+            there = counted(len(ours.files), "image")
+            raise MisfitError(f"{ours.name} has {there}, {len(tracked.files)} when it was tracked")
     else:
         _check_count(ours.name, ours.announced or ours.count, tracked.announced or tracked.count)
     if indices and is_beyond(TimePoint(frame=max(indices)), source, ours):
-        raise ends_before(max(indices), ours.name, f"has {ours.count} frames", tracked)
+        raise ends_before(max(indices), ours.name, f"has {counted(ours.count or 0, 'frame')}", tracked)
 
 
 def ends_before(last: int, name: str, end: str, tracked: SourceInfo) -> MisfitError:
@@ -101,7 +101,7 @@ def ends_before(last: int, name: str, end: str, tracked: SourceInfo) -> MisfitEr
 
 def _check_count(name: str, ours: int | None, tracked: int | None) -> None:
     if ours and tracked and abs(ours - tracked) > COUNT_TOLERANCE:
-        raise MisfitError(f"{name} has {ours} frames, but the tracked video has {tracked}")
+        raise MisfitError(f"{name} has {counted(ours, 'frame')}, but the tracked video has {tracked}")
 
 
 def check_time(source: SourceInfo, frame: Frame, time: float | None) -> None:

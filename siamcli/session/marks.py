@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from siamcli.counts import counted
 from siamcli.errors import InputError
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.sources import is_beyond
@@ -81,7 +82,7 @@ def resolve_targets(job: Job, frame: Frame, info: SourceInfo) -> list[Mark | Non
                 f"{job.shown}: no target of the annotations has a box from --start on",
                 hint="choose an earlier --start, or give --box",
             )
-        _logger.warning("%s: %s no box from --start on", job.shown, _have(gone))
+        _logger.warning("%s: %s no box from --start on", job.shown, counted(gone, "target", "have"))
     return marks
 
 
@@ -142,11 +143,7 @@ def check_used(
                 raise _no_frame(job, target, length)
             after += 1
     if after:
-        _logger.warning("%s: %s no box before --end", job.shown, _have(after))
-
-
-def _have(count: int) -> str:
-    return "1 target has" if count == 1 else f"{count} targets have"
+        _logger.warning("%s: %s no box before --end", job.shown, counted(after, "target", "have"))
 
 
 def _announced_length(info: SourceInfo) -> str:

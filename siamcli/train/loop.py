@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from siamcli.checkpoints.native import Checkpoint, write_native
+from siamcli.counts import counted
 from siamcli.errors import InputError
 from siamcli.train.average import Average
 from siamcli.train.config import dump_config
@@ -221,7 +222,7 @@ def _restore(
     """Put everything back to where it was; InputError when it is of another run."""
     if len(before.random) < world:
         raise InputError(
-            f"--resume: the run had {len(before.random)} processes, not {world}",
+            f"--resume: the run had {counted(len(before.random), 'process')}, not {world}",
             hint="start no more than that",
         )
     try:

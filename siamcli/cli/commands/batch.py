@@ -24,6 +24,7 @@ from siamcli.cli.search import SearchOptions
 from siamcli.cli.signals import told_at_once
 from siamcli.cli.tally import Tally, say_passed, say_plan
 from siamcli.cli.usage import WrongUsage
+from siamcli.counts import counted
 from siamcli.engines.kinds import engine_name
 from siamcli.errors import InputError, OutputError, PartialError, why_unread
 from siamcli.formats.kinds import is_stream
@@ -208,7 +209,7 @@ def _here(tracker: TrackerOptions, jobs: str, waiting: Iterator[Job]) -> Events:
     loaded = tracker.load()
     engine = loaded.engine
     width = default_concurrency(on_gpu=engine.device.type != "cpu") if jobs == "auto" else int(jobs)
-    console.verbose(f"{loaded.model} on {engine_name(engine)}, {width} clip{'s' * (width > 1)} at a time")
+    console.verbose(f"{loaded.model} on {engine_name(engine)}, {counted(width, 'clip')} at a time")
     yield from track_jobs(loaded, chain([first], waiting), width)
 
 

@@ -12,6 +12,7 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.options import AsJson, Device, EngineName, Model, Weights, dataset_names
 from siamcli.cli.source import check_sources
+from siamcli.counts import counted
 from siamcli.tables import align
 
 if TYPE_CHECKING:
@@ -138,7 +139,9 @@ def _compare(network: Network, device: str, engine: str, counts: list[int], roun
     engines += engines_of(network, place, engine)
     rows = []
     for targets in counts:
-        console.verbose(f"{targets} target(s), {rounds} rounds of {len(engines)} engines")
+        console.verbose(
+            f"{counted(targets, 'target')}, {counted(rounds, 'round')} of {counted(len(engines), 'engine')}"
+        )
         rows += [asdict(row) for row in compare(engines, network.params, targets, rounds)]
     rates = {
         str(dtype).removeprefix("torch."): round(matrix_rate(place, dtype), 1)
@@ -174,7 +177,7 @@ def _precision(
     engines = [e for e in engines_of(network, resolve_device(device), engine) if e.kind != reference.kind]
     parts: list[SequenceAgreement] = []
     runs = sum(len(sequence.starts(STARTS)) for sequence in data.sequences)
-    with console.progress(f"{len(engines)} engines", runs * len(engines), "runs") as update:
+    with console.progress(counted(len(engines), "engine"), runs * len(engines), "runs") as update:
         for part in measure(reference, engines, network.params, data.sequences):
             parts.append(part)
             update(len(parts), part.name)
@@ -191,7 +194,7 @@ def _show(document: dict[str, Any]) -> None:
     """The document as tables."""
     machine = document["machine"]
     lines = [
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads,"
+        f"{machine['cpu']}, {counted(machine['cores'], 'core')}, {counted(machine['threads'], 'thread')},"
         f" {' '.join(machine['instructions'])}; {machine['gpu'] or 'no GPU'}; load {machine['load']};"
         f" torch {machine['versions']['torch']}; {machine['date']}"
     ]
@@ -212,7 +215,8 @@ def _show(document: dict[str, Any]) -> None:
         found = document["pipeline"]
         width, height = found["size"]
         lines.append(
-            f"{found['frames']} frames of {width}x{height}, {document['model']} on {found['engine']}"
+            f"{counted(found['frames'], 'frame')} of {width}x{height},"
+            f" {document['model']} on {found['engine']}"
         )
         stages = found["stages"] | {"slowest thread": found["slowest"], "end to end": found["end_to_end"]}
         rows = [[name, f"{value:.2f}"] for name, value in stages.items()]

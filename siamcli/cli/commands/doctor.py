@@ -12,6 +12,7 @@ from typing import Literal
 
 from siamcli.cli import console
 from siamcli.cli.options import AsJson
+from siamcli.counts import counted
 from siamcli.errors import PartialError, SiamtrackError
 from siamcli.extras import CPU_TORCH, EXTRAS, install_extra
 from siamcli.tables import align
@@ -68,7 +69,7 @@ def _program() -> Iterator[Check]:
     from siamcli.cores import usable_cores
 
     where = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    yield Check("siamtrack", "ok", f"{__version__}, {where}, {usable_cores()} cores")
+    yield Check("siamtrack", "ok", f"{__version__}, {where}, {counted(usable_cores(), 'core')}")
 
 
 def _torch() -> Iterator[Check]:
@@ -76,7 +77,7 @@ def _torch() -> Iterator[Check]:
 
     from siamcli.engines.device import resolve_device
 
-    yield Check("torch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads")
+    yield Check("torch", "ok", f"{torch.__version__}, {counted(torch.get_num_threads(), 'thread')}")
     chosen = resolve_device("auto")
     if chosen.type == "cuda":
         finding = f"{torch.cuda.get_device_name(chosen)}, CUDA {torch.version.cuda}"

@@ -12,6 +12,7 @@ import typer
 
 from siamcli.cli import console
 from siamcli.cli.options import TrackerOptions, dataset_names
+from siamcli.counts import counted
 from siamcli.engines.kinds import engine_name
 from siamcli.tables import TableFormat, render
 from siamcli.version import __version__
@@ -111,16 +112,14 @@ def run_dataset(
 
     finished = finished_sequences(dataset, folder, identity, repetitions=repetitions)
     if finished:
-        console.info(
-            f"{len(finished)} of {len(dataset.sequences)} sequences were finished before and are kept"
-        )
+        which = counted(len(finished), "sequence", "were", of=len(dataset.sequences))
+        console.info(f"{which} finished before, and kept")
     if said := others_in_words(folder, identity, [s.name for s in dataset.sequences]):
         console.info(said, style="yellow")
     if unlogged := unlogged_sequences(dataset, folder):
-        what = (
-            f"{len(unlogged)} results that eval did not write, or that changed since (first: {unlogged[0]})"
-        )
-        console.info(f"{folder}: {what} are replaced; another --name or -o keeps them", style="yellow")
+        first = unlogged[0] + (f" and {len(unlogged) - 1} more" if len(unlogged) > 1 else "")
+        what = f"results that eval did not write, or that changed since, are replaced: {first}"
+        console.info(f"{folder}: {what}; another --name or -o keeps them", style="yellow")
     frames = 0
     total = sum(len(s) for s in dataset.sequences if s.name not in finished)
     with console.progress(dataset.spec.title, total) as update:
@@ -136,7 +135,7 @@ def run_dataset(
             frames += result.frames
             update(frames, result.sequence)
             speed = result.frames / max(result.seconds, 1e-9)
-            console.verbose(f"{result.sequence}: {result.frames} frames, {speed:.1f} frames/s")
+            console.verbose(f"{result.sequence}: {counted(result.frames, 'frame')}, {speed:.1f} frames/s")
 
 
 def eval_(

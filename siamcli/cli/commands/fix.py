@@ -19,6 +19,7 @@ from siamcli.cli.search import SearchOptions
 from siamcli.cli.source import batch_folder
 from siamcli.cli.tally import about
 from siamcli.cli.usage import WrongUsage
+from siamcli.counts import counted
 from siamcli.errors import InputError, OutputError, PartialError
 from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import is_video
@@ -146,7 +147,9 @@ def fix(
         for done in write_again(source, right, paths, overwrite=overwrite):
             update(done)
     same = len(set(wrong.points) & set(right.points))
-    console.info(f"{len(right.points) - same} of {len(right.points)} boxes are given or tracked anew")
+    console.info(
+        f"{counted(len(right.points) - same, 'box', 'are', of=len(right.points))} given or tracked anew"
+    )
     for path in paths:
         console.print_path(path)
 
@@ -203,6 +206,6 @@ def _fix_batch(
                 console.prompt(f"failed: {about(clip, str(error))}")
     if failures:
         raise PartialError(
-            f"{failures} of {len(manifest.clips)} clips are not corrected",
+            f"{counted(failures, 'clip', 'are', of=len(manifest.clips))} not corrected",
             hint="fix the problems above, and run it again with the rows of these clips alone",
         )

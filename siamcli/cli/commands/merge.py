@@ -11,6 +11,7 @@ from siamcli.cli import console
 from siamcli.cli.options import AsJson
 from siamcli.cli.outputs import Overwrite
 from siamcli.cli.tally import about, doubted_rows, say_doubted
+from siamcli.counts import counted
 from siamcli.errors import PartialError
 
 __all__ = ["merge"]
@@ -52,7 +53,7 @@ def merge(
         console.prompt(f"not done: {about(*row)}")
     if rows:
         raise PartialError(
-            f"{len(rows)} of {len(entries)} clips are not done",
+            f"{counted(len(rows), 'clip', 'are', of=len(entries))} not done",
             hint="fix the problems above and run the batch again; clips that have not changed since they"
             " failed are tried again with --retry-failed",
         )

@@ -16,6 +16,7 @@ from siamcli.cli.options import Recursive
 from siamcli.cli.outputs import check_writable
 from siamcli.cli.picking import PickBrowser, announce
 from siamcli.cli.tally import say_passed
+from siamcli.counts import counted
 from siamcli.errors import InputError, PartialError, PickError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def pick(
     found, _, passed = find_clips(clips, recursive=recursive)
     say_passed(passed, [output])
     left = clips_without_box(found, output)
-    console.info(f"{len(found) - len(left)} of {len(found)} clips have a box in {output}")
+    console.info(f"{counted(len(found) - len(left), 'clip', 'have', of=len(found))} a box in {output}")
     if not left:
         _say_next(output)
         return
@@ -92,7 +93,8 @@ def _report(failures: Sequence[tuple[str, str]], clips: int) -> None:
     """Raises PartialError if clips could not be shown."""
     if failures:
         console.print_rows(failures)
-        raise PartialError(f"{len(failures)} of {clips} clips cannot be shown", hint="repair or remove them")
+        said = f"{counted(len(failures), 'clip', of=clips)} cannot be shown"
+        raise PartialError(said, hint="repair or remove them")
 
 
 def _pick_on_page(clips: Sequence[Clip], manifest: Path) -> None:
@@ -116,6 +118,6 @@ def _pick_on_page(clips: Sequence[Clip], manifest: Path) -> None:
     _report(failures, len(clips))
     if left := clips_without_box(clips, manifest):
         raise PickError(
-            f"{len(left)} of {len(clips)} clips have no box yet",
+            f"{counted(len(left), 'clip', 'have', of=len(clips))} no box yet",
             hint="run the same command again to continue; all boxes so far are kept",
         )

@@ -84,6 +84,6 @@ def render(
         if lost[number]:
             there = "a larger area is hidden" if style.when_lost == "cover" else "nothing is hidden"
             frames = frames_in_words(lost[number])
-            console.info(f"{target_name(labels, number)}: {there} in frames {frames}", style="yellow")
+            console.info(f"{target_name(labels, number)}: {there} in {frames}", style="yellow")
     if fail_if_lost:
         require_found(labels, lost if hidden else lost_intervals(drawn.points))

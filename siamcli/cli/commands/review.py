@@ -19,6 +19,7 @@ from siamcli.cli.search import SearchOptions
 from siamcli.cli.source import batch_folder
 from siamcli.cli.tally import print_clips
 from siamcli.cli.usage import WrongUsage
+from siamcli.counts import counted
 from siamcli.errors import OutputError, SiamtrackError
 from siamcli.media.kinds import source_name
 
@@ -111,7 +112,7 @@ def _has_videos(folder: Path) -> bool:
 
 
 def _library(video: str, trajectory: Path | None, fixes: Path | None, opening: Opening) -> Library:
-    """The clips.  Raises InputError, WrongUsage."""
+    """The one clip, or without a trajectory those of the batch in the folder `video`.  Raises InputError."""
     from siamcli.ui.review.library import Library, batch_clips, one_clip
 
     if trajectory is not None:
@@ -148,7 +149,9 @@ def _write_report(library: Library, output: Path, title: str, overwrite: bool, *
             entries.append(entry)
             update(len(entries))
     if without:
-        console.info(f"pictures are missing of {len(without)} of {len(entries)} clips:", style="yellow")
+        console.info(
+            f"pictures are missing of {counted(len(without), 'clip', of=len(entries))}:", style="yellow"
+        )
         print_clips(without)
     write_text(output, report_page(title, entries), overwrite=overwrite)
     console.print_path(output)

@@ -15,6 +15,7 @@ import typer
 from siamcli.cli import console
 from siamcli.cli.options import Device, model_names
 from siamcli.cli.signals import on_signal
+from siamcli.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -135,7 +136,10 @@ def _join_group(device: torch.device) -> torch.device:
 def _report(footage: TrainingImages) -> None:
     """Print what was read, and what could not be used."""
     size = footage.pixels.numel() / 2**30
-    console.info(f"{len(footage.start)} images, {len(footage.tracks)} objects, {size:.1f} GiB in memory")
+    console.info(
+        f"{counted(len(footage.start), 'image')}, {counted(len(footage.tracks), 'object')},"
+        f" {size:.1f} GiB in memory"
+    )
     for reason, count in Counter(skip.reason for skip in footage.skipped).most_common():
         first = next(s.where for s in footage.skipped if s.reason == reason)
         console.info(f"skipped {count}: {reason} (first: {first})")

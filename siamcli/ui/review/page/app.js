@@ -88,7 +88,8 @@ function ending() {
   if (!clips) return !doc.unsaved && doc.targets.length ? "Done: siamtrack has the boxes." : "Cancelled: no box was picked.";
   const left = clips.rows.filter((row) => !row.picked && !row.error).length;
   if (!left) return "Done: the boxes are written.";
-  return `${left} of ${clips.rows.length} clips have no box yet: the same command asks for them.`;
+  const all = clips.rows.length;
+  return `${left} of ${all} ${all === 1 ? "clip" : "clips"} ${left === 1 ? "has" : "have"} no box yet: the same command asks for ${left === 1 ? "it" : "them"}.`;
 }
 
 function farewell() {

@@ -2,7 +2,7 @@
 
 import { fromSides, isLarge, toSides } from "./boxes.js";
 import { get, send } from "./net.js";
-import { $, absentFrom, adding, boxOf, clips, doc, frame, keyed, picks, points, set, target, work } from "./state.js";
+import { $, absentFrom, adding, boxOf, clips, doc, frame, inWords, keyed, picks, points, set, target, work } from "./state.js";
 import { open, pause } from "./travel.js";
 import { paint, say, select, take } from "./view.js";
 
@@ -90,7 +90,7 @@ export function absent() {
   }
   const [first, last] = [Math.min(absentFrom, frame), Math.max(absentFrom, frame)];
   set({ absentFrom: null });
-  change({ do: "absent", target, first, last }, () => told(`${label} is absent in frames ${first}-${last}`));
+  change({ do: "absent", target, first, last }, () => told(`${label} is absent in ${inWords(first, last)}`));
 }
 
 function ask(what, value) {

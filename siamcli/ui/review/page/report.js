@@ -23,7 +23,8 @@ function element(name, text, kind) {
 const share = (v) => `${(100 * v).toFixed(v && v < 0.1 ? 1 : 0)} %`;
 
 function describe(clip) {
-  const words = [`frames ${clip.frames[0]}-${clip.frames[1]}`, clip.lost ? `lost ${share(clip.lost)}` : "never lost"];
+  const [first, last] = clip.frames;
+  const words = [first === last ? `frame ${first}` : `frames ${first}-${last}`, clip.lost ? `lost ${share(clip.lost)}` : "never lost"];
   if (clip.disagreeing) words.push(`passes disagree ${share(clip.disagreeing)}`);
   if (clip.shared) words.push(`same box ${share(clip.shared)}`);
   if (clip.lowest !== null) words.push(`lowest overlap expected ${clip.lowest.toFixed(2)}`);
@@ -78,8 +79,9 @@ function fill(article) {
   const overview = element("div", undefined, "overview"), strips = element("div", undefined, "strips");
   for (const target of clip.targets) {
     const lost = target.lost.map(([a, b]) => (a === b ? a : `${a}-${b}`)).join(", ");
+    const isOne = target.lost.length === 1 && target.lost[0][0] === target.lost[0][1];
     const more = target.more ? ` and ${target.more} more` : "";
-    strips.append(strip(target), element("p", `${target.label}: ${lost ? `lost in frames ${lost}${more}` : "never lost"}`));
+    strips.append(strip(target), element("p", `${target.label}: ${lost ? `lost in ${isOne ? "frame" : "frames"} ${lost}${more}` : "never lost"}`));
   }
   overview.append(strips);
   if (clip.size[0] > 1) overview.append(path(clip));
@@ -120,7 +122,7 @@ function list() {
   }));
   for (const article of $("list").children) seen.observe(article);
   const failed = clips.filter((clip) => clip.error).length, lost = clips.filter((clip) => clip.lost > 0).length;
-  $("counts").textContent = `${shown.length} of ${clips.length} clips; ${lost} lost somewhere, ${failed} failed`;
+  $("counts").textContent = `${shown.length} of ${clips.length} ${clips.length === 1 ? "clip" : "clips"}; ${lost} lost somewhere, ${failed} failed`;
 }
 
 document.title = $("title").textContent = title;

@@ -22,6 +22,7 @@ export function set(changes) {
   ({ doc, points, frame, target, frames, film, clips, playing, work, live, keyed, absentFrom, adding } = all);
 }
 
+export const inWords = (first, last) => (first === last ? `frame ${first}` : `frames ${first}-${last}`);
 export const picks = () => doc.mode === "pick";
 export const pendingAt = (number, at) => doc.pending.find((mark) => mark.target === number && mark.frame === at);
 

@@ -3,7 +3,7 @@
 import { Frames } from "./frames.js";
 import { get, settled } from "./net.js";
 import { Film } from "./film.js";
-import { $, clips, doc, film, frame, frames, picks, playing, points, set, target } from "./state.js";
+import { $, clips, doc, film, frame, frames, inWords, picks, playing, points, set, target } from "./state.js";
 import { fill, go, put, say, select, stage, take } from "./view.js";
 
 export const narrow = matchMedia("(max-width: 700px)"); // where the list lies over the picture when it is shown
@@ -44,7 +44,7 @@ function tell(place) {
   const isLost = [...points[number - 1].values()].every((row) => row[0] < first || row[0] > last || row[3] === "l");
   const what = { lost: isLost ? "lost" : "partly lost", disagreement: "passes disagree", "same box": "nearly the box of another target", "low score": "low overlap expected" }[reason];
   const which = `Doubt ${place + 1} of ${doc.doubts.length}: ${doc.targets[number - 1].label}`;
-  say(`${which}, ${what}, frames ${first}-${last}`, false, first, last);
+  say(`${which}, ${what}, ${inWords(first, last)}`, false, first, last);
 }
 
 export function jump(step) {
