@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from siamcli.errors import InputError
 
-__all__ = ["find_targets", "known_targets", "target_name"]
+__all__ = ["find_targets", "known_targets", "shown_name", "target_name"]
 
 
 def target_name(labels: Sequence[str | None], target: int) -> str:
@@ -18,13 +18,26 @@ def target_name(labels: Sequence[str | None], target: int) -> str:
     return (labels[target - 1] if target <= len(labels) else None) or f"target {target}"
 
 
+def shown_name(labels: Sequence[str | None], target: int) -> str:
+    """What people are told of a target: its label, with the number where others have that label, too.
+
+    >>> [shown_name(["ball", None, "dog", "ball"], target) for target in (1, 2, 3, 4)]
+    ['#1 ball', 'target 2', 'dog', '#4 ball']
+    """
+    name = target_name(labels, target)
+    return f"#{target} {name}" if labels.count(name) > 1 else name
+
+
 def known_targets(labels: Sequence[str | None]) -> str:
     """All targets as options name them, for a hint: by label, else by number.
 
-    >>> known_targets(["ball", None])
-    'ball, #2'
+    >>> known_targets(["ball", None]), known_targets(["ball", "ball"])
+    ('ball, #2', '#1, #2')
     """
-    return ", ".join(label or f"#{target}" for target, label in enumerate(labels, start=1))
+    return ", ".join(
+        label if label and labels.count(label) == 1 else f"#{target}"
+        for target, label in enumerate(labels, start=1)
+    )
 
 
 def find_targets(name: str, labels: Sequence[str | None]) -> tuple[int, ...]:

@@ -142,6 +142,20 @@ def test_zones_count_seconds_and_visits():
             parse_zone(wrong, SIZE)
 
 
+def test_targets_with_one_label_and_absences_have_a_row_and_a_column():
+    one = path(line(10), [*["tracked"] * 5, *["absent"] * 5], labels=("ant", "bee", "ant"))
+    points = [replace(p, target=target, state="lost") for p in one.points for target in (2, 3)]
+    measured = measure(replace(one, points=(*one.points, *points)), PIXELS)
+    head, *rows = measured.table()
+    assert head[:5] == ["target", "located s", "lost s", "absent s", "at_rest s"]
+    assert [row[:4] for row in rows] == [
+        ["#1 ant", "0.20", "0.00", "0.20"],
+        ["bee", "0.00", "0.40", "0.00"],
+        ["#3 ant", "0.00", "0.40", "0.00"],
+    ]
+    assert [motion.label for motion in measured.motions] == ["ant", "bee", "ant"]
+
+
 def test_seconds_of_what_is_always_lost_and_of_a_single_frame():
     (all_lost,) = measure(path(line(50), ["lost"] * 50), PIXELS).summary()
     assert (all_lost["located"], all_lost["lost"]) == (0, 2)

@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "checkpoints": "errors schema atomic model",
     "load": "model tracker engines checkpoints",
     "drawing": "errors labels boxes frames trajectory",
-    "analysis": "errors boxes frames sheets targets trajectory drawing",
+    "analysis": "errors labels boxes frames sheets targets trajectory drawing",
     "media": "counts addresses errors cores atomic frames times",
     "evaluation": "counts errors schema atomic boxes frames tables times figures media",
     "formats": "counts errors labels schema atomic boxes frames sheets times targets trajectory evaluation",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from siamcli.analysis.plane import Plane
 from siamcli.analysis.smooth import local_lines
 from siamcli.errors import InputError
+from siamcli.labels import shown_name
 from siamcli.trajectory import TrackPoint, Trajectory
 
 __all__ = ["Motion", "measure_motion", "moments"]
@@ -26,15 +27,17 @@ REST = 0.2  # of the target's size per second: what boxes tremble when nothing m
 class Motion:
     """One target, a row for each of its N frames; NaN where it is not located.
 
-    Lengths are in the unit of a plane, seconds are those of the source.  `pixels` (N, 2) is the smooth centre
-    in the frame; `raw` and `smooth` (N, 2) are centres in the plane.  `speed` and `heading` (degrees from the
-    x axis towards the y axis, in (-180, 180]) belong to the smooth path, `raw_speed` to the step from the
-    frame before.  `distance` and `raw_distance` add up the steps.  `lasts` is how long a row stands for.  No
-    line, step or interval crosses a loss, an absence or a gap.
+    `name` is unlike those of the other targets.  Lengths are in the unit of a plane, seconds are those of the
+    source.  `pixels` (N, 2) is the smooth centre in the frame; `raw` and `smooth` (N, 2) are centres in the
+    plane.  `speed` and `heading` (degrees from the x axis towards the y axis, in (-180, 180]) belong to the
+    smooth path, `raw_speed` to the step from the frame before.  `distance` and `raw_distance` add up the
+    steps.  `lasts` is how long a row stands for.  No line, step or interval crosses a loss, an absence or a
+    gap.
     """
 
     target: int
     label: str | None
+    name: str
     frames: NDArray[np.int64]
     states: tuple[str, ...]
     times: Array
@@ -71,7 +74,7 @@ def measure_motion(
     center = np.array(
         [p.box.center if ok else (np.nan, np.nan) for p, ok in zip(points, located, strict=True)]
     )
-    count = len(points)
+    count, labels = len(points), trajectory.header.labels
     # a step is shorter where a stride also has frames of given boxes
     gap = 2 * float(np.median(np.diff(frames))) if count > 1 else 2.0
     fps = trajectory.header.source.fps
@@ -93,7 +96,8 @@ def measure_motion(
     below = _size(points, located, plane) * REST if rest is None else rest
     return Motion(
         target,
-        trajectory.header.labels[target - 1] if target <= len(trajectory.header.labels) else None,
+        labels[target - 1] if target <= len(labels) else None,
+        shown_name(labels, target),
         frames,
         tuple(point.state for point in points),
         times,

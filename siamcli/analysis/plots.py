@@ -77,10 +77,6 @@ def _color(motion: Motion) -> tuple[float, float, float]:
     return red / 255, green / 255, blue / 255
 
 
-def _name(motion: Motion) -> str:
-    return motion.label or f"target {motion.target}"
-
-
 def _frame(axes: Axes, size: tuple[int, int], image: Image | None) -> None:
     """Axes in pixels, as a picture has them."""
     if image is not None:
@@ -98,7 +94,7 @@ def _path(axes: Axes, trajectory: Trajectory, motions: Sequence[Motion], unit: s
             continue
         color = _color(motion)
         axes.plot(x[seen], y[seen], ":", color=color, linewidth=1)
-        axes.plot(x, y, "-", color=color, linewidth=2, label=_name(motion))
+        axes.plot(x, y, "-", color=color, linewidth=2, label=motion.name)
         for place, marker in ((0, "o"), (-1, "s")):
             axes.plot(
                 x[seen][place], y[seen][place], marker, color=color, markersize=8, markeredgecolor="black"
@@ -145,7 +141,7 @@ def _speed(axes: Axes, trajectory: Trajectory, motions: Sequence[Motion], unit: 
     for motion in motions:
         color = _color(motion)
         axes.plot(motion.times, motion.raw_speed, "-", color=color, linewidth=0.5, alpha=0.6)
-        axes.plot(motion.times, motion.speed, "-", color=color, linewidth=2, label=_name(motion))
+        axes.plot(motion.times, motion.speed, "-", color=color, linewidth=2, label=motion.name)
     _over_time(axes, motions, "speed (thin: not smoothed; band: not located)", f"{unit}/s")
 
 
@@ -156,7 +152,7 @@ def _score(axes: Axes, trajectory: Trajectory, motions: Sequence[Motion], unit: 
             for point in sorted(trajectory.points, key=lambda point: point.index)
             if point.target == motion.target
         ]
-        axes.plot(motion.times, scores, "-", color=_color(motion), linewidth=1.5, label=_name(motion))
+        axes.plot(motion.times, scores, "-", color=_color(motion), linewidth=1.5, label=motion.name)
     _over_time(axes, motions, "score (band: not located)", "expected overlap (IoU)")
     axes.set_ylim(0, 1.02)
 

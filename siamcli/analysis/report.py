@@ -50,7 +50,7 @@ class Measurement:
         """Name of a sum -> its unit."""
         unit = self.plane.unit
         return {
-            **dict.fromkeys(("located", "lost", "at_rest"), "s"),
+            **dict.fromkeys(("located", "lost", "absent", "at_rest"), "s"),
             **dict.fromkeys(("distance", "distance_raw", "displacement"), unit),
             **dict.fromkeys(("speed_mean", "speed_max", "rest_below"), f"{unit}/s"),
         }
@@ -83,12 +83,12 @@ class Measurement:
         """The sums as cells, the names of the columns, with units, first."""
         units = self.sum_units
         rows: list[list[str]] = []
-        for sums in self.summary():
+        for motion, sums in zip(self.motions, self.summary(), strict=True):
             cells = {f"{key} {units[key]}": sums[key] for key in units if key in sums}
             for name, one in sums["zones"].items():
                 cells |= {f"{name} s": one["seconds"], f"{name} visits": one["visits"]}
             rows = rows or [["target", *cells]]
-            rows.append([sums["label"] or f"#{sums['target']}", *map(_cell, cells.values())])
+            rows.append([motion.name, *map(_cell, cells.values())])
         return rows
 
     def _sums(self, motion: Motion) -> dict[str, Any]:
@@ -104,7 +104,10 @@ class Measurement:
             "target": motion.target,
             "label": motion.label,
             "located": _rounded(seconds),
-            "lost": _rounded(float(lasts[[state == "lost" for state in motion.states]].sum())),
+            **{
+                state: _rounded(float(lasts[[one == state for one in motion.states]].sum()))
+                for state in ("lost", "absent")
+            },
             "at_rest": _rounded(float(lasts[motion.at_rest].sum())),
             "rest_below": _rounded(motion.rest_below),
             "distance": _rounded(float(np.nanmax(motion.distance))) if located.any() else 0.0,

@@ -12,7 +12,7 @@ from siamcli.counts import counted
 from siamcli.engines.kinds import engine_name
 from siamcli.errors import PickError
 from siamcli.frames import Frame, SourceInfo
-from siamcli.labels import target_name
+from siamcli.labels import shown_name
 from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import is_video
 from siamcli.session.job import Job, describe_points
@@ -108,7 +108,7 @@ def _print_boxes(session: Session) -> None:
     for start in session.marks:
         if isinstance(start, Start) and start.target is not None:
             x, y, w, h = (f"{v:g}" for v in start.box)
-            name = target_name(session.job.labels, start.target)
+            name = shown_name(session.job.labels, start.target)
             console.info(f"{name}: box {x},{y},{w},{h} in a {width}x{height} frame")
 
 
@@ -135,7 +135,7 @@ def _report(session: Session, *, stopped: bool) -> None:
     labels = session.header.labels
     for target, intervals in session.lost.items():
         if intervals:
-            name = target_name(labels, target)
+            name = shown_name(labels, target)
             console.info(f"{name}: lost in {frames_in_words(intervals)}", style="yellow")
     _report_shared(session)
     for address, lines in session.missed.items():
@@ -152,7 +152,7 @@ def _report_shared(session: Session) -> None:
     """Print which targets have nearly the same box; at most the first pairs."""
     pairs = list(session.shared.intervals().items())
     for pair, intervals in pairs[:_PAIRS]:
-        both = " and ".join(target_name(session.header.labels, target) for target in pair)
+        both = " and ".join(shown_name(session.header.labels, target) for target in pair)
         where = frames_in_words(intervals)
         console.info(f"{both}: nearly the same box in {where}: do both follow one target?", style="yellow")
     if len(pairs) > _PAIRS:

@@ -13,7 +13,7 @@ from siamcli.atomic import AtomicFile, as_output_error, make_folder
 from siamcli.counts import counted
 from siamcli.errors import LostError, OutputError
 from siamcli.formats.kinds import STREAMS, is_stream, streamed_suffixes
-from siamcli.labels import target_name
+from siamcli.labels import shown_name
 from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import VIDEO_SUFFIXES
 from siamcli.session.endpoint import parse_endpoint
@@ -149,9 +149,7 @@ def frames_in_words(intervals: Sequence[tuple[int, int]]) -> str:
 def require_found(labels: Sequence[str | None], lost: Mapping[int, Sequence[tuple[int, int]]]) -> None:
     """Raises LostError if a target was `lost`; it names the targets and frames."""
     words = [
-        f"{target_name(labels, target)} in {frames_in_words(found)}"
-        for target, found in lost.items()
-        if found
+        f"{shown_name(labels, target)} in {frames_in_words(found)}" for target, found in lost.items() if found
     ]
     if words:
         raise LostError(f"lost: {'; '.join(words)}", hint="the outputs are whole; look at these frames")

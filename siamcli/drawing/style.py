@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from siamcli.drawing.kinds import EFFECTS
 from siamcli.errors import InputError
-from siamcli.labels import find_targets, target_name
+from siamcli.labels import find_targets, shown_name
 
 __all__ = ["Color", "Effect", "LabelPart", "Mark", "Shape", "Style", "WhenLost"]
 
@@ -113,7 +113,7 @@ class Style:
             if taken and (effect.target or not chosen[taken[0]].target):
                 raise InputError(
                     f"--{chosen[taken[0]].kind} and --{effect.kind} are both for"
-                    f" {target_name(labels, taken[0])}",
+                    f" {shown_name(labels, taken[0])}",
                     hint="give a target one effect",
                 )
             chosen |= {target: effect for target in targets if target not in chosen}

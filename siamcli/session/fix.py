@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from siamcli.boxes import Box, box_problem
 from siamcli.errors import InputError
 from siamcli.frames import Frame
-from siamcli.labels import known_targets, target_name
+from siamcli.labels import known_targets, shown_name
 from siamcli.session.area import search_area, with_area
 from siamcli.session.check import fill_gaps
 from siamcli.session.corrected import with_correction
@@ -214,7 +214,7 @@ def _merge(
                 one.boxes[index] = box
     for target, one in said.items():
         if not one.boxes:
-            name = target_name(trajectory.header.labels, target)
+            name = shown_name(trajectory.header.labels, target)
             raise InputError(f"{name} has no box left", hint="say where it is in some frame")
     return said
 

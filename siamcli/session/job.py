@@ -11,7 +11,7 @@ from siamcli.errors import InputError
 from siamcli.formats.kinds import is_stream
 from siamcli.formats.names import target_paths
 from siamcli.frames import Frame, FrameSource, SourceInfo
-from siamcli.labels import target_name
+from siamcli.labels import shown_name
 from siamcli.media.encoders import VideoOptions
 from siamcli.media.kinds import source_name
 from siamcli.media.sources import constant_rate
@@ -146,7 +146,7 @@ def describe_points(points: Sequence[TrackPoint], labels: Sequence[str | None]) 
     """
     alone = len(labels) == 1 and labels[0] is None
     described = [
-        ("" if alone else f"{target_name(labels, point.target)} ") + f"{point.score:.2f} {point.state}"
+        ("" if alone else f"{shown_name(labels, point.target)} ") + f"{point.score:.2f} {point.state}"
         for point in points[:SHOWN]
     ]
     return ", ".join([*described, *([f"{len(points) - SHOWN} more"] if len(points) > SHOWN else [])])

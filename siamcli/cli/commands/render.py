@@ -13,7 +13,7 @@ from siamcli.cli.options import TrajectoryFile
 from siamcli.cli.outputs import Overwrite, check_outputs_differ, frames_in_words, require_found
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
-from siamcli.labels import target_name
+from siamcli.labels import shown_name
 from siamcli.media.kinds import source_name
 
 __all__ = ["render"]
@@ -84,6 +84,6 @@ def render(
         if lost[number]:
             there = "a larger area is hidden" if style.when_lost == "cover" else "nothing is hidden"
             frames = frames_in_words(lost[number])
-            console.info(f"{target_name(labels, number)}: {there} in {frames}", style="yellow")
+            console.info(f"{shown_name(labels, number)}: {there} in {frames}", style="yellow")
     if fail_if_lost:
         require_found(labels, lost if hidden else lost_intervals(drawn.points))

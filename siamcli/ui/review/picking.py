@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from siamcli.errors import InputError
-from siamcli.labels import target_name
+from siamcli.labels import shown_name
 from siamcli.ui.review.changes import Changes, Said, box_in, frame_in, label_in, target_in
 from siamcli.ui.review.documents import mark_rows
 
@@ -82,7 +82,7 @@ class Picking(Changes[Picks]):
         with_box = {target for (target, _), box in picks.boxes.items() if box is not None}
         for target in range(1, len(picks.labels) + 1):
             if target not in with_box:
-                raise InputError(f"{target_name(picks.labels, target)} has no box")
+                raise InputError(f"{shown_name(picks.labels, target)} has no box")
         if not picks.labels:
             raise InputError("no box yet", hint="drag one, or skip the clip")
         self._use(picks)

@@ -14,7 +14,7 @@ from siamcli.drawing.draw import draw
 from siamcli.errors import InputError
 from siamcli.formats.files import read_trajectory
 from siamcli.frames import Image
-from siamcli.labels import target_name
+from siamcli.labels import shown_name
 from siamcli.media.reverse import Reopen, frames_at
 from siamcli.session.fit import check_source, check_time, ends_before
 from siamcli.trajectory import LostIntervals, TrackPoint, Trajectory
@@ -94,7 +94,7 @@ def _described(clip: Clip, trajectory: Trajectory) -> dict[str, Any]:
         "size": size or [1, 1],
         "targets": [
             {
-                "label": target_name(labels, target),
+                "label": shown_name(labels, target),
                 "strip": _strip(points, first, last),
                 "path": _path(points, size),
                 "lost": intervals[target][:STRETCHES],

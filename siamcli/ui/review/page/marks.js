@@ -107,7 +107,7 @@ function ask(what, value) {
 
 export async function rename() {
   if (!doc.targets.length) return;
-  const number = target, label = await ask("Name of the target", doc.targets[number - 1].label);
+  const number = target, label = await ask("Name of the target", doc.labels[number - 1] ?? doc.targets[number - 1].label);
   if (label) change({ do: "name", target: number, label }, () => say(`Target ${number} is called ${label}`));
 }
 

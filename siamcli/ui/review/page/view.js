@@ -176,7 +176,9 @@ export function take(next) {
   if (doc && next.clip !== doc.clip) return;
   // what corrections do not change is not sent with every answer
   const rows = next.points?.map((own) => new Map(own.map((row) => [row[0], row]))) ?? points;
-  const targets = next.labels.map((label, i) => ({ label: label ?? `target ${i + 1}`, named: label !== null }));
+  const shared = (label) => next.labels.filter((other) => other === label).length > 1;
+  const shown = (label, i) => (label === null ? `target ${i + 1}` : shared(label) ? `#${i + 1} ${label}` : label);
+  const targets = next.labels.map((label, i) => ({ label: shown(label, i), named: label !== null }));
   const known = next.labels.map((_, i) => rows[i] ?? new Map());
   // of work that began before this page looked, nothing more is known than that it is under way
   const under = next.work ? work ?? { work: next.work, step: 0, of: 0 } : null;
