@@ -178,6 +178,10 @@ def test_help_of_a_command_is_that_of_its_option(siamtrack, arguments, says):
 def test_help_of_what_is_no_command(siamtrack):
     done = siamtrack("help", "weights", "lisst")
     assert done.code == 2 and "no such command 'lisst'" in done.err
+    for words, known in ((("run", "extra"), "run"), (("weights", "list", "extra"), "weights list")):
+        done = siamtrack("help", *words, "--debug")
+        assert (done.code, done.out) == (2, "") and "no help on 'extra'" in done.err
+        assert f"hint:  siamtrack help {known}\n" in done.err
 
 
 def test_run_of_a_folder_of_videos_names_batch(siamtrack, weights, tmp_path):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from siamcli.cli.usage import WrongUsage
 
 __all__ = ["help_"]
 
@@ -22,4 +24,12 @@ def help_(
         siamtrack help weights list
     """
     root = context.find_root()
-    root.command.main([*(command or []), "--help"], prog_name=root.info_name, standalone_mode=False)
+    shown: Any = root.command  # a group has commands
+    words = command or []
+    for place, word in enumerate(words):
+        if not hasattr(shown, "commands"):
+            hint = " ".join(["siamtrack help", *words[:place]])
+            raise WrongUsage(f"no help on {word!r}: {shown.name} has no commands", hint)
+        if (shown := shown.commands.get(word)) is None:
+            break  # the root says so
+    root.command.main([*words, "--help"], prog_name=root.info_name, standalone_mode=False)
