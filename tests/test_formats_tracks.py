@@ -28,6 +28,7 @@ from siamcli.trajectory import NO_BOX, TrackHeader, TrackPoint, Trajectory
 
 SIZE = (640, 360)
 RATE = Fraction(25)
+ABSENT = "1 target is absent for some frames, which is not read from a box file: give --absent, too"
 SUFFIXES = {"cvat": ".xml", "labelstudio": ".json", "mot": ".txt", "coco": ".json"}
 
 
@@ -528,6 +529,24 @@ def cvat_project(of_images: bool = False) -> str:
     )
     meta = f"<meta><project><id>1</id><name>p</name><tasks>{tasks}</tasks></project></meta>"
     return f"<annotations><version>1.1</version>{meta}{''.join(parts)}</annotations>"
+
+
+@pytest.mark.parametrize(
+    ("states", "says"),
+    [
+        (None, True),
+        ([*["tracked"] * 4, *["absent"] * 3], True),  # it does not come back
+        ([*["absent"] * 3, *["tracked"] * 4], False),  # it begins later
+        ([*["tracked"] * 4, *["lost"] * 3, *["found"] * 3], False),
+        (["tracked"] * 4, False),
+    ],
+)
+def test_a_box_file_of_cvat_says_that_its_absences_are_not_read(tmp_path, caplog, states, says):
+    path = tmp_path / "a.xml"
+    (text,) = convert(trajectory(states), "cvat").values()
+    path.write_text(text)
+    assert [target.label for target in read_starts(path, "cvat")] == ["bug", "läufer"]
+    assert caplog.messages == [f"{path}: {ABSENT}"] * says
 
 
 @pytest.mark.parametrize("of_images", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import get_args
 from xml.etree import ElementTree
 
 from siamcli.boxes import Box
+from siamcli.counts import counted
 from siamcli.errors import InputError
 from siamcli.formats.keyframes import key_frames
 from siamcli.formats.names import video_stem
@@ -30,6 +32,8 @@ from siamcli.targets import Target
 from siamcli.trajectory import PointSource, TrackPoint, TrackState, Trajectory
 
 __all__ = ["starts", "text", "tracks"]
+
+_logger = logging.getLogger(__name__)
 
 
 def text(trajectory: Trajectory, *, drop_lost: bool = False, keyframes: float | None = None) -> str:
@@ -256,7 +260,8 @@ def _root(text: str) -> ElementTree.Element:
 
 
 def starts(path: Path, text: str) -> list[Target]:
-    """Every track at its first visible box, or every box of the first image that has any.
+    """Every track at its first visible box, or every box of the first image that has any; says that absences
+    after it are not read.
 
     Raises ValueError, KeyError, InputError.
     """
@@ -274,6 +279,10 @@ def starts(path: Path, text: str) -> list[Target]:
         label = track.get("label", "")
         boxes = [start_target(_box(box), int(box.attrib["frame"]), label, whole) for box in seen]
         targets += [first_box(boxes)] if boxes else []
+    pairs = pairwise(one for clip in tracks(text) for one in clip.boxes)
+    if absent := {b.track for a, b in pairs if a.track == b.track and a.box is not None and b.box is None}:
+        said = "%s: %s absent for some frames, which is not read from a box file: give --absent, too"
+        _logger.warning(said, path, counted(len(absent), "target", "are"))
     images = [image for image in root.iter("image") if image.find("box") is not None]
     if images:
         image = min(images, key=lambda image: int(image.attrib["id"]))
