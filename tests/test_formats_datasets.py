@@ -155,6 +155,27 @@ def test_a_data_set_does_not_replace_what_was_tracked(siamtrack, tmp_path, place
         assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("video", ["up", "up/frames", "renamed", "up/frames/*.png"])
+def test_the_folder_of_images_that_was_tracked_is_its_video(siamtrack, tmp_path, video):
+    for folder in ("up/frames", "renamed"):
+        (tmp_path / folder).parent.mkdir(exist_ok=True)
+        clips.folder(tmp_path / folder, frames=10)
+    names = tuple(f"f{number}.png" for number in range(1, 11))
+    one, source = trajectory("b"), SourceInfo("frames", clips.SIZE, None, 10, files=names)
+    write_trajectory(replace(one, header=replace(one.header, source=source)), tmp_path / "frames.json")
+    write_trajectory(one, tmp_path / "frames.csv")
+    done = siamtrack("convert", "frames.json", "--to", "yolo", "-o", "set/", "--images", "every:5",
+                     "--video", video)  # fmt: skip
+    assert done.code == 0, done.err
+    assert len(list((tmp_path / "set/images/train").iterdir())) == 2
+    done = siamtrack("convert", "frames.csv", "--to", "coco", "-o", "a.json", "--video", video)
+    assert done.code == 0, done.err  # the size is that of the images
+    assert json.loads((tmp_path / "a.json").read_text())["images"][0]["width"] == clips.SIZE[0]
+    other = clips.folder(tmp_path / "other", frames=9)
+    done = siamtrack("convert", "frames.json", "--crops", "-o", "cut/", "--video", other)
+    assert done.code == 3 and "frame 9 of other is no image, but f10.png" in done.err, done.err
+
+
 @pytest.mark.parametrize("place", ["images/train/IMG_000123.jpg", "labels/train/a_000123.txt", "notes.txt"])
 def test_a_data_set_replaces_only_files_that_were_written_for_one(siamtrack, tracked, tmp_path, place):
     command = ("convert", *tracked, "--to", "yolo", "-o", "set/", "--video", "clips", "--images")

@@ -36,8 +36,8 @@ class TrajectoryOptions:
     video: Annotated[
         Path | None,
         typer.Option(
-            help="The video that was tracked, or the folder of the videos of all files.  Needed for --images"
-            " and --crops, and for frame size and times that a file does not say.",
+            help="The video or folder of images that was tracked, or the folder of the videos of all files. "
+            " Needed for --images and --crops, and for frame size and times that a file does not say.",
             rich_help_panel="Input",
         ),
     ] = None
@@ -64,18 +64,19 @@ class TrajectoryOptions:
         size = None if self.size is None else _size(self.size)
         if self.video and re.match("[a-z]{2,}:/", str(self.video)) and not self.video.exists():
             raise typer.BadParameter("--video takes a file or a folder, not an address: download the video")
-        is_folder = self.video is not None and self.video.is_dir()
 
         def known(name: str) -> Known:
-            if self.video is not None and bool(name) == is_folder:
-                from siamcli.session.dataset import find_video, frame_times
+            if self.video is not None:
+                if name and not self.video.is_dir():
+                    raise InputError(
+                        f"{path} holds several videos, and --video names one",
+                        hint="name the folder that holds them",
+                    )
+                from siamcli.session.dataset import find_video, frame_times, given_video
 
-                return frame_times(find_video(name, [self.video]) if name else str(self.video), rate)
-            if self.video is not None and name:
-                raise InputError(
-                    f"{path} holds several videos, and --video names one",
-                    hint="name the folder that holds them",
-                )
+                stem = _stem(path)
+                if source := find_video(name, [self.video]) if name else given_video(stem, self.video):
+                    return frame_times(source, rate)
             return (SourceInfo(name or path.name.split(".")[0], size, rate) if size or rate else None), None
 
         return {name or _stem(path): one for name, one in read_each(path, self.from_format, known).items()}

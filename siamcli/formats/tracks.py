@@ -74,7 +74,9 @@ def read_each(path: Path, kind: str | None, known: Callable[[str], Known]) -> di
     """
     chosen = kind or _format_of(path)
     if chosen is None:
-        return {"": _with_source(path, read_trajectory(path), *known(""))}
+        one = read_trajectory(path)
+        is_known = one.header.source.size and one.header.source.fps  # then no video need be read
+        return {"": one if is_known else _with_source(path, one, *known(""))}
     try:
         every: list[Tracks] = track_formats()[chosen].load().tracks(decode(path.read_bytes()))
         clips = [clip for clip in every if clip.boxes]

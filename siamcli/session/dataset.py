@@ -26,7 +26,7 @@ from siamcli.session.fit import frames_with_points
 from siamcli.session.reading import Reading
 from siamcli.trajectory import TrackPoint
 
-__all__ = ["find_video", "frame_times", "write_dataset"]
+__all__ = ["find_video", "frame_times", "given_video", "write_dataset"]
 
 WRITTEN = "siamtrack.files"
 """The file in a data set that lists the others: only these may be replaced."""
@@ -135,16 +135,27 @@ def _write(path: Path, data: bytes) -> None:
         path.write_bytes(data)
 
 
+def given_video(name: str, place: Path) -> str | None:
+    """The source that the user named: what is called `name` in the folder `place`, else that folder itself
+    where it holds images, or what is no folder.  None for a folder that holds neither.
+
+    Raises InputError as `find_video` does.
+    """
+    if _called(place, name):
+        return find_video(name, [place])
+    return str(place) if not place.is_dir() or any(map(is_image, place.iterdir())) else None
+
+
 def find_video(name: str, places: Sequence[Path]) -> str:
     """The one video, or folder of images, that is called `name` but for its suffix, in the first of `places`
-    that has any.
+    that has any, or is it.
 
     Raises InputError where there is none, or more than one.
     """
     for place in places:
-        if place.is_file():
+        if _is_called(place, name):
             return str(place)
-        found = [path for path in sorted(place.glob("*")) if _is_called(path, name)] if place.is_dir() else []
+        found = _called(place, name)
         if len(found) > 1:
             raise InputError(f"{name}: which video, {found[0]} or {found[1]}?", hint="give --video")
         if found:
@@ -152,9 +163,13 @@ def find_video(name: str, places: Sequence[Path]) -> str:
     raise InputError(f"{name}: its video is not there", hint="--video FILE, or --video FOLDER that holds it")
 
 
+def _called(folder: Path, name: str) -> list[Path]:
+    return [path for path in sorted(folder.glob("*")) if _is_called(path, name)] if folder.is_dir() else []
+
+
 def _is_called(path: Path, name: str) -> bool:
     if path.is_dir():
-        return path.name == name and any(map(is_image, path.iterdir()))
+        return path.absolute().name == name and any(map(is_image, path.iterdir()))
     return path.stem == name and path.suffix.lower() in VIDEO_INPUT_SUFFIXES
 
 

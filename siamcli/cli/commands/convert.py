@@ -182,7 +182,7 @@ def _write_dataset(
         raise OutputError("a data set is a folder", hint="name it: -o FOLDER/")
 
     from siamcli.formats.datasets import make_clips
-    from siamcli.session.dataset import find_video, write_dataset
+    from siamcli.session.dataset import find_video, given_video, write_dataset
 
     read = [(path, stem, one) for path in paths for stem, one in reading.read(path).items()]
     named = [(stem, one) for _, stem, one in read]
@@ -190,8 +190,10 @@ def _write_dataset(
     videos: dict[str, str] = {}
     if options.images or options.crops:
         for clip, (path, _, _) in zip(clips, read, strict=True):
+            name = clip.trajectory.header.source.name
             places = [reading.video] if reading.video else [Path(), path.parent, path.parent.parent]
-            videos[clip.name] = find_video(clip.trajectory.header.source.name, places)
+            given = reading.video and given_video(name, reading.video)
+            videos[clip.name] = given or find_video(name, places)
     total = sum(clip.trajectory.header.source.count or 0 for clip in clips)
     folder = Path(output)
     with console.progress(folder.name, total) as update:
