@@ -232,7 +232,7 @@ def test_clip_after_clip(chromium, video, tmp_path):
         person.find("finish").click()
         server.wait()
         server.close()
-        assert person.ended().startswith("1 of 3 clips have no box yet: the same command asks for them")
+        assert person.ended().startswith("1 of 3 clips has no box yet: the same command asks for it")
     row = read_manifest(tmp_path / "boxes.csv", "xywh").of(str(video))[0]
     assert row.at.frame == 2 and row.values == pytest.approx((x0, y0, x1 - x0, y1 - y0), abs=0.02)
     chromium.get_log("browser")
@@ -276,17 +276,13 @@ def test_what_is_left_out_is_not_asked_for_again_and_its_boxes_are_not_forgotten
     person.find("finish").click()
     person.hears("The boxes of a.mkv are not used yet")
     person.open()  # the page knows it still
-    assert [row[0] for row in listed(chromium)] == ["● a.mkv", "b.mkv", "c.mkv"]
-    assert listed(chromium)[1][1] == "✓ picked"
+    assert listed(chromium) == [["● a.mkv", "left out"], ["b.mkv", "✓ picked"], ["c.mkv", "left out"]]
     person.wait(lambda _: person.find("save").is_enabled())
-    person.keys("ENTER")
-    person.wait(lambda _: person.find("title").text == "c.mkv" and person.frame == 0)
-    draw(person)
-    person.keys("ENTER")
+    person.keys("ENTER")  # c.mkv is not asked for again
     server.wait()
     server.close()
-    assert person.ended() == "Done: the boxes are written. You can close this tab."
-    names = ("a.mkv", "b.mkv", "c.mkv")
+    assert person.ended().startswith("1 of 3 clips has no box yet: the same command asks for it.")
+    names = ("a.mkv", "b.mkv")
     assert set(read_manifest(tmp_path / "boxes.csv", "xywh").clips) == {str(tmp_path / n) for n in names}
 
 

@@ -45,7 +45,7 @@ class Clip:
     """A clip by the name that people see: what opens it, and what begins the work at it; `error` says why it
     cannot be shown.  `trajectory` is its file, None where there is none yet; its frames `first` up to, not
     including, `end` are shown, None: as many as there are.  `file` is what a browser may play.  `read` fills
-    in what its trajectory says; it is called once, by the library.
+    in what its trajectory says; it is called once, by the library.  `left`: who picks has left it out.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Clip:
     end: int | None = None
     file: Path | None = None
     read: Callable[[], None] | None = None
+    left: bool = False
 
 
 def one_clip(video: str, trajectory: Path, fixes: Path | None, opening: Opening) -> Clip:
@@ -250,6 +251,7 @@ class Library:
             "error": clip.error,
             "unsaved": state is not None and state.unsaved,
             "picked": isinstance(state, Picking) and state.used,
+            "left": clip.left,
             **asdict(clip.summary),
         }
 

@@ -192,6 +192,8 @@ class ReviewServer:
             self._finished.set()
         elif what == "stop":
             state.stopped = True
+        elif what == "leave":
+            self.library.clips[number].left = True
         elif what in ("track", "save"):
             self._work.begin(number, state, what, version)
         elif state.working:

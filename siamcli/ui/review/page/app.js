@@ -158,7 +158,8 @@ if (rows.length > 1) {
   set({ clips: new Clips(rows, open) });
   list(false);
 }
-const order = [...rows.keys()].sort((a, b) => rows[a].picked - rows[b].picked); // those to pick in first
+const settledAs = ({ picked, left }) => (picked ? 2 : left ? 1 : 0); // those to pick in come first
+const order = [...rows.keys()].sort((a, b) => settledAs(rows[a]) - settledAs(rows[b]));
 let shown = false;
 for (const number of order) if (!shown && !rows[number].error) shown = await open(number);
 if (rows.length && !shown) say("No clip can be shown", true);

@@ -157,6 +157,7 @@ export function finish() {
 export async function leave() {
   if (!clips) return finish();
   clips.learn(doc.clip, { left: true });
+  change({ do: "leave" }); // a page that is loaded anew asks siamtrack
   if (!(await opened())) say("No other clip is left: Finish ends it, and the same command asks again for what was left out");
 }
 
