@@ -35,6 +35,7 @@ from siamcli.session.reading import Reading
 from siamcli.trajectory import NO_BOX, TrackHeader, TrackPoint, Trajectory, shared_boxes
 from siamcli.ui.review import report
 from siamcli.ui.review.changes import StaleError
+from siamcli.ui.review.documents import point_rows
 from siamcli.ui.review.doubt import Doubt, doubts, summarize
 from siamcli.ui.review.fixes import corrections_in, fixes_table
 from siamcli.ui.review.frames import FrameStore
@@ -513,6 +514,18 @@ def test_the_page_to_look_at_stands_by_itself(siamtrack, clip, tmp_path):
         assert image.shape[1] <= 240
     assert siamtrack("review", clip, "a.json", "-o", "report.html").code == 8
     assert siamtrack("review", clip, "a.json", "-o", "report.txt", "-y").code == 8
+
+
+def test_scores_are_rounded_once_as_in_the_pictures(siamtrack, clip, tmp_path):
+    """0.5853 was 0.58 in the report, as 0.585, and 0.59 in its picture."""
+    tracked = read_trajectory(tmp_path / "a.json")
+    points = [replace(p, score=0.5853, state="tracked") for p in tracked.points]
+    write_trajectory(replace(tracked, points=tuple(points)), tmp_path / "a.json", overwrite=True)
+    assert siamtrack("review", clip, "a.json", "-o", "report.html").code == 0
+    page = (tmp_path / "report.html").read_text()
+    assert '"lowest":0.59,' in page
+    (rows,) = point_rows(read_trajectory(tmp_path / "a.json"))
+    assert rows[-1][2] == 0.5853
 
 
 def test_no_report_of_a_video_that_was_not_tracked(siamtrack, clip, tmp_path):

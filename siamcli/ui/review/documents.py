@@ -17,9 +17,10 @@ _SOURCES = {"human": "h", "forward": "f", "backward": "b", "interpolated": "i"}
 def point_row(point: TrackPoint) -> list[Any]:
     """A point as [frame, box or null, score, state, source, agreement]; state and source by their letters."""
     box = None if point.state == "absent" else _rounded(point.box)
-    agreement = None if point.agreement is None else round(point.agreement, 3)
+    # as files have them: the page rounds again, which from three digits to two gives others than in videos
+    agreement = None if point.agreement is None else round(point.agreement, 4)
     return [
-        *(point.index, box, round(point.score, 3), _STATES[point.state], _SOURCES[point.source]),
+        *(point.index, box, round(point.score, 4), _STATES[point.state], _SOURCES[point.source]),
         agreement,
     ]
 

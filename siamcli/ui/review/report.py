@@ -89,7 +89,7 @@ def _described(clip: Clip, trajectory: Trajectory) -> dict[str, Any]:
         "lost": round(summary.lost, 4),
         "disagreeing": summary.disagreeing and round(summary.disagreeing, 4),
         "shared": round(summary.shared, 4),
-        "lowest": summary.lowest and round(summary.lowest, 3),
+        "lowest": summary.lowest and round(summary.lowest, 2),  # once, as the pictures say it
         "frames": [first, last],
         "size": size or [1, 1],
         "targets": [
