@@ -190,6 +190,27 @@ def test_verify_tells_which(siamtrack: Callable[..., Said], ours: Path, cache: P
     assert f"remove {cache / 'worn.safetensors'}, then fetch" in said.err
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "an empty file"),
+        (b"<html>", "a web page, not weights"),
+        (b"\x08\0\0\0\0\0\0\0{       ", "damaged or cut short"),
+        (b"\x08\0\0", "no weights file that siamtrack knows"),
+    ],
+)
+def test_list_and_verify_say_the_same_of_a_file_that_is_no_weights(
+    siamtrack: Callable[..., Said], cache: Path, content: bytes, says: str
+) -> None:
+    file = cache / "bad.safetensors"
+    cache.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    rows = json.loads(siamtrack("list", "--json").out)["weights"]
+    (note,) = (row["note"] for row in rows if row["name"] == "bad")
+    assert note.startswith(f"{file}: {says}")
+    assert siamtrack("verify", "bad").out == f"bad: {note}\n"
+
+
 def test_verify_leaves_files_of_the_user_alone(siamtrack: Callable[..., Said], tmp_path: Path) -> None:
     video, gone = tmp_path / "dog.mp4", tmp_path / "gone.mp4"
     shutil.copy(Path(__file__).parent / "data" / "demo.mp4", video)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
 
+from siamcli.checkpoints.begin import check_native
 from siamcli.errors import WeightsError
 from siamcli.model.spec import ModelSpec, TrackerParams
 from siamcli.schema import FileName, Line, check_ranges, from_json
@@ -47,6 +48,7 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """What the file says about itself, without its weights.  Raises WeightsError."""
+    check_native(path)
     try:
         with safe_open(path, framework="numpy") as file:
             text = (file.metadata() or {}).get(KEY)
