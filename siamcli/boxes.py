@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-__all__ = ["Box", "box_problem", "clip_box", "iou", "oddity", "shared_area"]
+__all__ = ["Box", "box_problem", "clip_box", "iou", "oddity", "shared_area", "turned"]
 
 
 class Box(NamedTuple):
@@ -51,6 +51,21 @@ def clip_box(box: Box, size: tuple[int, int]) -> Box:
     x0, y0 = min(max(box.x, 0), size[0]), min(max(box.y, 0), size[1])
     x1, y1 = min(max(box.x + box.w, 0), size[0]), min(max(box.y + box.h, 0), size[1])
     return Box(x0, y0, x1 - x0, y1 - y0)
+
+
+def turned(box: Box, degrees: float, pivot: tuple[float, float]) -> Box:
+    """The upright box around `box` that is turned clockwise about `pivot`.
+
+    >>> [round(v) for v in turned(Box(10, 20, 30, 10), 90, (10, 20))]
+    [0, 20, 10, 30]
+    """
+    if degrees % 360 == 0:
+        return box
+    sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+    sides = [(x - pivot[0], y - pivot[1]) for x in (box.x, box.x + box.w) for y in (box.y, box.y + box.h)]
+    xs = [pivot[0] + x * cosine - y * sine for x, y in sides]
+    ys = [pivot[1] + x * sine + y * cosine for x, y in sides]
+    return Box(min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
 
 
 def iou(a: Box, b: Box) -> float:

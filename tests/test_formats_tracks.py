@@ -574,3 +574,72 @@ def test_the_tasks_of_a_cvat_project_are_videos_of_their_own(tmp_path, of_images
     if of_images:
         with pytest.raises(InputError, match="image 0 appears twice"):
             read_one(path)
+
+
+def test_boxes_that_are_turned_become_upright(tmp_path):
+    """CVAT turns about the centre, Label Studio about the left upper corner, in pixels."""
+    sides = 'xtl="20" ytl="30" xbr="56" ybr="60" rotation="90"'
+    track = f'<track id="0" label="a"><box frame="0" {sides}/><points frame="0" points="1,2"/></track>'
+    key = {"frame": 1, "enabled": True, "rotation": 90, "x": 12.5, "y": 25, "width": 22.5, "height": 25}
+    region = {"type": "videorectangle", "id": "a", "value": {"labels": ["a"], "sequence": [key]}}
+    task = {"data": {"video": "a.mp4"}, "annotations": [{"result": [region]}]}
+    (tmp_path / "task.xml").write_text(f"<annotations>{track}</annotations>")
+    (tmp_path / "task.json").write_text(json.dumps(task))
+    (point,) = read_one(tmp_path / "task.xml").points
+    assert point.box == pytest.approx((23, 27, 30, 36))
+    (start,) = read_starts(tmp_path / "task.xml", "cvat")
+    assert start.box_in((160, 120)) == pytest.approx((23, 27, 30, 36))
+    (point,) = read_one(tmp_path / "task.json", info=SourceInfo("a", (160, 120))).points
+    assert point.box == pytest.approx((-10, 30, 30, 36))
+
+
+def _via_region(shape: str) -> dict:
+    numbers = {"x": 1, "y": 2, "width": 3, "height": 4}
+    return {"shape_attributes": {"name": shape, **numbers}, "region_attributes": {}}
+
+
+OTHERS = {
+    "a.xml": "<annotations><track id='0' label='a'><box frame='0' xtl='1' ytl='2' xbr='4' ybr='6'/></track>"
+    "<track id='1' label='b'><polygon frame='0' points='1,2;3,4;5,6'/></track></annotations>",
+    "a.json": json.dumps(
+        {"a.png1": {"filename": "a.png", "regions": [*map(_via_region, ("rect", "polygon"))]}}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_no_box_is_said(tmp_path, caplog, name):
+    file = tmp_path / name
+    file.write_text(OTHERS[name])
+    assert [point.box for point in read_one(file).points] == [(1, 2, 3, 4)]
+    assert caplog.messages == [f"{file}: left out, as they are no boxes: 1 polygon"]
+    file.write_text(OTHERS[name].replace("<box", "<ellipse").replace('"rect"', '"ellipse"'))
+    with pytest.raises(InputError, match=r"no box in .*, only 1 ellipse, 1 polygon"):
+        read_one(file)
+
+
+@pytest.mark.parametrize("numbers", ["frame_id", "frame_index", ""])
+def test_frames_of_coco_images_in_any_order(tmp_path, numbers):
+    """By what the images say, else by their names; MMTracking calls the track `instance_id`."""
+    frames = [9, 10, 2]
+    images = [{"id": n, "file_name": f"f{n}.jpg"} | ({numbers: n} if numbers else {}) for n in frames]
+    boxes = [{"image_id": n, "bbox": [n, 2, 3, 4], "instance_id": 7} for n in frames]
+    (tmp_path / "a.json").write_text(json.dumps({"images": images, "annotations": boxes}))
+    points = read_one(tmp_path / "a.json").points
+    assert [(p.index, p.box.x, p.target) for p in points] == [
+        (index if numbers else place, index, 1) for place, index in enumerate(sorted(frames))
+    ]
+
+
+@pytest.mark.parametrize("text", ['[{"image_id": 1, "bbox": [1, 2, 3, 4]}]', '{"videos": []}', "[]"])
+def test_json_of_no_known_format_is_said_to_be_so(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(InputError, match="neither a trajectory that siamtrack wrote nor a file of coco"):
+        read_one(tmp_path / "a.json")
+
+
+def test_numbers_of_targets_with_a_decimal_point(tmp_path):
+    """As pandas writes them where some are missing."""
+    rows = "frame,time,target,x,y,w,h,score,state,label\n0.0,0.0,1.0,1,2,3,4,0.9,tracked,bug\n"
+    (tmp_path / "a.csv").write_text(rows)
+    assert read_trajectory(tmp_path / "a.csv").header.labels == ("bug",)

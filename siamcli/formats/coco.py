@@ -16,7 +16,7 @@ from typing import Any, get_args
 from siamcli.boxes import Box, clip_box
 from siamcli.errors import InputError
 from siamcli.formats.datasets import PARTS, DatasetClip
-from siamcli.formats.names import video_stem
+from siamcli.formats.names import by_number, video_stem
 from siamcli.formats.select import (
     class_names,
     frame_indices,
@@ -138,6 +138,8 @@ def _part(clips: Sequence[DatasetClip], classes: Sequence[str]) -> str:
 class _Image:
     id: int | str
     frame_id: int | None = None
+    frame_index: int | None = None
+    file_name: str = ""
     video_id: int | str | None = None
     width: Positive | None = None
     height: Positive | None = None
@@ -149,13 +151,15 @@ class _Annotation:
     bbox: tuple[Number, Number, Number, Number]
     category_id: int | str | None = None
     track_id: int | str | None = None
+    instance_id: int | str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     score: Number = math.nan
 
     @property
     def track(self) -> object:
-        """What tells which boxes are of one object; CVAT writes it as an attribute."""
-        return self.attributes.get("track_id") if self.track_id is None else self.track_id
+        """What tells which boxes are of one object; MMTracking has another name for it, CVAT an attribute."""
+        known = (self.track_id, self.instance_id, self.attributes.get("track_id"))
+        return next((track for track in known if track is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,16 +203,18 @@ class _Document:
         return {category.id: category.name for category in self.categories}
 
     def frames(self) -> dict[int | str, int]:
-        """The frames of the images by their ids: `frame_id`, or the place in the list."""
+        """The frames of the images by their ids: what the file says, or the place by the image's name."""
+        in_order = sorted(self.images, key=lambda image: by_number(image.file_name))
+        places = {image.id: place for place, image in enumerate(in_order)}
         return {
-            image.id: place if image.frame_id is None else image.frame_id
-            for place, image in enumerate(self.images)
+            image.id: next(n for n in (image.frame_id, image.frame_index, places[image.id]) if n is not None)
+            for image in self.images
         }
 
 
 def tracks(text: str) -> list[Tracks]:
-    """Every box of every video, by track_id; a frame is an image's `frame_id`, else its place among those of
-    its video.
+    """Every box of every video, by track_id; a frame is an image's `frame_id`, else its place by its name
+    among those of its video.
 
     Without a track_id the boxes of a category are one track.  Raises ValueError, KeyError.
     """
@@ -242,7 +248,7 @@ def _clip(name: str, document: _Document) -> Tracks:
 def starts(path: Path, text: str) -> list[Target]:
     """Every track_id at its first box; where there is none, every box of the first image that has any.
 
-    A frame is an image's `frame_id` or, without it, its place in the list.
+    A frame is an image's `frame_id` or, without it, its place by its name.
 
     Raises ValueError, KeyError, InputError.
     """

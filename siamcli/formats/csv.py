@@ -50,7 +50,7 @@ def read(path: Path, text: str) -> Trajectory:
         for line, row in sheet:
             record = {name: value or None for name, value in row.items() if name is not None}
             yield line, record
-            names[int(record["target"] or 0)] = record.get("label")
+            names[int(float(record["target"] or 0))] = record.get("label")
 
     try:
         sheet = Sheet(text, _NUMBERS, exact=True)

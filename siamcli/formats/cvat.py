@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import get_args
 from xml.etree import ElementTree
 
-from siamcli.boxes import Box
+from siamcli.boxes import Box, turned
 from siamcli.counts import counted
 from siamcli.errors import InputError
 from siamcli.formats.keyframes import key_frames
@@ -196,9 +196,11 @@ def _tasks(root: ElementTree.Element) -> dict[str, ElementTree.Element]:
 def _clip(root: ElementTree.Element, id: str, task: ElementTree.Element) -> Tracks:
     """What the file says of one of its `_tasks`."""
     found = []
+    others: Counter[str] = Counter()
     for number, track in enumerate(root.iter("track")):
         if track.get("task_id", "") != id:
             continue
+        others.update(shape.tag for shape in track if shape.tag != "box")
         label, own = track.get("label", ""), track.get("id") or str(number)
         every = sorted(track.iter("box"), key=lambda box: int(box.attrib["frame"]))
         keys = [box for box in every if box.get("keyframe") != "0" or box.get("outside") == "1"]
@@ -215,6 +217,7 @@ def _clip(root: ElementTree.Element, id: str, task: ElementTree.Element) -> Trac
                 f"image {frame} appears twice: if the file holds several tasks, export them one by one"
             )
         files[frame] = image.get("name", "")
+        others.update(shape.tag for shape in image if shape.tag != "box")
         for box in image.iter("box"):
             label = box.get("label", "")
             seen[label] += 1
@@ -226,7 +229,8 @@ def _clip(root: ElementTree.Element, id: str, task: ElementTree.Element) -> Trac
     names = tuple(files.get(i, "") for i in range(max(files) + 1)) if files else ()
     known = (int(width), int(height)) if width and height else None
     files_named = names if all(names) else ()
-    return Tracks(found, size=known, files=files_named, filled=not files, name=_name(id, task))
+    named, filled = _name(id, task), not files
+    return Tracks(found, size=known, files=files_named, filled=filled, name=named, others=others)
 
 
 def _name(id: str, task: ElementTree.Element) -> str:
@@ -293,5 +297,7 @@ def starts(path: Path, text: str) -> list[Target]:
 
 
 def _box(element: ElementTree.Element) -> Box:
+    """The upright box around a box of CVAT, which is turned about its centre."""
     left, top, right, bottom = (float(element.attrib[side]) for side in ("xtl", "ytl", "xbr", "ybr"))
-    return Box(left, top, right - left, bottom - top)
+    box = Box(left, top, right - left, bottom - top)
+    return turned(box, float(element.get("rotation", 0)), box.center)

@@ -6,6 +6,7 @@ Source: https://labelstud.io/tags/videorectangle, https://labelstud.io/tags/vide
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -27,6 +28,8 @@ from siamcli.trajectory import Trajectory
 
 __all__ = ["text", "tracks"]
 
+_BOX = "videorectangle"
+
 
 def tracks(text: str) -> list[Tracks]:
     """The regions of every task: what a human annotated, else what was predicted.
@@ -40,7 +43,8 @@ def tracks(text: str) -> list[Tracks]:
 def _task(task: Mapping[str, Any]) -> Tracks:
     answers = [a for a in task.get("annotations") or [] if not a.get("was_cancelled")]
     results = [result for answer in (answers or task["predictions"])[:1] for result in answer["result"]]
-    regions = [region for region in results if region.get("type") == "videorectangle"]
+    regions = [region for region in results if region.get("type") == _BOX]
+    others = Counter(str(result.get("type")) for result in results if result.get("type") != _BOX)
     boxes: list[TrackBox] = []
     fps: Fraction | None = None
     for number, region in enumerate(regions):
@@ -51,13 +55,15 @@ def _task(task: Mapping[str, Any]) -> Tracks:
         track = str(region.get("id") or number)
         for key in sorted(value["sequence"], key=lambda key: key["frame"]):
             box = Box(*(float(key[side]) for side in ("x", "y", "width", "height")))
-            boxes.append(TrackBox(key["frame"] - 1, track, label, box))
+            rotation = float(key.get("rotation") or 0)
+            boxes.append(TrackBox(key["frame"] - 1, track, label, box, rotation=rotation))
             if not key.get("enabled", True):  # its box is shown in this frame, and not after it
                 boxes.append(TrackBox(key["frame"], track, label, None))
     frames = {(box.track, box.frame) for box in boxes if box.box is not None}
     kept = [box for box in boxes if box.box is not None or (box.track, box.frame) not in frames]
     video = str(task["data"].get("video") or next(iter(task["data"].values()), ""))
-    return Tracks(kept, fps=fps, relative=True, filled=True, name=video_stem(unquote(urlsplit(video).path)))
+    name = video_stem(unquote(urlsplit(video).path))
+    return Tracks(kept, fps=fps, relative=True, filled=True, name=name, others=others)
 
 
 def _address(media_url: str, name: str) -> str:
@@ -102,7 +108,7 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False, media_url: str = ""
             "sequence": [{"frame": frame, **box} for frame, box in sorted(sequence.items())],
             "labels": [target_name(trajectory.header.labels, target)],
         }
-        ids = {"id": f"target{target}", "from_name": "box", "to_name": "video", "type": "videorectangle"}
+        ids = {"id": f"target{target}", "from_name": "box", "to_name": "video", "type": _BOX}
         regions.append({**ids, "origin": "prediction", "value": value})
     prediction = {"model_version": " + ".join(trajectory.header.models) or "siamtrack", "result": regions}
     task = {

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import math
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from siamcli.boxes import Box
+from siamcli.boxes import Box, turned
 from siamcli.counts import counted
 from siamcli.errors import InputError, why_unread, why_wrong
 from siamcli.formats.files import read_trajectory
@@ -31,7 +32,8 @@ ROUNDED = 0.001  # seconds: times are written with three digits
 
 class TrackBox(NamedTuple):
     """An object in a frame, or at a time in `seconds` where that is what is known.  `track` tells objects
-    apart; without a `box` it is not there."""
+    apart; without a `box` it is not there.  A box is turned by `rotation` degrees, clockwise, about its left
+    upper corner."""
 
     frame: int
     track: str
@@ -41,6 +43,7 @@ class TrackBox(NamedTuple):
     score: float = 1.0
     source: PointSource = "human"
     seconds: float | None = None
+    rotation: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ class Tracks:
     """What a file says: boxes in pixels, or in percent of the frame where it is `relative`.
 
     Between two boxes of a track that is `filled` the object moves in a straight line; where it is not there,
-    it stays away up to its next box.  `name` is that of the video, where the file says it.
+    it stays away up to its next box.  `name` is that of the video, where the file says it.  `others` counts
+    what is there beside boxes, by the file's word for it.
     """
 
     boxes: Sequence[TrackBox]
@@ -58,6 +62,7 @@ class Tracks:
     relative: bool = False
     filled: bool = False
     name: str = ""
+    others: Mapping[str, int] = field(default_factory=dict)
 
 
 Known = tuple[SourceInfo | None, Mapping[int, float] | None]
@@ -80,8 +85,13 @@ def read_each(path: Path, kind: str | None, known: Callable[[str], Known]) -> di
     try:
         every: list[Tracks] = track_formats()[chosen].load().tracks(decode(path.read_bytes()))
         clips = [clip for clip in every if clip.boxes]
+        counts = sum((Counter(clip.others) for clip in every), Counter())
+        others = ", ".join(f"{count} {name}" for name, count in counts.items())
         if not clips:
-            raise InputError(f"no box in {path}", hint=f"it was read as {chosen}; see --from")
+            found = f"no box in {path}, only {others}" if others else f"no box in {path}"
+            raise InputError(found, hint=f"it was read as {chosen}; see --from")
+        if others:
+            _logger.warning("%s: left out, as they are no boxes: %s", path, others)
         if empty := [clip.name for clip in every if not clip.boxes]:
             _logger.warning("%s: no box of %s", path, ", ".join(empty))
         if len(every) == 1:
@@ -114,7 +124,10 @@ def between(a: Box, b: Box, share: float) -> Box:
 
 
 def _format_of(path: Path) -> str | None:
-    """The foreign format of a file by its suffix, and by the keys of JSON; None for siamtrack's own."""
+    """The foreign format of a file by its suffix, and by the keys of JSON; None for siamtrack's own.
+
+    Raises InputError for JSON that is neither.
+    """
     suffix = path.suffix.lower()
     if suffix != ".json":
         return next((name for name, kind in track_formats().items() if kind.suffix == suffix), None)
@@ -132,6 +145,11 @@ def _format_of(path: Path) -> str | None:
         return "via"
     values = list(first.values())[:1] if isinstance(first, dict) else []
     is_via = "_via_img_metadata" in keys or any(isinstance(v, dict) and "regions" in v for v in values)
+    if not is_via and "schema" not in keys:
+        known = ", ".join(name for name, kind in track_formats().items() if kind.suffix.endswith("json"))
+        raise InputError(
+            f"{path} is neither a trajectory that siamtrack wrote nor a file of {known}", hint="see --from"
+        )
     return "via" if is_via else None
 
 
@@ -176,15 +194,15 @@ def _trajectory(
     name = info.name if info and info.name else tracks.name or path.name.split(".")[0]
     base = info or SourceInfo(name)
     source = replace(base, name=name, size=size, fps=fps, files=base.files or tracks.files)
-    ordered = sorted(_in_frames(tracks.boxes, path, fps, times), key=lambda box: (box.track, box.frame))
+    upright = [_in_pixels(box, size if tracks.relative else None) for box in tracks.boxes]
+    ordered = sorted(_in_frames(upright, path, fps, times), key=lambda box: (box.track, box.frame))
     objects = [list(boxes) for _, boxes in groupby(ordered, key=lambda box: box.track)]
     objects.sort(key=lambda boxes: (boxes[0].frame, _natural(boxes[0].track)))
     points = []
     for target, boxes in enumerate(objects, start=1):
         _check_once(boxes)
-        scale = (size[0] / 100, size[1] / 100) if tracks.relative and size else (1.0, 1.0)
         for one in _filled(boxes) if tracks.filled else boxes:
-            points.append(_point(one, target, scale, fps, times))
+            points.append(_point(one, target, fps, times))
     points.sort(key=lambda point: (point.index, point.target))
     if info:
         _check_end(path, points, info)
@@ -200,6 +218,15 @@ def _check_end(path: Path, points: Sequence[TrackPoint], info: SourceInfo) -> No
             f"{path} continues to frame {last}, but {info.name} has {counted(info.count, 'frame')}",
             hint="name the video that was tracked; if it was joined files, convert the .json or .jsonl",
         )
+
+
+def _in_pixels(one: TrackBox, size: tuple[int, int] | None) -> TrackBox:
+    """`one`, whose box is in percent of `size` or in pixels, with an upright box in pixels."""
+    if one.box is None:
+        return one
+    across, down = (size[0] / 100, size[1] / 100) if size else (1.0, 1.0)
+    box = Box(one.box.x * across, one.box.y * down, one.box.w * across, one.box.h * down)
+    return one._replace(box=turned(box, one.rotation, (box.x, box.y)))
 
 
 def _in_frames(
@@ -248,7 +275,6 @@ def _filled(boxes: Sequence[TrackBox]) -> Iterator[TrackBox]:
 def _point(
     one: TrackBox,
     target: int,
-    scale: tuple[float, float],
     fps: Fraction | None,
     times: Mapping[int, float] | None,
 ) -> TrackPoint:
@@ -258,7 +284,6 @@ def _point(
     source: PointSource = "human" if one.state in ("init", "absent") else one.source  # what was given
     if one.box is None:
         return TrackPoint(one.frame, time, NO_BOX, 0.0, "absent", target, source=source)
-    box = Box(one.box.x * scale[0], one.box.y * scale[1], one.box.w * scale[0], one.box.h * scale[1])
-    if not box.valid or max(map(abs, box)) > FARTHEST:
+    if not one.box.valid or max(map(abs, one.box)) > FARTHEST:
         raise ValueError(f"{tuple(one.box)} of track {one.track} in frame {one.frame} is not a box")
-    return TrackPoint(one.frame, time, box, one.score, one.state, target, source=source)
+    return TrackPoint(one.frame, time, one.box, one.score, one.state, target, source=source)

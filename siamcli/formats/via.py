@@ -5,12 +5,12 @@ Source: https://www.robots.ox.ac.uk/~vgg/software/via/docs/user_guide.html
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import Any
 
 from siamcli.boxes import Box
 from siamcli.formats import via3
+from siamcli.formats.names import by_number
 from siamcli.formats.tracks import TrackBox, Tracks
 from siamcli.formats.via3 import ID_NAMES, LABEL_NAMES
 from siamcli.schema import load_json
@@ -28,14 +28,16 @@ def tracks(text: str) -> list[Tracks]:
     if via3.is_project(document):
         return via3.clips(document)
     images = list(document.get("_via_img_metadata", document).values())
-    images.sort(key=lambda image: _by_number(image["filename"]))
+    images.sort(key=lambda image: by_number(image["filename"]))
     boxes = []
+    others: Counter[str] = Counter()
     for frame, image in enumerate(images):
         seen: Counter[str] = Counter()
         regions = image["regions"]
         for region in regions.values() if isinstance(regions, dict) else regions:
             shape, attributes = region["shape_attributes"], region.get("region_attributes") or {}
             if shape.get("name") != "rect":
+                others[str(shape.get("name"))] += 1
                 continue
             label = next((str(attributes[key]) for key in LABEL_NAMES if attributes.get(key)), "")
             seen[label] += 1
@@ -44,10 +46,4 @@ def tracks(text: str) -> list[Tracks]:
             )
             box = Box(*(float(shape[key]) for key in ("x", "y", "width", "height")))
             boxes.append(TrackBox(frame, known or f"{label} {seen[label]}", label, box))
-    return [Tracks(boxes, files=tuple(image["filename"] for image in images))]
-
-
-def _by_number(name: str) -> tuple[str | int, ...]:
-    """A key by which image 10 comes after image 9."""
-    parts = re.split(r"(\d+)", name)
-    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts))
+    return [Tracks(boxes, files=tuple(image["filename"] for image in images), others=others)]

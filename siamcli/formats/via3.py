@@ -18,7 +18,7 @@ __all__ = ["ID_NAMES", "LABEL_NAMES", "clips", "is_project"]
 
 ID_NAMES = ("track_id", "track", "id", "object_id")
 LABEL_NAMES = ("label", "name", "class", "type", "category")
-_RECTANGLE = 2
+_SHAPES = ("", "point", "rectangle", "circle", "ellipse", "line", "polyline", "polygon")
 _IMAGE, _VIDEO = 2, 4
 _OPTIONS = (2, 3, 4)  # check boxes, radio buttons, a list: the value is the key of an option
 _OF_REGIONS = ("FILE1_Z0_XY1", "FILE1_Z1_XY1")
@@ -76,11 +76,14 @@ def clips(document: Mapping[str, Any]) -> list[Tracks]:
     images = {view: i for i, view in enumerate(v for v in order if files[v]["type"] == _IMAGE)}
     found: dict[str, list[TrackBox]] = defaultdict(list)
     seen: Counter[tuple[str, float, str]] = Counter()
-    regions = [
-        region for region in document["metadata"].values() if (region.get("xy") or [0])[0] == _RECTANGLE
-    ]
-    for region in sorted(regions, key=lambda region: region["z"]):
+    others: dict[str, Counter[str]] = defaultdict(Counter)
+    drawn = [region for region in document["metadata"].values() if region.get("xy")]  # the rest are stretches
+    for region in sorted(drawn, key=lambda region: region["z"]):
         view, values = str(region["vid"]), region.get("av") or {}
+        clip, shape = "" if view in images else view, _SHAPES[region["xy"][0]]
+        if shape != "rectangle":
+            others[clip][shape] += 1
+            continue
         if view not in images and not region["z"]:
             raise ValueError(f"a region of {files[view]['fname']} has no time")
         label = attributes.text(attributes.labels, values)
@@ -91,11 +94,14 @@ def clips(document: Mapping[str, Any]) -> list[Tracks]:
         box = TrackBox(
             images.get(view, 0), track, label, Box(*map(float, region["xy"][1:5])), seconds=seconds
         )
-        found["" if view in images else view].append(box)
+        found[clip].append(box)
     names = tuple(str(files[view]["fname"]) for view in images)
-    still = [Tracks(found[""], name="images", files=names)] if images else []
+    still = [Tracks(found[""], name="images", files=names, others=others[""])] if images else []
     videos = [view for view in order if files[view]["type"] == _VIDEO]
-    return [*still, *(Tracks(found[view], name=_stem(files[view]["fname"])) for view in videos)]
+    of_videos = [
+        Tracks(found[view], name=_stem(files[view]["fname"]), others=others[view]) for view in videos
+    ]
+    return [*still, *of_videos]
 
 
 def _stem(name: str) -> str:
