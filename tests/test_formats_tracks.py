@@ -643,3 +643,16 @@ def test_numbers_of_targets_with_a_decimal_point(tmp_path):
     rows = "frame,time,target,x,y,w,h,score,state,label\n0.0,0.0,1.0,1,2,3,4,0.9,tracked,bug\n"
     (tmp_path / "a.csv").write_text(rows)
     assert read_trajectory(tmp_path / "a.csv").header.labels == ("bug",)
+
+
+@pytest.mark.parametrize(
+    "first", ["1,1,21,31,36,30,1,-1,-1,-1", '{"images": []}', "[", "<annotations>", "0 0.2 0.3 0.2 0.2"]
+)
+def test_a_box_file_of_another_program_needs_its_format(tmp_path, first):
+    file = tmp_path / "boxes"
+    file.write_text(f"\n{first}\n")
+    with pytest.raises(InputError, match="no list of boxes") as error:
+        read_starts(file, "xywh")
+    assert "--box-format mot, coco" in (error.value.hint or "")
+    file.write_text("[20, 30, 36, 30]\nball=1,2,3,4\n")
+    assert [start.label for start in read_starts(file, "xywh")] == [None, "ball"]

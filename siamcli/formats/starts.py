@@ -45,6 +45,7 @@ def read_starts(
     if name not in start_formats():
         truth = _boxes_of_truth(lines, number_format(name), frames)
         if not truth:
+            _refuse_foreign(path, lines)
             return read_targets(path, number_format(name))
         said = "%s has a line for every frame: one target, whose first box is %s in frame %d"
         _logger.warning(said, path, truth[0].text, truth[0].at and truth[0].at.frame)
@@ -58,6 +59,16 @@ def read_starts(
     if not targets:
         raise InputError(f"no box in {path}", hint=f"it was read as {name}; see --box-format")
     return _with_own_labels(targets)
+
+
+def _refuse_foreign(path: Path, lines: Sequence[str]) -> None:
+    """Raise InputError for a file of another program, whose format must be named."""
+    first = next((line.strip() for line in lines if line.strip()), "")
+    if first.startswith(("{", "<", "[{")) or first == "[" or len(_plain_numbers(first)) > 4:
+        raise InputError(
+            f"{path} is no list of boxes x,y,w,h",
+            hint=f"say what it is: --box-format {', '.join(start_formats())}",
+        )
 
 
 def _with_own_labels(targets: Sequence[Target]) -> list[Target]:
