@@ -656,3 +656,19 @@ def test_a_box_file_of_another_program_needs_its_format(tmp_path, first):
     assert "--box-format mot, coco" in (error.value.hint or "")
     file.write_text("[20, 30, 36, 30]\nball=1,2,3,4\n")
     assert [start.label for start in read_starts(file, "xywh")] == [None, "ball"]
+
+
+def test_images_of_coco_may_have_no_name(tmp_path):
+    images = [{"id": 1, "file_name": None}, {"id": 2}]
+    document = {"images": images, "annotations": [{"image_id": 2, "bbox": [1, 2, 3, 4]}]}
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    assert [point.index for point in read_one(tmp_path / "a.json").points] == [1]
+
+
+@pytest.mark.parametrize(("shape", "said"), [(7, "polygon"), (9, "other")])
+def test_shapes_of_via_3_that_are_no_rectangles(tmp_path, shape, said):
+    regions = {"a": {"vid": "1", "xy": [shape, 1, 2, 3, 4], "z": [], "av": {}}}
+    document = {"metadata": regions, "attribute": {}, "view": {"1": {"fid_list": ["1"]}}}
+    (tmp_path / "a.json").write_text(json.dumps({**document, "file": {"1": {"type": 2, "fname": "a.png"}}}))
+    with pytest.raises(InputError, match=f"only 1 {said}"):
+        read_one(tmp_path / "a.json")

@@ -139,7 +139,7 @@ class _Image:
     id: int | str
     frame_id: int | None = None
     frame_index: int | None = None
-    file_name: str = ""
+    file_name: str | None = None
     video_id: int | str | None = None
     width: Positive | None = None
     height: Positive | None = None
@@ -204,7 +204,7 @@ class _Document:
 
     def frames(self) -> dict[int | str, int]:
         """The frames of the images by their ids: what the file says, or the place by the image's name."""
-        in_order = sorted(self.images, key=lambda image: by_number(image.file_name))
+        in_order = sorted(self.images, key=lambda image: by_number(image.file_name or ""))
         places = {image.id: place for place, image in enumerate(in_order)}
         return {
             image.id: next(n for n in (image.frame_id, image.frame_index, places[image.id]) if n is not None)

@@ -18,7 +18,7 @@ __all__ = ["ID_NAMES", "LABEL_NAMES", "clips", "is_project"]
 
 ID_NAMES = ("track_id", "track", "id", "object_id")
 LABEL_NAMES = ("label", "name", "class", "type", "category")
-_SHAPES = ("", "point", "rectangle", "circle", "ellipse", "line", "polyline", "polygon")
+_SHAPES = {1: "point", 2: "rectangle", 3: "circle", 4: "ellipse", 5: "line", 6: "polyline", 7: "polygon"}
 _IMAGE, _VIDEO = 2, 4
 _OPTIONS = (2, 3, 4)  # check boxes, radio buttons, a list: the value is the key of an option
 _OF_REGIONS = ("FILE1_Z0_XY1", "FILE1_Z1_XY1")
@@ -80,7 +80,7 @@ def clips(document: Mapping[str, Any]) -> list[Tracks]:
     drawn = [region for region in document["metadata"].values() if region.get("xy")]  # the rest are stretches
     for region in sorted(drawn, key=lambda region: region["z"]):
         view, values = str(region["vid"]), region.get("av") or {}
-        clip, shape = "" if view in images else view, _SHAPES[region["xy"][0]]
+        clip, shape = "" if view in images else view, _SHAPES.get(region["xy"][0], "other")
         if shape != "rectangle":
             others[clip][shape] += 1
             continue
