@@ -196,11 +196,11 @@ def _tasks(root: ElementTree.Element) -> dict[str, ElementTree.Element]:
 def _clip(root: ElementTree.Element, id: str, task: ElementTree.Element) -> Tracks:
     """What the file says of one of its `_tasks`."""
     found = []
-    others: Counter[str] = Counter()
-    for number, track in enumerate(root.iter("track")):
-        if track.get("task_id", "") != id:
-            continue
-        others.update(shape.tag for shape in track if shape.tag != "box")
+    ours, images = (
+        [item for item in root.iter(tag) if item.get("task_id", "") == id] for tag in ("track", "image")
+    )
+    others = Counter(shape.tag for item in (*ours, *images) for shape in item if shape.tag != "box")
+    for number, track in enumerate(ours):
         label, own = track.get("label", ""), track.get("id") or str(number)
         every = sorted(track.iter("box"), key=lambda box: int(box.attrib["frame"]))
         keys = [box for box in every if box.get("keyframe") != "0" or box.get("outside") == "1"]
@@ -208,7 +208,6 @@ def _clip(root: ElementTree.Element, id: str, task: ElementTree.Element) -> Trac
             keys.pop()  # where the track ends
         by_hand = track.get("source", "manual") != "auto"
         found += [_track_box(box, int(box.attrib["frame"]), own, label, by_hand=by_hand) for box in keys]
-    images = [image for image in root.iter("image") if image.get("task_id", "") == id]
     files: dict[int, str] = {}
     for image in images:
         frame, seen = int(image.attrib["id"]), Counter[str]()
@@ -217,7 +216,6 @@ def _clip(root: ElementTree.Element, id: str, task: ElementTree.Element) -> Trac
                 f"image {frame} appears twice: if the file holds several tasks, export them one by one"
             )
         files[frame] = image.get("name", "")
-        others.update(shape.tag for shape in image if shape.tag != "box")
         for box in image.iter("box"):
             label = box.get("label", "")
             seen[label] += 1
@@ -228,9 +226,8 @@ def _clip(root: ElementTree.Element, id: str, task: ElementTree.Element) -> Trac
     width, height = size if all(size) else sides[0] if sides else (None, None)
     names = tuple(files.get(i, "") for i in range(max(files) + 1)) if files else ()
     known = (int(width), int(height)) if width and height else None
-    files_named = names if all(names) else ()
-    named, filled = _name(id, task), not files
-    return Tracks(found, size=known, files=files_named, filled=filled, name=named, others=others)
+    listed = names if all(names) else ()
+    return Tracks(found, size=known, files=listed, filled=not files, name=_name(id, task), others=others)
 
 
 def _name(id: str, task: ElementTree.Element) -> str:
