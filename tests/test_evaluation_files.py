@@ -54,7 +54,7 @@ def test_a_single_number_is_a_gap_where_gaps_are_allowed(tmp_path: Path) -> None
     assert np.array_equal(
         read_boxes(path, gaps=True), [[1, 2, 3, 4], [np.nan] * 4, [np.nan] * 4], equal_nan=True
     )
-    with pytest.raises(DatasetError, match="line 2: 1 numbers where 4 are expected"):
+    with pytest.raises(DatasetError, match="line 2: 1 number where 4 are expected"):
         read_boxes(path)
 
 
