@@ -59,6 +59,8 @@ def turned(box: Box, degrees: float, pivot: tuple[float, float]) -> Box:
     >>> [round(v) for v in turned(Box(10, 20, 30, 10), 90, (10, 20))]
     [0, 20, 10, 30]
     """
+    if not math.isfinite(degrees):
+        raise ValueError(f"a rotation of {degrees:g} degrees")
     if degrees % 360 == 0:
         return box
     sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))

@@ -176,11 +176,24 @@ def test_the_folder_of_images_that_was_tracked_is_its_video(siamtrack, tmp_path,
     assert done.code == 3 and "frame 9 of other is no image, but f10.png" in done.err, done.err
 
 
+def test_a_picture_among_videos_is_not_what_was_tracked(siamtrack, tmp_path):
+    write_trajectory(trajectory("b"), tmp_path / "gone.json")
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    clips.constant(videos / "a.mp4", frames=2)
+    clips.folder(tmp_path / "one", frames=1)
+    (tmp_path / "one/f1.png").rename(videos / "thumb.png")
+    done = siamtrack("convert", "gone.json", "--to", "yolo", "-o", "set/", "--images", "every:5",
+                     "--video", videos)  # fmt: skip
+    assert done.code == 3 and "b: its video is not there" in done.err, done.err
+
+
 @pytest.mark.parametrize("place", ["images/train/IMG_000123.jpg", "labels/train/a_000123.txt", "notes.txt"])
 def test_a_data_set_replaces_only_files_that_were_written_for_one(siamtrack, tracked, tmp_path, place):
     command = ("convert", *tracked, "--to", "yolo", "-o", "set/", "--video", "clips", "--images")
     assert siamtrack(*command, "every:2").code == 0
     (tmp_path / "set/labels/train.cache").touch()  # of Ultralytics
+    (tmp_path / "set/images/.DS_Store").touch()  # of macOS
     assert siamtrack(*command, "every:3", "-y").code == 0
     there = {str(path.relative_to(tmp_path / "set")) for path in (tmp_path / "set").rglob("*.*")}
     assert "images/train/a_000003.jpg" in there and "images/train/a_000002.jpg" not in there
@@ -188,7 +201,7 @@ def test_a_data_set_replaces_only_files_that_were_written_for_one(siamtrack, tra
     (tmp_path / "set" / place).write_text("mine")
     before = sorted(tmp_path.rglob("*"))
     done = siamtrack(*command, "every:3", "-y")
-    assert done.code == 8 and f"did not write there: {place}" in done.err.replace("\n", " "), done.err
+    assert done.code == 8 and f"not of this data set: {place}" in done.err.replace("\n", " "), done.err
     assert sorted(tmp_path.rglob("*")) == before and (tmp_path / "set" / place).read_text() == "mine"
 
 

@@ -303,3 +303,11 @@ def test_bundled_weights_are_found_installed_and_in_a_checkout(
     assert find(str(native)) == native
     with pytest.raises(WeightsError, match="no weights 'x'"):
         find("x")
+
+
+def test_a_torch_file_may_be_called_safetensors(siamtrack: Callable[..., Said], tmp_path: Path) -> None:
+    file = tmp_path / "x.safetensors"
+    torch.save({"a": torch.zeros(2)}, tmp_path / "x.pth")
+    (tmp_path / "x.pth").rename(file)
+    done = siamtrack("verify", file)
+    assert done.code == 4 and str(file) in done.out and "Error" not in done.err, done

@@ -66,8 +66,9 @@ def load_state(path: Path) -> dict[str, Tensor]:
 def _load(path: Path) -> object:
     _check_archive(path)
     try:
-        with torch.serialization.safe_globals(_NUMBERS):
-            content: object = torch.load(path, map_location="cpu", weights_only=True)
+        # as a file: of a path, torch would read .safetensors in another way
+        with path.open("rb") as file, torch.serialization.safe_globals(_NUMBERS):
+            content: object = torch.load(file, map_location="cpu", weights_only=True)
             return content
     except pickle.UnpicklingError as error:
         what = "it is damaged or holds more than tensors and plain values"

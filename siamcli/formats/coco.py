@@ -213,8 +213,8 @@ class _Document:
 
 
 def tracks(text: str) -> list[Tracks]:
-    """Every box of every video, by track_id; a frame is an image's `frame_id`, else its place by its name
-    among those of its video.
+    """Every box of every video, by track_id; a frame is an image's `frame_id` or `frame_index`, else its
+    place by its name among those of its video.
 
     Without a track_id the boxes of a category are one track.  Raises ValueError, KeyError.
     """
@@ -248,7 +248,7 @@ def _clip(name: str, document: _Document) -> Tracks:
 def starts(path: Path, text: str) -> list[Target]:
     """Every track_id at its first box; where there is none, every box of the first image that has any.
 
-    A frame is an image's `frame_id` or, without it, its place by its name.
+    A frame is an image's `frame_id` or `frame_index` or, without both, its place by its name.
 
     Raises ValueError, KeyError, InputError.
     """

@@ -21,7 +21,7 @@ from siamcli.media.images import jpeg
 from siamcli.media.kinds import is_image, source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import open_source
-from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
+from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES, is_video
 from siamcli.session.fit import frames_with_points
 from siamcli.session.reading import Reading
 from siamcli.trajectory import TrackPoint
@@ -80,25 +80,22 @@ def _check_own(folder: Path) -> None:
     """Raises OutputError for a folder that holds other files than those of a data set written here."""
     names = folder / WRITTEN
     with as_output_error(folder):
-        if names.is_file():
-            own = {WRITTEN, *names.read_text("utf-8", "replace").split("\n")} | _CACHES
-            others = sorted(_files_in(folder) - own)
-        else:
-            others = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        own = names.read_text("utf-8", "replace").split("\n") if names.is_file() else []
+        others = sorted(_files_in(folder) - {WRITTEN, *own} - _CACHES)
     if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         raise OutputError(
-            f"{folder} holds what siamtrack did not write there: {others[0]}{more}",
+            f"{folder} holds files that are not of this data set: {others[0]}{more}",
             hint="name a new folder, or move that away",
         )
 
 
 def _files_in(folder: Path) -> set[str]:
-    """The names, from `folder` on, of all files below it."""
+    """The names, from `folder` on, of all files below it, but for those that macOS makes of any folder."""
     return {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
-        if path.is_symlink() or not path.is_dir()
+        if (path.is_symlink() or not path.is_dir()) and path.name != ".DS_Store"
     }
 
 
@@ -137,13 +134,15 @@ def _write(path: Path, data: bytes) -> None:
 
 def given_video(name: str, place: Path) -> str | None:
     """The source that the user named: what is called `name` in the folder `place`, else that folder itself
-    where it holds images, or what is no folder.  None for a folder that holds neither.
+    where it holds images and no video, or what is no folder.  None for another folder.
 
     Raises InputError as `find_video` does.
     """
     if _called(place, name):
         return find_video(name, [place])
-    return str(place) if not place.is_dir() or any(map(is_image, place.iterdir())) else None
+    inside = list(place.iterdir()) if place.is_dir() else []
+    of_images = any(map(is_image, inside)) and not any(map(is_video, inside))
+    return str(place) if of_images or not place.is_dir() else None
 
 
 def find_video(name: str, places: Sequence[Path]) -> str:
