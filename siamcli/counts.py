@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["counted"]
 
-_SINGULAR = {"are": "is", "were": "was", "have": "has", "do": "does"}
+_SINGULAR = {"are": "is", "were": "was", "have": "has"}
 
 
 def counted(count: int, noun: str, verb: str = "", *, of: int | None = None) -> str:

@@ -280,7 +280,7 @@ def starts(path: Path, text: str) -> list[Target]:
         label = track.get("label", "")
         boxes = [start_target(_box(box), int(box.attrib["frame"]), label, whole) for box in seen]
         targets += [first_box(boxes)] if boxes else []
-    pairs = pairwise(one for clip in tracks(text) for one in clip.boxes)
+    pairs = pairwise(one for id, task in tasks.items() for one in _clip(root, id, task).boxes)
     if absent := {b.track for a, b in pairs if a.track == b.track and a.box is not None and b.box is None}:
         said = "%s: %s absent for some frames, which is not read from a box file: give --absent, too"
         _logger.warning(said, path, counted(len(absent), "target", "are"))
