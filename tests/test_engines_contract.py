@@ -42,6 +42,7 @@ ENGINES = [
     pytest.param("openvino", "float32", 0.02, 1e-3, id="openvino-float32", marks=OPENVINO),
     pytest.param("openvino", "bfloat16", 2.0, 0.06, id="openvino-bfloat16", marks=[OPENVINO, BFLOAT16]),
     pytest.param("uncaptured", "float32", 0.02, 1e-3, id="cuda-float32-without-capture"),
+    pytest.param("uncaptured", "bfloat16", 2.0, 0.04, id="cuda-bfloat16-without-capture"),
 ]
 # A light model of each correlation with every engine; everything else takes minutes.
 CASES = [

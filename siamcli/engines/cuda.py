@@ -239,9 +239,36 @@ class _ConvRelu(nn.Module):
         return (out if other is None else out + other).relu_()
 
 
+class _Pointwise(nn.Module):
+    """A 1x1 convolution as a product of matrices: cuBLAS adds the bias in the same kernel, cuDNN in another.
+
+    (N, C_in, H, W) -> (N, C_out, H, W), channels_last.
+    """
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self._weight = conv.weight.flatten(1).t()
+        self._bias = conv.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert self._bias is not None
+        n, _, height, width = x.shape
+        rows = x.permute(0, 2, 3, 1).flatten(0, 2)
+        return torch.addmm(self._bias, rows, self._weight).view(n, height, width, -1).permute(0, 3, 1, 2)
+
+
 def _in_one(conv: nn.Conv2d, activation: nn.Module | None, added: bool) -> nn.Module | None:
-    # Of three channels, as in the first layer, cuDNN's fused kernels are far slower (pytorch#68506).
-    return _ConvRelu(conv) if type(activation) is nn.ReLU and conv.in_channels % 8 == 0 else None
+    if type(activation) is nn.ReLU:
+        # Of three channels, as in the first layer, cuDNN's fused kernels are far slower (pytorch#68506).
+        return _ConvRelu(conv) if conv.in_channels % 8 == 0 else None
+    alone = activation is None and not added and conv.bias is not None
+    # TF32 is allowed for convolutions alone, so that float32 stays one
+    return _Pointwise(conv) if alone and _is_pointwise(conv) and conv.weight.dtype != torch.float32 else None
+
+
+def _is_pointwise(conv: nn.Conv2d) -> bool:
+    shape = conv.kernel_size, conv.stride, conv.padding, conv.groups
+    return shape == ((1, 1), (1, 1), (0, 0), 1)
 
 
 def _converted(net: SiamRPN, device: torch.device, dtype: torch.dtype) -> SiamRPN:
