@@ -27,6 +27,7 @@ from siamcli.tracker.first_frame import NO_BIAS, Bias, first_frame_biases, witho
 from siamcli.tracker.look_around import PATIENCE, Missing, look_around
 from siamcli.tracker.lost import LEAST_USUAL, overlap_of, status_after, usual_after
 from siamcli.tracker.memory import Memory, is_due
+from siamcli.tracker.place import Place, moved
 from siamcli.tracker.regions import Region, cut, exemplar, in_threads, locate_in
 from siamcli.trajectory import TrackState
 
@@ -51,7 +52,7 @@ class TrackerState:
     fill: Color
     center: tuple[float, float]
     size: tuple[float, float]
-    seen: tuple[tuple[float, float], tuple[float, float]]
+    seen: Place
     bias: Bias = NO_BIAS
     score: float = 1.0
     raw_score: float = 1.0
@@ -217,25 +218,27 @@ class Tracker:
         status = status_after(state.status, best, usual, params)
         if status != "lost":
             usual = usual_after(usual, best.logit, params)
-        missed = state.missed + 1 if status == "lost" else 0
-        state = replace(state, score=score, raw_score=best.score, status=status, usual=usual)
-        state = replace(state, age=state.age + 1, missed=missed)
-        hopeless = params.lost_search_size is not None and score < params.lost_below
-        if hopeless:
-            return state
-        if best.score < params.hold_below:
-            return replace(state, size=state.seen[1])
-        (cx, cy), (w, h) = state.center, state.size
-        height, width = frame.image.shape[:2]
-        lr = best.penalty * best.score * params.lr
-        center = (_clip(cx + best.cx / scale, 0, width), _clip(cy + best.cy / scale, 0, height))
-        size = (
-            _clip(w * (1 - lr) + best.w / scale * lr, params.min_size, width),
-            _clip(h * (1 - lr) + best.h / scale * lr, params.min_size, height),
+        center, size, seen = state.center, state.size, state.seen
+        if params.lost_search_size is not None and score < params.lost_below:
+            pass  # hopeless: nothing moves
+        elif best.score < params.hold_below:
+            size = seen[1]
+        else:
+            center, size = moved((center, size), frame, best, scale, params)
+            if status != "lost" and best.logit >= SURE * usual:
+                seen = center, size
+        return replace(  # all at once: with many targets, every change of a state counts
+            state,
+            center=center,
+            size=size,
+            seen=seen,
+            score=score,
+            raw_score=best.score,
+            status=status,
+            usual=usual,
+            age=state.age + 1,
+            missed=state.missed + 1 if status == "lost" else 0,
         )
-        state = replace(state, center=center, size=size)
-        doubtful = state.lost or best.logit < SURE * usual
-        return state if doubtful else replace(state, seen=(center, size))
 
     def _look_around(self, states: list[TrackerState], frames: Sequence[Frame]) -> list[TrackerState]:
         """The states, those of lost targets after a look at the next tiles of their frames."""
@@ -294,7 +297,3 @@ def _check(box: Box, frame: Frame, area: SearchArea | None) -> None:
             f"box {tuple(box)} {wrong}",
             hint="x,y is the top-left corner in pixels, counted from the top-left of the image",
         )
-
-
-def _clip(value: float, low: float, high: float) -> float:
-    return max(low, min(value, high))
