@@ -171,3 +171,17 @@ def test_a_target_has_its_number_before_others_begin():
     alone, both = draw(image, points[:1], (None, None)), draw(image, points, (None, None))
     np.testing.assert_array_equal(alone[:120, :160], both[:120, :160])
     assert (draw(image, points[:1], (None,))[:120, :160] != both[:120, :160]).any()  # the only one has none
+
+
+@pytest.mark.parametrize(("room", "shown"), [(120, "#12 bug 0.62"), (62, "#12 bug"), (36, "#12")])
+def test_targets_with_one_label_are_told_apart(monkeypatch, room: int, shown: str) -> None:
+    """As in tables and messages; a number is not cut, as `#1` is another target."""
+    written: list[str] = []
+    monkeypatch.setattr("siamcli.drawing.draw.write_text", lambda image, text, *more: written.append(text))
+    boxes = (Box(0, 0, 512 - room, 288), Box(512 - room, 130, room, 9))
+    points = [
+        TrackPoint(0, None, box, 0.62, "tracked", target) for target, box in zip((1, 12), boxes, strict=True)
+    ]
+    labels = ("bug", *[None] * 10, "bug")
+    draw(np.zeros((288, 512, 3), np.uint8), points, labels, Style(frame_number=False))
+    assert written == ["#1 bug 0.62", shown]

@@ -11,6 +11,7 @@ from siamcli.drawing.marks import line_width, outline, trail
 from siamcli.drawing.style import Color, Style
 from siamcli.drawing.text import layout_text, write_text
 from siamcli.frames import Image
+from siamcli.labels import shown_name
 from siamcli.trajectory import TrackPoint
 
 __all__ = ["draw"]
@@ -78,11 +79,14 @@ def _texts(
 ) -> list[str]:
     """Name, score and state, then shorter texts for where there is no room; none without any of them.
 
-    A name that would make it wider than half the picture is cut; dots say so, but after two letters.
+    A name that would make it wider than half the picture is cut; dots say so, but not in the last text.
     """
     parts = style.shown_labels
-    label = labels[point.target - 1] if point.target <= len(labels) else None
-    name = (label or (f"#{point.target}" if targets > 1 else "")) if "name" in parts else ""
+    number, name = f"#{point.target}", ""
+    if "name" in parts and any(labels[point.target - 1 : point.target]):
+        name = shown_name(labels, point.target)
+    elif "name" in parts and targets > 1:
+        name = number
     score = f"{point.score:.2f}" if "score" in parts and point.state != "lost" else ""
     state = point.state if "state" in parts and point.state != "tracked" else ""
     shown = name
@@ -91,7 +95,8 @@ def _texts(
             break
         shown = f"{name[: length - 1].rstrip()}..."
     short = name if len(name) <= _SHORTEST else f"{name[: _SHORTEST - 3].rstrip()}..."
-    shorter = [_joined(shown, score, state), _joined(shown, state), _joined(short, state), short, name[:2]]
+    least = number if name.startswith(number) else name[:2]
+    shorter = [_joined(shown, score, state), _joined(shown, state), _joined(short, state), short, least]
     texts = [text for i, text in enumerate(shorter) if text and text not in shorter[:i]]
     return [text for i, text in enumerate(texts) if i == 0 or len(text) < len(texts[i - 1])]
 
