@@ -507,6 +507,7 @@ def test_the_page_to_look_at_stands_by_itself(siamtrack, clip, tmp_path):
     assert (entry["lost"], entry["lowest"], entry["frames"]) == (0.2, 0.1, [0, 19])
     (target,) = entry["targets"]
     assert target["strip"] == "9" * 8 + "llll" + "9" * 8 and target["lost"] == [[8, 11]]
+    assert target["color"] == "#56b4e9"  # as in its pictures
     frames = [picture["frame"] for picture in entry["pictures"]]
     assert len(frames) == PICTURES and frames == sorted(frames) and {8, 10} & set(frames)
     for picture in entry["pictures"]:

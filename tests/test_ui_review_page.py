@@ -457,6 +457,7 @@ def test_a_long_list_is_filled_as_one_scrolls_and_ordered_as_clips_are_read(
 def report_entry():
     target = {
         "label": "bug",
+        "color": "#56b4e9",
         "strip": "9" * 16 + "llll",
         "path": [[1, 2], [300, 400]],
         "lost": [[16, 19]],
@@ -464,6 +465,29 @@ def report_entry():
     }
     one = {"name": "a.mkv", "error": None, "lost": 0.2, "disagreeing": None, "lowest": 0.1, "frames": [0, 19]}
     return one | {"shared": 0.05, "size": [320, 180], "targets": [target], "pictures": []}
+
+
+def test_targets_have_one_colour_in_the_picture_the_list_and_the_report(chromium, review, tmp_path):
+    """As in videos and plots: the second target is drawn and chosen in the second colour."""
+    person = Reviewer(chromium, review)
+    dots = "return [...document.querySelectorAll('#targets i')].map((dot) => dot.style.backgroundColor)"
+    assert person.driver.execute_script(dots) == ["rgb(86, 180, 233)", "rgb(230, 159, 0)"]
+    pixel = """
+        const canvas = document.getElementById("picture"), { width, height } = canvas;
+        const [left, top] = arguments;
+        const scale = Math.min(width / 320, height / 180);
+        const x = (width - 320 * scale) / 2 + left * scale, y = (height - 180 * scale) / 2 + top * scale;
+        return [...canvas.getContext("2d").getImageData(x, y, 1, 1).data];"""
+    person.keys("2")
+    box = review.library.state(0).edits.trajectory.points[17].box
+    person.wait(lambda _: person.driver.execute_script(pixel, box.x, box.y + box.h / 2)[:3] == [230, 159, 0])
+    # the report, whose first target has no frame: the colour is that of its number all the same
+    other = {**report_entry()["targets"][0], "color": "#e69f00", "path": [[0, 500], [1000, 500]]}
+    page = tmp_path / "report.html"
+    page.write_text(report_page("one", [{**report_entry(), "targets": [other]}]))
+    chromium.get(page.as_uri())
+    path = "return [...document.querySelector('.path').getContext('2d').getImageData(100, 78, 1, 1).data]"
+    person.wait(lambda _: chromium.execute_script(path)[:3] == [230, 159, 0])
 
 
 def test_all_clips_of_a_report_are_printed(chromium, tmp_path):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from siamcli.analysis.motion import Motion, measure_motion
 from siamcli.analysis.panels import PANELS
 from siamcli.analysis.plane import Plane, flat_plane
-from siamcli.drawing.colors import COLORS
+from siamcli.drawing.colors import target_color
 from siamcli.errors import InputError
 from siamcli.frames import Image
 from siamcli.trajectory import Trajectory
@@ -73,7 +73,7 @@ def _size(trajectory: Trajectory, image: Image | None) -> tuple[int, int]:
 
 
 def _color(motion: Motion) -> tuple[float, float, float]:
-    blue, green, red = COLORS[(motion.target - 1) % len(COLORS)]
+    blue, green, red = target_color(motion.target)
     return red / 255, green / 255, blue / 255
 
 

@@ -6,7 +6,7 @@ import re
 
 from siamcli.drawing.style import Color
 
-__all__ = ["COLORS", "COLOR_NAMES", "parse_color"]
+__all__ = ["COLORS", "COLOR_NAMES", "hex_color", "parse_color", "target_color"]
 
 COLORS: tuple[Color, ...] = (
     (233, 180, 86),
@@ -35,6 +35,24 @@ COLOR_NAMES: dict[str, Color] = {
     "cyan": (240, 210, 60),
 }
 """Name -> BGR."""
+
+
+def target_color(target: int) -> Color:
+    """The colour of a target, which counts from 1, where none was chosen: in videos, plots and pages.
+
+    >>> target_color(2) == target_color(10) == COLORS[1]
+    True
+    """
+    return COLORS[(target - 1) % len(COLORS)]
+
+
+def hex_color(color: Color) -> str:
+    """As `parse_color` reads it, and a page.
+
+    >>> hex_color((0, 128, 255))
+    '#ff8000'
+    """
+    return f"#{bytes(reversed(color)).hex()}"
 
 
 def parse_color(text: str) -> Color:

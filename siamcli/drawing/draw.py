@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from siamcli.boxes import Box, iou
-from siamcli.drawing.colors import COLORS
+from siamcli.drawing.colors import target_color
 from siamcli.drawing.labels import place_labels
 from siamcli.drawing.marks import line_width, outline, trail
 from siamcli.drawing.style import Color, Style
@@ -70,7 +70,7 @@ def draw(
 
 def _color(target: int, chosen: Mapping[int, Color], *, dark: bool = False) -> Color:
     """That of the target, darker while it is lost."""
-    color = chosen.get(target, COLORS[(target - 1) % len(COLORS)])
+    color = chosen.get(target) or target_color(target)
     return (color[0] * 6 // 10, color[1] * 6 // 10, color[2] * 6 // 10) if dark else color
 
 

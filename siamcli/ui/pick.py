@@ -9,7 +9,7 @@ from functools import partial
 import cv2
 
 from siamcli.boxes import Box, clip_box
-from siamcli.drawing.colors import COLORS
+from siamcli.drawing.colors import target_color
 from siamcli.drawing.marks import outline
 from siamcli.drawing.text import write_text
 from siamcli.frames import Image
@@ -90,7 +90,7 @@ def _paint(box: Box | None, picture: Image, scale: float) -> Image:
         x, y = round(shown.x), round(shown.y)
         inside = (slice(y, round(shown.y + shown.h)), slice(x, round(shown.x + shown.w)))
         canvas[inside] = picture[inside]
-        outline(canvas, shown, COLORS[0])
-        write_text(canvas, f"{box.w:.0f} x {box.h:.0f}", (shown.x, shown.y), COLORS[0])
+        outline(canvas, shown, target_color(1))
+        write_text(canvas, f"{box.w:.0f} x {box.h:.0f}", (shown.x, shown.y), target_color(1))
     write_text(canvas, HELP, (0, canvas.shape[0]), (20, 20, 20))
     return canvas

@@ -14,6 +14,7 @@ from siamcli.atomic import write_text
 from siamcli.batch.fix import batch_entries, outputs_of, replace_outputs, trajectory_file
 from siamcli.batch.manifest import name_in_table
 from siamcli.batch.status import Entry
+from siamcli.drawing.colors import hex_color, target_color
 from siamcli.errors import InputError
 from siamcli.formats.files import read_trajectory
 from siamcli.frames import SourceInfo
@@ -226,6 +227,7 @@ class Library:
             "clip": number,
             "name": clip.name,
             "size": [width, height],
+            "colors": [hex_color(target_color(number)) for number in range(1, len(known["labels"]) + 1)],
             "fps": known["fps"] or float(store.info.fps or 25),
             "first": clip.first,
             "frames": end or max(clip.first, store.reached) + UNKNOWN_LENGTH,

@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any
 
 from siamcli.boxes import Box
+from siamcli.drawing.colors import hex_color, target_color
 from siamcli.drawing.draw import draw
 from siamcli.errors import InputError
 from siamcli.formats.files import read_trajectory
@@ -95,6 +96,7 @@ def _described(clip: Clip, trajectory: Trajectory) -> dict[str, Any]:
         "targets": [
             {
                 "label": shown_name(labels, target),
+                "color": hex_color(target_color(target)),
                 "strip": _strip(points, first, last),
                 "path": _path(points, size),
                 "lost": intervals[target][:STRETCHES],

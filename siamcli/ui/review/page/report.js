@@ -4,7 +4,6 @@
 const $ = (id) => document.getElementById(id);
 const { title, clips } = JSON.parse($("data").textContent);
 $("data").remove();
-const COLORS = ["#3cdc50", "#5ab0ff", "#ff8fd0", "#ffd84d", "#b98cff", "#59e0d8", "#ff9a5c", "#c5d96b", "#e0a0a0"];
 const ORDERS = {
   worst: () => 0,
   lost: (a, b) => (b.lost ?? -1) - (a.lost ?? -1),
@@ -56,9 +55,9 @@ function path(clip) {
   canvas.setAttribute("aria-label", "Path of the targets in the frame");
   const pen = canvas.getContext("2d");
   pen.lineWidth = 3;
-  clip.targets.forEach(({ path: places }, i) => {
+  clip.targets.forEach(({ path: places, color }) => {
     const at = ([x, y]) => [(x * canvas.width) / 1000, (y * canvas.height) / 1000];
-    pen.strokeStyle = pen.fillStyle = COLORS[i % COLORS.length];
+    pen.strokeStyle = pen.fillStyle = color;
     pen.beginPath();
     for (const place of places) pen.lineTo(...at(place));
     pen.stroke();

@@ -22,6 +22,7 @@ export function set(changes) {
   ({ doc, points, frame, target, frames, film, clips, playing, work, live, keyed, absentFrom, adding } = all);
 }
 
+export const PENDING = "#ff5fe0"; // what a human said and is not tracked yet: no colour of a target, of a doubt or a loss
 export const inWords = (first, last) => (first === last ? `frame ${first}` : `frames ${first}-${last}`);
 export const picks = () => doc.mode === "pick";
 export const pendingAt = (number, at) => doc.pending.find((mark) => mark.target === number && mark.frame === at);

@@ -1,5 +1,7 @@
 // The time line: per target the confidence of every frame, lost stretches, what a human said.
 
+import { PENDING } from "./state.js";
+
 const ROW = 34, GAP = 4, RULER = 14; // pixels of the page
 
 export class Timeline {
@@ -25,8 +27,8 @@ export class Timeline {
   }
 
   // `points`: per target frame -> its row
-  show(doc, points, colors) {
-    Object.assign(this, { doc, points, colors });
+  show(doc, points) {
+    Object.assign(this, { doc, points });
     // the picture does not change its size when the first target comes
     this.canvas.style.height = `${Math.max(1, doc.targets.length) * (ROW + GAP) + RULER}px`;
     this.draw();
@@ -72,25 +74,25 @@ export class Timeline {
     pen.fillRect(0, top, wide, ROW);
     for (let x = 0; x < wide; x++) {
       if (low[x] > 1) continue;
-      const sure = low[x] >= this.doc.doubted ? this.colors[number] : "#c9772a";
-      pen.fillStyle = absent[x] ? "#4a4f57" : lost[x] ? "#b23b3b" : sure;
+      pen.fillStyle = absent[x] ? "#5a616b" : lost[x] ? "#b23b3b" : low[x] < this.doc.doubted ? "#c9772a" : "#31914a";
       const high = absent[x] ? 4 : lost[x] ? ROW : 3 + low[x] * (ROW - 3);
-      pen.globalAlpha = sure === this.colors[number] ? 0.6 : 1;
       pen.fillRect(x, top + ROW - high, 1, high);
     }
-    pen.globalAlpha = 1;
-    pen.fillStyle = "#ffb454";
+    pen.fillStyle = PENDING;
     for (const [frame, , , state, source] of this.points[number].values())
       if (source === "h" && state !== "a") this.#mark(pen, frame, top, "#ffffff");
     for (const { frame, target: of, box } of this.doc.pending)
-      if (of === number + 1 && box) this.#mark(pen, frame, top, "#ffb454");
+      if (of === number + 1 && box) this.#mark(pen, frame, top, PENDING);
       else if (of === number + 1) pen.fillRect(this.x(frame), top + ROW - 4, each, 4);
     pen.font = "600 12px system-ui, sans-serif";
     pen.lineWidth = 3;
     pen.strokeStyle = "rgb(0 0 0 / .8)";
-    pen.strokeText(target.label, 6, top + 14);
+    pen.strokeRect(6, top + 5, 9, 9);
+    pen.strokeText(target.label, 20, top + 14);
+    pen.fillStyle = this.doc.colors[number];
+    pen.fillRect(6, top + 5, 9, 9);
     pen.fillStyle = "#e8eaed";
-    pen.fillText(target.label, 6, top + 14);
+    pen.fillText(target.label, 20, top + 14);
   }
 
   #mark(pen, frame, top, color) {
@@ -122,7 +124,7 @@ export class Timeline {
     pen.drawImage(this.base, 0, 0);
     pen.scale(ratio, ratio);
     if (this.live) {
-      pen.fillStyle = "rgb(255 180 84 / .35)";
+      pen.fillStyle = `${PENDING}59`;
       const left = this.x(this.live[0]);
       pen.fillRect(left, 0, Math.max(2, this.x(this.live[1] + 1) - left), this.canvas.clientHeight - RULER);
     }

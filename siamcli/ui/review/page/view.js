@@ -2,18 +2,15 @@
 
 import { fromSides, toSides } from "./boxes.js";
 import { get } from "./net.js";
-import { $, adding, clips, doc, frame, frames, keyed, live, playing, points, target, work, boxOf, pendingAt, picks, set } from "./state.js";
+import { $, PENDING, adding, clips, doc, frame, frames, keyed, live, playing, points, target, work, boxOf, pendingAt, picks, set } from "./state.js";
 import { Stage } from "./stage.js";
 import { Timeline } from "./timeline.js";
 
 const NEAR_END = 10; // frames
-const COLORS = ["#3cdc50", "#5ab0ff", "#ff8fd0", "#ffd84d", "#b98cff", "#59e0d8", "#ff9a5c", "#c5d96b", "#e0a0a0"];
 const STATES = { i: "given", t: "tracked", l: "lost", f: "found again", a: "absent" };
 const ORIGINS = { h: "human", f: "forward", b: "backward", i: "interpolated" };
 
 let spoken = [-Infinity, Infinity];
-
-const colors = new Proxy({}, { get: (_, number) => COLORS[number % COLORS.length] });
 
 export const stage = new Stage($("picture"));
 export const timeline = new Timeline($("timeline"), (to, row) => {
@@ -37,7 +34,7 @@ function shapes() {
     const isLost = row?.[3] === "l" && !mark;
     const words = doc.targets.length > 1 || one.named ? one.label : "";
     all.push({
-      box, color: mark && !picks() ? "#ffb454" : live.has(`${number} ${frame}`) ? "#ffffff" : colors[i],
+      box, color: mark && !picks() ? PENDING : live.has(`${number} ${frame}`) ? "#ffffff" : doc.colors[i],
       dashed: isLost, faint: isLost, handles: chosen && !isLost, name: words,
     });
   });
@@ -139,7 +136,7 @@ function chips() {
 function madeChip(i) {
   const chip = document.createElement("button"), dot = document.createElement("i");
   chip.setAttribute("role", "radio");
-  dot.style.background = colors[i];
+  dot.style.background = doc.colors[i];
   chip.append(dot, "");
   chip.addEventListener("click", () => select(i + 1));
   return chip;
@@ -185,7 +182,7 @@ export function take(next) {
   set({ doc: { doubts: doc?.doubts, ...next, targets }, points: known, target: Math.max(1, Math.min(target, targets.length)), work: under });
   frames.count = doc.frames;
   fill();
-  timeline.show(doc, points, colors);
+  timeline.show(doc, points);
   paint();
 }
 
