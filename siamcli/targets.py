@@ -20,15 +20,13 @@ from siamcli.times import TimePoint, parse_span, parse_time
 __all__ = [
     *("ABSENT", "AbsentTarget", "BoxFormat", "Target", "TargetMark", "check_label", "number_marks"),
     *("parse_absent", "parse_mark", "parse_region", "parse_target", "parse_timed_target", "read_lines"),
-    *("one_line", "read_targets", "target_labels"),
+    *("one_line", "target_labels"),
 ]
 
 BoxFormat = Literal["xywh", "xyxy", "cxcywh"]
 ABSENT = "absent"  # stands in the place of a box
 _ODD, _NUMBER = ("Cc", "Cs", "Zl", "Zp"), re.compile(r"([^\s,;%]+)(%?)")
 _REFERENCE = re.compile(r"#(\d{1,9})")
-_COMMENT = re.compile(r"#(?!\d+\s*=)")  # and not the number of a target
-_MASK = re.compile(r"m(\d+,){4,}\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +188,7 @@ def parse_target(text: str, format: BoxFormat = "xywh") -> Target:
     except ValueError:
         values = ()
     if len(values) != 4 or not all(map(math.isfinite, values)):
-        raise InputError(f"not a box: {text!r}", hint="write four numbers, for example --box 10,20,30,40")
+        raise InputError(f"not a box: {text!r}", hint="write four numbers, for example 10,20,30,40")
     a, b, c, d = values
     pa, pb, pc, pd = (bool(mark) for _, mark in found)
     return Target(text.strip(), (a, b, c, d), (pa, pb, pc, pd), format, label.strip() or None)
@@ -257,30 +255,6 @@ def parse_mark(text: str, format: BoxFormat = "xywh") -> TargetMark:
     except InputError:
         return parse_target(text, format)
     return parse_timed_target(text, format)
-
-
-def read_targets(path: Path, format: BoxFormat = "xywh") -> list[TargetMark]:
-    """The boxes of a text file, a line each as `parse_mark` reads it; `#` starts a comment.
-
-    Raises InputError naming file and line.
-    """
-    lines = read_lines(path)
-    marks: list[TargetMark] = []
-    for number, line in enumerate(lines, start=1):
-        text = _COMMENT.split(line)[0].strip()
-        if not text:
-            continue
-        if _MASK.match(text):
-            raise InputError(
-                f"{path}, line {number}: a VOT mask, which is not read", hint="write a box: x,y,w,h"
-            )
-        try:
-            marks.append(parse_mark(text, format))
-        except InputError as error:
-            raise InputError(f"{path}, line {number}: {error}", hint=error.hint) from None
-    if not marks:
-        raise InputError(f"no box in {path}", hint="one box per line: x,y,w,h")
-    return marks
 
 
 def read_lines(path: Path) -> list[str]:

@@ -646,14 +646,31 @@ def test_numbers_of_targets_with_a_decimal_point(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "first", ["1,1,21,31,36,30,1,-1,-1,-1", '{"images": []}', "[", "<annotations>", "0 0.2 0.3 0.2 0.2"]
+    ("text", "says"),
+    [
+        ('\n{"images": []}', "boxes is no list of boxes"),
+        ("[", "boxes is no list of boxes"),
+        ("[\n  [1, 2, 3, 4]\n]", "boxes is no list of boxes"),
+        ("<annotations>", "boxes is no list of boxes"),
+        ("\n1,1,21,31,36,30,1,-1,-1,-1", "boxes, line 2: not a box: '1,1,21,"),
+        ("0 0.2 0.3 0.2 0.2", "boxes, line 1: not a box"),
+        ("10,20,30,40\n10,20,30,40,50", "boxes, line 2: not a box: '10,20,30,40,50'"),
+        ("bug=10,20,30", "boxes, line 1: not a box: 'bug=10,20,30'"),
+    ],
 )
-def test_a_box_file_of_another_program_needs_its_format(tmp_path, first):
+def test_a_line_that_is_no_box_is_named_with_what_it_must_hold(tmp_path, text, says):
+    """A slip, or a file of another program, which needs its format."""
     file = tmp_path / "boxes"
-    file.write_text(f"\n{first}\n")
-    with pytest.raises(InputError, match="no list of boxes") as error:
+    file.write_text(f"{text}\n")
+    with pytest.raises(InputError, match=re.escape(says)) as error:
         read_starts(file, "xywh")
-    assert "--box-format mot, coco" in (error.value.hint or "")
+    hint = error.value.hint or ""
+    assert "another program needs --box-format mot, coco" in hint
+    assert hint.startswith("write four numbers, for example 10,20,30,40; ") == ("line" in says)
+
+
+def test_a_box_file_may_have_brackets(tmp_path):
+    file = tmp_path / "boxes"
     file.write_text("[20, 30, 36, 30]\nball=1,2,3,4\n")
     assert [start.label for start in read_starts(file, "xywh")] == [None, "ball"]
 

@@ -19,7 +19,6 @@ from siamcli.formats.kinds import start_formats
 from siamcli.formats.starts import read_starts
 from siamcli.frames import SourceInfo
 from siamcli.media.sources import announced_count
-from siamcli.targets import read_targets
 from siamcli.times import TimePoint
 from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
 
@@ -118,7 +117,7 @@ def test_trajectories_from_a_spreadsheet(tmp_path: Path, between: str, point: st
 @pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_box_files(tmp_path: Path, text: str, coding: str) -> None:
     (tmp_path / "b.box").write_bytes(f"{text}\nball=1,2,3,4\n".encode(coding))
-    first, second = read_targets(tmp_path / "b.box")
+    first, second = read_starts(tmp_path / "b.box", "xywh")
     assert first.box(SIZE) == BOX and second.label == "ball"
 
 
@@ -133,7 +132,7 @@ def test_box_files(tmp_path: Path, text: str, coding: str) -> None:
 def test_box_files_that_are_none(tmp_path: Path, data: bytes, says: str) -> None:
     (tmp_path / "b.box").write_bytes(data)
     with pytest.raises(InputError, match=says):
-        read_targets(tmp_path / "b.box")
+        read_starts(tmp_path / "b.box", "xywh")
 
 
 @pytest.mark.parametrize("between", [",", "\t", ";", " "])

@@ -16,13 +16,16 @@ from siamcli.boxes import Box
 from siamcli.errors import InputError, why_wrong
 from siamcli.formats.kinds import FORMATS, start_formats
 from siamcli.formats.names import label_of
-from siamcli.targets import BoxFormat, Target, TargetMark, parse_target, read_lines, read_targets
+from siamcli.targets import BoxFormat, Target, TargetMark, parse_mark, parse_target, read_lines
 from siamcli.times import TimePoint
 
 __all__ = ["first_box", "number_format", "read_starts", "start_target"]
 
 _logger = logging.getLogger(__name__)
 _BETWEEN = re.compile(r"[,;\s]+")  # numbers of a line
+_COMMENT = re.compile(r"#(?!\d+\s*=)")  # and not the number of a target
+_JSON_OR_XML = re.compile(r"\s*([{<]|\[\s*([\[{]|$))")
+_MASK = re.compile(r"m(\d+,){4,}\d+$")
 _SLACK = 2  # frames; what containers announce is an estimate
 
 
@@ -36,7 +39,7 @@ def read_starts(
 ) -> Sequence[TargetMark]:
     """The targets of a box file, each at its first box.
 
-    `name` is a BoxFormat, for lines of siamtrack's own (see `read_targets`), or a format that has `starts`.
+    `name` is a BoxFormat, for lines as `parse_mark` reads them, or a format that has `starts`.
     Ground truth, a line for each of the source's `frames` or with NaN where nothing is to be seen, is one
     target.
     Raises InputError that names the file.
@@ -45,8 +48,7 @@ def read_starts(
     if name not in start_formats():
         truth = _boxes_of_truth(lines, number_format(name), frames)
         if not truth:
-            _refuse_foreign(path, lines)
-            return read_targets(path, number_format(name))
+            return _own_marks(path, lines, number_format(name))
         said = "%s has a line for every frame: one target, whose first box is %s in frame %d"
         _logger.warning(said, path, truth[0].text, truth[0].at and truth[0].at.frame)
         return [first_box(truth)]
@@ -61,14 +63,27 @@ def read_starts(
     return _with_own_labels(targets)
 
 
-def _refuse_foreign(path: Path, lines: Sequence[str]) -> None:
-    """Raise InputError for a file of another program, whose format must be named."""
-    first = next((line.strip() for line in lines if line.strip()), "")
-    if first.startswith(("{", "<", "[{")) or first == "[" or len(_plain_numbers(first)) > 4:
-        raise InputError(
-            f"{path} is no list of boxes x,y,w,h",
-            hint=f"say what it is: --box-format {', '.join(start_formats())}",
-        )
+def _own_marks(path: Path, lines: Sequence[str], format: BoxFormat) -> list[TargetMark]:
+    """A target or an absence of every line; `#` starts a comment.  Raises InputError naming file and line."""
+    foreign = f"a file of another program needs --box-format {', '.join(start_formats())}"
+    if _JSON_OR_XML.match("\n".join(lines)):  # whose lines may be long, and say nothing
+        raise InputError(f"{path} is no list of boxes x,y,w,h", hint=foreign)
+    marks: list[TargetMark] = []
+    for number, line in enumerate(lines, start=1):
+        text = _COMMENT.split(line)[0].strip()
+        if not text:
+            continue
+        if _MASK.match(text):
+            raise InputError(
+                f"{path}, line {number}: a VOT mask, which is not read", hint="write a box: x,y,w,h"
+            )
+        try:
+            marks.append(parse_mark(text, format))
+        except InputError as error:
+            raise InputError(f"{path}, line {number}: {error}", hint=f"{error.hint}; {foreign}") from None
+    if not marks:
+        raise InputError(f"no box in {path}", hint="one box per line: x,y,w,h")
+    return marks
 
 
 def _with_own_labels(targets: Sequence[Target]) -> list[Target]:
