@@ -618,6 +618,17 @@ def test_what_is_no_box_is_said(tmp_path, caplog, name):
         read_one(file)
 
 
+def test_a_box_file_of_cvat_says_what_is_no_box(tmp_path, caplog):
+    file = tmp_path / "a.xml"
+    file.write_text(OTHERS["a.xml"])
+    assert [target.label for target in read_starts(file, "cvat")] == ["a"]
+    assert caplog.messages == [f"{file}: left out, as they are no boxes: 1 polygon"]
+    file.write_text(OTHERS["a.xml"].replace("<box", "<ellipse"))
+    with pytest.raises(InputError, match=r"no box in .*, only 1 ellipse, 1 polygon") as error:
+        read_starts(file, "cvat")
+    assert "--box-format" in (error.value.hint or "")
+
+
 @pytest.mark.parametrize("numbers", ["frame_id", "frame_index", ""])
 def test_frames_of_coco_images_in_any_order(tmp_path, numbers):
     """By what the images say, else by their names; MMTracking calls the track `instance_id`."""

@@ -26,7 +26,7 @@ from siamcli.formats.select import (
     visible_points,
 )
 from siamcli.formats.starts import first_box, start_target
-from siamcli.formats.tracks import TrackBox, Tracks
+from siamcli.formats.tracks import TrackBox, Tracks, say_others
 from siamcli.labels import target_name
 from siamcli.targets import Target
 from siamcli.trajectory import PointSource, TrackPoint, TrackState, Trajectory
@@ -262,7 +262,7 @@ def _root(text: str) -> ElementTree.Element:
 
 def starts(path: Path, text: str) -> list[Target]:
     """Every track at its first visible box, or every box of the first image that has any; says that absences
-    after it are not read.
+    after it, and what is no box, are not read.
 
     Raises ValueError, KeyError, InputError.
     """
@@ -271,16 +271,16 @@ def starts(path: Path, text: str) -> list[Target]:
         raise InputError(
             f"{path} holds {len(tasks)} tasks", hint="`siamtrack convert --to siamtrack` splits them"
         )
-    size = (root.findtext(".//original_size/width"), root.findtext(".//original_size/height"))
-    whole = (float(size[0]), float(size[1])) if size[0] and size[1] else None
+    clip = _clip(root, *next(iter(tasks.items())))
+    say_others(path, [clip], "it was read as cvat; see --box-format")
     targets = []
     for track in root.iter("track"):
         seen = [box for box in track.iter("box") if box.get("outside") != "1" and _box(box).valid]
         seen.sort(key=lambda box: int(box.attrib["frame"]))
         label = track.get("label", "")
-        boxes = [start_target(_box(box), int(box.attrib["frame"]), label, whole) for box in seen]
+        boxes = [start_target(_box(box), int(box.attrib["frame"]), label, clip.size) for box in seen]
         targets += [first_box(boxes)] if boxes else []
-    pairs = pairwise(one for id, task in tasks.items() for one in _clip(root, id, task).boxes)
+    pairs = pairwise(clip.boxes)
     if absent := {b.track for a, b in pairs if a.track == b.track and a.box is not None and b.box is None}:
         said = "%s: %s absent for some frames, which is not read from a box file: give --absent, too"
         _logger.warning(said, path, counted(len(absent), "target", "are"))

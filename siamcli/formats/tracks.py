@@ -24,7 +24,7 @@ from siamcli.frames import SourceInfo
 from siamcli.schema import LARGEST, decode, load_json
 from siamcli.trajectory import NO_BOX, PointSource, TrackHeader, TrackPoint, TrackState, Trajectory
 
-__all__ = ["TrackBox", "Tracks", "between", "read_each"]
+__all__ = ["TrackBox", "Tracks", "between", "read_each", "say_others"]
 
 _logger = logging.getLogger(__name__)
 ROUNDED = 0.001  # seconds: times are written with three digits
@@ -85,13 +85,7 @@ def read_each(path: Path, kind: str | None, known: Callable[[str], Known]) -> di
     try:
         every: list[Tracks] = track_formats()[chosen].load().tracks(decode(path.read_bytes()))
         clips = [clip for clip in every if clip.boxes]
-        counts = sum((Counter(clip.others) for clip in every), Counter())
-        others = ", ".join(f"{count} {name}" for name, count in counts.items())
-        if not clips:
-            found = f"no box in {path}, only {others}" if others else f"no box in {path}"
-            raise InputError(found, hint=f"it was read as {chosen}; see --from")
-        if others:
-            _logger.warning("%s: left out, as they are no boxes: %s", path, others)
+        say_others(path, every, f"it was read as {chosen}; see --from")
         if empty := [clip.name for clip in every if not clip.boxes]:
             _logger.warning("%s: no box of %s", path, ", ".join(empty))
         if len(every) == 1:
@@ -101,6 +95,16 @@ def read_each(path: Path, kind: str | None, known: Callable[[str], Known]) -> di
         raise InputError(f"cannot read {path}: {why_unread(error)}") from None
     except (ArithmeticError, AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         raise InputError(f"{path} is not a {chosen} file: {why_wrong(error)}", hint="see --from") from None
+
+
+def say_others(path: Path, clips: Sequence[Tracks], hint: str) -> None:
+    """Warn of what is left out of a file, as it is no box.  Raises InputError where nothing else is there."""
+    counts = sum((Counter(clip.others) for clip in clips), Counter())
+    others = ", ".join(f"{count} {name}" for name, count in counts.items())
+    if not any(clip.boxes for clip in clips):
+        raise InputError(f"no box in {path}, only {others}" if others else f"no box in {path}", hint=hint)
+    if others:
+        _logger.warning("%s: left out, as they are no boxes: %s", path, others)
 
 
 def _named(clips: Sequence[Tracks]) -> dict[str, Tracks]:
