@@ -319,6 +319,30 @@ def test_what_happens_to_a_clip_that_is_not_shown_is_told(chromium, several, tmp
     person.hears("The boxes of c.mkv are not used yet")
 
 
+def test_a_clip_that_cannot_be_shown_is_passed_over_with_a_word_and_tried_again(
+    chromium, several, video, tmp_path
+):
+    """Its button was dead for ever, and why was cut to a few words."""
+    person, server = several
+    (tmp_path / "b.mkv").unlink()
+    (tmp_path / "b.mkv").write_bytes(video.read_bytes()[:700])
+    person.keys("ESCAPE")
+    person.hears("b.mkv cannot be shown: the list says why; press a clip there to try again")
+    assert person.find("title").text == "c.mkv"
+    (words,) = chromium.find_elements("css selector", "#list .bad")
+    assert words.text.startswith("cannot read b.mkv")
+    assert chromium.execute_script("return arguments[0].scrollWidth <= arguments[0].clientWidth", words)
+    words.click()  # it is still damaged
+    person.hears("cannot read b.mkv")
+    assert person.find("title").text == "c.mkv"
+    (tmp_path / "b.mkv").write_bytes(video.read_bytes())
+    words.click()
+    person.wait(lambda _: person.find("title").text == "b.mkv" and person.frame == 0)
+    assert ["b.mkv"] in listed(chromium) and server.library.clips[1].error is None
+    person.open()  # the list is told so, too
+    assert ["b.mkv"] in listed(chromium)
+
+
 def test_a_lost_connection_makes_no_clip_bad(chromium, several):
     """Every clip was marked as one that cannot be shown."""
     person, server = several

@@ -165,12 +165,15 @@ class Library:
         return picture
 
     def state(self, number: int) -> State:
-        """The state of a clip, which begins when it is first asked for.  Raises InputError."""
+        """The state of a clip, which begins when it is first asked for; where that fails, the next time is
+        another try.  Raises InputError.
+        """
         try:
             info = self.frames(number).info
             with self._lock:
                 if number not in self._states:
                     self._states[number] = self._clip(number)[1](info)
+                self.clips[number].error = None
                 return self._states[number]
         except InputError as error:
             if 0 <= number < len(self.clips):
@@ -191,22 +194,22 @@ class Library:
         clip = self.clips[number]
         self._read(clip)
         if clip.reopen is None or clip.begin is None:
-            raise InputError(f"{clip.name}: {clip.error}")
+            raise InputError(str(clip.error))
         return clip.reopen, clip.begin
 
     def _read(self, clip: Clip) -> None:
         """Read what is not read yet; its `error` says why that failed."""
         if clip.read is not None:
-            read, clip.read = clip.read, None
             try:
-                read()
+                clip.read()
+                clip.read = None
             except InputError as error:
                 clip.error = str(error)
 
     def read_all(self) -> Iterator[int]:
         """Read the trajectories of all clips in their order; yields the number of each."""
         for number, clip in enumerate(self.clips):
-            if clip.read is not None:
+            if clip.read is not None and clip.error is None:
                 with self._lock:
                     self._read(clip)
                 yield number

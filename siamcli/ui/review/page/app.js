@@ -7,7 +7,7 @@ import {
 } from "./marks.js";
 import { get, listen, settled } from "./net.js";
 import { $, boxOf, boxToTake, clips, doc, frame, keyed, live, picks, playing, set, target, work } from "./state.js";
-import { beside, isCovered, jump, list, narrow, open, pause, play } from "./travel.js";
+import { beside, isCovered, jump, list, narrow, open, openFirst, pause, play } from "./travel.js";
 import { fill, go, paint, say, select, stage } from "./view.js";
 
 stage.on = { taken: pause, box: boxToTake, drawn: commit, picked: choose };
@@ -160,6 +160,4 @@ if (rows.length > 1) {
 }
 const settledAs = ({ picked, left }) => (picked ? 2 : left ? 1 : 0); // those to pick in come first
 const order = [...rows.keys()].sort((a, b) => settledAs(rows[a]) - settledAs(rows[b]));
-let shown = false;
-for (const number of order) if (!shown && !rows[number].error) shown = await open(number);
-if (rows.length && !shown) say("No clip can be shown", true);
+if (!(await openFirst(order)) && clips) say("No clip can be shown", true);

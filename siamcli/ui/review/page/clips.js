@@ -54,10 +54,9 @@ export class Clips {
     if (!this.items.has(row.number)) this.items.set(row.number, this.#made(row.number));
     const item = this.items.get(row.number), button = item.firstChild, [name, words] = button.childNodes;
     name.data = `${row.unsaved ? "● " : ""}${row.name}`;
-    button.title = row.unsaved ? "not saved" : "";
+    button.title = row.error ? "press to try again" : row.unsaved ? "not saved" : "";
     words.textContent = row.error ?? (row.picked ? "✓ picked" : row.left ? "left out" : row.points ? describe(row) : "");
     words.className = row.error ? "bad" : "";
-    button.disabled = Boolean(row.error);
     return item;
   }
 
@@ -104,11 +103,11 @@ export class Clips {
     this.fill();
   }
 
-  // the next clip that is neither picked nor left out, from the current one on and around; null: there is none
+  // the clips that are neither picked nor left out, from the one after the current one on and around
   waiting() {
     const at = this.rows.findIndex((row) => row.number === this.current);
     const around = [...this.rows.slice(at + 1), ...this.rows.slice(0, at)];
-    return around.find((row) => !row.error && !row.picked && !row.left)?.number ?? null;
+    return around.filter((row) => !row.picked && !row.left).map((row) => row.number);
   }
 
   // the clip that many places away in the list, null beyond its ends

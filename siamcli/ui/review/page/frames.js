@@ -26,10 +26,9 @@ export class Frames {
   async #fetch(index) {
     try {
       const reply = await fetch(`clips/${this.clip}/frames/${index}`);
-      return reply.ok ? await createImageBitmap(await reply.blob()) : null;
-    } catch {
-      this.kept.delete(index); // it may come later
-      return null;
-    }
+      if (reply.ok) return await createImageBitmap(await reply.blob());
+    } catch {} // no answer
+    this.kept.delete(index); // it may come later
+    return null;
   }
 }

@@ -3,7 +3,7 @@
 import { fromSides, isLarge, toSides } from "./boxes.js";
 import { get, send } from "./net.js";
 import { $, absentFrom, adding, boxOf, clips, doc, frame, inWords, keyed, picks, points, set, target, work } from "./state.js";
-import { open, pause } from "./travel.js";
+import { openFirst, pause } from "./travel.js";
 import { paint, say, select, take } from "./view.js";
 
 export function change(what, after = () => {}) {
@@ -166,9 +166,5 @@ export async function onward() {
   if (!(await opened())) finish();
 }
 
-// whether a clip that waits for boxes is shown; those that cannot be shown are passed over
-async function opened() {
-  let next;
-  while ((next = clips?.waiting() ?? null) !== null) if (await open(next)) return true;
-  return false;
-}
+// whether a clip that waits for boxes is shown
+const opened = async () => Boolean(clips) && openFirst(clips.waiting());

@@ -30,6 +30,7 @@ export async function open(number) {
   delete $("picture").dataset.frame; // none of this clip is shown yet
   take(next);
   select(next.doubts[0]?.target ?? 1);
+  clips?.learn(number, { error: null });
   clips?.mark(number);
   list(false);
   const still = next.frames - next.first === 1;
@@ -37,6 +38,22 @@ export async function open(number) {
   else if (next.doubts.length) tell(0);
   else say(`Nothing to doubt: ${next.labels.length > 1 ? "every" : "the"} target is believed in every frame`);
   return true;
+}
+
+// the first of these clips that can be shown, and which ones were passed over; false: none can
+export async function openFirst(numbers) {
+  const passed = [];
+  for (const number of numbers) {
+    const row = clips?.rows[number];
+    if (row?.error || !(await open(number))) {
+      passed.push(row?.name);
+      continue;
+    }
+    const names = new Intl.ListFormat("en").format(passed);
+    if (passed.length) say(`${names} cannot be shown: the list says why; press a clip there to try again`, true);
+    return true;
+  }
+  return false;
 }
 
 function tell(place) {
