@@ -268,10 +268,10 @@ def test_seconds_in_a_folder_are_refused(made: dict[str, str]) -> None:
         read(open_source(made["folder"], start=parse_time("0.5")))
 
 
-@pytest.mark.parametrize("container", ["a.mp4", "a.mkv", "a.avi", "a.webm", "a.ts"])
+@pytest.mark.parametrize("container", ["a.mp4", "a.mkv", "a.avi", "a.webm", "a.ts", "a.nut"])
 def test_truncated_yields_what_decodes_then_raises(tmp_path: Path, container: str) -> None:
-    codec = {"avi": ("-c:v", "mpeg4"), "webm": ("-c:v", "libvpx")}.get(container[2:], ())
-    whole = clips.constant(tmp_path / container, *codec, frames=90)
+    codec = {"avi": "mpeg4", "nut": "mpeg4", "webm": "libvpx"}.get(container[2:])
+    whole = clips.constant(tmp_path / container, *(("-c:v", codec) if codec else ()), frames=90)
     frames: list[Frame] = []
     with open_source(str(clips.damaged(whole, 0.6))) as source:
         try:
@@ -283,6 +283,31 @@ def test_truncated_yields_what_decodes_then_raises(tmp_path: Path, container: st
             assert container == "a.ts"  # a stream of packets without a promised length
     assert 30 < len(frames) < 90
     assert [clips.number(frame.image) for frame in frames[:-1]] == list(range(len(frames) - 1))
+
+
+@pytest.mark.parametrize(("container", "codec"), [("a.nut", "mpeg4"), ("a.mpg", "mpeg2video")])
+def test_cut_within_the_first_frame(tmp_path: Path, container: str, codec: str) -> None:
+    """Half a picture came as a whole clip of one frame."""
+    whole, frames = tmp_path / container, list[Frame]()
+    demo = Path(__file__).parent / "data" / "demo.mp4"  # whose pictures are larger than what is read ahead
+    clips.ffmpeg("-i", str(demo), "-frames:v", "2", "-c:v", codec, "-g", "1", str(whole))
+    with (
+        open_source(str(clips.damaged(whole, 0.3))) as source,
+        pytest.raises(InputError, match=r"is damaged or cut short: .* \(1 frame decoded\)"),
+    ):
+        frames.extend(source)
+    assert len(frames) == 1
+    with open_source(str(whole)) as source:
+        assert len(list(source)) == 2
+
+
+@pytest.mark.parametrize("container", ["a.mkv", "a.mov", "a.nut"])
+def test_a_file_that_ends_before_its_first_frame_is_said_to_end(tmp_path: Path, container: str) -> None:
+    """Not what ffmpeg makes of it alone."""
+    cut = clips.damaged(clips.constant(tmp_path / container), 0.2)
+    with pytest.raises(InputError, match=rf"cannot read .*cut_{container}: it ends too early \(") as caught:
+        open_source(str(cut))
+    assert caught.value.hint == "was it recorded or copied to its end?"
 
 
 def test_damage_in_the_middle(tmp_path: Path) -> None:

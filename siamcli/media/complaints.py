@@ -21,6 +21,10 @@ SILENT = re.compile("timed out|Input/output error")
 """What ffmpeg says, after it has waited, of an address from which nothing comes."""
 
 _SAID_NO = re.compile(r"(?:Server returned|method \w+ failed:) ([45]\d\d)\b")
+_ENDS = re.compile(
+    r"(?i)moov atom not found|\bEOF\b|end of file|ended prematurely|partial file|truncat"
+    "|read_timestamp failed|invalid NAL unit size"
+)
 _PLAYLIST = re.compile("(?i)not on whitelist|unsafe file name|Impossible to open|Not detecting m3u8")
 
 
@@ -43,6 +47,9 @@ def unreadable(name: str, problem: str, is_pipe: bool) -> InputError:
         return said_no(name, int(code[1]))
     if "certificate verify failed" in problem:
         return untrusted(name, "nobody that this machine trusts vouches for it")
+    if _ENDS.search(problem) and not is_pipe:
+        hint = "was it recorded or copied to its end?"
+        return InputError(f"cannot read {name}: it ends too early ({problem.rstrip('.')})", hint=hint)
     hint = "the container must be readable from its start" if is_pipe else WHOLE
     return InputError(f"cannot read {name}: {problem}", hint=hint)
 

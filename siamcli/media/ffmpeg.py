@@ -124,6 +124,7 @@ class DecoderLog:
         self._hung_up: str | None = None
         self._length_known = True
         self._damage: str | None = None
+        self._first_damage: str | None = None
         self._lost_packets: list[str] = []
         self._joints = 0
         self._frames = 0
@@ -133,11 +134,13 @@ class DecoderLog:
     def damage(self) -> str | None:
         """The first sign that the source is damaged or cut short.
 
-        Before the first frame, errors of a decoder are usual in streams that begin in the middle.  Where
-        streams were joined, the last packet before the joint counts as lost to ffmpeg.
+        Before the first frame, errors of a decoder are usual in streams that begin in the middle; where no
+        other frame follows, it is that one that is damaged.  Where streams were joined, the last packet
+        before the joint counts as lost to ffmpeg.
         """
         lost = self._lost_packets[self._joints :]
-        return self._damage or (lost[0] if lost else None)
+        first = self._first_damage if self._frames == 1 else None
+        return self._damage or (lost[0] if lost else first)
 
     def read(self, line: str) -> None:
         """Take in one line."""
@@ -158,6 +161,8 @@ class DecoderLog:
                 self._damage = message.text
             elif message.level != "warning":
                 self.problem = self.problem or message.text
+            if self._first_damage is None and _DAMAGE.fullmatch(message.text):
+                self._first_damage = message.text
 
     def _is_end(self, text: str) -> bool:
         """True where an answer is over whose length was not announced; notes why another one broke off."""
