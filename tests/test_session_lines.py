@@ -102,6 +102,21 @@ def test_an_end_that_comes_too_soon_is_said() -> None:
     assert json.loads(lines[-1])["complete"] is False and len(lines) == 3
 
 
+@pytest.mark.parametrize("connected", [True, False])
+def test_an_end_before_the_header_lets_readers_go(connected: bool) -> None:
+    """What waited for the header was waited for."""
+    address = f"ws://127.0.0.1:{free()}"
+    lines = open_lines(address)
+    with ExitStack() as stack:
+        reader = stack.enter_context(connect(address)) if connected else None
+        closing = Thread(target=lines.close, daemon=True)
+        closing.start()
+        closing.join(websocket.DRAIN)
+        assert not closing.is_alive()
+        assert reader is None or list(reader) == []
+    assert lines.missed == 0
+
+
 def slow(address: str) -> ClientConnection:
     """A reader that takes nothing until it is asked to."""
     return connect(address, max_queue=1, max_size=None, ping_interval=None, close_timeout=0.1)

@@ -133,6 +133,7 @@ class WebSocketLines(Lines):
         ):
             self._ready.set()
             await self._end.wait()
+            self._begun.set()  # nothing begins any more
             for reader in self._readers:
                 reader.end()
             with suppress(asyncio.TimeoutError):
@@ -147,7 +148,11 @@ class WebSocketLines(Lines):
 
     async def _connected(self, connection: ServerConnection) -> None:
         await self._begun.wait()
+        if not self._head:  # it ended before
+            return
         reader = _Reader()
+        if self._end.is_set():
+            reader.end()
         self._readers[reader] = connection
         listening = asyncio.create_task(_listen(connection, reader))
         try:
