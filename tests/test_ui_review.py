@@ -236,6 +236,37 @@ def test_neither_tab_nor_program_is_overwritten(library, tmp_path):
     assert editing.edits.trajectory.header.labels == ("first tab",)
 
 
+def test_no_hand_that_wrote_into_the_table_meanwhile_is_overwritten(library, tmp_path):
+    table, before = tmp_path / "a.fixes.csv", (tmp_path / "a.json").read_bytes()
+    editing = library.state(0)
+    editing.change(1, {"do": "name", "target": 1, "label": "beetle"})
+    table.write_text('clip,time,target,box\na.mkv,9f,bug,"30,20,20,20"\n')
+    theirs = table.read_bytes()
+    with pytest.raises(OutputError, match=r"a\.fixes\.csv: what it says of .*a\.mkv was changed since"):
+        list(editing.save(2))
+    assert (table.read_bytes(), (tmp_path / "a.json").read_bytes()) == (theirs, before)
+    table.write_text('clip,time,target,box\nb.mkv,9f,bug,"30,20,20,20"\n')  # of other clips nothing is taken
+    list(editing.save(2))
+    assert "b.mkv,9f,bug" in table.read_text()
+    editing.change(3, {"do": "name", "target": 1, "label": "bug"})
+    list(editing.save(4))  # what was written here is no change
+
+
+def test_a_box_that_was_written_into_the_manifest_meanwhile_is_not_overwritten(clip, tmp_path):
+    manifest = tmp_path / "boxes.csv"
+    with closing(Library([clip_to_pick(str(clip), manifest)])) as library:
+        picking = library.state(0)
+        picking.change(1, {"do": "add", "frame": 0, "box": [30, 20, 20, 20]})
+        manifest.write_text('clip,time,box,label\na.mkv,,"1,2,30,40",bug\n')
+        with pytest.raises(OutputError, match=r"boxes\.csv: what it says of .*a\.mkv was changed since"):
+            list(picking.save(2))
+        manifest.unlink()
+        list(picking.save(2))
+        picking.change(3, {"do": "box", "target": 1, "frame": 0, "box": [30, 20, 20, 30]})
+        list(picking.save(4))
+    assert '"30,20,20,30"' in manifest.read_text()
+
+
 def test_a_table_that_cannot_be_added_to(clip, tmp_path):
     (tmp_path / "a.fixes.csv").write_text("name,age\nAda,36\n")
     with pytest.raises(InputError, match="its first line is not clip,time,target,box"):

@@ -22,7 +22,7 @@ from siamcli.trajectory import TrackPoint, Trajectory
 from siamcli.ui.review.changes import Changes, Said, box_in, frame_in, label_in, target_in
 from siamcli.ui.review.documents import mark_rows, point_rows
 from siamcli.ui.review.doubt import DOUBTED_BELOW, doubts
-from siamcli.ui.review.fixes import corrections_in, fixes_table
+from siamcli.ui.review.fixes import FIXES, check_rows, corrections_in, fixes_table, rows_of
 
 if TYPE_CHECKING:
     from siamcli.load import LoadedTracker
@@ -80,7 +80,7 @@ class Editing(Changes[Edits]):
         check_source(info, trajectory.header.source, indices, files.reading.source)
         corrections = corrections_in(files.fixes, files.reading, trajectory, size)
         super().__init__(Edits(trajectory, {}, corrections))
-        self._on_disk = self._fingerprint()
+        self._note_files()
 
     def document(self, *, points: bool = True) -> dict[str, Any]:
         """What the page is told: targets, what is pending, the files, and with `points` what was tracked."""
@@ -132,7 +132,8 @@ class Editing(Changes[Edits]):
     def save(self, version: int) -> Iterator[int]:
         """Write all outputs and the table, or none where `stopped` becomes True; yields the frames of videos.
 
-        Raises StaleError, InputError, and OutputError, also when the trajectory on the disk is another one.
+        Raises StaleError, InputError, and OutputError, also when the trajectory on the disk is another one,
+        or what the table says of the clip.
         """
         self._check(version)
         saved = self.edits
@@ -144,6 +145,7 @@ class Editing(Changes[Edits]):
                 hint="start siamtrack review again",
             )
         source, labels = self.files.reading.source, saved.trajectory.header.labels
+        check_rows(self.files.fixes, source, FIXES, self._rows)
         table = fixes_table(self.files.fixes, source, saved.corrections, labels)
         writing = self.files.replace(saved.trajectory, {self.files.fixes: table})
         for done in writing:
@@ -151,7 +153,8 @@ class Editing(Changes[Edits]):
             if self.stopped:
                 raise InputError("stopped: nothing was saved")
         with self._lock:
-            self._saved, self._on_disk = saved, self._fingerprint()
+            self._saved = saved
+            self._note_files()
             self.version += 1
 
     def keep(self) -> Path | None:
@@ -165,6 +168,11 @@ class Editing(Changes[Edits]):
             said = {**corrections_in(path, reading, edits.trajectory, self.size), **said}
         write_text(path, fixes_table(path, reading.source, said, edits.trajectory.header.labels))
         return path
+
+    def _note_files(self) -> None:
+        """Note how the files are that are written here alone."""
+        self._on_disk = self._fingerprint()
+        self._rows = rows_of(self.files.fixes, self.files.reading.source, FIXES)
 
     def _fingerprint(self) -> object:
         with suppress(OSError):

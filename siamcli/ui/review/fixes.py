@@ -9,7 +9,7 @@ from pathlib import Path
 
 from siamcli.batch.manifest import COLUMNS, name_in_table, read_manifest
 from siamcli.boxes import Box
-from siamcli.errors import InputError, why_unread
+from siamcli.errors import InputError, OutputError, why_unread
 from siamcli.media.kinds import source_name
 from siamcli.session.fix import Moments
 from siamcli.session.reading import Reading
@@ -18,7 +18,12 @@ from siamcli.targets import ABSENT, Target, TargetMark, number_marks, parse_mark
 from siamcli.trajectory import Trajectory
 from siamcli.ui.review.changes import Said
 
-__all__ = ["corrections_in", "fixes_table", "picked_marks", "picks_table"]
+__all__ = [
+    *("FIXES", "Rows", "check_rows", "corrections_in", "fixes_table", "picked_marks", "picks_table"),
+    "rows_of",
+]
+
+Rows = list[tuple[str, ...]]
 
 FIXES = ("clip", "time", "target", "box")
 """The columns of a table of corrections."""
@@ -64,6 +69,23 @@ def fixes_table(path: Path, source: str, corrections: Said, labels: Sequence[str
     return _table(path, source, FIXES, rows)
 
 
+def rows_of(path: Path, source: str, columns: Sequence[str]) -> Rows:
+    """The rows of a clip, as they stand there.  Raises InputError for a table that cannot be added to."""
+    key = source_name(source).key
+    return [row for row in _rows(path, columns) if source_name(row[0]).within(path.parent).key == key]
+
+
+def check_rows(path: Path, source: str, columns: Sequence[str], known: Rows) -> None:
+    """Raises OutputError where the rows of a clip are not those that are `known` any more: somebody has
+    written them by hand, or another program has.
+    """
+    if rows_of(path, source, columns) != known:
+        raise OutputError(
+            f"{path}: what it says of {source_name(source).shown} was changed since it was read",
+            hint="start siamtrack again, which reads it",
+        )
+
+
 def picks_table(path: Path, source: str, boxes: Said, labels: Sequence[str | None]) -> str:
     """The text of the manifest in which these are the boxes of a clip; rows of other clips stay.
 
@@ -92,13 +114,13 @@ def _picks(boxes: Said, labels: Sequence[str | None]) -> Iterator[tuple[str, str
 
 
 def _table(path: Path, source: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]]) -> str:
-    clip = source_name(source)
-    others = [row for row in _rows(path, columns) if source_name(row[0]).within(path.parent).key != clip.key]
+    own = rows_of(path, source, columns)
+    others = [row for row in _rows(path, columns) if row not in own]
     name = name_in_table(source, path.parent)
     return csv_text([columns, *others, *((name, *row) for row in rows)])
 
 
-def _rows(path: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:
+def _rows(path: Path, columns: Sequence[str]) -> Rows:
     """All rows of a table that this module may write again; none where there is no table."""
     if not path.exists() or not path.stat().st_size:
         return []

@@ -12,7 +12,7 @@ from typing import Any
 
 from siamcli.atomic import write_text
 from siamcli.batch.fix import batch_entries, outputs_of, replace_outputs, trajectory_file
-from siamcli.batch.manifest import name_in_table
+from siamcli.batch.manifest import COLUMNS, name_in_table
 from siamcli.batch.status import Entry
 from siamcli.drawing.colors import hex_color, target_color
 from siamcli.errors import InputError
@@ -26,7 +26,7 @@ from siamcli.trajectory import Trajectory
 from siamcli.ui.review.changes import State
 from siamcli.ui.review.doubt import Summary, summarize
 from siamcli.ui.review.editing import ClipFiles, Editing
-from siamcli.ui.review.fixes import picks_table
+from siamcli.ui.review.fixes import Rows, check_rows, picks_table, rows_of
 from siamcli.ui.review.frames import FrameStore
 from siamcli.ui.review.picking import Picking, Picks
 
@@ -88,9 +88,12 @@ def batch_clips(folder: Path, fixes: Path | None, opening: Opening) -> list[Clip
 
 def clip_to_pick(source: str, manifest: Path) -> Clip:
     """A clip in which targets are pointed at for `manifest`; nothing of it is read before it is shown."""
+    known: Rows = []  # it has none yet
 
     def write(picks: Picks) -> None:
+        check_rows(manifest, source, COLUMNS, known)
         write_text(manifest, picks_table(manifest, source, picks.boxes, picks.labels))
+        known[:] = rows_of(manifest, source, COLUMNS)
 
     def begin(info: SourceInfo) -> Picking:
         if info.size is None:
