@@ -176,8 +176,39 @@ def test_labelstudio_annotations_go_before_predictions(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps([task]))
     read = read_one(tmp_path / "a.json", None, SourceInfo("clip", SIZE))
     assert read.header.labels == ("ant",) and read.header.source.fps == 25
-    assert [round(p.box.x) for p in read.points if p.state != "absent"] == [64, 80, 96, 112, 128, 320]
+    assert [round(p.box.x) for p in read.points if p.has_box] == [64, 80, 96, 112, 128, 320, 320, 320]
     assert [p.index for p in read.points if p.state == "absent"] == [5, 6]
+
+
+@pytest.mark.parametrize(
+    ("enabled", "frame", "count", "boxes", "absent"),
+    [
+        (False, 3, None, range(3), range(3, 8)),  # away up to the end
+        (True, 3, None, range(8), range(0)),  # shown up to the end
+        (True, 3, 7, range(7), range(0)),  # of the video, whose length is only estimated in a browser
+        (False, 8, None, range(8), range(0)),
+        (False, 8, 8, range(8), range(0)),
+    ],
+)
+def test_the_last_key_of_labelstudio_holds_up_to_the_end(tmp_path, enabled, frame, count, boxes, absent):
+    """An absence at the end was one frame long, and a box that stays where it is, too."""
+    box = {"x": 10, "y": 10, "width": 10, "height": 20, "rotation": 0}
+    keys = [{"frame": 1, "enabled": True, **box}, {"frame": frame, "enabled": enabled, **box}]
+    value = {"framesCount": 8, "duration": 0.32, "labels": ["ant"], "sequence": keys}
+    result = [{"id": "x", "type": "videorectangle", "value": value}]
+    task = {"data": {"video": "clip.mp4"}, "annotations": [{"result": result}]}
+    (tmp_path / "a.json").write_text(json.dumps([task]))
+    read = read_one(tmp_path / "a.json", None, SourceInfo("clip", SIZE, RATE, count))
+    assert [p.index for p in read.points if p.state != "absent"] == list(boxes)
+    assert [p.index for p in read.points if p.state == "absent"] == list(absent)
+    assert all(p.source == ("interpolated" if enabled else "human") for p in read.points if p.index >= frame)
+
+
+def test_an_absence_at_the_end_comes_back_from_labelstudio(tmp_path):
+    original = trajectory(["init", *["tracked"] * 3, *["absent"] * 4])
+    read = back(tmp_path, "labelstudio", original)
+    absent = {(p.index, p.target) for p in original.points if p.state == "absent"}
+    assert {(p.index, p.target) for p in read.points if p.state == "absent"} == absent
 
 
 def test_boxes_of_another_video_are_refused(tmp_path):

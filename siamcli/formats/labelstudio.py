@@ -47,6 +47,7 @@ def _task(task: Mapping[str, Any]) -> Tracks:
     others = Counter(str(result.get("type")) for result in results if result.get("type") != _BOX)
     boxes: list[TrackBox] = []
     fps: Fraction | None = None
+    end = max((round(region["value"].get("framesCount") or 0) for region in regions), default=0)
     for number, region in enumerate(regions):
         value = region["value"]
         if value.get("duration") and value.get("framesCount"):
@@ -57,13 +58,14 @@ def _task(task: Mapping[str, Any]) -> Tracks:
             box = Box(*(float(key[side]) for side in ("x", "y", "width", "height")))
             rotation = float(key.get("rotation") or 0)
             boxes.append(TrackBox(key["frame"] - 1, track, label, box, rotation=rotation))
-            if not key.get("enabled", True):  # its box is shown in this frame, and not after it
+            # its box is shown in this frame, and not after it; else it is, at the end of all keys, too
+            if not key.get("enabled", True) and (key["frame"] < end or not end):
                 boxes.append(TrackBox(key["frame"], track, label, None))
     frames = {(box.track, box.frame) for box in boxes if box.box is not None}
     kept = [box for box in boxes if box.box is not None or (box.track, box.frame) not in frames]
     video = str(task["data"].get("video") or next(iter(task["data"].values()), ""))
     name = video_stem(unquote(urlsplit(video).path))
-    return Tracks(kept, fps=fps, relative=True, filled=True, name=name, others=others)
+    return Tracks(kept, fps=fps, relative=True, filled=True, end=end, name=name, others=others)
 
 
 def _address(media_url: str, name: str) -> str:

@@ -51,8 +51,9 @@ class Tracks:
     """What a file says: boxes in pixels, or in percent of the frame where it is `relative`.
 
     Between two boxes of a track that is `filled` the object moves in a straight line; where it is not there,
-    it stays away up to its next box.  `name` is that of the video, where the file says it.  `others` counts
-    what is there beside boxes, by the file's word for it.
+    it stays away up to its next box.  After its last one it stays as it is up to frame `end`, not included.
+    `name` is that of the video, where the file says it.  `others` counts what is there beside boxes, by the
+    file's word for it.
     """
 
     boxes: Sequence[TrackBox]
@@ -61,6 +62,7 @@ class Tracks:
     files: tuple[str, ...] = ()
     relative: bool = False
     filled: bool = False
+    end: int = 0
     name: str = ""
     others: Mapping[str, int] = field(default_factory=dict)
 
@@ -202,10 +204,10 @@ def _trajectory(
     ordered = sorted(_in_frames(upright, path, fps, times), key=lambda box: (box.track, box.frame))
     objects = [list(boxes) for _, boxes in groupby(ordered, key=lambda box: box.track)]
     objects.sort(key=lambda boxes: (boxes[0].frame, _natural(boxes[0].track)))
-    points = []
+    points, end = [], min(tracks.end, (info and info.count) or tracks.end)
     for target, boxes in enumerate(objects, start=1):
         _check_once(boxes)
-        for one in _filled(boxes) if tracks.filled else boxes:
+        for one in _filled(boxes, end) if tracks.filled else boxes:
             points.append(_point(one, target, fps, times))
     points.sort(key=lambda point: (point.index, point.target))
     if info:
@@ -261,8 +263,8 @@ def _check_once(boxes: Sequence[TrackBox]) -> None:
             raise ValueError(f"track {before.track} is twice in frame {before.frame}")
 
 
-def _filled(boxes: Sequence[TrackBox]) -> Iterator[TrackBox]:
-    """A box in every frame from the first to the last."""
+def _filled(boxes: Sequence[TrackBox], end: int) -> Iterator[TrackBox]:
+    """A box in every frame from the first to the last, and on to `end`."""
     for before, after in pairwise(boxes):
         yield before
         for frame in range(before.frame + 1, after.frame):
@@ -273,7 +275,10 @@ def _filled(boxes: Sequence[TrackBox]) -> Iterator[TrackBox]:
                 box = before.box if after.box is None else between(before.box, after.box, share)
                 state = "tracked" if before.state in ("init", "found") else before.state  # of one frame alone
                 yield before._replace(frame=frame, box=box, state=state, source="interpolated")
-    yield boxes[-1]
+    last = boxes[-1]
+    yield last
+    source: PointSource = last.source if last.box is None else "interpolated"
+    yield from (last._replace(frame=frame, source=source) for frame in range(last.frame + 1, end))
 
 
 def _point(
