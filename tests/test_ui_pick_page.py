@@ -76,6 +76,32 @@ def test_adjust_by_mouse_and_by_keys(chromium):
         assert picked(person, asking) == pytest.approx(box, abs=TOLERANCE)
 
 
+def test_an_answer_takes_no_later_box_back(chromium):
+    """The page showed the box of the change that was answered, and the next hand began there."""
+    with asked(size=(400, 300)) as asking:
+        person = before(chromium, asking)
+        (left, top), (right, bottom) = person.drag((100, 100), (200, 180))
+        person.hears("target 1 begins")
+        chromium.execute_script(
+            "const real = window.fetch; window.taken = 0;"
+            "window.fetch = async (path, how) => {"
+            " const reply = await real(path, how);"
+            " if (how) await new Promise((told) => setTimeout(told, 1000));"
+            " setTimeout(() => window.taken++, 50);"
+            " return reply; }"
+        )
+        moves = [person.drag((150, 140), (170, 150)), person.drag((170, 150), (190, 165))]
+        x, y = (sum(end[i] - start[i] for start, end in moves) for i in (0, 1))
+        person.wait(lambda _: chromium.execute_script("return window.taken") == 1)
+        person.keys("b")
+        box = (right - left, bottom - top, left + x, top + y)
+        assert "{:.1f} \u00d7 {:.1f} px at {:.1f}, {:.1f}".format(*box) in person.find("where").text
+        person.keys("ESCAPE")
+        person.wait(lambda _: chromium.execute_script("return window.taken") == 2)
+        person.keys("ENTER")
+        assert asking.marks()[0].box((400, 300)) == pytest.approx((box[2], box[3], *box[:2]), abs=TOLERANCE)
+
+
 def test_a_box_drawn_elsewhere_takes_its_place(chromium):
     with asked(size=(400, 300)) as asking:
         person = before(chromium, asking)

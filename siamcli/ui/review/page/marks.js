@@ -6,21 +6,31 @@ import { $, absentFrom, adding, boxOf, clips, doc, frame, inWords, keyed, picks,
 import { openFirst, pause } from "./travel.js";
 import { paint, say, select, take } from "./view.js";
 
-export function change(what, after = () => {}) {
-  const clip = doc.clip;
+export function change(what, after = () => {}, mark = null) {
+  const clip = doc.clip, answered = () => (expected = expected.filter((other) => other !== mark));
   return send(clip, () => ({ ...what, version: doc.version }), (next) => {
+    answered();
     take(next);
+    expected.filter((other) => other.clip === doc.clip).forEach(show);
     after();
   }).catch(async (error) => {
+    answered();
     await reload().catch(() => {});
     say(error.message, true);
   });
 }
 
-// shown at once, before siamtrack has answered
-function expect(frameAt, box) {
-  const others = doc.pending.filter((mark) => mark.target !== target || mark.frame !== frameAt);
-  doc.pending = [...others, { target, frame: frameAt, box }];
+// boxes are shown at once, until siamtrack has answered: the answer to what was said before does not know them
+let expected = [];
+function expect(at, box) {
+  const mark = { clip: doc.clip, target, frame: at, box };
+  expected.push(mark);
+  show(mark);
+  return mark;
+}
+
+function show(mark) {
+  doc.pending = [...doc.pending.filter((other) => other.target !== mark.target || other.frame !== mark.frame), mark];
   paint();
 }
 
@@ -48,8 +58,8 @@ export function commit(box) {
     });
     return;
   }
-  expect(said.frame, said.box);
-  change({ do: "box", target, ...said }, () => told(`Box of ${doc.targets[target - 1].label} in frame ${said.frame}`));
+  const words = `Box of ${doc.targets[target - 1].label} in frame ${said.frame}`;
+  change({ do: "box", target, ...said }, () => told(words), expect(said.frame, said.box));
 }
 
 export function choose(point) {
