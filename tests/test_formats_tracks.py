@@ -463,6 +463,12 @@ def test_csv_with_a_video_or_a_size(siamtrack, tmp_path):
         assert (image["width"], image["height"]) == clips.SIZE
 
 
+def _far_track(frame: int) -> str:
+    """A track of CVAT with a box in frame 0 and one in `frame`."""
+    box = '<box frame="{}" outside="0" occluded="0" keyframe="1" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+    return f'<annotations><track id="0" label="a">{box.format(0)}{box.format(frame)}</track></annotations>'
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -472,6 +478,11 @@ def test_csv_with_a_video_or_a_size(siamtrack, tmp_path):
         ("a.txt", "1,1,2,3,1e308,4\n", "of track 1 in frame 0 is not a box"),
         ("a.txt", "99999999999,1,2,3,4,5\n", "frame 99999999998 of track 1"),
         ("a.txt", "1,1,2,3,4,5,1\n1,1,2,3,4,5,1\n", "twice in frame 0"),
+        (
+            "a.xml",
+            _far_track(2_000_000_000),
+            "a.xml is not a cvat file: its boxes reach through 2000000001 frames",
+        ),
         ("a.json", '[{"data": {}, "predictions": []}]', "no box in a.json"),
         ("a.json", '[{"data": {}, "predictions": 3}]', "a.json is not a labelstudio file"),
         ("a.json", '{"images": [], "annotations": []}', "no box in a.json"),

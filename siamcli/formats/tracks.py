@@ -28,6 +28,7 @@ __all__ = ["TrackBox", "Tracks", "between", "read_each", "say_others"]
 
 _logger = logging.getLogger(__name__)
 ROUNDED = 0.001  # seconds: times are written with three digits
+_MOST = 2_000_000  # points that are filled in: a day of frames, above which a frame number must be wrong
 
 
 class TrackBox(NamedTuple):
@@ -205,6 +206,9 @@ def _trajectory(
     objects = [list(boxes) for _, boxes in groupby(ordered, key=lambda box: box.track)]
     objects.sort(key=lambda boxes: (boxes[0].frame, _natural(boxes[0].track)))
     points, end = [], min(tracks.end, (info and info.count) or tracks.end)
+    filled = sum(max(boxes[-1].frame + 1, end) - boxes[0].frame for boxes in objects)
+    if tracks.filled and filled > _MOST:
+        raise ValueError(f"its boxes reach through {filled} frames, more than {_MOST}")
     for target, boxes in enumerate(objects, start=1):
         _check_once(boxes)
         for one in _filled(boxes, end) if tracks.filled else boxes:
@@ -281,12 +285,7 @@ def _filled(boxes: Sequence[TrackBox], end: int) -> Iterator[TrackBox]:
     yield from (last._replace(frame=frame, source=source) for frame in range(last.frame + 1, end))
 
 
-def _point(
-    one: TrackBox,
-    target: int,
-    fps: Fraction | None,
-    times: Mapping[int, float] | None,
-) -> TrackPoint:
+def _point(one: TrackBox, target: int, fps: Fraction | None, times: Mapping[int, float] | None) -> TrackPoint:
     if not 0 <= one.frame <= LARGEST:
         raise ValueError(f"frame {one.frame} of track {one.track}")
     time = times.get(one.frame) if times is not None else float(one.frame / fps) if fps else None
