@@ -25,7 +25,7 @@ from siamcli.batch.schedule import Events, Finished, Moved, Started
 from siamcli.batch.settings import StyleWatch, style_key
 from siamcli.batch.status import Entry, History, StatusFile
 from siamcli.errors import InputError, SiamtrackError
-from siamcli.media.kinds import SourceName, is_image, source_name
+from siamcli.media.kinds import SourceName, holds_images, source_name
 from siamcli.media.sources import no_source
 from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
 from siamcli.session.job import Job
@@ -101,7 +101,7 @@ def _nothing_there(source: SourceName) -> InputError | None:
     """The error of a clip that is not there, or is a folder of neither videos nor images."""
     if source.kind == "missing":
         return no_source(source)
-    if source.kind != "folder" or any(map(is_image, source.path.iterdir())):
+    if source.kind != "folder" or holds_images(source.path):
         return None
     return InputError(
         f"no video and no image in {source.shown}",

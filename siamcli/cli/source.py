@@ -35,10 +35,10 @@ def _refuse_videos(source: str) -> None:
     if source_name(source).kind != "folder":  # an address may be longer than any path
         return
     from siamcli.batch.clips import find_clips
-    from siamcli.media.kinds import is_image
+    from siamcli.media.kinds import holds_images
 
     videos = [clip.source for clip in find_clips([source], recursive=False).clips if clip.source != source]
-    if videos and not any(map(is_image, Path(source).iterdir())):
+    if videos and not holds_images(Path(source)):
         raise InputError(
             f"{source} holds {counted(len(videos), 'video')}, and run takes one source",
             hint=f"`siamtrack pick {source}` and `siamtrack batch {source}` take all of them",

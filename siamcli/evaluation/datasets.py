@@ -17,7 +17,7 @@ from siamcli.evaluation.catalog import DatasetSpec, SequenceEntry, sequence_entr
 from siamcli.evaluation.overlap import Array
 from siamcli.evaluation.sequence import Dataset, Sequence
 from siamcli.media.images import decode_page, read_image
-from siamcli.media.kinds import is_image
+from siamcli.media.kinds import holds_images, is_image
 
 __all__ = ["open_dataset"]
 
@@ -116,7 +116,7 @@ def _fill(template: str, entry: SequenceEntry) -> str:
 def _first(root: Path, templates: tuple[str, ...], entry: SequenceEntry) -> Path | None:
     for template in templates:
         path = root / _fill(template, entry)
-        if path.is_dir() and not any(map(is_image, path.iterdir())):
+        if path.is_dir() and not holds_images(path):
             continue
         if path.exists():
             return path

@@ -19,6 +19,7 @@ from siamcli.media.suffixes import IMAGE_SUFFIXES
 __all__ = [
     "SourceKind",
     "SourceName",
+    "holds_images",
     "is_animated",
     "is_image",
     "join_files",
@@ -240,6 +241,11 @@ def path_from(path: str, folder: Path) -> str:
 def is_image(path: Path) -> bool:
     """True for the file of an image that is read, by its suffix; hidden ones do not count."""
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def holds_images(folder: Path) -> bool:
+    """True for a folder in which an image lies; raises OSError where it may not be read."""
+    return any(map(is_image, folder.iterdir()))
 
 
 def is_animated(path: Path) -> bool:

@@ -18,7 +18,7 @@ from siamcli.formats.select import is_visible
 from siamcli.frames import Frame, Image, SourceInfo
 from siamcli.labels import target_name
 from siamcli.media.images import jpeg
-from siamcli.media.kinds import is_image, source_name
+from siamcli.media.kinds import holds_images, source_name
 from siamcli.media.prefetch import prefetch
 from siamcli.media.sources import open_source
 from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES, is_video
@@ -140,9 +140,9 @@ def given_video(name: str, place: Path) -> str | None:
     """
     if _called(place, name):
         return find_video(name, [place])
-    inside = list(place.iterdir()) if place.is_dir() else []
-    of_images = any(map(is_image, inside)) and not any(map(is_video, inside))
-    return str(place) if of_images or not place.is_dir() else None
+    if place.is_dir() and (not holds_images(place) or any(map(is_video, place.iterdir()))):
+        return None
+    return str(place)
 
 
 def find_video(name: str, places: Sequence[Path]) -> str:
@@ -168,7 +168,7 @@ def _called(folder: Path, name: str) -> list[Path]:
 
 def _is_called(path: Path, name: str) -> bool:
     if path.is_dir():
-        return path.absolute().name == name and any(map(is_image, path.iterdir()))
+        return path.absolute().name == name and holds_images(path)
     return path.stem == name and path.suffix.lower() in VIDEO_INPUT_SUFFIXES
 
 
