@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -16,6 +16,7 @@ import pytest
 import torch
 import typer
 from hypothesis import settings
+from programs import started
 
 import siamcli.cli.app
 import siamcli.load
@@ -128,20 +129,21 @@ def standard_input(file: IO[bytes]) -> Iterator[None]:
 def wait_until(condition, process=None):
     """Wait for something, however long it takes; a `process` that does it must not end before."""
     while not condition():
-        assert process is None or process.poll() is None, process.stderr.read()
+        assert process is None or process.poll() is None, process.stderr and process.stderr.read()
         time.sleep(0.02)
 
 
 @pytest.fixture
 def start_siamtrack(tmp_path):
     """Start the command as a process of its own, in an empty folder."""
+    with ExitStack() as programs:
 
-    def start(*arguments: object, **how: object) -> subprocess.Popen:
-        command = [sys.executable, "-m", "siamcli", *map(str, arguments)]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
-        return subprocess.Popen(command, cwd=tmp_path, **pipes)
+        def start(*arguments: object, **how: object) -> subprocess.Popen:
+            command = [sys.executable, "-m", "siamcli", *arguments]
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
+            return programs.enter_context(started(command, cwd=tmp_path, **pipes))
 
-    return start
+        yield start
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from programs import started
 
 from siamcli.boxes import Box
 from siamcli.errors import InputError, OutputError
@@ -293,7 +294,7 @@ def test_lines_arrive_while_tracking() -> None:
     )
     command = [sys.executable, "-c", code]
     pipe = subprocess.PIPE
-    with subprocess.Popen(
+    with started(
         command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=Path(__file__).parents[1]
     ) as child:
         assert child.stdin and child.stdout and child.stderr

@@ -16,6 +16,7 @@ from threading import Thread
 
 import clips
 import pytest
+from programs import started
 
 from siamcli.batch.status import latest_entries, read_status
 from siamcli.formats.files import read_trajectory
@@ -143,12 +144,13 @@ def test_two_fetches_at_once(tmp_path, ranges, delay):
         "catalog.CATALOG = Path('catalog.toml'); from siamcli.cli.app import main; main()"
     )
     environment = {**os.environ, "SIAMTRACK_CACHE": "cache", "no_proxy": "*"}
-    both = []
-    for _ in range(2):
-        command = [sys.executable, "-c", start, "weights", "fetch", "ours"]
-        both.append(subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE))
+    command = [sys.executable, "-c", start, "weights", "fetch", "ours"]
+    how = {"cwd": tmp_path, "env": environment, "stderr": subprocess.PIPE}
+    with started(command, **how) as first:
         time.sleep(delay)
-    said = [process.communicate()[1] for process in both]
+        with started(command, **how) as second:
+            both = (first, second)
+            said = [process.communicate()[1] for process in both]
     server.shutdown()
     assert [process.returncode for process in both] == [0, 0], said
     assert {path.name: path.read_bytes() for path in (tmp_path / "cache").iterdir()} == {

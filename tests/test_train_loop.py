@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import wait_until
+from programs import started
 from training_set import make_config
 
 from siamcli.boxes import Box, iou
@@ -258,11 +259,11 @@ def test_no_checkpoint_is_ahead_of_the_log(tmp_path: Path) -> None:
 
 def test_a_killed_run_leaves_no_step_in_the_log_twice(siamtrack, tmp_path: Path) -> None:
     config = make_config(tmp_path, steps=1000, save_every=2)
-    process = subprocess.Popen(command(config), stderr=subprocess.PIPE, text=True)
     log, checkpoint = tmp_path / "out" / "log.csv", tmp_path / "out" / CHECKPOINT
-    wait_until(checkpoint.exists, process)
-    process.kill()
-    process.communicate()
+    with started(command(config), stderr=subprocess.PIPE, text=True) as process:
+        wait_until(checkpoint.exists, process)
+        process.kill()
+        process.communicate()
     last = read_progress(checkpoint).step + 2
     with log.open("a") as file:
         file.write(f"track,{last},4,0.001,1.0,0.5,total=1.0\ntrack,1")  # as if it had been killed later

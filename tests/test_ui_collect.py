@@ -5,12 +5,10 @@ from __future__ import annotations
 import csv
 import os
 import shutil
-import subprocess
-import time
 
 import pytest
 from conftest import DEMO
-from x_display import x_display
+from x_display import Hand, x_display
 
 from siamcli.batch.clips import Clip
 from siamcli.batch.manifest import read_manifest
@@ -25,32 +23,6 @@ def display():
         yield name
 
 
-class Hand:
-    """A mouse and a keyboard on a display, for the window of one command."""
-
-    def __init__(self, display, process):
-        self._env = {**os.environ, "DISPLAY": display}
-        self.process = process
-        search = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "^siamtrack pick: . of .: clips/"]
-        self._window = subprocess.run(
-            search, env=self._env, capture_output=True, text=True, check=True
-        ).stdout.split()[-1]
-        time.sleep(1)  # until the window stands still
-
-    def do(self, *commands):
-        for command in commands:
-            words = command.replace("WINDOW", self._window).split()
-            subprocess.run(["xdotool", *words], env=self._env, check=True)
-            time.sleep(0.08)
-
-    def pick(self, x0, y0, x1, y1):
-        """Drag a box, confirm it, and wait until the command has said so."""
-        move = "mousemove --window WINDOW"
-        self.do(f"{move} {x0} {y0}", "mousedown 1", f"{move} {x0 + 9} {y0 + 9}", f"{move} {x1} {y1}")
-        self.do("mouseup 1", "key --window WINDOW Return")
-        return self.process.stderr.readline()
-
-
 @pytest.mark.skipif(bool(missing), reason=f"not installed: {' '.join(missing)}")
 def test_pick_stop_and_go_on(start_siamtrack, display, tmp_path):
     folder = tmp_path / "clips"
@@ -60,26 +32,29 @@ def test_pick_stop_and_go_on(start_siamtrack, display, tmp_path):
     (folder / "b.mp4").write_text("no video")
     env = {**os.environ, "DISPLAY": display}
 
-    def start():
+    def start(first):
         process = start_siamtrack("pick", "clips", "-o", "lists/boxes.csv", env=env, text=True)
-        said = process.stderr.readline()
-        return said, Hand(display, process)
+        assert process.stderr.readline().startswith(first)
+        return process, Hand(display, process, "^siamtrack pick: . of .: clips/")
 
-    said, hand = start()
-    assert said.startswith("0 of 4 clips")
-    assert "a.mp4" in hand.pick(100, 100, 300, 200)
-    assert "c.mp4" in hand.pick(50, 60, 150, 160)
-    hand.do("key --window WINDOW Escape")
-    assert "stopped at clips/d.mp4" in hand.process.stderr.read()
-    assert hand.process.wait() == 9
+    process, hand = start("0 of 4 clips")
+    hand.drag(100, 100, 300, 200)
+    hand.do("key Return")
+    assert "a.mp4" in process.stderr.readline()
+    hand.drag(50, 60, 150, 160)
+    hand.do("key Return")
+    assert "c.mp4" in process.stderr.readline()
+    hand.do("key Escape")
+    assert "stopped at clips/d.mp4" in process.stderr.read()
+    assert process.wait() == 9
     # a crash in the middle of a row
     with (tmp_path / "lists/boxes.csv").open("a") as file:
         file.write('../clips/d.mp4,,"10,')
-    said, hand = start()
-    assert said.startswith("2 of 4 clips")
-    hand.pick(200, 200, 300, 300)
-    assert "cannot read clips/b.mp4" in hand.process.stderr.read()
-    assert hand.process.wait() == 7
+    process, hand = start("2 of 4 clips")
+    hand.drag(200, 200, 300, 300)
+    hand.do("key Return")
+    assert "cannot read clips/b.mp4" in process.stderr.read()
+    assert process.wait() == 7
     rows = list(csv.DictReader((tmp_path / "lists/boxes.csv").open()))
     assert [row["clip"] for row in rows] == [f"../clips/{name}.mp4" for name in "acd"]
     manifest = read_manifest(tmp_path / "lists/boxes.csv", "xywh")

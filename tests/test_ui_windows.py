@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from x_display import x_display
+from programs import started
+from x_display import Hand, x_display
 
 ROOT = Path(__file__).parents[1]
 TOOLS = ("Xvfb", "xdotool", "openbox")
@@ -49,55 +51,22 @@ except KeyboardInterrupt:
 
 
 class Desk:
-    """An X server with a window manager, and the hands in front of it."""
+    """An X server with a window manager, on which programs open windows."""
 
     def __init__(self, display: str) -> None:
-        self._env = {**os.environ, "DISPLAY": display, "PYTHONPATH": str(ROOT / "tests")}
-        self._env.pop("WAYLAND_DISPLAY", None)
-        self._children: list[subprocess.Popen[str]] = []
+        self._display, self._programs = display, ExitStack()
 
-    def start(self, code: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-u", "-c", code]
-        child = subprocess.Popen(command, env=self._env, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        self._children.append(child)
-        search = ["xdotool", "search", "--onlyvisible", "--name", "^picker$"]
-        found = ""
-        while not found:  # it ends with the time limit of the test
-            time.sleep(0.1)
-            done = subprocess.run(search, env=self._env, capture_output=True, text=True, check=False)
-            found = done.stdout
-        self.window = found.split()[-1]
-        self.settle()
-        self.do("windowfocus --sync WINDOW")
-        return child
+    def start(self, code: str) -> tuple[subprocess.Popen[str], Hand]:
+        env = {**os.environ, "DISPLAY": self._display, "PYTHONPATH": str(ROOT / "tests")}
+        env.pop("WAYLAND_DISPLAY", None)
+        pipe = subprocess.PIPE
+        program = started([sys.executable, "-u", "-c", code], env=env, cwd=ROOT, stdout=pipe, text=True)
+        child = self._programs.enter_context(program)
+        return child, Hand(self._display, child, "^picker$")
 
     def clear(self) -> None:
         """Nothing stays on the desk."""
-        for child in self._children:
-            child.kill()
-            child.wait()
-        self._children.clear()
-
-    def settle(self) -> None:
-        """Wait until the window has stood still for a while: it is placed, then framed, then moved."""
-        ask = ["xdotool", "getwindowgeometry", self.window]
-        seen: list[str] = []
-        while len(seen) < 4 or len(set(seen[-4:])) > 1:
-            seen.append(
-                subprocess.run(ask, env=self._env, capture_output=True, text=True, check=False).stdout
-            )
-            time.sleep(0.12)
-
-    def do(self, *commands: str) -> None:
-        for command in commands:
-            words = command.replace("WINDOW", self.window).split()
-            subprocess.run(["xdotool", *words], env=self._env, check=True)
-            time.sleep(0.08)
-
-    def drag(self, x0: int, y0: int, x1: int, y1: int) -> None:
-        move = "mousemove --window WINDOW"
-        self.do(f"{move} {x0} {y0}", "mousedown 1", f"{move} {(x0 + x1) // 2} {(y0 + y1) // 2}")
-        self.do(f"{move} {x1} {y1}", "mouseup 1")
+        self._programs.close()
 
 
 @pytest.fixture
@@ -118,7 +87,7 @@ def server() -> Iterator[Desk]:
         time.sleep(0.5)
         yield Desk(display)
         manager.terminate()
-        manager.wait()
+        manager.wait(60)
 
 
 def result(child: subprocess.Popen[str]) -> str:
@@ -127,48 +96,48 @@ def result(child: subprocess.Popen[str]) -> str:
 
 @needs_x
 def test_drag_redraw_confirm(desk: Desk) -> None:
-    child = desk.start(PICK)
-    desk.drag(20, 20, 90, 90)
-    desk.drag(300, 250, 100, 50)  # the second counts; it was dragged from the lower right
-    desk.do("key Return")
+    child, hand = desk.start(PICK)
+    hand.drag(20, 20, 90, 90)
+    hand.drag(300, 250, 100, 50)  # the second counts; it was dragged from the lower right
+    hand.do("key Return")
     assert [float(v) for v in result(child).split()] == pytest.approx([100, 50, 200, 200], abs=1)
 
 
 @needs_x
 def test_resized_window_and_drag_beyond_the_edge(desk: Desk) -> None:
-    child = desk.start(PICK)
-    desk.do("windowsize WINDOW 1100 600")
-    desk.settle()
+    child, hand = desk.start(PICK)
+    hand.do("windowsize WINDOW 1100 600")
+    hand.settle()
     # 480x360 shows as 800x600 with 150 to the left
-    desk.drag(450, 300, 1090, 590)
-    desk.do("key space")
+    hand.drag(450, 300, 1090, 590)
+    hand.do("key space")
     assert [float(v) for v in result(child).split()] == pytest.approx([180, 180, 300, 174], abs=2)
 
 
 @needs_x
 @pytest.mark.parametrize("cancel", ["key Escape", "key c", "key alt+F4"])
 def test_escape_c_and_closing_cancel_the_pick(desk: Desk, cancel: str) -> None:
-    child = desk.start(PICK)
-    desk.do("key Return")  # without a box it means nothing
-    desk.drag(20, 20, 90, 90)
-    desk.do(cancel)
+    child, hand = desk.start(PICK)
+    hand.do("key Return")  # without a box it means nothing
+    hand.drag(20, 20, 90, 90)
+    hand.do(cancel)
     assert result(child) == "cancelled"
 
 
 @needs_x
 def test_live_pause_pick_again_quit(desk: Desk) -> None:
-    child = desk.start(LIVE)
+    child, hand = desk.start(LIVE)
     assert child.stdout is not None
     child.stdout.readline()
-    desk.do("key space")
-    desk.do("key r")
-    desk.drag(100, 50, 300, 250)
-    desk.do("key Return")
+    hand.do("key space")
+    hand.do("key r")
+    hand.drag(100, 50, 300, 250)
+    hand.do("key Return")
     lines = []
     while len(lines) < 3 or not lines[-3].startswith("again"):  # it goes on
         lines.append(child.stdout.readline())
         assert lines[-1], lines
-    desk.do("key q")
+    hand.do("key q")
     lines = [*(line.strip() for line in lines), *result(child).splitlines()]
     (again,) = [line for line in lines if line.startswith("again")]
     assert [float(v) for v in again.split()[1:]] == pytest.approx([100, 50, 200, 200], abs=1)
@@ -178,8 +147,8 @@ def test_live_pause_pick_again_quit(desk: Desk) -> None:
 
 @needs_x
 def test_live_closed_window_quits(desk: Desk) -> None:
-    child = desk.start(LIVE)
-    desk.do("key alt+F4")
+    child, hand = desk.start(LIVE)
+    hand.do("key alt+F4")
     assert result(child).splitlines()[-1] == "quit"
 
 
