@@ -306,6 +306,10 @@ def test_the_frame_that_plays_is_the_one_that_is_boxed(chromium, tmp_path, name,
         person.keys("ARROW_RIGHT", "ARROW_RIGHT")
         person.wait(lambda _: person.frame == 2)
         pairs = chromium.execute_async_script(SEEN)
+        for _ in range(20):  # a busy machine shows few frames of a film, and others the next time
+            if len({frame for frame, _ in pairs}) > 5:
+                break
+            pairs += chromium.execute_async_script(SEEN)
         assert pairs[0][0] == 2 and len({frame for frame, _ in pairs}) > 5
         assert [pair for pair in pairs if pair[0] != pair[1]] == []
         person.wait(lambda _: person.frame == 39)
