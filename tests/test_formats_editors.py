@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from siamcli.boxes import Box
+from siamcli.errors import InputError
 from siamcli.formats.files import convert
 from siamcli.frames import SourceInfo
 from siamcli.trajectory import NO_BOX, TrackHeader, TrackPoint, Trajectory
@@ -107,6 +108,10 @@ def test_deeplabcut(targets):
     first = table.iloc[:, :3].to_numpy(float)
     np.testing.assert_allclose(first[0], [30, 40, 0.5])
     assert np.isnan(first[3]).all()
+    made = trajectory(targets)
+    far = replace(made, points=(*made.points, replace(made.points[-1], index=2_000_000_000)))
+    with pytest.raises(InputError, match="a row for every frame up to 2000000000"):
+        convert(far, "deeplabcut")
 
 
 def test_sleap_and_napari():

@@ -235,6 +235,11 @@ def test_images_without_tracks(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text(text)
     (target,) = read_starts(tmp_path / "a.xml", "cvat")
     assert target.box(SIZE) == BOX and (target.at, target.label) == (TimePoint(frame=3), "ball")
+    (tmp_path / "a.xml").write_text(
+        text.replace('id="4"', 'id="2000000000"')
+    )  # takes no memory for those between
+    (target,) = read_starts(tmp_path / "a.xml", "cvat")
+    assert target.at == TimePoint(frame=3)
 
 
 ODD = [

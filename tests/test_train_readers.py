@@ -116,6 +116,16 @@ def test_folders(tmp_path: Path) -> None:
     assert skip.where.endswith("groundtruth.txt, line 1: not numbers: 'x y w h'")
 
 
+def test_images_of_a_folder_go_by_their_numbers(tmp_path: Path) -> None:
+    """9.png comes before 10.png: boxes would belong to other images."""
+    make_sequences(tmp_path, count=1, frames=3)
+    for old, new in (("0000", "8"), ("0001", "9"), ("0002", "10")):
+        (tmp_path / "seq0" / f"{old}.png").rename(tmp_path / "seq0" / f"{new}.png")
+    expected = [cv2.imread(str(tmp_path / "seq0" / f"{n}.png"))[0, 0].tolist() for n in (8, 9, 10)]
+    footage = read(tmp_path, "folders")
+    assert [footage.pixels[start].tolist() for start in footage.start] == expected
+
+
 def test_otb_folders_count_from_one(tmp_path: Path) -> None:
     make_sequences(tmp_path / "made", count=1, frames=3)
     otb = tmp_path / "set" / "Dog"

@@ -224,7 +224,7 @@ def _clip(root: ElementTree.Element, id: str, task: ElementTree.Element) -> Trac
     size = (task.findtext(".//original_size/width"), task.findtext(".//original_size/height"))
     sides = [(image.get("width"), image.get("height")) for image in images][:1]
     width, height = size if all(size) else sides[0] if sides else (None, None)
-    names = tuple(files.get(i, "") for i in range(max(files) + 1)) if files else ()
+    names = tuple(files.get(i, "") for i in range(len(files)))  # one is missing where there is a gap
     known = (int(width), int(height)) if width and height else None
     listed = names if all(names) else ()
     return Tracks(found, size=known, files=listed, filled=not files, name=_name(id, task), others=others)

@@ -5,7 +5,8 @@ Source: https://deeplabcut.github.io/DeepLabCut/docs/standardDeepLabCut_UserGuid
 
 from __future__ import annotations
 
-from siamcli.formats.select import unique_names, visible_points
+from siamcli.errors import InputError
+from siamcli.formats.select import MOST_FRAMES, unique_names, visible_points
 from siamcli.sheets import csv_text
 from siamcli.trajectory import Trajectory
 
@@ -17,7 +18,7 @@ _PART = "center"
 def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     """A row per frame: x, y and likelihood of the centre, for several targets as individuals; pixels from 0.
 
-    Cells are empty where a target is not there.
+    Cells are empty where a target is not there.  Raises InputError for more than MOST_FRAMES.
     """
     names = unique_names(trajectory)
     places = {
@@ -31,6 +32,11 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     rows.append(["bodyparts", *[_PART] * columns])
     rows.append(["coords", *["x", "y", "likelihood"] * len(names)])
     last = max(point.index for point in trajectory.points)
+    if last >= MOST_FRAMES:
+        raise InputError(
+            f"a row for every frame up to {last}: that is more than {MOST_FRAMES}",
+            hint="correct the frame number, or track a part of the video as a file of its own",
+        )
     for frame in range(last + 1):
         cells = [cell for target in names for cell in places.get((frame, target), ("", "", ""))]
         rows.append([frame, *cells])

@@ -18,6 +18,7 @@ from siamcli.labels import target_name
 from siamcli.trajectory import TrackPoint, Trajectory
 
 __all__ = [
+    "MOST_FRAMES",
     "class_names",
     "frame_indices",
     "frame_rate",
@@ -31,6 +32,8 @@ __all__ = [
     "visible_points",
 ]
 
+MOST_FRAMES = 2_000_000
+"""To be filled in or written one by one: a day of them.  Where there are more, a frame number is wrong."""
 
 SHORTEST = 0.0001  # seconds; frames that are closer have no time of their own
 

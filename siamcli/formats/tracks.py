@@ -20,6 +20,7 @@ from siamcli.formats.files import read_trajectory
 from siamcli.formats.kinds import track_formats
 from siamcli.formats.names import label_of, source_stem
 from siamcli.formats.records import FARTHEST
+from siamcli.formats.select import MOST_FRAMES
 from siamcli.frames import SourceInfo
 from siamcli.schema import LARGEST, decode, load_json
 from siamcli.trajectory import NO_BOX, PointSource, TrackHeader, TrackPoint, TrackState, Trajectory
@@ -28,7 +29,6 @@ __all__ = ["TrackBox", "Tracks", "between", "read_each", "say_others"]
 
 _logger = logging.getLogger(__name__)
 ROUNDED = 0.001  # seconds: times are written with three digits
-_MOST = 2_000_000  # points that are filled in: a day of frames, above which a frame number must be wrong
 
 
 class TrackBox(NamedTuple):
@@ -207,8 +207,8 @@ def _trajectory(
     objects.sort(key=lambda boxes: (boxes[0].frame, _natural(boxes[0].track)))
     points, end = [], min(tracks.end, (info and info.count) or tracks.end)
     filled = sum(max(boxes[-1].frame + 1, end) - boxes[0].frame for boxes in objects)
-    if tracks.filled and filled > _MOST:
-        raise ValueError(f"its boxes reach through {filled} frames, more than {_MOST}")
+    if tracks.filled and filled > MOST_FRAMES:
+        raise ValueError(f"its boxes reach through {filled} frames, more than {MOST_FRAMES}")
     for target, boxes in enumerate(objects, start=1):
         _check_once(boxes)
         for one in _filled(boxes, end) if tracks.filled else boxes:

@@ -12,6 +12,7 @@ import numpy as np
 from siamcli.boxes import Box
 from siamcli.errors import DatasetError
 from siamcli.evaluation.textfiles import read_rows
+from siamcli.media.folders import natural_key
 from siamcli.media.kinds import is_image
 from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
 from siamcli.train.pictures import Entry, Limits, picture
@@ -26,7 +27,8 @@ def read_folders(
     path: Path, include: str, stride: int, exclude: Collection[str] = ()
 ) -> Iterator[Entry | SkippedItem]:
     """Sequences as OTB and LaSOT (NAME/img/, 1-based) or GOT-10k (NAME/, images beside the truth) lay
-    them out, at any depth below `path`: one line x, y, w, h per image, in order of their names."""
+    them out, at any depth below `path`: one line x, y, w, h per image, in natural order of their
+    names."""
     every = [p for name in _TRUTH for p in path.absolute().rglob(name)]  # "." has no name that could match
     truths = sorted(p for p in every if _taken(p.parent, include, exclude))
     if not truths:
@@ -39,7 +41,7 @@ def read_folders(
         inner = truth.parent / "img"
         origin = 1 if inner.is_dir() else 0
         folder = inner if origin else truth.parent
-        files = sorted(filter(is_image, folder.iterdir()))
+        files = sorted(filter(is_image, folder.iterdir()), key=lambda file: natural_key(file.name))
         boxes = _read_boxes(truth, stride)
         if isinstance(boxes, SkippedItem):
             yield boxes
