@@ -163,3 +163,17 @@ def test_values_that_use_a_part_of_their_range(pixels: str, top: int, tmp_path: 
     assert got[0].image.mean() - got[2].image.mean() > 80
     (said,) = [record.getMessage() for record in caplog.records]
     assert "are shown as black to white in all frames" in said
+
+
+def test_a_sound_that_is_announced_and_does_not_come(tmp_path: Path) -> None:
+    clips.constant(tmp_path / "film.mp4", frames=4)
+    sound = ("-f", "lavfi", "-i", "sine=duration=0.2", "-c:v", "copy", "-c:a", "aac")
+    clips.ffmpeg("-i", str(tmp_path / "film.mp4"), *sound, str(tmp_path / "both.ts"))
+    data = (tmp_path / "both.ts").read_bytes()
+    packets = [data[begin : begin + 188] for begin in range(0, len(data), 188)]
+    silent = tmp_path / "silent.ts"
+    silent.write_bytes(b"".join(packet for packet in packets if packet[1] & 31 != 1 or packet[2] != 1))
+    assert len(data) > silent.stat().st_size
+    for path, sounds in ((tmp_path / "both.ts", 1), (silent, 0)):
+        info, frames = read(path)
+        assert (len(frames), info.sounds) == (4, sounds)

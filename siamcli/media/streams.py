@@ -30,6 +30,8 @@ _FORMAT = re.compile(r"\[info\] Input #0, ([\w,]+), from ")
 _PICTURES = frozenset({"mjpeg", "png", "bmp", "gif", "webp", "tiff"})  # codecs of thumbnails
 
 
+_EMPTY_SOUND = "sample rate not set"  # what ffmpeg says of a sound that is announced and does not come
+
 ROUNDED = 0.01  # frames per second: rates that ffmpeg's log tells apart
 
 
@@ -84,12 +86,18 @@ class Streams:
 def list_streams(
     address: str, options: Sequence[str] = (), run: Callable[[list[str]], str] | None = None
 ) -> Streams:
-    """The streams of whatever ffmpeg opens.  `run` runs a command and returns its log."""
+    """The streams of whatever ffmpeg opens.  `run` runs a command and returns its log.
+
+    Where a sound is announced and does not come, as of a camera without a microphone, there is none: ffmpeg
+    describes no output that has it.
+    """
     name = secrets.token_hex(16)
     # a disposition of our own keeps ffmpeg from marking a default stream where there is none
-    command = [ffmpeg_exe(), *LOG_OPTIONS, *options, "-i", address, "-map", "0:v?", "-map", "0:a?"]
-    command += [*WITHOUT_TEXT, "-c", "copy", "-disposition:v:0", "+clean_effects", "-frames", "0"]
-    log = (run or _run)([*command, "-f", "null", name])
+    command = [ffmpeg_exe(), *LOG_OPTIONS, *options, "-i", address, *WITHOUT_TEXT, "-map", "0:v?"]
+    command += ["-c", "copy", "-disposition:v:0", "+clean_effects", "-frames", "0", "-f", "null"]
+    log = (run or _run)([*command, "-map", "0:a?", name])
+    if _EMPTY_SOUND in log:
+        log = (run or _run)([*command, name])
     said, _, described = log.partition(f"[info] Output #0, null, to '{name}':")
     return _parse(said, described)
 
