@@ -173,15 +173,25 @@ def test_a_target_has_its_number_before_others_begin():
     assert (draw(image, points[:1], (None,))[:120, :160] != both[:120, :160]).any()  # the only one has none
 
 
-@pytest.mark.parametrize(("room", "shown"), [(120, "#12 bug 0.62"), (62, "#12 bug"), (36, "#12")])
-def test_targets_with_one_label_are_told_apart(monkeypatch, room: int, shown: str) -> None:
-    """As in tables and messages; a number is not cut, as `#1` is another target."""
+@pytest.mark.parametrize(
+    ("label", "room", "shown"),
+    [
+        *(("bug", room, shown) for room, shown in ((120, "#12 bug 0.62"), (62, "#12 bug"), (36, "#12"))),
+        *(("player 12", room, shown) for room, shown in ((120, "player 12 0.62"), (50, "#12"))),
+        *(("striker 2", room, shown) for room, shown in ((50, "strik..."), (20, "st"))),
+    ],
+)
+def test_targets_are_told_apart(monkeypatch, label: str, room: int, shown: str) -> None:
+    """Those with one label as in tables and messages; a number is not cut, as `#1` is another target.
+
+    Of names that begin alike no beginning is shown.
+    """
     written: list[str] = []
     monkeypatch.setattr("siamcli.drawing.draw.write_text", lambda image, text, *more: written.append(text))
     boxes = (Box(0, 0, 512 - room, 288), Box(512 - room, 130, room, 9))
     points = [
         TrackPoint(0, None, box, 0.62, "tracked", target) for target, box in zip((1, 12), boxes, strict=True)
     ]
-    labels = ("bug", *[None] * 10, "bug")
+    labels = ("bug" if label == "bug" else "player 1", *[None] * 10, label)
     draw(np.zeros((288, 512, 3), np.uint8), points, labels, Style(frame_number=False))
-    assert written == ["#1 bug 0.62", shown]
+    assert written[1] == shown

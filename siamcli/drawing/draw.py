@@ -80,6 +80,7 @@ def _texts(
     """Name, score and state, then shorter texts for where there is no room; none without any of them.
 
     A name that would make it wider than half the picture is cut; dots say so, but not in the last text.
+    Where the label of another target begins as what is left, the number stands for it.
     """
     parts = style.shown_labels
     number, name = f"#{point.target}", ""
@@ -87,18 +88,26 @@ def _texts(
         name = shown_name(labels, point.target)
     elif "name" in parts and targets > 1:
         name = number
+    else:
+        number = ""
     score = f"{point.score:.2f}" if "score" in parts and point.state != "lost" else ""
     state = point.state if "state" in parts and point.state != "tracked" else ""
     shown = name
     for length in range(len(name), _SHORTEST, -1):
         if 2 * layout_text(canvas, _joined(shown, score, state), (0, 0)).w <= canvas.shape[1]:
             break
-        shown = f"{name[: length - 1].rstrip()}..."
-    short = name if len(name) <= _SHORTEST else f"{name[: _SHORTEST - 3].rstrip()}..."
-    least = number if name.startswith(number) else name[:2]
+        shown = _begun(name, length - 1, labels, "...") or number
+    short = name if len(name) <= _SHORTEST else _begun(name, _SHORTEST - 3, labels, "...") or number
+    least = number if name.startswith(number) else _begun(name, 2, labels) or number
     shorter = [_joined(shown, score, state), _joined(shown, state), _joined(short, state), short, least]
     texts = [text for i, text in enumerate(shorter) if text and text not in shorter[:i]]
     return [text for i, text in enumerate(texts) if i == 0 or len(text) < len(texts[i - 1])]
+
+
+def _begun(name: str, length: int, labels: Sequence[str | None], dots: str = "") -> str:
+    """The first letters of a name; nothing where another label begins with them, too."""
+    letters = name[:length].rstrip()
+    return "" if sum((label or "").startswith(letters) for label in labels) > 1 else letters + dots
 
 
 def _joined(*parts: str) -> str:
