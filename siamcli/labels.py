@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from siamcli.errors import InputError
 
-__all__ = ["find_targets", "known_targets", "shown_name", "target_name"]
+__all__ = ["find_targets", "known_targets", "shown_name", "target_name", "written_name"]
 
 
 def target_name(labels: Sequence[str | None], target: int) -> str:
@@ -28,16 +28,23 @@ def shown_name(labels: Sequence[str | None], target: int) -> str:
     return f"#{target} {name}" if labels.count(name) > 1 else name
 
 
+def written_name(labels: Sequence[str | None], target: int) -> str:
+    """What means this target alone in options and tables: its label, else its number.
+
+    >>> [written_name(["ball", None, "dog", "ball"], target) for target in (1, 2, 3, 4)]
+    ['#1', '#2', 'dog', '#4']
+    """
+    label = labels[target - 1]
+    return label if label and labels.count(label) == 1 else f"#{target}"
+
+
 def known_targets(labels: Sequence[str | None]) -> str:
-    """All targets as options name them, for a hint: by label, else by number.
+    """All targets as options name them, for a hint.
 
     >>> known_targets(["ball", None]), known_targets(["ball", "ball"])
     ('ball, #2', '#1, #2')
     """
-    return ", ".join(
-        label if label and labels.count(label) == 1 else f"#{target}"
-        for target, label in enumerate(labels, start=1)
-    )
+    return ", ".join(written_name(labels, target) for target in range(1, len(labels) + 1))
 
 
 def find_targets(name: str, labels: Sequence[str | None]) -> tuple[int, ...]:

@@ -137,26 +137,27 @@ def number_marks(marks: Sequence[TargetMark], labels: Sequence[str | None] = ())
     >>> number_marks([parse_target(text + "=1,2,3,4") for text in ("bug", "", "bug", "#2")])
     [1, 2, 1, 2]
 
-    Raises InputError for a target that is not there.
+    Raises InputError for a target that is not there, and for a label that several of those before have.
     """
     names = list(labels)
     numbers: dict[int, int] = {}
     for position, mark in sorted(enumerate(marks), key=lambda item: isinstance(item[1], AbsentTarget)):
         reference = _REFERENCE.fullmatch(mark.label or "")
+        same = 0 if mark.label is None else names.count(mark.label)
         if reference and 1 <= int(reference[1]) <= len(names):
             numbers[position] = int(reference[1])
-        elif mark.label is not None and mark.label in names:
+        elif same == 1:
             numbers[position] = names.index(mark.label) + 1
-        elif isinstance(mark, Target) and not reference:
+        elif isinstance(mark, Target) and not reference and not same:
             names.append(mark.label)
             numbers[position] = len(names)
         elif mark.label is None and len(names) == 1:
             numbers[position] = 1
         else:
             known = known_targets(names)
-            what = f"no target {mark.label!r}" if mark.label else "which target?"
+            which = "which target?" if same or not mark.label else f"no target {mark.label!r}"
             raise InputError(
-                f"{mark.text!r}: {what}", hint=f"there are: {known}" if known else "give its box"
+                f"{mark.text!r}: {which}", hint=f"there are: {known}" if known else "give its box"
             )
     return [numbers[position] for position in range(len(marks))]
 

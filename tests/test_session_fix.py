@@ -14,7 +14,7 @@ from siamcli.checkpoints.store import ROLES, bundled_folder
 from siamcli.cli.again import loader_again
 from siamcli.cli.options import TrackerOptions
 from siamcli.errors import InputError
-from siamcli.formats.files import read_trajectory
+from siamcli.formats.files import read_trajectory, write_trajectory
 from siamcli.load import load_tracker
 from siamcli.session.fix import fix
 from siamcli.times import TimePoint
@@ -145,6 +145,16 @@ def test_bad_corrections_change_nothing(tracked, correct, tmp_path, options, say
     done = correct(clip, *options, "-o", "a.json", "-y")
     assert done.code == 3 and says in done.err
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("correction", [("--box-at", f"9f=a={B}"), ("--absent", "a=8f-10f")])
+def test_a_label_of_two_targets_names_none_of_them(tracked, correct, tmp_path, correction):
+    clip = tracked("a.mkv", *TWO_BOXES)
+    known = read_trajectory(tmp_path / "a.json")
+    header = replace(known.header, labels=("a", "a"))
+    write_trajectory(replace(known, header=header), tmp_path / "a.json", overwrite=True)
+    done = correct(clip, *correction, "-o", "b.json")
+    assert done.code == 3 and "which target?\nhint:  there are: #1, #2" in done.err
 
 
 def test_another_video_is_refused(tracked, correct, tmp_path):

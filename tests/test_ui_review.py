@@ -157,12 +157,13 @@ def test_doubts_and_summary():
 boxes = st.builds(Box, *(st.integers(0, 60).map(float) for _ in range(2)), st.just(8.0), st.just(7.5))
 
 
+@pytest.mark.parametrize("labels", [("bug, red", None), ("bug", "bug")])
 @given(st.dictionaries(st.tuples(st.integers(1, 2), st.integers(0, 29)), boxes | st.none(), min_size=1))
-def test_the_table_says_what_was_corrected(tmp_path_factory, corrections):
+def test_the_table_says_what_was_corrected(tmp_path_factory, labels, corrections):
     folder = tmp_path_factory.mktemp("table")
     path, video = folder / "fixes.csv", str(folder / "a.mkv")
     path.write_text('clip,time,target,box\nother.mkv,3f,x,"1,2,3,4"\na.mkv,5f,#1,absent\n')
-    trajectory = trajectory_of(["i" + 29 * "t"] * 2, labels=("bug, red", None))
+    trajectory = trajectory_of(["i" + 29 * "t"] * 2, labels=labels)
     text = fixes_table(path, video, corrections, trajectory.header.labels)
     path.write_text(text)
     assert corrections_in(path, Reading(video), trajectory, clips.SIZE) == corrections

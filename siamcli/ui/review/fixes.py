@@ -10,6 +10,7 @@ from pathlib import Path
 from siamcli.batch.manifest import COLUMNS, name_in_table, read_manifest
 from siamcli.boxes import Box
 from siamcli.errors import InputError, OutputError, why_unread
+from siamcli.labels import written_name
 from siamcli.media.kinds import source_name
 from siamcli.session.fix import Moments
 from siamcli.session.reading import Reading
@@ -64,8 +65,11 @@ def fixes_table(path: Path, source: str, corrections: Said, labels: Sequence[str
 
     Raises InputError for a table that cannot be added to.
     """
-    names = [label or ("" if len(labels) == 1 else f"#{number}") for number, label in enumerate(labels, 1)]
-    rows = [(time, names[target - 1], box) for target, time, box in _lines(corrections)]
+    alone = len(labels) == 1 and not labels[0]
+    rows = [
+        (time, "" if alone else written_name(labels, target), box)
+        for target, time, box in _lines(corrections)
+    ]
     return _table(path, source, FIXES, rows)
 
 
