@@ -310,6 +310,16 @@ def test_a_file_that_ends_before_its_first_frame_is_said_to_end(tmp_path: Path, 
     assert caught.value.hint == "was it recorded or copied to its end?"
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.gif"])
+@pytest.mark.parametrize("data", [b"hello world\n" * 300, bytes(5000)])
+def test_a_whole_file_that_is_no_video_does_not_end_too_early(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(InputError, match="cannot read ") as caught:
+        open_source(str(tmp_path / name))
+    assert "too early" not in str(caught.value)
+    assert caught.value.hint == "is it a whole video file that ffmpeg can read?"
+
+
 def test_damage_in_the_middle(tmp_path: Path) -> None:
     path = clips.constant(tmp_path / "a.mp4", frames=90)
     data = bytearray(path.read_bytes())

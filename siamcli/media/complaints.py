@@ -37,8 +37,11 @@ class OwnTimesError(InputError):
         )
 
 
-def unreadable(name: str, problem: str, is_pipe: bool) -> InputError:
-    """The error of a source that is shown as `name`, of which ffmpeg says `problem`."""
+def unreadable(name: str, problem: str, is_pipe: bool, *, foreign: bool = False) -> InputError:
+    """The error of a source that is shown as `name`, of which ffmpeg says `problem`.
+
+    What ends too early for the format that its name says may be whole, and of another one: `foreign`.
+    """
     if NO_RATE in problem:
         return OwnTimesError(name)
     if _PLAYLIST.search(problem):
@@ -47,7 +50,7 @@ def unreadable(name: str, problem: str, is_pipe: bool) -> InputError:
         return said_no(name, int(code[1]))
     if "certificate verify failed" in problem:
         return untrusted(name, "nobody that this machine trusts vouches for it")
-    if _ENDS.search(problem) and not is_pipe:
+    if _ENDS.search(problem) and not is_pipe and not foreign:
         hint = "was it recorded or copied to its end?"
         return InputError(f"cannot read {name}: it ends too early ({problem.rstrip('.')})", hint=hint)
     hint = "the container must be readable from its start" if is_pipe else WHOLE

@@ -23,6 +23,7 @@ from siamcli.media.base import Source
 from siamcli.media.channels import HEAD_OPTIONS, TIME_FORMAT, FrameClock, FrameHead, read_head
 from siamcli.media.complaints import NO_RATE, cut_off, unreadable
 from siamcli.media.ffmpeg import LOG_OPTIONS, DecoderLog, begin_reader, ffmpeg_exe
+from siamcli.media.heads import begins_as_video
 from siamcli.media.joined import unread_parts
 from siamcli.media.kinds import source_name
 from siamcli.media.packets import KeyFrame, is_encrypted, key_frame_before
@@ -131,9 +132,10 @@ class VideoFile(Source):
 
     def _unreadable(self, problem: str) -> InputError:
         broken = self._replay.problem if self._replay else None
-        return unreadable(
-            self._name, (broken or problem).replace(self._address, self._name), bool(self._replay)
-        )
+        said = (broken or problem).replace(self._address, self._name)
+        is_file = self._address.startswith("file:")
+        foreign = is_file and not begins_as_video(Path(self._address.removeprefix("file:")))
+        return unreadable(self._name, said, bool(self._replay), foreign=foreign)
 
     def _count(self, head: FrameHead, rate: float | None) -> int | None:
         """Number of frames that the container announces: an estimate."""

@@ -1,4 +1,4 @@
-"""Recognizes by its first bytes what is not a video.
+"""Recognizes by its first bytes what is a video, and what is not.
 
 ffmpeg takes some of it for a video: compressed bytes look like a raw stream now and then.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from siamcli.errors import InputError
 
-__all__ = ["check_file", "check_head"]
+__all__ = ["begins_as_video", "check_file", "check_head"]
 
 _HEAD = 4096  # bytes
 _ARCHIVES = {
@@ -29,6 +29,10 @@ _DOCUMENTS = {
     "a PDF document": re.compile(rb"%PDF-"),
     "a JSON document": re.compile(rb'\s*[\[{]\s*["\[{\]}]'),
 }
+_VIDEO = re.compile(
+    rb"(?s).{4}(ftyp|styp|moov|mdat|free|skip|wide|pnot)|\x1a\x45\xdf\xa3|OggS|nut/multimedia|GIF8|RIFF|FLV"
+    rb"|(.{4})?G.{187}(.{4})?G|\x00\x00\x00?\x01|0&\xb2u|YUV4MPEG2|DKIF|\x06\x0e\x2b\x34"
+)
 
 
 def check_head(name: str, head: bytes) -> None:
@@ -48,9 +52,19 @@ def check_head(name: str, head: bytes) -> None:
 
 def check_file(path: Path) -> None:
     """The same for a file; one that cannot be opened is left to who reads it."""
+    head = _head(path)
+    if head is not None:
+        check_head(str(path), head)
+
+
+def begins_as_video(path: Path) -> bool:
+    """Whether a file begins as a container of videos does, whatever it is called."""
+    return bool(_VIDEO.match(_head(path) or b""))
+
+
+def _head(path: Path) -> bytes | None:
     try:
         with path.open("rb") as file:
-            head = file.read(_HEAD)
+            return file.read(_HEAD)
     except OSError:
-        return
-    check_head(str(path), head)
+        return None
