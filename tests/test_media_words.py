@@ -170,6 +170,18 @@ def test_uncoloured_text_is_never_a_message(text: str) -> None:
     assert (log.problem, log.damage, log.resized) == (None, None, None)
 
 
+@pytest.mark.parametrize(
+    "piece", [" n:   7 pts:   7 fmt:yuv420p s:96x72 i:P", " color_range:tv color_space:unknown"]
+)
+def test_a_message_within_what_a_filter_says_counts(piece: str) -> None:
+    """As ffmpeg wrote it on a busy machine: its threads share the log."""
+    log = DecoderLog()
+    log.read(f"\x1b[1;32m[Parsed_showinfo_0 @ 0x7f4] \x1b[0m[info]{piece}\x1b[0;33mtoo slow\n")
+    assert (log.problem, log.damage) == (None, None)
+    log.read(f"\x1b[1;32m[Parsed_showinfo_0 @ 0x7f4] \x1b[0m[info]{piece}\x1b[1;31mFile ended prematurely\n")
+    assert log.damage == "File ended prematurely"
+
+
 @given(st.lists(st.text(max_size=40)), st.text(max_size=60))
 def test_what_arrives_is_checked(lines: list[str], line: str) -> None:
     head = read_head(lines)

@@ -32,6 +32,8 @@ STOPPED = "the server stopped sending"
 """Why an address gives no more, where nothing better is known."""
 
 _MESSAGE = re.compile(r"\x1b\[[\d;]+m\[(warning|error|fatal)\] \x1b\[0m\x1b\[[\d;]+m([^\x1b]+)")
+_INSERTED = re.compile(r"\[info\] [^\x1b]+\x1b\[\d;3(\d)m([^\x1b]+)")
+_YELLOW = "3"  # of warnings
 _SHOWN = re.compile(
     r"\x1b\[[\d;]+m\[Parsed_showinfo_\w+ @ \w+\] \x1b\[0m\[info\] n: *\d+ pts:.* s:(\d+)x(\d+) "
 )
@@ -104,9 +106,18 @@ def component_message(line: str) -> Message | None:
     >>> component_message("\\x1b[0;36m[h264 @ 0x1] \\x1b[0m\\x1b[1;31m[error] \\x1b[0m\\x1b[1;31mno frame!")
     Message(level='error', text='no frame!')
     >>> component_message("[h264 @ 0x1] [error] no frame!")
+
+    A filter says what it shows in pieces.  What another thread says meanwhile stands among them, and its
+    colour alone tells its level.
+
+    >>> component_message("\\x1b[0m[info] color_range:tv\\x1b[1;31mFile ended prematurely")
+    Message(level='error', text='File ended prematurely')
     """
-    match = _MESSAGE.search(line)
-    return Message(match[1], match[2].strip()) if match else None
+    if match := _MESSAGE.search(line):
+        return Message(match[1], match[2].strip())
+    if match := _INSERTED.search(line):
+        return Message("warning" if match[1] == _YELLOW else "error", match[2].strip())
+    return None
 
 
 class DecoderLog:
@@ -150,7 +161,7 @@ class DecoderLog:
             if self.resized is None and size != self._first_size:
                 self.resized = self._frames, size, self._first_size
             self._frames += 1
-        elif message := component_message(line):
+        if message := component_message(line):
             if self._is_end(message.text):
                 return
             if _LOST_PACKET.fullmatch(message.text):
