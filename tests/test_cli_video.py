@@ -46,6 +46,16 @@ def test_a_full_disk_leaves_whole_what_is_whole(run, tmp_path):
     assert "wrote a.json" in done.err and "kept, incomplete: a.mp4" in done.err
 
 
+def test_what_is_kept_of_a_video_that_is_cut_off_is_said(run, siamtrack, tmp_path):
+    clip = clips.damaged(clips.constant(tmp_path / "clip.mkv", "-c:v", "mjpeg", frames=12), 0.6)
+    done = run(clip, "--box", "10,10,20,20", "-o", "a.json", "-o", "a.mp4")
+    assert done.code == 3 and "kept, incomplete: a.json, a.mp4" in done.err
+    done = siamtrack("render", clip, "a.json", "-o", "b.mp4")
+    assert done.code == 3 and "kept, incomplete: b.mp4" in done.err and (tmp_path / "b.mp4").exists()
+    done = siamtrack("render", tmp_path / "none.mkv", "a.json", "-o", "c.mp4")
+    assert done.code == 3 and "kept, incomplete" not in done.err
+
+
 @pytest.mark.parametrize("moment", ["5f", "0.16"])
 def test_a_target_between_strides_begins_in_its_own_frame(run, tmp_path, moment):
     """Frame 5 is at 0.1668 s: 0.16 s, as a player shows it, is between frames 4 and 5."""

@@ -13,6 +13,7 @@ from siamcli.cli.options import TrajectoryFile
 from siamcli.cli.outputs import Overwrite, check_outputs_differ, frames_in_words, require_found
 from siamcli.cli.picture import PictureOptions
 from siamcli.cli.reading import ReadingOptions
+from siamcli.errors import InputError
 from siamcli.labels import shown_name
 from siamcli.media.kinds import source_name
 
@@ -75,6 +76,10 @@ def render(
                 update(written, "")
         except MisfitError as error:
             error.hint = f"{error.hint}; --anyway takes this one"
+            raise
+        except InputError:
+            if written:
+                console.info(f"kept, incomplete: {target}")
             raise
     console.print_path(target)
     labels = drawn.header.labels
