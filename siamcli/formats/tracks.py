@@ -208,7 +208,7 @@ def _trajectory(
     points, end = [], min(tracks.end, (info and info.count) or tracks.end)
     filled = sum(max(boxes[-1].frame + 1, end) - boxes[0].frame for boxes in objects)
     if tracks.filled and filled > MOST_FRAMES:
-        raise ValueError(f"its boxes reach through {filled} frames, more than {MOST_FRAMES}")
+        raise ValueError(f"its boxes reach through {counted(filled, 'frame')}, more than {MOST_FRAMES}")
     for target, boxes in enumerate(objects, start=1):
         _check_once(boxes)
         for one in _filled(boxes, end) if tracks.filled else boxes:
