@@ -299,3 +299,19 @@ def test_other_toolkits_spell_names_differently(tmp_path: Path) -> None:
         read_output(tmp_path, find_spec("otb2015"), Sequence("Jogging-1", np.ones((3, 4)))).boxes[0, 0] == 9
     )
     assert read_rows(tmp_path / "Jogging.1.txt", {4})[0] == [10, 20, 30, 40]
+
+
+def test_names_of_own_sequences_are_not_spelt_differently(tmp_path: Path) -> None:
+    """`clip_1` is another sequence than `clip-1`, whose result is missing."""
+    for name in ("clip_1", "car"):
+        text(tmp_path / f"{name}.txt", ROWS)
+    for name in ("clip-1", "Car"):
+        with pytest.raises(DatasetError, match=f"has no result for {name}"):
+            read_output(tmp_path, find_spec("folder"), Sequence(name, np.ones((3, 4))))
+
+
+def test_a_vot_run_may_lie_in_the_folder_itself(tmp_path: Path) -> None:
+    text(tmp_path / "v_001.txt", "1\n1,2,3,4\n")
+    text(tmp_path / "v_002.txt", "1\n2\n")
+    (run,) = read_runs(tmp_path, find_spec("vot2018"), Sequence("v_001", np.ones((2, 4))))
+    assert run.codes.tolist() == [1, -1]

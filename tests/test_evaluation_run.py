@@ -25,6 +25,7 @@ from siamcli.evaluation.scoring import read_scores, score_results
 from siamcli.evaluation.search import SearchSpace, grid_points, random_points
 from siamcli.evaluation.sequence import Dataset, Sequence
 from siamcli.frames import Frame
+from siamcli.media.sources import open_source
 
 COUNT = 12
 
@@ -158,11 +159,20 @@ def test_a_first_frame_without_target_is_named(root: Path, tmp_path: Path) -> No
 
 def test_video_sequence(tmp_path: Path, root: Path) -> None:
     demo = Path(__file__).parent / "data" / "demo.mp4"
-    sequence = Sequence("demo", np.tile([1.0, 2, 30, 40], (5, 1)), video=demo, offset=3)
+    count = len(list(open_source(str(demo))))
+    sequence = Sequence("demo", np.tile([1.0, 2, 30, 40], (5, 1)), video=demo, offset=count - 5)
     track = run_once(Drift(), read_frames(sequence), sequence.box(0))
     assert track.boxes[:, 0].tolist() == [1, 2, 3, 4, 5]
-    with pytest.raises(DatasetError, match="annotated"):
-        list(read_frames(Sequence("demo", np.ones((100_000, 4)), video=demo)))
+
+
+@pytest.mark.parametrize(("more", "words"), [(1, "annotated"), (-1, "frames after the last one annotated")])
+def test_a_video_of_another_length_is_refused(more: int, words: str) -> None:
+    """A row that was lost would shift all later ones."""
+    demo = Path(__file__).parent / "data" / "demo.mp4"
+    count = len(list(open_source(str(demo))))
+    assert len(list(read_frames(Sequence("demo", np.ones((count, 4)), video=demo)))) == count
+    with pytest.raises(DatasetError, match=words):
+        list(read_frames(Sequence("demo", np.ones((count + more, 4)), video=demo)))
 
 
 def test_reset_after_failure(root: Path) -> None:
@@ -194,6 +204,23 @@ def test_vot_from_run_to_score(root: Path, tmp_path: Path) -> None:
     values = score_results(dataset, tmp_path, "drift").values
     assert values["failures"] == 0
     assert values["accuracy"] == 1
+
+
+def test_repetitions_of_an_earlier_run_do_not_count(root: Path, tmp_path: Path) -> None:
+    """Six by a tracker that is never twice the same, then three by a perfect one."""
+    sequences = open_dataset(find_spec("folder"), root).sequences
+    sized = tuple(Sequence(f"{s.name}[1]", s.truth, s.frames, size=(80, 60)) for s in sequences)
+    dataset = Dataset(find_spec("vot2018"), sized)
+
+    class Moody(Drift):
+        def step(self, state: Answer, frame: Frame) -> Answer:
+            return Answer(state.box._replace(x=state.box.x + 6 + float(np.random.default_rng().normal())))
+
+    list(evaluate(dataset, Moody(), tmp_path, {"moody": True}, repetitions=6))
+    assert score_results(dataset, tmp_path, "moody").values["failures"] > 0
+    list(evaluate(dataset, Drift(), tmp_path, {}, repetitions=6))
+    assert score_results(dataset, tmp_path, "drift").values["failures"] == 0
+    assert len(list((tmp_path / "baseline" / "a[1]").iterdir())) == 6  # three of boxes, three of times
 
 
 def test_long_term_confidences_reach_the_score(root: Path, tmp_path: Path) -> None:

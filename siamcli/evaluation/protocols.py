@@ -43,10 +43,14 @@ class TrackerProtocol(Protocol[S]):
 
 
 def read_frames(sequence: Sequence) -> Iterator[Frame]:
-    """The frames of a sequence, one per row of its truth.  Raises DatasetError, InputError."""
+    """The frames of a sequence, one per row of its truth.  Raises DatasetError, InputError.
+
+    A video that goes on after the last row is refused as one that ends before it: where a row was lost, all
+    later ones belong to other frames.
+    """
     first = sequence.offset if sequence.video else 0
     if sequence.video:
-        end = TimePoint(frame=first + len(sequence))
+        end = TimePoint(frame=first + len(sequence) + 1)
         source = open_source(str(sequence.video), start=TimePoint(frame=first), end=end)
     elif sequence.frames:
         source = ImageSequence(sequence.name, sequence.frames, FrameRange())
@@ -55,6 +59,11 @@ def read_frames(sequence: Sequence) -> Iterator[Frame]:
     count = 0
     with source:
         for frame in source:
+            if count == len(sequence):
+                raise DatasetError(
+                    f"{sequence.name}: {sequence.video} has frames after the last one annotated",
+                    hint="a row for every frame: NaN,NaN,NaN,NaN where the target is absent",
+                )
             if frame.index != first + count:
                 raise DatasetError(f"{sequence.name}: cannot decode {sequence.frames[count]}")
             yield frame

@@ -15,6 +15,7 @@ seconds per frame.
 
 from __future__ import annotations
 
+import glob
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -124,7 +125,10 @@ def read_output(folder: Path, spec: DatasetSpec, sequence: Sequence) -> TrackerO
 def write_runs(
     folder: Path, spec: DatasetSpec, name: str, runs: Iterable[tuple[VotRun, TrackerOutput]]
 ) -> list[Path]:
-    """Write the repetitions of a reset-based experiment; each `TrackerOutput` holds the boxes of its run."""
+    """Write the repetitions of a reset-based experiment; each `TrackerOutput` holds the boxes of its run.
+
+    Those of an earlier experiment go: with more repetitions, some of them would count among the new ones.
+    """
     files = []
     for number, (run, output) in enumerate(runs, 1):
         path = folder / f"baseline/{name}/{name}_{number:03d}.txt"
@@ -134,7 +138,16 @@ def write_runs(
             times = path.with_name(f"{path.stem}_time.value")
             write_text(times, "".join(_row([t], 6) + "\n" for t in output.seconds))
             files.append(times)
+    for path in _repetitions(folder / "baseline" / name):
+        if path not in files:
+            path.unlink()
+            path.with_name(f"{path.stem}_time.value").unlink(missing_ok=True)
     return files
+
+
+def _repetitions(folder: Path) -> list[Path]:
+    """The files NAME_001.txt, NAME_002.txt and so on in the folder NAME."""
+    return sorted(folder.glob(f"{glob.escape(folder.name)}_[0-9][0-9][0-9].txt"))
 
 
 def run_text(run: VotRun, output: TrackerOutput) -> str:
@@ -147,7 +160,7 @@ def read_runs(folder: Path, spec: DatasetSpec, sequence: Sequence) -> list[VotRu
     """The repetitions of a reset-based experiment.  Raises DatasetError."""
     first = _find(folder, spec, sequence.name)
     runs = []
-    for path in sorted(first.parent.glob(f"{sequence.name}_[0-9][0-9][0-9].txt")):
+    for path in _repetitions(first.parent) or [first]:
         rows = read_rows(path, {1, 4, 8})
         if len(rows) != len(sequence):
             raise _unlike(path, counted(len(rows), "row"), sequence)
@@ -190,8 +203,13 @@ def _row(values: Iterable[float], decimals: int) -> str:
 
 
 def _find(folder: Path, spec: DatasetSpec, name: str) -> Path:
-    """The result file of a sequence, under the names that other toolkits give it."""
-    spellings = (name, name.replace("-", "."), name.replace("-", "_"), name.lower())
+    """The result file of a sequence, under the names that other toolkits give it.
+
+    That is for sequences of a table: of others, `a_1` may be another one than `a-1`.
+    """
+    spellings = (name, name.replace("-", "."), name.replace("-", "_"), name.lower())[
+        : None if spec.table else 1
+    ]
     templates = (_FILES[spec.protocol], "{name}.txt", "{name}/{name}_001.txt")
     for spelling in spellings:
         for template in templates:
