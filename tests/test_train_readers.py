@@ -103,6 +103,13 @@ def test_yolo(tmp_path: Path) -> None:
     check(read(tmp_path, "yolo"))
 
 
+def test_yolo_with_the_suffixes_of_cameras(tmp_path: Path) -> None:
+    images(tmp_path)
+    (tmp_path / "good.jpg").rename(tmp_path / "GX01.JPG")
+    (tmp_path / "GX01.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    assert [track.name for track in read(tmp_path, "yolo").tracks] == ["GX01#0"]
+
+
 def test_folders(tmp_path: Path) -> None:
     make_sequences(tmp_path, count=2, frames=6)
     footage = read(tmp_path, "folders", stride=2)
@@ -124,6 +131,23 @@ def test_images_of_a_folder_go_by_their_numbers(tmp_path: Path) -> None:
     expected = [cv2.imread(str(tmp_path / "seq0" / f"{n}.png"))[0, 0].tolist() for n in (8, 9, 10)]
     footage = read(tmp_path, "folders")
     assert [footage.pixels[start].tolist() for start in footage.start] == expected
+
+
+def test_a_sequence_with_two_files_of_boxes_is_read_once(tmp_path: Path) -> None:
+    make_sequences(tmp_path, count=1, frames=3)
+    (tmp_path / "seq0" / "groundtruth_rect.txt").write_bytes((tmp_path / "seq0/groundtruth.txt").read_bytes())
+    assert [len(track.images) for track in read(tmp_path, "folders").tracks] == [3]
+
+
+def test_sequences_may_be_symbolic_links(tmp_path: Path) -> None:
+    """A link back to the whole ends there."""
+    make_sequences(tmp_path / "made", count=2, frames=3)
+    chosen = tmp_path / "chosen"
+    chosen.mkdir()
+    (chosen / "one").symlink_to(tmp_path / "made" / "seq0")
+    (chosen / "more").symlink_to(tmp_path / "made")
+    (tmp_path / "made" / "round").symlink_to(chosen)
+    assert [track.name for track in read(chosen, "folders").tracks] == ["more/seq0", "more/seq1", "one"]
 
 
 def test_otb_folders_count_from_one(tmp_path: Path) -> None:

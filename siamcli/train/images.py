@@ -90,7 +90,8 @@ def read_yolo(path: Path) -> Iterator[Entry | SkippedItem]:
     labels = path / "labels" if (path / "labels").is_dir() else path
     for file in _all(labels, "**/*.txt"):
         inner = file.relative_to(labels).with_suffix("")
-        places = [base / f"{inner}{e}" for base in (path / "images", path) for e in IMAGE_SUFFIXES]
+        suffixes = (*IMAGE_SUFFIXES, *map(str.upper, IMAGE_SUFFIXES))  # as cameras write them
+        places = [base / f"{inner}{e}" for base in (path / "images", path) for e in suffixes]
         image = next((p for p in places if p.is_file()), None)
         if image is None:
             continue  # classes.txt, README.txt
