@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from siamcli.boxes import Box
 from siamcli.cli.app import app
-from siamcli.errors import DatasetError, DeviceError
+from siamcli.errors import DatasetError, DeviceError, OutputError
 from siamcli.evaluation.catalog import find_spec
 from siamcli.evaluation.datasets import open_dataset
 from siamcli.evaluation.evaluate import evaluate, unlogged_sequences, worker_pool
@@ -99,6 +99,22 @@ def test_resumes_by_what_ran_and_not_by_files(root: Path, tmp_path: Path) -> Non
     truth.write_text(truth.read_text().replace("10,20", "10,21"))
     changed, _ = run(root, out, Drift(1.0))
     assert {d.sequence: d.resumed for d in changed} == {"a": True, "b": False}
+
+
+def test_results_of_other_files_under_the_same_names_are_not_kept(root: Path, tmp_path: Path) -> None:
+    run(root, tmp_path / "out", Drift())
+    cv2.imwrite(str(root / "a" / "img" / "0003.jpg"), np.zeros((90, 80, 3), np.uint8))
+    again, _ = run(root, tmp_path / "out", Drift())
+    assert {d.sequence: d.resumed for d in again} == {"a": False, "b": True}
+
+
+def test_two_runs_into_one_folder_are_not_scored_as_one(root: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(find_spec("folder"), root)
+    first = evaluate(dataset, Drift(), tmp_path, {"shift": 0})
+    assert next(first).sequence == "a"
+    list(evaluate(dataset, Drift(2.0), tmp_path, {"shift": 2}))
+    with pytest.raises(OutputError, match="1 result changed while it ran: a"):
+        list(first)
 
 
 def test_results_that_eval_did_not_write_are_known(root: Path, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from siamcli.atomic import as_output_error
-from siamcli.errors import DatasetError, DeviceError
+from siamcli.counts import counted
+from siamcli.errors import DatasetError, DeviceError, OutputError
 from siamcli.evaluation.catalog import DatasetSpec
 from siamcli.evaluation.log import SequenceResult, add_to_log, read_log, sha256_of
 from siamcli.evaluation.protocols import TrackerProtocol, read_frames, repeat_supervised, run_once
@@ -48,7 +49,8 @@ def evaluate(
     `identity` names everything that decides the boxes: weights hash, parameters, engine, version.  A
     sequence counts as finished when the log holds its key (identity, protocol and truth) and its files
     are unchanged.  The processes of a `pool` share the sequences; without one `watch` is told of every frame.
-    Raises DatasetError, InputError, DeviceError, OutputError; what was finished before stays.
+    Raises DatasetError, InputError, DeviceError, OutputError; what was finished before stays.  An OutputError
+    also says that another run wrote into `folder` meanwhile: a score would be of both.
     """
     finished = finished_sequences(dataset, folder, identity, repetitions=repetitions)
     yield from finished.values()
@@ -65,6 +67,12 @@ def evaluate(
     for result in alone if pool is None else _in_parallel(tasks, pool):
         add_to_log(folder, replace(result, identity=identity))
         yield result
+    kept = finished_sequences(dataset, folder, identity, repetitions=repetitions)
+    if gone := [s.name for s in dataset.sequences if s.name not in kept]:
+        raise OutputError(
+            f"{folder}: {counted(len(gone), 'result')} changed while it ran: {gone[0]}",
+            hint="does another run write there? another --name or -o keeps them apart",
+        )
 
 
 def finished_sequences(
@@ -159,7 +167,8 @@ def _ignore_interrupts() -> None:
 
 def _key(spec: DatasetSpec, sequence: Sequence, identity: Mapping[str, object], repetitions: int) -> str:
     """A hash of all that decides one result: tracker, protocol and sequence."""
-    frames = [path.name for path in sequence.frames]
+    videos = [] if sequence.video is None else [sequence.video]
+    frames = [(path.name, path.stat().st_size) for path in (*sequence.frames, *videos)]
     protocol = [spec.key, spec.protocol, repetitions if spec.protocol == "supervised" else 1]
     facts = json.dumps([identity, protocol, sequence.name, frames, sequence.offset], default=str)
     return hashlib.sha256(facts.encode() + sequence.truth.tobytes()).hexdigest()

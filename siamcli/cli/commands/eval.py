@@ -41,7 +41,8 @@ DatasetName = Annotated[
     str,
     typer.Argument(
         help="otb2015, otb2013, otb50, uav123, uav20l, lasot, nfs, got10k-val, got10k-test, trackingnet,"
-        " vot2018, vot2018-lt, or folder: NAME/img with NAME/groundtruth.txt, or NAME.mp4 with NAME.txt.",
+        " vot2018, vot2018-lt, or folder: NAME/img with NAME/groundtruth.txt, or NAME.mp4 with NAME.txt,"
+        " pixels counted from 0.",
         autocompletion=dataset_names,
     ),
 ]
