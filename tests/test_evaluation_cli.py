@@ -122,6 +122,25 @@ def test_errors_say_what_to_do(siamtrack, weights, data, tmp_path):
     assert "only the TrackingNet evaluation server can score it" in hidden.err
 
 
+def test_trackers_in_folders_of_one_name_are_told_apart(siamtrack, data, tmp_path):
+    """Each has its own line, and its own scores.json."""
+    for tracker, x in (("good", 40), ("bad", 400)):
+        (tmp_path / tracker / "results").mkdir(parents=True)
+        for name in ("x_0", "y_0"):
+            rows = f"{x},30,24,20\n" * COUNT
+            (tmp_path / tracker / "results" / f"{name}.txt").write_text(rows)
+    folders = (tmp_path / "good" / "results", tmp_path / "bad" / "results", tmp_path / "bad" / "results")
+    done = siamtrack(
+        "score", "folder", *folders, "--root", tmp_path / "plain", "-o", "out", "--format", "json"
+    )
+    (table,) = json.loads(done.out)
+    assert [row["tracker"] for row in table["rows"]] == ["good/results", "bad/results"]
+    report = json.loads(siamtrack("report", "out", "--format", "json").out)
+    assert report == [table]
+    alone = siamtrack("score", "folder", folders[0], "--root", tmp_path / "plain", "--format", "json")
+    assert json.loads(alone.out)[0]["rows"][0]["tracker"] == "results"
+
+
 def test_report_reads_nothing_but_scores(siamtrack, tmp_path):
     (tmp_path / "scores.json").write_text('{"a": 1}')
     done = siamtrack("report", tmp_path)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from siamcli.boxes import Box, iou
 from siamcli.evaluation import metrics, vot
 from siamcli.evaluation.catalog import find_spec
-from siamcli.evaluation.comparison import comparison_tables
+from siamcli.evaluation.comparison import comparison_tables, decisive
 from siamcli.evaluation.overlap import (
     axis_aligned_boxes,
     box_corners,
@@ -187,8 +187,21 @@ def test_trackers_are_ranked_as_the_benchmark_ranks_them() -> None:
     group.insert(0, scores("short", {"accuracy": 0.8, "eao": float("nan")}))
     (table,) = comparison_tables(group)
     assert [name for name, _ in table.rows[:3]] == ["best", "tight", "short"]
+    assert decisive(["accuracy", "failures", "robustness", "eao"]) == "eao"  # what tune searches by, too
     (table,) = comparison_tables(group, per="sequence")  # a sequence has no EAO
     assert (table.columns, table.rows) == (("best", "tight", "short"), (("a", (0.6, 0.7, 0.8)),))
+
+
+def test_means_over_different_sequences_are_said_to_be_so() -> None:
+    def scores(name: str, *sequences: str) -> Scores:
+        return Scores(
+            "folder", "folder", name, "official", {"auc": 0.5}, {s: {"auc": 0.5} for s in sequences}
+        )
+
+    (table,) = comparison_tables([scores("ours", "a", "b"), scores("theirs", "a")])
+    assert table.notes[-1] == "not comparable, means over different sequences: ours 2, theirs 1"
+    (table,) = comparison_tables([scores("ours", "a"), scores("theirs", "a")])
+    assert not any("different" in note for note in table.notes)
 
 
 @pytest.mark.filterwarnings("error")

@@ -11,7 +11,7 @@ from siamcli.evaluation.catalog import published_scores
 from siamcli.evaluation.scoring import METRICS, Scores
 from siamcli.tables import Table
 
-__all__ = ["comparison_tables"]
+__all__ = ["comparison_tables", "decisive"]
 
 _DECISIVE = ("auc", "ao", "tn_success", "eao", "lt_f")
 """By which the benchmarks rank trackers."""
@@ -25,12 +25,13 @@ def comparison_tables(
     for dataset in dict.fromkeys(s.dataset for s in scores):
         group = [s for s in scores if s.dataset == dataset]
         keys = [key for key in METRICS if any(key in s.values for s in group)]
-        group.sort(key=lambda s: np.nan_to_num(s.values.get(_decisive(keys), 0.0)), reverse=True)
+        group.sort(key=lambda s: np.nan_to_num(s.values.get(decisive(keys), 0.0)), reverse=True)
         tables.append(_overall(group, keys) if per == "dataset" else _detailed(group, keys, per))
     return tables
 
 
-def _decisive(keys: Sequence[str]) -> str:
+def decisive(keys: Sequence[str]) -> str:
+    """The one of these metrics by which the benchmark ranks trackers."""
     return next((key for key in _DECISIVE if key in keys), keys[0])
 
 
@@ -44,14 +45,18 @@ def _overall(group: list[Scores], keys: list[str]) -> Table:
     for tracker, source in dict.fromkeys((p.tracker, p.source) for p in published):
         values = {p.metric: p.value for p in published if p.tracker == tracker}
         rows.append((f"published: {tracker} ({source})", tuple(values.get(key) for key in keys)))
-    return Table(_title(group), tuple(METRICS[key][0] for key in keys), tuple(rows), _notes(group, keys))
+    notes = _notes(group, keys)
+    if len({frozenset(scores.sequences) for scores in group}) > 1:
+        counts = ", ".join(f"{scores.tracker} {len(scores.sequences)}" for scores in group)
+        notes = (*notes, f"not comparable, means over different sequences: {counts}")
+    return Table(_title(group), tuple(METRICS[key][0] for key in keys), tuple(rows), notes)
 
 
 def _detailed(group: list[Scores], keys: list[str], per: Literal["sequence", "attribute"]) -> Table:
     columns = [s.sequences if per == "sequence" else s.attributes for s in group]
     names = dict.fromkeys(name for column in columns for name in column)
     there = {key for column in columns for row in column.values() for key in row}
-    key = _decisive([key for key in keys if key in there] or keys)  # EAO is one of the data set alone
+    key = decisive([key for key in keys if key in there] or keys)  # EAO is one of the data set alone
     rows = tuple((name, tuple(column.get(name, {}).get(key) for column in columns)) for name in names)
     title = f"{_title(group)}: {METRICS[key][0]} per {per}"
     return Table(title, tuple(s.tracker for s in group), rows, _notes(group, [key]))

@@ -42,8 +42,18 @@ def score(
     from siamcli.evaluation.scoring import score_results
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, frames=False)
-    scores = [score_results(opened, folder, Path(os.path.realpath(folder)).name, rules) for folder in results]
+    scores = [score_results(opened, folder, name, rules) for folder, name in _named(results).items()]
     if output is not None:
         for one in scores:
             write_text(output / one.dataset / one.tracker / "scores.json", one.to_json())
     console.print_table(render(comparison_tables(scores, per=per), form))
+
+
+def _named(results: list[Path]) -> dict[Path, str]:
+    """Every folder with its tracker's name: its own, or as much of its path as tells it from the others."""
+    given = {Path(os.path.realpath(folder)): folder for folder in results}
+    for depth in range(1, 1 + max(len(path.parts) for path in given)):
+        names = ["/".join(path.parts[1:][-depth:]) for path in given]
+        if len(set(names)) == len(names):
+            break
+    return dict(zip(given.values(), names, strict=True))

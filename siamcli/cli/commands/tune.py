@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,6 +24,7 @@ from siamcli.cli.commands.eval import (
     tracker_identity,
 )
 from siamcli.cli.options import TrackerOptions
+from siamcli.errors import DatasetError
 from siamcli.schema import to_toml
 
 __all__ = ["tune"]
@@ -58,9 +60,10 @@ def tune(
     """
     from siamcli.atomic import make_folder, write_text
     from siamcli.evaluation.catalog import find_spec
+    from siamcli.evaluation.comparison import decisive
     from siamcli.evaluation.datasets import open_dataset
     from siamcli.evaluation.evaluate import worker_pool
-    from siamcli.evaluation.scoring import score_results
+    from siamcli.evaluation.scoring import METRICS, score_results
     from siamcli.evaluation.search import SearchSpace, grid_points, random_points
 
     opened = open_dataset(find_spec(dataset), root, partial=partial)
@@ -81,7 +84,14 @@ def tune(
             factory = LoadTracker(tracker, jobs, tried.params)
             started_at = time.perf_counter()
             run_dataset(opened, factory, folder, tracker_identity(tried), 1, pool)
-            metric, value = next(iter(score_results(opened, folder, f"trial {number}").values.items()))
+            values = score_results(opened, folder, f"trial {number}").values
+            metric = decisive(list(values))
+            value = values[metric]
+            if math.isnan(value):
+                raise DatasetError(
+                    f"these sequences of {opened.spec.title} have no {METRICS[metric][0]}, by which it ranks",
+                    hint="tune on more or longer ones",
+                )
             seconds = round(time.perf_counter() - started_at, 1)
             log.append(json.dumps({"trial": number, "params": point, metric: value, "seconds": seconds}))
             write_text(output / "trials.jsonl", "\n".join(log) + "\n")
