@@ -310,6 +310,20 @@ def test_names_of_own_sequences_are_not_spelt_differently(tmp_path: Path) -> Non
             read_output(tmp_path, find_spec("folder"), Sequence(name, np.ones((3, 4))))
 
 
+def test_a_name_listed_twice_is_one_sequence(tmp_path: Path) -> None:
+    text(tmp_path / "v" / "groundtruth.txt", ROWS)
+    text(tmp_path / "list.txt", "v\r\n\r\nv\r\n")
+    opened = open_dataset(find_spec("vot2018"), tmp_path, frames=False)
+    assert [sequence.name for sequence in opened.sequences] == ["v"]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".MP4", ".MOV"])
+def test_videos_with_the_suffixes_of_cameras(tmp_path: Path, suffix: str) -> None:
+    text(tmp_path / "GX01.txt", ROWS)
+    video = text(tmp_path / f"GX01{suffix}", "")
+    assert [sequence.video for sequence in open_dataset(find_spec("folder"), tmp_path).sequences] == [video]
+
+
 def test_a_vot_run_may_lie_in_the_folder_itself(tmp_path: Path) -> None:
     text(tmp_path / "v_001.txt", "1\n1,2,3,4\n")
     text(tmp_path / "v_002.txt", "1\n2\n")

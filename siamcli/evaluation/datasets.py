@@ -127,7 +127,8 @@ def _names(spec: DatasetSpec, root: Path) -> list[str]:
     """Sequence names from the benchmark's list file, or from the annotations that are there."""
     for listed in spec.lists:
         if (root / listed).is_file():
-            return [line.strip() for line in (root / listed).read_text().splitlines() if line.strip()]
+            lines = map(str.strip, (root / listed).read_text().splitlines())
+            return list(dict.fromkeys(filter(None, lines)))  # a name given twice is one sequence
     if spec.lists:
         raise DatasetError(f"{spec.title}: no {' or '.join(spec.lists)} in {root}")
     names: dict[str, None] = {}
