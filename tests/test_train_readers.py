@@ -103,6 +103,15 @@ def test_yolo(tmp_path: Path) -> None:
     check(read(tmp_path, "yolo"))
 
 
+def test_labels_of_yolo_may_lie_behind_a_symbolic_link(tmp_path: Path) -> None:
+    images(tmp_path / "set" / "images" / "train")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "good.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    (tmp_path / "set" / "labels").mkdir()
+    (tmp_path / "set" / "labels" / "train").symlink_to(tmp_path / "mine")
+    assert [track.name for track in read(tmp_path / "set", "yolo").tracks] == ["train/good#0"]
+
+
 def test_yolo_with_the_suffixes_of_cameras(tmp_path: Path) -> None:
     images(tmp_path)
     (tmp_path / "good.jpg").rename(tmp_path / "GX01.JPG")

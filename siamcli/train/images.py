@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from siamcli.boxes import Box
 from siamcli.errors import DatasetError
 from siamcli.media.suffixes import IMAGE_SUFFIXES
 from siamcli.schema import load_json
+from siamcli.train.folders import folders_below
 from siamcli.train.pictures import Entry
 from siamcli.train.store import ObjectBox, SkippedItem
 
@@ -66,7 +67,7 @@ def read_coco(path: Path) -> Iterator[Entry | SkippedItem]:
 def read_voc(path: Path) -> Iterator[Entry | SkippedItem]:
     """A folder of Pascal VOC XML files (or VOC's root with Annotations/ and JPEGImages/); 1-based corners."""
     folder = path / "Annotations" if (path / "Annotations").is_dir() else path
-    for file in _all(folder, "*.xml"):
+    for file in _sorted(folder.glob("*.xml"), folder, ".xml"):
         try:
             root = ET.parse(file).getroot()
             name = root.findtext("filename") or f"{file.stem}.jpg"
@@ -88,7 +89,8 @@ def read_voc(path: Path) -> Iterator[Entry | SkippedItem]:
 def read_yolo(path: Path) -> Iterator[Entry | SkippedItem]:
     """A folder with images/ and labels/ (or both in one): class, centre and size in shares of the image."""
     labels = path / "labels" if (path / "labels").is_dir() else path
-    for file in _all(labels, "**/*.txt"):
+    texts = [folder / n for folder, names in folders_below(labels) for n in names if n.endswith(".txt")]
+    for file in _sorted(texts, labels, ".txt"):
         inner = file.relative_to(labels).with_suffix("")
         suffixes = (*IMAGE_SUFFIXES, *map(str.upper, IMAGE_SUFFIXES))  # as cameras write them
         places = [base / f"{inner}{e}" for base in (path / "images", path) for e in suffixes]
@@ -115,10 +117,10 @@ def _category(values: list[object]) -> str:
     return "" if not values or values[0] is None else str(values[0])
 
 
-def _all(folder: Path, pattern: str) -> list[Path]:
-    files = sorted(folder.glob(pattern))
+def _sorted(found: Iterable[Path], folder: Path, suffix: str) -> list[Path]:
+    files = sorted(found)
     if not files:
         raise DatasetError(
-            f"{folder} holds no {pattern}", hint="check the path and the format of this data set"
+            f"{folder} holds no *{suffix}", hint="check the path and the format of this data set"
         )
     return files

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from siamcli.evaluation.textfiles import read_rows
 from siamcli.media.folders import natural_key
 from siamcli.media.kinds import is_image
 from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
+from siamcli.train.folders import folders_below
 from siamcli.train.pictures import Entry, Limits, picture
 from siamcli.train.store import AnnotatedImage, ObjectBox, SkippedItem
 
@@ -30,7 +30,8 @@ def read_folders(
     """Sequences as OTB and LaSOT (NAME/img/, 1-based) or GOT-10k (NAME/, images beside the truth) lay
     them out, at any depth below `path`: one line x, y, w, h per image, in natural order of their
     names."""
-    every = list(_truths(path.absolute()))  # "." has no name that could match
+    below = folders_below(path.absolute())  # "." has no name that could match
+    every = [folder / own[0] for folder, names in below if (own := [n for n in _TRUTH if n in names])]
     truths = sorted(p for p in every if _taken(p.parent, include, exclude))
     if not truths:
         raise DatasetError(
@@ -86,17 +87,6 @@ def read_videos(
                 tracks[file.stem] = boxes
         if tracks:
             yield from _decode(video, tracks, stride, limits)
-
-
-def _truths(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
-    """One file of boxes for each folder that has any, through symbolic links too, but into no circle."""
-    here = folder.resolve()
-    if here in above:
-        return
-    _, inner, files = next(os.walk(folder), ("", [], []))  # of a folder that may not be read, nothing
-    yield from [folder / name for name in _TRUTH if name in files][:1]
-    for name in inner:
-        yield from _truths(folder / name, above | {here})
 
 
 def _taken(path: Path, include: str, exclude: Collection[str]) -> bool:
