@@ -137,6 +137,8 @@ def test_trackers_in_folders_of_one_name_are_told_apart(siamtrack, data, tmp_pat
     assert [row["tracker"] for row in table["rows"]] == ["good/results", "bad/results"]
     report = json.loads(siamtrack("report", "out", "--format", "json").out)
     assert report == [table]
+    again = siamtrack("report", "out", "out/folder/good", tmp_path / "out", "--format", "json")
+    assert json.loads(again.out) == [table]  # a folder named twice counts once
     alone = siamtrack("score", "folder", folders[0], "--root", tmp_path / "plain", "--format", "json")
     assert json.loads(alone.out)[0]["rows"][0]["tracker"] == "results"
 

@@ -324,6 +324,17 @@ def test_videos_with_the_suffixes_of_cameras(tmp_path: Path, suffix: str) -> Non
     assert [sequence.video for sequence in open_dataset(find_spec("folder"), tmp_path).sequences] == [video]
 
 
+def test_a_further_target_of_a_video_is_a_sequence(tmp_path: Path) -> None:
+    """As in training; another name without frames of its own is none."""
+    for name in ("v", "v.track2", "v.old"):
+        text(tmp_path / f"{name}.txt", ROWS)
+    video = text(tmp_path / "v.mp4", "")
+    with pytest.raises(DatasetError, match=r"missing: frames of v\.old \(v\.old/img\)$"):
+        open_dataset(find_spec("folder"), tmp_path)
+    opened = open_dataset(find_spec("folder"), tmp_path, partial=True)
+    assert [(s.name, s.video) for s in opened.sequences] == [("v", video), ("v.track2", video)]
+
+
 def test_a_vot_run_may_lie_in_the_folder_itself(tmp_path: Path) -> None:
     text(tmp_path / "v_001.txt", "1\n1,2,3,4\n")
     text(tmp_path / "v_002.txt", "1\n2\n")

@@ -51,7 +51,7 @@ def open_dataset(
     sequences, missing = [], []
     for entry in [e for e in table if not names or e.name in names]:
         truth = _first(root, spec.truth, entry)
-        pictures = _first(root, spec.frames, entry)
+        pictures = _first(root, spec.frames, entry) or _first(root, spec.frames, _first_target(entry))
         source = pictures if frames else None
         if truth is None or (frames and source is None):
             what, templates = ("annotation", spec.truth) if truth is None else ("frames", spec.frames)
@@ -111,6 +111,12 @@ def _fill(template: str, entry: SequenceEntry) -> str:
     return template.format(
         name=entry.name, folder=entry.folder, target=entry.target, group=entry.name.rpartition("-")[0]
     )
+
+
+def _first_target(entry: SequenceEntry) -> SequenceEntry:
+    """The sequence of the same frames: NAME for NAME.track2, a further target as in training."""
+    name = re.sub(r"\.track\d+$", "", entry.name)
+    return SequenceEntry(name, name)
 
 
 def _first(root: Path, templates: tuple[str, ...], entry: SequenceEntry) -> Path | None:

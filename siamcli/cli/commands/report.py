@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -40,7 +41,8 @@ def report(
     from siamcli.evaluation.comparison import comparison_tables
     from siamcli.evaluation.scoring import read_scores
 
-    files = [f for path in results for f in (sorted(path.rglob("scores.json")) if path.is_dir() else [path])]
+    found = [f for path in results for f in (sorted(path.rglob("scores.json")) if path.is_dir() else [path])]
+    files = list({os.path.realpath(file): file for file in found}.values())
     if not files:
         raise InputError(
             f"no scores.json below {', '.join(map(str, results))}",
