@@ -293,6 +293,15 @@ def test_results_of_another_length_are_refused(tmp_path: Path) -> None:
         read_output(tmp_path, find_spec("otb2015"), Sequence("b", np.ones((2, 4))))
 
 
+def test_a_sum_of_times_is_no_time_of_a_frame(tmp_path: Path) -> None:
+    spec, sequence = find_spec("otb2015"), Sequence("a", np.ones((3, 4)))
+    text(tmp_path / "a.txt", ROWS)
+    for content, expected in (("0.1\n0.1\n0.1\n", [0.1] * 3), ("0.3\n", None)):
+        text(tmp_path / "times" / "a_time.txt", content)
+        seconds = read_output(tmp_path, spec, sequence).seconds
+        assert expected == (None if seconds is None else seconds.tolist())
+
+
 def test_other_toolkits_spell_names_differently(tmp_path: Path) -> None:
     text(tmp_path / "Jogging.1.txt", ROWS)
     assert (

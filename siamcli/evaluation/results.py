@@ -119,7 +119,7 @@ def read_output(folder: Path, spec: DatasetSpec, sequence: Sequence) -> TrackerO
         scores = np.array([row[0] for row in read_rows(values, {1}, first_blank=True)], np.float64)
         if len(scores) != len(boxes):
             raise _unlike(values, counted(len(scores), "line"), sequence)
-    return TrackerOutput(boxes, scores, _seconds(folder, spec, sequence.name))
+    return TrackerOutput(boxes, scores, _seconds(folder, spec, sequence))
 
 
 def write_runs(
@@ -221,6 +221,8 @@ def _find(folder: Path, spec: DatasetSpec, name: str) -> Path:
     )
 
 
-def _seconds(folder: Path, spec: DatasetSpec, name: str) -> Array | None:
-    path = folder / _TIME_FILES[spec.protocol].format(name=name)
-    return read_flat(path) if path.is_file() else None
+def _seconds(folder: Path, spec: DatasetSpec, sequence: Sequence) -> Array | None:
+    """The times of a sequence; None without a number per frame, as where a toolkit wrote the sum alone."""
+    path = folder / _TIME_FILES[spec.protocol].format(name=sequence.name)
+    times = read_flat(path) if path.is_file() else None
+    return None if times is None or len(times) < len(sequence) else times
