@@ -143,6 +143,16 @@ def test_trackers_in_folders_of_one_name_are_told_apart(siamtrack, data, tmp_pat
     assert json.loads(alone.out)[0]["rows"][0]["tracker"] == "results"
 
 
+def test_frames_without_a_target_are_said_to_count(siamtrack, data, tmp_path):
+    (tmp_path / "plain" / "x_0" / "groundtruth.txt").write_text("40,30,24,20\nNaN,NaN,NaN,NaN\n40,30,24,20\n")
+    (tmp_path / "ours").mkdir()
+    for name in ("x_0", "y_0"):
+        (tmp_path / "ours" / f"{name}.txt").write_text("40,30,24,20\n" * COUNT)
+    done = siamtrack("score", "folder", tmp_path / "ours", "--root", tmp_path / "plain", "--format", "json")
+    assert "1 of 6 frames has no target: counted as missed" in done.err
+    assert json.loads(done.out)[0]["rows"][0]["success AUC"] == pytest.approx(20 / 21 * 5 / 6)
+
+
 def test_report_reads_nothing_but_scores(siamtrack, tmp_path):
     (tmp_path / "scores.json").write_text('{"a": 1}')
     done = siamtrack("report", tmp_path)

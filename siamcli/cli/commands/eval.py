@@ -34,6 +34,7 @@ __all__ = [
     "eval_",
     "load_once",
     "run_dataset",
+    "say_absent",
     "tracker_identity",
 ]
 
@@ -139,6 +140,14 @@ def run_dataset(
             console.verbose(f"{result.sequence}: {counted(result.frames, 'frame')}, {speed:.1f} frames/s")
 
 
+def say_absent(dataset: Dataset) -> None:
+    """Say that frames without a target lower the success of every tracker, where there are any."""
+    absent = sum(int((~s.visible).sum()) for s in dataset.sequences)
+    if absent and dataset.spec.protocol == "ope":
+        which = counted(absent, "frame", "have", of=sum(map(len, dataset.sequences)))
+        console.info(f"{which} no target: counted as missed, whatever a tracker says there")
+
+
 def eval_(
     dataset: DatasetName,
     root: Root,
@@ -205,6 +214,7 @@ def eval_(
         archive = pack(folder, opened.spec, names, folder.with_name(f"{title}.zip"))
         console.info(f"{archive} is ready for {opened.spec.server}")
         return
+    say_absent(opened)
     scores = score_results(opened, folder, title, rules)
     write_text(folder / "scores.json", scores.to_json())
     console.print_table(render(comparison_tables([scores]), form))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.commands.eval import DatasetName, Form, Partial, Root, Rules
+from siamcli.cli.commands.eval import DatasetName, Form, Partial, Root, Rules, say_absent
 from siamcli.cli.commands.report import Per
 from siamcli.tables import render
 
@@ -42,6 +42,7 @@ def score(
     from siamcli.evaluation.scoring import score_results
 
     opened = open_dataset(find_spec(dataset), root, partial=partial, frames=False)
+    say_absent(opened)
     scores = [score_results(opened, folder, name, rules) for folder, name in _named(results).items()]
     if output is not None:
         for one in scores:
