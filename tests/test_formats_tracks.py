@@ -211,6 +211,37 @@ def test_an_absence_at_the_end_comes_back_from_labelstudio(tmp_path):
     assert {(p.index, p.target) for p in read.points if p.state == "absent"} == absent
 
 
+def test_labelstudio_says_times_of_a_video_with_pauses(tmp_path):
+    """Its frame 8 at 25 a second is picture 5 of this video: the boxes moved to other pictures, or were
+    refused."""
+    times = {0: 0.0, 1: 0.04, 2: 0.08, 3: 0.2, 4: 0.24, 5: 0.28, 6: 0.32, 7: 0.52}
+    original = trajectory(["init", "tracked", "tracked", "tracked", "absent", "tracked", "tracked", "absent"])
+    points = tuple(replace(point, time=times[point.index]) for point in original.points)
+    (text,) = convert(replace(original, points=points), "labelstudio").values()
+    info = SourceInfo("clip", SIZE, RATE, len(times))
+
+    def read() -> dict[tuple[int, int], tuple[float | None, str, tuple[float, ...]]]:
+        (tmp_path / "a.json").write_text(text, encoding="utf-8")
+        (one,) = read_each(tmp_path / "a.json", None, lambda name: (info, times)).values()
+        return {(p.index, p.target): (p.time, p.state, tuple(p.box)) for p in one.points}
+
+    found = read()
+    for point in points:
+        time, state, box = found.pop((point.index, point.target))
+        assert time == point.time and (state == "absent") == (point.state == "absent")
+        assert state == "absent" or box == pytest.approx(tuple(point.box), abs=0.01)
+    assert not found
+    task = json.loads(text)
+    keys = task[0]["predictions"][0]["result"][0]["value"]["sequence"]
+    keys.append({**keys[2], "frame": 5, "x": 50, "enabled": True})  # drawn while picture 2 is still shown
+    text = json.dumps(task)
+    assert read()[2, 1][2][0] == SIZE[0] / 2
+    keys.append({**keys[2], "frame": 60})
+    text = json.dumps(task)
+    with pytest.raises(InputError, match="goes on after the end of the video"):
+        read()
+
+
 def test_boxes_of_another_video_are_refused(tmp_path):
     (text,) = convert(trajectory(), "cvat").values()
     (tmp_path / "a.xml").write_text(text, encoding="utf-8")

@@ -65,7 +65,7 @@ def _task(task: Mapping[str, Any]) -> Tracks:
     kept = [box for box in boxes if box.box is not None or (box.track, box.frame) not in frames]
     video = str(task["data"].get("video") or next(iter(task["data"].values()), ""))
     name = video_stem(unquote(urlsplit(video).path))
-    return Tracks(kept, fps=fps, relative=True, filled=True, end=end, name=name, others=others)
+    return Tracks(kept, fps=fps, relative=True, filled=True, ticks=True, end=end, name=name, others=others)
 
 
 def _address(media_url: str, name: str) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +14,7 @@ from typing import Any, NamedTuple
 from siamcli.boxes import Box, turned
 from siamcli.counts import counted
 from siamcli.errors import InputError, why_unread, why_wrong
+from siamcli.formats.clock import at_begins, frames_by_tick, in_frames
 from siamcli.formats.files import read_trajectory
 from siamcli.formats.kinds import track_formats
 from siamcli.formats.names import label_of, source_stem
@@ -28,7 +27,6 @@ from siamcli.trajectory import NO_BOX, PointSource, TrackHeader, TrackPoint, Tra
 __all__ = ["TrackBox", "Tracks", "between", "read_each", "say_others"]
 
 _logger = logging.getLogger(__name__)
-ROUNDED = 0.001  # seconds: times are written with three digits
 
 
 class TrackBox(NamedTuple):
@@ -63,6 +61,7 @@ class Tracks:
     files: tuple[str, ...] = ()
     relative: bool = False
     filled: bool = False
+    ticks: bool = False
     end: int = 0
     name: str = ""
     others: Mapping[str, int] = field(default_factory=dict)
@@ -202,17 +201,21 @@ def _trajectory(
     base = info or SourceInfo(name)
     source = replace(base, name=name, size=size, fps=fps, files=base.files or tracks.files)
     upright = [_in_pixels(box, size if tracks.relative else None) for box in tracks.boxes]
-    ordered = sorted(_in_frames(upright, path, fps, times), key=lambda box: (box.track, box.frame))
+    placed = in_frames(upright, path, fps, times)
+    frames = frames_by_tick(fps, times) if tracks.ticks else {}
+    placed = at_begins(placed, frames, path) if frames else placed
+    ordered = sorted(placed, key=lambda box: (box.track, box.frame))
     objects = [list(boxes) for _, boxes in groupby(ordered, key=lambda box: box.track)]
     objects.sort(key=lambda boxes: (boxes[0].frame, _natural(boxes[0].track)))
-    points, end = [], min(tracks.end, (info and info.count) or tracks.end)
+    points, end = [], tracks.end if frames else min(tracks.end, (info and info.count) or tracks.end)
     filled = sum(max(boxes[-1].frame + 1, end) - boxes[0].frame for boxes in objects)
     if tracks.filled and filled > MOST_FRAMES:
         raise ValueError(f"its boxes reach through {counted(filled, 'frame')}, more than {MOST_FRAMES}")
     for target, boxes in enumerate(objects, start=1):
         _check_once(boxes)
         for one in _filled(boxes, end) if tracks.filled else boxes:
-            points.append(_point(one, target, fps, times))
+            for frame in frames.get(one.frame, ()) if frames else (one.frame,):
+                points.append(_point(one._replace(frame=frame), target, fps, times))
     points.sort(key=lambda point: (point.index, point.target))
     if info:
         _check_end(path, points, info)
@@ -237,24 +240,6 @@ def _in_pixels(one: TrackBox, size: tuple[int, int] | None) -> TrackBox:
     across, down = (size[0] / 100, size[1] / 100) if size else (1.0, 1.0)
     box = Box(one.box.x * across, one.box.y * down, one.box.w * across, one.box.h * down)
     return one._replace(box=turned(box, one.rotation, (box.x, box.y)))
-
-
-def _in_frames(
-    boxes: Sequence[TrackBox], path: Path, fps: Fraction | None, times: Mapping[int, float] | None
-) -> list[TrackBox]:
-    """The boxes, those with a time in the frame that is shown then.  Raises InputError."""
-    if all(box.seconds is None for box in boxes):
-        return list(boxes)
-    if not times and fps is None:
-        raise InputError(f"{path} gives times but no frame numbers", hint="give --video, or --fps")
-    shown = sorted((time, index) for index, time in (times or {}).items())
-
-    def frame(seconds: float) -> int:
-        if not shown:
-            return math.floor((seconds + ROUNDED) * (fps or 0))
-        return shown[max(bisect_right(shown, (seconds + ROUNDED, math.inf)) - 1, 0)][1]
-
-    return [box if box.seconds is None else box._replace(frame=frame(box.seconds)) for box in boxes]
 
 
 def _natural(track: str) -> tuple[int, str]:
