@@ -166,6 +166,8 @@ def test_seconds_of_what_is_always_lost_and_of_a_single_frame():
     assert (slower["located"], slower["lost"]) == (0.6, 4.04)
     zone = parse_zone("all=0,0,640,480", SIZE)
     (single,) = measure(path(line(1)), PIXELS, zones=[zone]).summary()
+    same = measure(path(line(50)), PIXELS, zones=[replace(zone, name="lost")]).table()  # as a sum is called
+    assert [cell for name, cell in zip(*same, strict=True) if name == "lost s"] == ["0.00", "2.00"]
     assert (single["located"], single["lost"], single["zones"]["all"]["seconds"]) == (0.04, 0, 0.04)
 
 

@@ -84,11 +84,11 @@ class Measurement:
         units = self.sum_units
         rows: list[list[str]] = []
         for motion, sums in zip(self.motions, self.summary(), strict=True):
-            cells = {f"{key} {units[key]}": sums[key] for key in units if key in sums}
-            for name, one in sums["zones"].items():
-                cells |= {f"{name} s": one["seconds"], f"{name} visits": one["visits"]}
-            rows = rows or [["target", *cells]]
-            rows.append([motion.name, *map(_cell, cells.values())])
+            cells = [(f"{key} {units[key]}", sums[key]) for key in units if key in sums]
+            for name, one in sums["zones"].items():  # which may be called like a sum
+                cells += [(f"{name} s", one["seconds"]), (f"{name} visits", one["visits"])]
+            rows = rows or [["target", *(name for name, _ in cells)]]
+            rows.append([motion.name, *(_cell(value) for _, value in cells)])
         return rows
 
     def _sums(self, motion: Motion) -> dict[str, Any]:
