@@ -146,6 +146,15 @@ def test_manifests(tmp_path, suffix):
         assert path.name in str(caught.value)
 
 
+def test_zero_is_a_label_and_a_time(tmp_path):
+    """As programs write them: each box without its label was a target of its own."""
+    row = {"clip": "a.mp4", "label": 0}
+    rows = [{**row, "box": [1, 2, 3, 4], "time": 2}, {**row, "box": "absent", "time": 0}]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    box, absence = read_manifest(tmp_path / "a.json", "xywh").of(str(tmp_path / "a.mp4"))
+    assert (box.label, absence.label) == ("0", "0") and absence.moments[0] == TimePoint(seconds=0)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [

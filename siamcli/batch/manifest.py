@@ -131,7 +131,10 @@ def _source(name: str, folder: Path) -> SourceName:
 
 
 def _target(row: Mapping[Any, Any], format: BoxFormat) -> TargetMark:
-    box, time, label = row.get("box"), row.get("time"), row.get("label") or row.get("target")
+    box, time = row.get("box"), row.get("time")
+    label = next(
+        (str(row[name]).strip() for name in ("label", "target") if row.get(name) not in (None, "")), ""
+    )
     if not can_be_named(name := str(row.get("clip"))):
         raise InputError(f"no file can be called {name!r}", hint="correct the name of the clip")
     if not box and any(row.get(side) not in (None, "") for side in SIDES):
@@ -145,13 +148,13 @@ def _target(row: Mapping[Any, Any], format: BoxFormat) -> TargetMark:
         )
     if not box:
         raise InputError("no box", hint='write x,y,w,h in quotes, for example "10,20,30,40"')
-    check_label(str(label))
+    check_label(label)
     if str(box).strip() == ABSENT:
-        first, last = parse_span(str(time or ""))
-        return AbsentTarget(f"{time} {box}", first, last, str(label).strip() if label else None)
+        first, last = parse_span("" if time is None else str(time))
+        return AbsentTarget(f"{time} {box}", first, last, label or None)
     target = parse_target(str(box), format)
     at = None if time in (None, "") else parse_time(str(time))
-    return replace(target, label=str(label).strip() if label else target.label, at=at)
+    return replace(target, label=label or target.label, at=at)
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[Any, Any]]]:
