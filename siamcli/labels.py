@@ -23,9 +23,12 @@ def shown_name(labels: Sequence[str | None], target: int) -> str:
 
     >>> [shown_name(["ball", None, "dog", "ball"], target) for target in (1, 2, 3, 4)]
     ['#1 ball', 'target 2', 'dog', '#4 ball']
+    >>> shown_name(["target 2", None], 2)
+    '#2 target 2'
     """
     name = target_name(labels, target)
-    return f"#{target} {name}" if labels.count(name) > 1 else name
+    names = [target_name(labels, number) for number in range(1, len(labels) + 1)]
+    return f"#{target} {name}" if names.count(name) > 1 else name
 
 
 def written_name(labels: Sequence[str | None], target: int) -> str:
@@ -33,9 +36,11 @@ def written_name(labels: Sequence[str | None], target: int) -> str:
 
     >>> [written_name(["ball", None, "dog", "ball"], target) for target in (1, 2, 3, 4)]
     ['#1', '#2', 'dog', '#4']
+    >>> written_name(["ball", "#1"], 2)  # that is target 1
+    '#2'
     """
     label = labels[target - 1]
-    return label if label and labels.count(label) == 1 else f"#{target}"
+    return label if label and find_targets(label, labels) == (target,) else f"#{target}"
 
 
 def known_targets(labels: Sequence[str | None]) -> str:
