@@ -221,6 +221,7 @@ def test_measure_writes_units_times_and_visits(siamtrack, tmp_path):
         (("--rest", "5mm/s"), 2, "--rest takes a speed in px/s"),
         (("--rest", "9" * 400), 2, "--rest takes a speed in px/s"),
         (("-o", "m.txt"), 8, "unknown format"),
+        (("-o", "{target}.csv"), 8, "{target}.csv: this command writes all targets into one file"),
         (("-o", "a.json", "-y"), 8, "a.json is read in this run"),
     ],
 )

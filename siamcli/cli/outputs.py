@@ -22,6 +22,7 @@ __all__ = [
     "DEFAULT_SUFFIXES",
     "OUTPUT_SUFFIXES",
     "Overwrite",
+    "check_holds_all",
     "check_new_outputs",
     "check_outputs_differ",
     "check_writable",
@@ -83,15 +84,25 @@ def output_paths(
 def check_new_outputs(
     paths: Sequence[str], inputs: Sequence[str], *, suffixes: Sequence[str], overwrite: bool
 ) -> None:
-    """Raises OutputError for a path with another suffix than `suffixes`, for one that is named twice or is an
-    input, and, unless `overwrite`, for one that exists.
+    """Raises OutputError for a path with another suffix than `suffixes` or for one target, for one that is
+    named twice or is an input, and, unless `overwrite`, for one that exists.
     """
     for path in paths:
+        check_holds_all(path)
         if Path(path).suffix.lower() not in suffixes:
             raise OutputError(f"{path}: unknown format", hint=f"known suffixes: {' '.join(suffixes)}")
     check_outputs_differ(paths, inputs)
     if (there := files_that_exist(paths)) and not overwrite:
         raise OutputError(f"{there[0]} exists", hint="-y replaces it")
+
+
+def check_holds_all(path: str) -> None:
+    """Raises OutputError for a name that stands for a file of every target, which only `run` writes."""
+    if "{target}" in path:
+        raise OutputError(
+            f"{path}: this command writes all targets into one file",
+            hint="leave {target} out; `siamtrack run` writes a file for every target",
+        )
 
 
 def check_outputs_differ(paths: Sequence[str], inputs: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from siamcli.cli import console
-from siamcli.cli.outputs import Overwrite, check_outputs_differ, left_out
+from siamcli.cli.outputs import Overwrite, check_holds_all, check_outputs_differ, left_out
 from siamcli.cli.trajectories import TrajectoryOptions
 from siamcli.cli.usage import WrongUsage, read_share
 from siamcli.errors import OutputError
@@ -130,6 +130,7 @@ def convert(
     options = _own_options(to, keyframes, media_url)
     if output not in (None, "-") and is_stream(output):
         raise OutputError(f"{output}: convert writes files", hint="`siamtrack run` sends lines as it tracks")
+    check_holds_all(output or "")
     many = len(trajectories) > 1 or dataset.images or dataset.crops
     trajectory = trajectories[0]
     read = {} if many else reading.read(trajectory)

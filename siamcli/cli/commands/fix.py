@@ -20,7 +20,7 @@ from siamcli.cli.source import batch_folder
 from siamcli.cli.tally import about
 from siamcli.cli.usage import WrongUsage
 from siamcli.counts import counted
-from siamcli.errors import InputError, OutputError, PartialError
+from siamcli.errors import InputError, PartialError
 from siamcli.media.kinds import source_name
 from siamcli.media.suffixes import is_video
 from siamcli.targets import BoxFormat, TargetMark, parse_absent, parse_timed_target
@@ -117,10 +117,6 @@ def fix(
     if not marks and fixes is None:
         raise WrongUsage("what is wrong?", hint="give --box-at TIME=x,y,w,h, --absent or --fixes FILE")
     paths = output or [f"{source_name(video).stem}.fixed{trajectory.suffix}"]
-    if several := [path for path in paths if "{target}" in path]:
-        raise OutputError(
-            f"{several[0]}: unknown format", hint=f"known suffixes: {' '.join(OUTPUT_SUFFIXES)}"
-        )
 
     from siamcli.batch.manifest import read_manifest
     from siamcli.formats.files import read_trajectory
