@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,11 +26,12 @@ from siamcli.batch.schedule import Events, Finished, Moved, Started
 from siamcli.batch.settings import StyleWatch, style_key
 from siamcli.batch.status import Entry, History, StatusFile
 from siamcli.errors import InputError, SiamtrackError
-from siamcli.media.kinds import SourceName, holds_images, source_name
+from siamcli.media.kinds import SourceName, holds_images, path_from, source_name
 from siamcli.media.sources import no_source
 from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
 from siamcli.session.job import Job
 
+_logger = logging.getLogger(__name__)
 __all__ = ["Policy", "Result", "Results", "TrackAll", "foresee", "run_batch"]
 
 TrackAll = Callable[[Iterator[Job]], Events]
@@ -118,6 +120,7 @@ class _Batch:
         self._results: list[Result] = []
         self._stopped = False
         self._styles = StyleWatch()
+        self._told_outdated = False
 
     def jobs(self, tasks: Iterable[Task]) -> Iterator[Job]:
         """The jobs that are to be tracked, as long as nothing forbids to go on."""
@@ -127,6 +130,7 @@ class _Batch:
             entry = self._status.entries.get(task.id)
             verdict = _decide(task, self._status, self._folder, self._policy)
             if verdict == "track":
+                self._say_outdated(task, entry)
                 self._running[task.job] = task
                 yield task.job
             elif verdict == "complete" and entry is not None:
@@ -143,6 +147,21 @@ class _Batch:
 
     def end(self, event: Finished) -> None:
         self._conclude(finished_entry(self._running.pop(event.job), event, self._folder))
+
+    def _say_outdated(self, task: Task, before: Entry | None) -> None:
+        """Say once that a clip keeps files of other boxes or settings, which this batch was not asked for."""
+        if self._told_outdated or before is None or before.key in ("", task.key):
+            return
+        asked = {path_from(file, self._folder) for file in task.job.files}
+        written = sorted(self._status.written[task.id] - asked)
+        if outdated := [name for name in written if (self._folder / name).exists()]:
+            self._told_outdated = True
+            _logger.warning(
+                "%s: %s stays as it was, of other boxes or settings; so do such files of further clips:"
+                " name them with -f, or remove them",
+                before.clip,
+                ", ".join(outdated),
+            )
 
     def _complete(self, task: Task, entry: Entry) -> None:
         """Make what a finished clip lacks.  When that fails its line still says done, as its tracking is:
