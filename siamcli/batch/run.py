@@ -157,8 +157,8 @@ class _Batch:
         if outdated := [name for name in written if (self._folder / name).exists()]:
             self._told_outdated = True
             _logger.warning(
-                "%s: %s stays as it was, of other boxes or settings; so do such files of further clips:"
-                " name them with -f, or remove them",
+                "%s: of other boxes or settings, and not written again: %s; so it is with further clips:"
+                " name these formats with -f, too, or remove the files",
                 before.clip,
                 ", ".join(outdated),
             )
