@@ -164,6 +164,11 @@ def test_seconds_of_what_is_always_lost_and_of_a_single_frame():
     points = tuple(replace(p, time=time) for p, time in zip(slow.points, times, strict=True))
     (slower,) = measure(replace(slow, points=points), PIXELS).summary()
     assert (slower["located"], slower["lost"]) == (0.6, 4.04)
+    kept = tuple(p for p in slow.points if p.index <= 15)  # as fast in a frame, and in the last ones slower
+    times = [0.04 * p.index if p.index < 8 else 0.28 + 0.4 * (p.index - 7) for p in kept]
+    points = tuple(replace(p, time=time, state="tracked") for p, time in zip(kept, times, strict=True))
+    (paused,) = measure(replace(slow, points=points), PIXELS, window=0).summary()
+    assert paused["speed_mean"] < 2 * paused["distance"] / paused["located"]
     zone = parse_zone("all=0,0,640,480", SIZE)
     (single,) = measure(path(line(1)), PIXELS, zones=[zone]).summary()
     same = measure(path(line(50)), PIXELS, zones=[replace(zone, name="lost")]).table()  # as a sum is called

@@ -95,7 +95,8 @@ class Measurement:
         located, lasts = motion.located, motion.lasts
         where = motion.smooth[located]
         seconds = float(lasts[located].sum())
-        moving = motion.speed[np.isfinite(motion.speed)]
+        known = np.isfinite(motion.speed)
+        moving = motion.speed[known]
         zones = {
             zone.name: stay(zone.holds(motion.pixels) & located, located, motion.times, lasts)
             for zone in self.zones
@@ -113,8 +114,8 @@ class Measurement:
             "distance": _rounded(float(np.nanmax(motion.distance))) if located.any() else 0.0,
             "distance_raw": _rounded(float(np.nanmax(motion.raw_distance))) if located.any() else 0.0,
             "displacement": _rounded(math.dist(where[0], where[-1])) if len(where) else None,
-            "speed_mean": _rounded(float(moving.mean())) if len(moving) else None,
-            "speed_max": _rounded(float(moving.max())) if len(moving) else None,
+            "speed_mean": _rounded(float(np.average(moving, weights=lasts[known]))) if known.any() else None,
+            "speed_max": _rounded(float(moving.max())) if known.any() else None,
             "zones": {
                 name: {"seconds": _rounded(s.seconds), "visits": s.visits, "first": _rounded(s.first)}
                 for name, s in zones.items()
