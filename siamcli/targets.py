@@ -247,9 +247,11 @@ def parse_mark(text: str, format: BoxFormat = "xywh") -> TargetMark:
 
     Raises InputError.
     """
-    time, *label, box = (part.strip() for part in ("", *text.split("="))[-3:])
-    if box == ABSENT:
-        span, name = (time, label[0]) if time else ("".join(label), "")
+    before, _, box = text.rpartition("=")
+    first, sign, label = before.partition("=")
+    time = first.strip() if sign else ""
+    if box.strip() == ABSENT:
+        span, name = (time, label.strip()) if time else (label or first, "")
         return replace(parse_absent(f"{name}={span}" if name else span), text=text)
     try:
         parse_time(time)

@@ -198,11 +198,15 @@ def test_numbers_and_labels():
         ("60f==1,2,3,4", None, 60),
         ("60f=a=1,2,3,4", "a", 60),
         ("x=a=1,2,3,4", "x=a", None),
+        ("60f=x=a=1,2,3,4", "x=a", 60),
+        ("60f-61f=x=a=absent", "x=a", 60),
     ],
 )
 def test_a_line_of_a_box_file(line, label, frame):
     mark = parse_mark(line)
-    assert mark.label == label and (mark.at.frame if mark.at else None) == frame
+    assert mark.label == label and [moment.frame for moment in mark.moments[:1]] == [frame] * (
+        frame is not None
+    )
 
 
 ORDERS = [("0.28-5f", False), ("7f-0.2", False), ("0.28-7f", True), ("5f-0.2", True), ("0.31-8f", True)]
