@@ -87,19 +87,26 @@ def _own_marks(path: Path, lines: Sequence[str], format: BoxFormat) -> list[Targ
 
 
 def _with_own_labels(targets: Sequence[Target]) -> list[Target]:
-    """`targets`, numbered where several have one label: these would be one target.
+    """`targets`, numbered where several have one label: these would be one target.  A `#` that would make
+    the label mean another target by its number is left out.
 
-    >>> ball = start_target(Box(1, 2, 3, 4), 0, "ball")
-    >>> [target.label for target in _with_own_labels([ball, ball])]
-    ['ball 1', 'ball 2']
+    >>> def labels(*names):
+    ...     targets = [start_target(Box(1, 2, 3, 4), 0, name) for name in names]
+    ...     return [target.label for target in _with_own_labels(targets)]
+    >>> labels("ball", "ball"), labels("ball", "ball", "ball 1"), labels("dog", "#1", "#10")
+    (['ball 1', 'ball 2'], ['ball 1 1', 'ball 2', 'ball 1'], ['dog', '1', '10'])
     """
-    count = Counter(target.label for target in targets)
-    return [
-        replace(target, label=f"{target.label} {number}")
-        if target.label and count[target.label] > 1
-        else target
-        for number, target in enumerate(targets, start=1)
-    ]
+    labels = [re.sub(r"^#(?=\d+$)", "", target.label or "") for target in targets]
+    count = Counter(labels)
+    taken = {label for label in labels if count[label] == 1}
+    own: list[Target] = []
+    for number, (target, label) in enumerate(zip(targets, labels, strict=True), start=1):
+        name = label
+        while label and count[label] > 1 and (name == label or name in taken):
+            name = f"{name} {number}"
+        taken.add(name)
+        own.append(replace(target, label=name or None))
+    return own
 
 
 def _boxes_of_truth(
