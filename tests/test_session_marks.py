@@ -15,6 +15,7 @@ from conftest import DEMO
 from siamcli.boxes import Box
 from siamcli.errors import InputError
 from siamcli.formats.files import convert, read_trajectory
+from siamcli.formats.starts import read_starts
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.session.fix import Moments
@@ -207,6 +208,14 @@ def test_a_line_of_a_box_file(line, label, frame):
     assert mark.label == label and [moment.frame for moment in mark.moments[:1]] == [frame] * (
         frame is not None
     )
+
+
+def test_a_label_that_looks_like_a_time_is_named(tmp_path, caplog):
+    (tmp_path / "a.box").write_text("60f=1,2,3,4\n00:12.5=1,2,3,4\n7=1,2,3,4\n60f==1,2,3,4\nbuff=1,2,3,4\n")
+    assert len(read_starts(tmp_path / "a.box", "xywh")) == 5
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 2 and "line 1: 60f is taken for a label; for a time, write 60f==x,y,w,h" in said[0]
+    assert "line 2: 00:12.5 is" in said[1]
 
 
 ORDERS = [("0.28-5f", False), ("7f-0.2", False), ("0.28-7f", True), ("5f-0.2", True), ("0.31-8f", True)]

@@ -23,6 +23,7 @@ __all__ = ["first_box", "number_format", "read_starts", "start_target"]
 
 _logger = logging.getLogger(__name__)
 _BETWEEN = re.compile(r"[,;\s]+")  # numbers of a line
+_TIME = re.compile(r"\d+f|\d+(?::\d+)+(?:[.;]\d+)?")  # which no label is likely to be
 _COMMENT = re.compile(r"#(?!\d+\s*=)")  # and not the number of a target
 _JSON_OR_XML = re.compile(r"\s*([{<]|\[\s*([\[{]|$))")
 _MASK = re.compile(r"m(\d+,){4,}\d+$")
@@ -78,9 +79,15 @@ def _own_marks(path: Path, lines: Sequence[str], format: BoxFormat) -> list[Targ
                 f"{path}, line {number}: a VOT mask, which is not read", hint="write a box: x,y,w,h"
             )
         try:
-            marks.append(parse_mark(text, format))
+            mark = parse_mark(text, format)
         except InputError as error:
             raise InputError(f"{path}, line {number}: {error}", hint=f"{error.hint}; {foreign}") from None
+        marks.append(mark)
+        if isinstance(mark, Target) and mark.at is None and _TIME.fullmatch(mark.label or ""):
+            _logger.warning(
+                "%s, line %d: %s is taken for a label; for a time, write %s==x,y,w,h",
+                *(path, number, mark.label, mark.label),
+            )
     if not marks:
         raise InputError(f"no box in {path}", hint="one box per line: x,y,w,h")
     return marks
