@@ -130,11 +130,11 @@ def test_post_processing_on_another_device_counts_as_network(checkpoint, short):
     assert stages["post-processing"] == 0 < stages["network"]
 
 
-def test_bench_precision_compares_boxes_with_float32(siamtrack, weights, tmp_path):
+def test_bench_precision_compares_boxes_with_float32(siamtrack, weights, short, tmp_path):
     """Both engines follow the same frames, and the verdict is that of its parts."""
     folder = tmp_path / "set"
     folder.mkdir()
-    (folder / "demo.mp4").write_bytes(DEMO.read_bytes())
+    short.rename(folder / "demo.mp4")
     rows = DEMO.with_suffix(".csv").read_text().splitlines()[1:9]
     (folder / "demo.txt").write_text("\n".join(rows) + "\n")
     done = siamtrack("bench", "--precision", folder, "--weights", weights, "--engine", "cpu", "--json")

@@ -62,7 +62,7 @@ def read_frames(sequence: Sequence) -> Iterator[Frame]:
             if count == len(sequence):
                 raise DatasetError(
                     f"{sequence.name}: {sequence.video} has frames after the last one annotated",
-                    hint="a row for every frame: NaN,NaN,NaN,NaN where the target is absent",
+                    hint="write a row for every frame, or cut the video where they end",
                 )
             if frame.index != first + count:
                 raise DatasetError(f"{sequence.name}: cannot decode {sequence.frames[count]}")
