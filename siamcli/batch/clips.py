@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from siamcli.errors import InputError
 from siamcli.media.folders import natural_key
-from siamcli.media.kinds import holds_images, is_image, source_name
+from siamcli.media.kinds import is_image, source_name
 from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
 
 __all__ = [
@@ -144,7 +144,7 @@ class _Walk:
         """The clips of a folder that has been entered; one that may not be read is a clip that will fail."""
         try:
             inside = [(path, path.is_dir()) for path in folder.iterdir() if not path.name.startswith(".")]
-            images = holds_images(folder)
+            images = any(is_image(path) for path, is_folder in inside if not is_folder)
         except OSError:
             if folder != self._root:
                 yield Clip(str(folder), str(folder.relative_to(self._root)))

@@ -31,8 +31,9 @@ from siamcli.media.sources import no_source
 from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
 from siamcli.session.job import Job
 
-_logger = logging.getLogger(__name__)
 __all__ = ["Policy", "Result", "Results", "TrackAll", "foresee", "run_batch"]
+
+_logger = logging.getLogger(__name__)
 
 TrackAll = Callable[[Iterator[Job]], Events]
 """Where clips are tracked: in this process, or on a cluster."""

@@ -51,6 +51,7 @@ class Tracks:
 
     Between two boxes of a track that is `filled` the object moves in a straight line; where it is not there,
     it stays away up to its next box.  After its last one it stays as it is up to frame `end`, not included.
+    With `ticks` a frame is a tick of a clock of `fps`, which in a video of a variable rate is another one.
     `name` is that of the video, where the file says it.  `others` counts what is there beside boxes, by the
     file's word for it.
     """
