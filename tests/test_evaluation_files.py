@@ -77,6 +77,7 @@ def test_bad_rows_are_named_by_line(tmp_path: Path, content: str | bytes, line: 
 def test_every_benchmark_is_well_described() -> None:
     assert len(specs()) >= 12
     sizes = {key: len(sequence_entries(spec)) for key, spec in specs().items() if spec.table}
+    assert all(specs()[key].sequences == size for key, size in sizes.items())
     assert sizes == {"otb2015": 100, "otb2013": 51, "otb50": 50, "uav123": 123, "uav20l": 20, "lasot": 280}
     assert find_spec("OTB-100") is find_spec("otb2015")
     with pytest.raises(DatasetError, match="no benchmark is called 'abc'"):
@@ -97,7 +98,21 @@ def test_otb_ranges_targets_and_origin(tmp_path: Path) -> None:
     assert found["Board"].box(0) == (9, 19, 30, 40)
     assert found["Tiger1"].frames[0].name == "0006.jpg"
     assert (len(found["Tiger1"]), found["Tiger1"].truth[0, 0]) == (349, 5)
+    annotated = open_dataset(find_spec("otb"), tmp_path, frames=False, only=["Tiger1"]).sequences[0]
+    assert (annotated.truth == found["Tiger1"].truth).all()  # to which eval's results are scored
     assert "DEF" in found["Jogging-1"].attributes
+
+
+def test_a_benchmark_of_which_sequences_are_missing_is_not_scored_as_whole(tmp_path: Path) -> None:
+    """Also where no table names them: published figures stood beside those of the few that were there."""
+    text(tmp_path / "anno" / "a_0.txt", ROWS)
+    text(tmp_path / "list.txt", "v\n")
+    text(tmp_path / "v" / "groundtruth.txt", ROWS)
+    for key, title, total in (("trackingnet", "TrackingNet", 511), ("vot2018", "VOT2018", 60)):
+        with pytest.raises(DatasetError, match=f"{title} is incomplete, 1 of {total} sequences in"):
+            open_dataset(find_spec(key), tmp_path, frames=False)
+        opened = open_dataset(find_spec(key), tmp_path, frames=False, partial=True)
+        assert opened.partial == f"1 of {total} sequences"
 
 
 def test_uav_sequences_are_cut_out_of_folders(tmp_path: Path) -> None:
@@ -118,6 +133,7 @@ def test_lasot_marks_absent_frames(tmp_path: Path) -> None:
     text(folder / "out_of_view.txt", "0,0,1")
     (sequence,) = open_dataset(find_spec("lasot"), tmp_path, partial=True).sequences
     assert sequence.visible.tolist() == [True, False, False]
+    assert sequence.box(0) == (9, 19, 30, 40)  # its boxes count pixels from 1, as its authors say
     text(folder / "out_of_view.txt", "0,0")
     with pytest.raises(DatasetError, match="2 labels for 3 frames"):
         open_dataset(find_spec("lasot"), tmp_path, partial=True)
@@ -131,16 +147,16 @@ def test_got10k_val_and_test(tmp_path: Path) -> None:
         text(folder / "groundtruth.txt", rows)
         text(folder / "absence.label", "0\n1\n0\n")
         text(folder / "meta_info.ini", "[METAINFO]\nresolution: (64, 48)\n")
-    (val,) = open_dataset(find_spec("got10k-val"), tmp_path).sequences
+    (val,) = open_dataset(find_spec("got10k-val"), tmp_path, partial=True).sequences
     assert (val.size, val.visible.tolist()) == ((64, 48), [True, False, True])
-    (test,) = open_dataset(find_spec("got10k-test"), tmp_path).sequences
+    (test,) = open_dataset(find_spec("got10k-test"), tmp_path, partial=True).sequences
     assert np.isfinite(test.truth).all(axis=1).tolist() == [True, False, False]
 
 
 def test_trackingnet_numbers_without_zeros(tmp_path: Path) -> None:
     pictures(tmp_path / "TEST" / "frames" / "a_0", 12, first=0, digits=1)
     text(tmp_path / "TEST" / "anno" / "a_0.txt", "1,2,3,4\n")
-    (sequence,) = open_dataset(find_spec("trackingnet"), tmp_path).sequences
+    (sequence,) = open_dataset(find_spec("trackingnet"), tmp_path, partial=True).sequences
     assert [path.stem for path in sequence.frames[-2:]] == ["10", "11"]
 
 
@@ -149,11 +165,11 @@ def test_vot_polygons_tags_and_rectangles(tmp_path: Path) -> None:
     text(tmp_path / "list.txt", "bag\n")
     text(tmp_path / "bag" / "groundtruth.txt", "10,10,29,10,29,29,10,29\n5,5,10,10\n")
     text(tmp_path / "bag" / "occlusion.tag", "0\n1\n")
-    (bag,) = open_dataset(find_spec("vot2018"), tmp_path).sequences
+    (bag,) = open_dataset(find_spec("vot2018"), tmp_path, partial=True).sequences
     assert bag.truth[0] == pytest.approx([9.5, 9.5, 20, 20])
     assert bag.polygons[1].tolist() == [5, 5, 14, 5, 14, 14, 5, 14]
     assert bag.tags["occlusion"].tolist() == [False, True]
-    (scored,) = open_dataset(find_spec("vot2018"), tmp_path, frames=False).sequences
+    (scored,) = open_dataset(find_spec("vot2018"), tmp_path, partial=True, frames=False).sequences
     assert bag.size == scored.size == (64, 48)  # to which VOT clips regions
 
 
@@ -161,8 +177,9 @@ def test_nfs_annotations_of_every_eighth_frame(tmp_path: Path) -> None:
     pictures(tmp_path / "ball" / "30" / "ball", 3, digits=5)
     rows = "".join(f'0 {i} 10 {i + 20} 40 {i} 0 0 0 "ball"\n' for i in range(24))
     text(tmp_path / "ball" / "30" / "ball.txt", rows)
-    (ball,) = open_dataset(find_spec("nfs"), tmp_path).sequences
-    assert ball.truth.tolist() == [[0, 10, 20, 30], [8, 10, 20, 30], [16, 10, 20, 30]]
+    for frames in (True, False):  # eval and score see the same rows
+        (ball,) = open_dataset(find_spec("nfs"), tmp_path, partial=True, frames=frames).sequences
+        assert ball.truth.tolist() == [[0, 10, 20, 30], [8, 10, 20, 30], [16, 10, 20, 30]]
 
 
 @pytest.mark.parametrize("key", ["nfs", "trackingnet"])
@@ -216,7 +233,7 @@ def test_a_pysot_file_of_other_contents(tmp_path: Path, inside: str) -> None:
 
 def test_a_pysot_file_of_lasot(tmp_path: Path) -> None:
     file = text(tmp_path / "L.json", '{"a": {"gt_rect": [[1, 2, 3, 4], [0, 0, 0, 0]], "absent": [1, 0]}}')
-    (sequence,) = open_dataset(find_spec("lasot"), file).sequences
+    (sequence,) = open_dataset(find_spec("lasot"), file, partial=True).sequences
     assert sequence.visible.tolist() == [True, False]  # its "absent" says the opposite
     with pytest.raises(DatasetError, match=r"LaSOT has no sequence b$"):
         open_dataset(find_spec("lasot"), file, only=["a", "b"])
@@ -322,8 +339,17 @@ def test_names_of_own_sequences_are_not_spelt_differently(tmp_path: Path) -> Non
 def test_a_name_listed_twice_is_one_sequence(tmp_path: Path) -> None:
     text(tmp_path / "v" / "groundtruth.txt", ROWS)
     text(tmp_path / "list.txt", "v\r\n\r\nv\r\n")
-    opened = open_dataset(find_spec("vot2018"), tmp_path, frames=False)
+    opened = open_dataset(find_spec("vot2018"), tmp_path, partial=True, frames=False)
     assert [sequence.name for sequence in opened.sequences] == ["v"]
+
+
+def test_a_pysot_file_counts_pixels_as_result_files_do(tmp_path: Path) -> None:
+    """PySOT compares both as they are: they lay one pixel apart."""
+    file = text(tmp_path / "OTB100.json", '{"a": {"gt_rect": [[10, 20, 30, 40], [11, 20, 30, 40]]}}')
+    text(tmp_path / "a.txt", "10,20,30,40\n11,20,30,40\n")
+    for key in ("otb2015", "lasot", "folder"):
+        (sequence,) = open_dataset(find_spec(key), file, partial=True).sequences
+        assert (read_output(tmp_path, find_spec(key), sequence).boxes == sequence.truth).all()
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".MP4", ".MOV"])

@@ -150,6 +150,26 @@ def test_boxes_are_cut_at_the_image_for_got10k(tmp_path_factory) -> None:
     assert scored(tmp_path_factory, one(truth, "got10k-val"), larger)["ao"] < 0.2
 
 
+def test_got10k_cuts_as_its_toolkit_does(tmp_path_factory) -> None:
+    """At the left and the top a box is moved inside; a target outside of the image counts as missed."""
+    truth = np.array([[5.0, 5, 20, 20], [-10, -10, 20, 20], [-90, 0, 20, 20]])
+    predicted = np.array([[5.0, 5, 20, 20], [0, 0, 20, 20], [50, 50, 20, 20]])
+    got = scored(tmp_path_factory, one(truth, "got10k-val", size=(100, 100)), predicted)
+    assert (got["ao"], got["sr50"]) == (0.5, 0.5)  # 1, 0; rectangles cut in the plain way give 0.25 and NaN
+
+
+def test_all_repetitions_of_got10k_count(tmp_path) -> None:
+    """Its toolkit writes three; those of another program do not count with what eval writes."""
+    truth = np.tile([10.0, 10, 20, 20], (3, 1))
+    dataset = one(truth, "got10k-val")
+    write_output(tmp_path, dataset.spec, "one", TrackerOutput(truth))
+    for number in (2, 3):
+        (tmp_path / "one" / f"one_00{number}.txt").write_text("500,500,20,20\n" * 3)
+    assert score_results(dataset, tmp_path, "t").values["ao"] == pytest.approx(1 / 3)
+    write_output(tmp_path, dataset.spec, "one", TrackerOutput(truth))
+    assert score_results(dataset, tmp_path, "t").values["ao"] == 1
+
+
 def test_confidence_separates_seen_from_absent(tmp_path_factory) -> None:
     truth = np.tile([10.0, 10, 20, 20], (40, 1))
     truth[20:] = np.nan
@@ -228,3 +248,9 @@ def test_center_error_counts_the_inclusive_threshold() -> None:
     error = center_error(np.array([[20.0, 0, 10, 10]]), np.array([[0.0, 0, 10, 10]]))
     assert metrics.precision_curve(error)[20] == 1
     assert metrics.precision_curve(error)[19] == 0
+
+
+def test_a_perfect_box_never_overlaps_by_more_than_1() -> None:
+    """Rounding gives 1.0000000000000002 for one of a few: at threshold 1 it counted, in no toolkit."""
+    rows = np.random.default_rng(0).uniform(1, 300, (500, 4)).round(4)
+    assert metrics.success_auc(metrics.success_curve(box_overlap(rows, rows))) == 20 / 21

@@ -79,8 +79,11 @@ def read_size(folder: Path) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
-def read_pysot(path: Path) -> list[Sequence]:
-    """PySOT's annotation files: gt_rect per frame, size, and per-frame attributes."""
+def read_pysot(spec: DatasetSpec, path: Path) -> list[Sequence]:
+    """PySOT's annotation files: gt_rect per frame, size, and per-frame attributes.
+
+    Its boxes count from where those of the benchmark and of result files do: PySOT compares them as they are.
+    """
     wrong = f"{path} is not a PySOT annotation file"
     try:
         raw = load_json(path.read_bytes())
@@ -91,18 +94,19 @@ def read_pysot(path: Path) -> list[Sequence]:
     sequences = []
     for name, fields in raw.items():
         try:
-            sequences.append(_json_sequence(name, fields))
+            sequences.append(_json_sequence(name, fields, spec.origin))
         except (ValueError, KeyError, TypeError, OverflowError):
             raise DatasetError(f"{wrong}: {name} has no gt_rect with 4 or 8 numbers per frame") from None
     return sequences
 
 
-def _json_sequence(name: str, fields: dict[str, Any]) -> Sequence:
+def _json_sequence(name: str, fields: dict[str, Any], origin: int) -> Sequence:
     rows = [[float("nan")] * 4 if len(r) == 1 else [float(v) for v in r] for r in fields["gt_rect"]]
     if {len(row) for row in rows} - {4, 8}:
         raise ValueError("a region of another number")
     has_polygons = any(len(row) == 8 for row in rows)
     truth, polygons = _from_regions(rows) if has_polygons else (np.array(rows, np.float64), None)
+    truth[:, :2] -= origin
     tags = {
         key: np.array(value) > 0
         for key, value in fields.items()

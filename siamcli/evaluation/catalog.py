@@ -23,7 +23,8 @@ class DatasetSpec:
 
     Paths are templates of {name}, {folder}, {target} and {group}, tried in order below the root.
     `table` and `subset` name rows of a sequence table; else `lists` name a file of sequence names; else
-    every file that fits a `truth` template is a sequence.  `origin` is the coordinate of the first pixel.
+    every file that fits a `truth` template is a sequence.  `sequences` is how many the benchmark has, 0 for
+    any number.  `origin` is the coordinate of the first pixel.
     In the data file `like` takes over the fields of another benchmark.
     """
 
@@ -35,6 +36,7 @@ class DatasetSpec:
     table: str | None = None
     subset: str | None = None
     lists: tuple[str, ...] = ()
+    sequences: int = 0
     origin: int = 0
     format: Literal["xywh", "vatic"] = "xywh"
     absent: tuple[str, ...] = ()
@@ -55,6 +57,11 @@ class SequenceEntry:
     first: int | None = None
     last: int | None = None
     attributes: frozenset[str] = frozenset()
+
+    @property
+    def length(self) -> int | None:
+        """How many frames it has, None where that is not known."""
+        return None if self.first is None or self.last is None else self.last - self.first + 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def open_dataset(
     with unread_as(DatasetError, root):
         is_table, is_folder = root.suffix == ".json" and root.is_file(), root.is_dir()
     if is_table:
-        every = read_pysot(root)
+        every = read_pysot(spec, root)
         _check_known(spec, names, {s.name for s in every})
         sequences = [s for s in every if not names or s.name in names]
         return _checked(spec, root, sequences, [], by_name=bool(names), partial=partial)
@@ -52,12 +52,11 @@ def open_dataset(
     for entry in [e for e in table if not names or e.name in names]:
         truth = _first(root, spec.truth, entry)
         pictures = _first(root, spec.frames, entry) or _first(root, spec.frames, _first_target(entry))
-        source = pictures if frames else None
-        if truth is None or (frames and source is None):
+        if truth is None or (frames and pictures is None):
             what, templates = ("annotation", spec.truth) if truth is None else ("frames", spec.frames)
             missing.append(f"{what} of {entry.name} ({_fill(templates[0], entry)})")
         else:
-            sequence = _sequence(spec, entry, truth, source, partial)
+            sequence = _sequence(spec, entry, truth, pictures, frames=frames, partial=partial)
             if sequence.size is None and spec.protocol in ("supervised", "longterm"):
                 sequence = replace(sequence, size=_picture_size(pictures))  # VOT clips regions to the image
             sequences.append(sequence)
@@ -82,14 +81,16 @@ def _checked(
     if not sequences:
         first = f": no {missing[0]}" if missing else ""
         raise DatasetError(f"no sequence of the data set {spec.title} in {root}{first}", hint=_layout(spec))
-    if missing and not partial:
+    total = max(len(sequences) + len(missing), 0 if by_name else spec.sequences)
+    there = counted(len(sequences), "sequence", of=total)
+    if total > len(sequences) and not partial:
         shown = "; ".join(missing[:3]) + (f"; and {len(missing) - 3} more" if len(missing) > 3 else "")
         raise DatasetError(
-            f"{spec.title} is incomplete, missing: {shown}",
+            f"{spec.title} is incomplete, " + (f"missing: {shown}" if missing else f"{there} in {root}"),
             hint=f"--partial uses the {counted(len(sequences), 'sequence')} there; the figure is then not"
             f" {spec.title}'s",
         )
-    note = counted(len(sequences), "sequence", of=len(sequences) + len(missing)) if missing else None
+    note = there if total > len(sequences) else None
     if by_name:
         note = counted(len(sequences), "chosen sequence")
     elif partial and note is None and spec.table:
@@ -149,22 +150,38 @@ def _names(spec: DatasetSpec, root: Path) -> list[str]:
 
 
 def _sequence(
-    spec: DatasetSpec, entry: SequenceEntry, truth_file: Path, source: Path | None, partial: bool
+    spec: DatasetSpec,
+    entry: SequenceEntry,
+    truth_file: Path,
+    pictures: Path | None,
+    *,
+    frames: bool,
+    partial: bool,
 ) -> Sequence:
+    """The sequence whose truth lies in `truth_file`; with its `frames`, or with the annotations alone."""
     truth, polygons = read_truth(spec, truth_file)
-    frames: tuple[Path, ...] = ()
-    video = source if source is not None and source.is_file() else None
-    if source is not None and video is None:
-        frames = _frame_files(source, entry)
-        if spec.format == "vatic" and abs(len(truth) / len(frames) - 8) < 1:
-            truth = truth[::8]  # NfS at 30 fps comes with annotations for 240
-        truth, polygons, frames = _matched(spec, entry, truth_file, truth, polygons, frames, partial)
+    if entry.first is not None and len(truth) == entry.last:
+        truth = truth[entry.first - 1 :]  # the file has rows for the frames before the range too
+    images: tuple[Path, ...] = ()
+    video = pictures if frames and pictures is not None and pictures.is_file() else None
+    if pictures is not None and video is None and (frames or spec.format == "vatic"):
+        images = _frame_files(pictures, entry)
+    if spec.format == "vatic" and images:
+        truth, images = _at_frame_rate(truth, images)
+    if frames and video is None:
+        truth, polygons = _matched(spec, entry, truth_file, truth, polygons, len(images))
     folder = truth_file.parent
     count = len(truth)
+    if entry.last is not None and count != entry.length and not partial:
+        raise DatasetError(
+            f"{entry.name}: {counted(count, 'frame')}, {spec.title} has {entry.length}"
+            f" ({entry.first}-{entry.last})",
+            hint=f"--partial accepts cut sequences; the figure is then not {spec.title}'s",
+        )
     return Sequence(
         entry.name,
         truth,
-        frames,
+        images if frames else (),
         video,
         0 if video else (entry.first or 1) - 1,
         polygons,
@@ -173,6 +190,16 @@ def _sequence(
         read_tags(folder, count) if spec.protocol == "supervised" else {},
         read_size(folder),
     )
+
+
+def _at_frame_rate(truth: Array, images: tuple[Path, ...]) -> tuple[Array, tuple[Path, ...]]:
+    """NfS at 30 fps comes with annotations for 240, and with one more or one less than frames."""
+    if abs(len(truth) / len(images) - 8) < 1:
+        truth = truth[::8]
+    if abs(len(truth) - len(images)) == 1:
+        count = min(len(truth), len(images))
+        truth, images = truth[:count], images[:count]
+    return truth, images
 
 
 def _frame_files(folder: Path, entry: SequenceEntry) -> tuple[Path, ...]:
@@ -198,33 +225,17 @@ def _matched(
     path: Path,
     truth: Array,
     polygons: Array | None,
-    frames: tuple[Path, ...],
-    partial: bool,
-) -> tuple[Array, Array | None, tuple[Path, ...]]:
-    """One row of truth per frame, or an error that names both counts."""
+    count: int,
+) -> tuple[Array, Array | None]:
+    """One row of truth for each of `count` frames, or an error that names both counts."""
     if spec.server and len(truth) == 1:
-        hidden = np.full((len(frames) - 1, 4), np.nan)
-        return np.concatenate([truth, hidden]), None, frames
-    expected = None if entry.first is None or entry.last is None else entry.last - entry.first + 1
-    if entry.first is not None and len(truth) == entry.last:
-        # the file has rows for the frames before the range too
-        truth = truth[entry.first - 1 :]
-    off_by_one = spec.format == "vatic" and abs(len(truth) - len(frames)) == 1
-    if off_by_one:
-        n = min(len(truth), len(frames))
-        truth, frames = truth[:n], frames[:n]
-    if len(truth) != len(frames):
+        return np.concatenate([truth, np.full((count - 1, 4), np.nan)]), None
+    if len(truth) != count:
         raise DatasetError(
-            f"{entry.name}: {counted(len(frames), 'frame')}, but {counted(len(truth), 'row')} in {path}",
+            f"{entry.name}: {counted(count, 'frame')}, but {counted(len(truth), 'row')} in {path}",
             hint="frames or rows were lost when the data set was copied",
         )
-    if expected is not None and len(frames) != expected and not partial:
-        raise DatasetError(
-            f"{entry.name}: {counted(len(frames), 'frame')}, {spec.title} has {expected}"
-            f" ({entry.first}-{entry.last})",
-            hint=f"--partial accepts cut sequences; the figure is then not {spec.title}'s",
-        )
-    return truth, polygons, frames
+    return truth, polygons
 
 
 def _picture_size(folder: Path | None) -> tuple[int, int] | None:

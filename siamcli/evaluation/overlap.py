@@ -16,6 +16,7 @@ __all__ = [
     "box_corners",
     "box_overlap",
     "center_error",
+    "present",
     "region_overlap",
 ]
 
@@ -24,13 +25,15 @@ Mask = NDArray[np.bool_]
 _BATCH = 256  # polygons rasterised at once: bounds the memory on sequences of any length
 
 
-def _present(truth: Array) -> Mask:
-    """Frames with a usable annotation: finite, with positive sides."""
+def present(truth: Array) -> Mask:
+    """Frames with a usable annotation: finite, with positive sides, (N, 4) -> (N,)."""
     return np.asarray(np.isfinite(truth).all(axis=1) & (truth[:, 2:] > 0).all(axis=1))
 
 
 def box_overlap(predicted: Array, truth: Array) -> Array:
     """Intersection over union: (N, 4), (N, 4) -> (N,); NaN where the truth is absent, 0 for a broken box.
+
+    Never more than 1, which rounding gives else: a success rate would count a perfect box at threshold 1.
 
     >>> box_overlap(np.array([[0, 0, 10, 10.0]]), np.array([[5, 0, 10, 10.0]])).round(3)
     array([0.333])
@@ -41,8 +44,8 @@ def box_overlap(predicted: Array, truth: Array) -> Array:
     inter = sides[:, 0] * sides[:, 1]
     with np.errstate(invalid="ignore", divide="ignore"):
         union = predicted[:, 2] * predicted[:, 3] + truth[:, 2] * truth[:, 3] - inter
-        overlap = np.where(np.isfinite(inter) & (union > 0), inter / union, 0.0)
-    return np.where(_present(truth), overlap, np.nan)
+        overlap = np.where(np.isfinite(inter) & (union > 0), np.minimum(inter / union, 1), 0.0)
+    return np.where(present(truth), overlap, np.nan)
 
 
 def center_error(predicted: Array, truth: Array, *, normalised: bool = False) -> Array:
@@ -59,7 +62,7 @@ def center_error(predicted: Array, truth: Array, *, normalised: bool = False) ->
             offset = offset / truth[:, 2:]
         distance = np.hypot(offset[:, 0], offset[:, 1])
     distance = np.where(np.isfinite(distance), distance, np.inf)
-    return np.where(_present(truth), distance, np.nan)
+    return np.where(present(truth), distance, np.nan)
 
 
 def box_corners(boxes: Array) -> Array:

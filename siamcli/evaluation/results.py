@@ -2,6 +2,7 @@
 
     ope          NAME.txt  x,y,w,h                    times/NAME_time.txt
     got10k       NAME/NAME_001.txt  x,y,w,h           NAME/NAME_time.txt
+                 further repetitions NAME_002.txt ...
     trackingnet  NAME.txt  x,y,w,h                    times/NAME_time.txt
     supervised   baseline/NAME/NAME_001.txt           baseline/NAME/NAME_001_time.value
                  x,y,w,h or a polygon, or a code alone: 1 started, 2 failed, 0 not tracked
@@ -64,19 +65,30 @@ _DECIMALS = {"ope": (4, 6), "trackingnet": (2, 6), "got10k": (3, 8), "supervised
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackerOutput:
-    """A tracker's output on one sequence: boxes (N, 4) 0-based; scores and seconds (N,), None if unknown."""
+    """A tracker's output on one sequence: boxes (N, 4) 0-based; scores and seconds (N,), None if unknown.
+
+    `repeats` are the boxes of further repetitions.
+    """
 
     boxes: Array
     scores: Array | None = None
     seconds: Array | None = None
+    repeats: tuple[Array, ...] = ()
 
 
 def write_output(folder: Path, spec: DatasetSpec, name: str, output: TrackerOutput) -> list[Path]:
-    """Write one sequence's files in the official format; returns them.  Raises OutputError."""
+    """Write one sequence's files in the official format; returns them.  Raises OutputError.
+
+    Further repetitions of GOT-10k that another program wrote go: they would count with this one.
+    """
     texts = output_texts(spec, name, output)
     for file, text in texts.items():
         write_text(folder / file, text)
-    return [folder / file for file in texts]
+    files = [folder / file for file in texts]
+    if spec.protocol == "got10k":
+        for path in set(_repetitions(files[0].parent)).difference(files):
+            path.unlink()
+    return files
 
 
 def has_output(folder: Path, spec: DatasetSpec, name: str) -> bool:
@@ -107,19 +119,27 @@ def _unlike(path: Path, there: str, sequence: Sequence) -> DatasetError:
 def read_output(folder: Path, spec: DatasetSpec, sequence: Sequence) -> TrackerOutput:
     """One sequence's files in an official format, also of other toolkits.  Raises DatasetError."""
     path = _find(folder, spec, sequence.name)
-    boxes = read_boxes(path, gaps=spec.protocol == "longterm")
-    boxes[:, :2] -= spec.origin
-    if spec.truncate and len(boxes) > len(sequence):
-        boxes = boxes[: len(sequence)]  # LaSOT's toolkit does so, for monkey-17 was cut after publication
-    if len(boxes) != len(sequence):
-        raise _unlike(path, counted(len(boxes), "row"), sequence)
+    boxes = _boxes(path, spec, sequence)
     scores = None
     if spec.protocol == "longterm":
         values = path.with_name(f"{path.stem}_confidence.value")
         scores = np.array([row[0] for row in read_rows(values, {1}, first_blank=True)], np.float64)
         if len(scores) != len(boxes):
             raise _unlike(values, counted(len(scores), "line"), sequence)
-    return TrackerOutput(boxes, scores, _seconds(folder, spec, sequence))
+    further = [p for p in _repetitions(path.parent) if p != path] if spec.protocol == "got10k" else []
+    repeats = tuple(_boxes(p, spec, sequence) for p in further)
+    return TrackerOutput(boxes, scores, _seconds(folder, spec, sequence), repeats)
+
+
+def _boxes(path: Path, spec: DatasetSpec, sequence: Sequence) -> Array:
+    """The boxes of a result file, 0-based, one per frame of the sequence."""
+    boxes = read_boxes(path, gaps=spec.protocol == "longterm")
+    boxes[:, :2] -= spec.origin
+    if spec.truncate and len(boxes) > len(sequence):
+        boxes = boxes[: len(sequence)]  # LaSOT's toolkit does so, for monkey-17 was cut after publication
+    if len(boxes) != len(sequence):
+        raise _unlike(path, counted(len(boxes), "row"), sequence)
+    return boxes
 
 
 def write_runs(

@@ -143,12 +143,13 @@ def _got10k(dataset: Dataset, outputs: list[TrackerOutput], rules: Rules) -> _Sc
     sequences: dict[str, dict[str, float]] = {}
     pooled: list[Array] = []
     for sequence, output in zip(dataset.sequences, outputs, strict=True):
-        counted = np.arange(len(sequence)) > 0
+        counted = (np.arange(len(sequence)) > 0) & np.isfinite(sequence.truth).all(axis=1)
         if sequence.absent is not None:
             counted &= ~sequence.absent
-        boxes, truth = _cut(output.boxes, sequence.size), _cut(sequence.truth, sequence.size)
-        overlap = box_overlap(boxes, truth)[counted]
-        pooled.append(overlap[np.isfinite(overlap)])
+        truth = _cut(sequence.truth, sequence.size)[counted]
+        repetitions = [_cut(boxes, sequence.size)[counted] for boxes in (output.boxes, *output.repeats)]
+        # a target of which nothing is inside the image counts as missed
+        pooled.append(np.nan_to_num(np.concatenate([box_overlap(boxes, truth) for boxes in repetitions])))
         sequences[sequence.name] = _got10k_values(pooled[-1])
     overlap = np.concatenate(pooled)
     curves = {}
@@ -168,11 +169,12 @@ def _got10k_values(overlap: Array) -> dict[str, float]:
 
 
 def _cut(boxes: Array, size: tuple[int, int] | None) -> Array:
-    """The part of each box inside the image; untouched where the size is unknown."""
+    """Each box as the got10k toolkit cuts it at the image: one that leaves it at the left or the top is
+    moved inside, with its sides.  Untouched where the size is unknown."""
     if size is None:
         return boxes
     low = np.clip(boxes[:, :2], 0, size)
-    return np.concatenate([low, np.clip(boxes[:, :2] + boxes[:, 2:], 0, size) - low], axis=1)
+    return np.concatenate([low, np.clip(boxes[:, 2:], 0, size - low)], axis=1)
 
 
 def _trackingnet(dataset: Dataset, outputs: list[TrackerOutput], rules: Rules) -> _ScoreTables:

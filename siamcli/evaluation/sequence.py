@@ -10,7 +10,7 @@ import numpy as np
 
 from siamcli.boxes import Box
 from siamcli.evaluation.catalog import DatasetSpec
-from siamcli.evaluation.overlap import Array, Mask
+from siamcli.evaluation.overlap import Array, Mask, present
 
 __all__ = ["Dataset", "Sequence", "from_starts"]
 
@@ -47,13 +47,14 @@ class Sequence:
 
     @property
     def visible(self) -> Mask:
-        """Frames in which the target is visible, (N,)."""
-        annotated = np.asarray(np.isfinite(self.truth).all(axis=1))
-        return annotated if self.absent is None else annotated & ~self.absent
+        """Frames in which the target is visible, (N,): there is a box, and the benchmark does not call it
+        absent."""
+        there = present(self.truth)
+        return there if self.absent is None else there & ~self.absent
 
     def starts(self, count: int) -> list[int]:
         """At most `count` frames to begin at, evenly spread, in each of which there is a box."""
-        (usable,) = (self.visible & (self.truth[:, 2:] > 0).all(axis=1)).nonzero()
+        (usable,) = self.visible.nonzero()
         positions = np.searchsorted(usable, np.arange(count) * len(self) // count)
         return sorted({int(usable[i]) for i in positions[positions < len(usable)]})
 
