@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "cores": "",
     "counts": "",
     "labels": "errors",
+    "natural": "",
     "atomic": "errors",
     "boxes": "",
     "frames": "",
@@ -38,13 +39,15 @@ MAY_IMPORT = {
     "load": "model tracker engines checkpoints",
     "drawing": "errors labels boxes frames trajectory",
     "analysis": "errors labels boxes frames sheets targets trajectory drawing",
-    "media": "counts addresses errors cores atomic frames times",
+    "media": "counts addresses errors natural cores atomic frames times",
     "evaluation": "counts errors schema atomic boxes frames tables times figures media",
-    "formats": "counts errors labels schema atomic boxes frames sheets times targets trajectory evaluation",
+    "formats": "counts errors labels natural schema atomic boxes frames sheets times targets trajectory"
+    " evaluation",
     "session": "counts errors labels version extras cores atomic boxes frames times targets trajectory"
     " tracker load drawing analysis media formats",
-    "train": "counts errors schema cores atomic boxes frames model engines checkpoints load media evaluation",
-    "batch": "errors version schema extras cores atomic frames sheets times targets trajectory"
+    "train": "counts errors natural schema cores atomic boxes frames model engines checkpoints load media"
+    " evaluation",
+    "batch": "errors natural version schema extras cores atomic frames sheets times targets trajectory"
     " load drawing media formats session",
     "bench": "errors version cores boxes frames times targets trajectory model tracker engines load"
     " drawing media evaluation session",

@@ -69,6 +69,18 @@ def test_merge_names_clips_that_lost_a_target(siamtrack, tmp_path):
     assert json.loads(done.out)["lost"] == [{"clip": "a.mp4", "lost": 5, "frames": 20}]
 
 
+def test_merge_names_shards_that_are_missing(siamtrack, tmp_path):
+    """Of two of three shards all was said to be done."""
+    for number, name in ((1, "a.mp4"), (3, "b.mp4")):
+        (tmp_path / f"batch.{number}-of-3.jsonl").write_text(entry(name).line())
+    files = ("batch.1-of-3.jsonl", "batch.3-of-3.jsonl", "-o", "all.jsonl")
+    done = siamtrack("merge", *files, "--json")
+    assert done.code == 7 and "a shard is missing: batch.2-of-3.jsonl" in done.err
+    assert (json.loads(done.out)["done"], json.loads(done.out)["missing"]) == (2, ["batch.2-of-3.jsonl"])
+    (tmp_path / "batch.2-of-3.jsonl").write_text("")
+    assert siamtrack("merge", "batch.2-of-3.jsonl", *files, "-y").code == 0
+
+
 def test_lines_without_what_newer_ones_say_are_read(siamtrack, tmp_path):
     """Also those that do not say how many frames there are."""
     old = entry("a.mp4", lost=5, frames=None, targets=None)

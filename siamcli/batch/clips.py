@@ -9,19 +9,21 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from siamcli.errors import InputError
-from siamcli.media.folders import natural_key
 from siamcli.media.kinds import is_image, source_name
 from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
+from siamcli.natural import natural_key
 
 __all__ = [
     "Clip",
     "FoundClips",
     "Shard",
     "find_clips",
+    "missing_shards",
     "output_names",
     "read_names",
 ]
@@ -68,6 +70,18 @@ class Shard:
     def holds(self, id: str) -> bool:
         """True when the clip with this id is ours: a hash decides, so that new clips move no others."""
         return int(_digest(id)[:12], 16) % self.count == self.number - 1
+
+
+def missing_shards(names: Iterable[str]) -> list[str]:
+    """The status files of further shards of the same batch, the first hundred of them.
+
+    >>> missing_shards(["batch.3-of-3.jsonl", "batch.1-of-3.jsonl", "other.jsonl"])
+    ['batch.2-of-3.jsonl']
+    """
+    there = set(names)
+    counts = {int(match[1]) for name in there if (match := re.fullmatch(r"batch\.\d+-of-(\d+)\.jsonl", name))}
+    every = (Shard(i, count).status_name for count in sorted(counts) for i in range(1, count + 1))
+    return list(islice((name for name in every if name not in there), 100))
 
 
 def _digest(id: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, get_args
 from siamcli.boxes import Box, clip_box
 from siamcli.errors import InputError
 from siamcli.formats.datasets import PARTS, DatasetClip
-from siamcli.formats.names import by_number, video_stem
+from siamcli.formats.names import video_stem
 from siamcli.formats.select import (
     class_names,
     frame_indices,
@@ -27,6 +27,7 @@ from siamcli.formats.select import (
 from siamcli.formats.starts import first_box, start_target
 from siamcli.formats.tracks import TrackBox, Tracks
 from siamcli.labels import target_name
+from siamcli.natural import natural_key
 from siamcli.schema import Number, Positive, from_record, load_json
 from siamcli.targets import Target
 from siamcli.trajectory import TrackPoint, TrackState, Trajectory
@@ -204,7 +205,7 @@ class _Document:
 
     def frames(self) -> dict[int | str, int]:
         """The frames of the images by their ids: what the file says, or the place by the image's name."""
-        in_order = sorted(self.images, key=lambda image: by_number(image.file_name or ""))
+        in_order = sorted(self.images, key=lambda image: natural_key(image.file_name or ""))
         places = {image.id: place for place, image in enumerate(in_order)}
         return {
             image.id: next(n for n in (image.frame_id, image.frame_index, places[image.id]) if n is not None)

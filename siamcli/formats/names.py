@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePath
 
 from siamcli.targets import one_line
 
-__all__ = ["by_number", "file_stem", "file_stems", "label_of", "source_stem", "target_paths", "video_stem"]
+__all__ = ["file_stem", "file_stems", "label_of", "source_stem", "target_paths", "video_stem"]
 
 
 def file_stem(text: str) -> str:
@@ -64,16 +63,6 @@ def video_stem(name: str) -> str:
 def _is_no_text(char: str) -> bool:
     """Control characters and halves of characters, but for the bytes of file names that are not UTF-8."""
     return unicodedata.category(char) in ("Cc", "Cs") and not 0xDC80 <= ord(char) <= 0xDCFF
-
-
-def by_number(name: str) -> tuple[str | int, ...]:
-    """A key by which image 10 comes after image 9.
-
-    >>> sorted(["f10.png", "f9.png"], key=by_number)
-    ['f9.png', 'f10.png']
-    """
-    parts = re.split(r"(\d+)", name)
-    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts))
 
 
 def label_of(name: str) -> str | None:

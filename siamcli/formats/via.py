@@ -10,9 +10,9 @@ from typing import Any
 
 from siamcli.boxes import Box
 from siamcli.formats import via3
-from siamcli.formats.names import by_number
 from siamcli.formats.tracks import TrackBox, Tracks
 from siamcli.formats.via3 import ID_NAMES, LABEL_NAMES
+from siamcli.natural import natural_key
 from siamcli.schema import load_json
 
 __all__ = ["tracks"]
@@ -28,7 +28,7 @@ def tracks(text: str) -> list[Tracks]:
     if via3.is_project(document):
         return via3.clips(document)
     images = list(document.get("_via_img_metadata", document).values())
-    images.sort(key=lambda image: by_number(image["filename"]))
+    images.sort(key=lambda image: natural_key(image["filename"]))
     boxes = []
     others: Counter[str] = Counter()
     for frame, image in enumerate(images):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import logging
 import os
-import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -27,22 +26,13 @@ from siamcli.media.images import (
 )
 from siamcli.media.kinds import is_image
 from siamcli.media.suffixes import IMAGE_SUFFIXES
+from siamcli.natural import natural_key
 from siamcli.times import FrameFilter, FrameRange
 
-__all__ = ["ImageSequence", "images_in", "matching", "natural_key"]
+__all__ = ["ImageSequence", "images_in", "matching"]
 
 SAMPLES = 8  # images in which the range of all values is looked for
 _logger = logging.getLogger(__name__)
-
-
-def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key under which `2.jpg` comes before `10.jpg`.
-
-    >>> sorted(["f10.png", "f2.png", "F1.png"], key=natural_key)
-    ['F1.png', 'f2.png', 'f10.png']
-    """
-    parts = re.findall(r"[0-9]+|[^0-9]+", text.lower())
-    return tuple((0, int(p), p) if p[0].isdecimal() else (1, 0, p) for p in parts)
 
 
 def images_in(folder: Path) -> list[Path]:
@@ -70,12 +60,19 @@ def matching(pattern: str) -> list[Path]:
 class ImageSequence(Source):
     """Image files as one source.  The index counts pages of files, readable or not; times come from `fps`.
 
-    All frames have the size of the first; larger and smaller images are scaled to it.  Values of more than
-    8 bits are shown in one range for all frames, found in a few of them.  Both are logged once.
+    All frames have the size of the first; larger and smaller images are scaled to it, unless `scaled` is
+    false.  Values of more than 8 bits are shown in one range for all frames, found in a few of them.  Both
+    are logged once.
     """
 
     def __init__(
-        self, name: str, paths: Sequence[Path], cut: FrameRange, fps: Fraction | None = None
+        self,
+        name: str,
+        paths: Sequence[Path],
+        cut: FrameRange,
+        fps: Fraction | None = None,
+        *,
+        scaled: bool = True,
     ) -> None:
         super().__init__(cut)
         self._name = name
@@ -86,7 +83,7 @@ class ImageSequence(Source):
         if first is None:
             others = f", nor any other image of {name}" if len(paths) > 1 else ""
             raise InputError(f"cannot decode {paths[0]}{others}")
-        self._scaled = False
+        self._scales, self._scaled = scaled, False
         size = (first.shape[1], first.shape[0])
         files = _names(paths) if len(self._pages) == len(paths) else ()  # pages have no names
         self.info = SourceInfo(name, size, fps, len(self._pages), files=files)
@@ -139,7 +136,7 @@ class ImageSequence(Source):
     def _resized(self, image: Image, path: Path) -> Image:
         assert self.info.size is not None
         size = (image.shape[1], image.shape[0])
-        if size == self.info.size:
+        if size == self.info.size or not self._scales:
             return image
         if not self._scaled:
             self._scaled = True

@@ -12,9 +12,9 @@ import numpy as np
 from siamcli.boxes import Box
 from siamcli.errors import DatasetError
 from siamcli.evaluation.textfiles import read_rows
-from siamcli.media.folders import natural_key
 from siamcli.media.kinds import is_image
 from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
+from siamcli.natural import natural_key
 from siamcli.train.folders import folders_below
 from siamcli.train.pictures import Entry, Limits, picture
 from siamcli.train.store import AnnotatedImage, ObjectBox, SkippedItem

@@ -31,10 +31,12 @@ def merge(
         siamtrack merge tracked/batch.*-of-8.jsonl -o tracked/batch.jsonl
     """
     from siamcli.batch import status
+    from siamcli.batch.clips import missing_shards
 
     entries = status.merge(statuses, output, overwrite=overwrite).values()
     unfinished = [(e.clip, "begun, but not finished") for e in entries if e.state == "started"]
     failed = [(e.clip, e.error or "") for e in entries if e.state == "failed"]
+    gone = missing_shards(path.name for path in statuses)
     done = sum(e.state == "done" for e in entries)
     console.info(f"{done} done, {len(failed)} failed, {len(unfinished)} unfinished")
     say_doubted(entries)
@@ -45,6 +47,7 @@ def merge(
                 "done": done,
                 "failed": len(failed),
                 "unfinished": len(unfinished),
+                "missing": gone,
                 "open": [{"clip": name, "error": why} for name, why in rows],
                 **doubted_rows(entries),
             }
@@ -57,3 +60,6 @@ def merge(
             hint="fix the problems above and run the batch again; clips that have not changed since they"
             " failed are tried again with --retry-failed",
         )
+    if gone:
+        more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+        raise PartialError(f"a shard is missing: {gone[0]}{more}", hint="its clips are not among these")
