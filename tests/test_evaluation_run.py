@@ -159,6 +159,13 @@ def test_a_process_that_dies_ends_the_run(root: Path, tmp_path: Path) -> None:
     assert not multiprocessing.active_children()
 
 
+def test_images_of_several_sizes_are_tracked_as_they_are(root: Path) -> None:
+    """In some sequences of GOT-10k the size changes; they were scaled to the first, the truth was not."""
+    cv2.imwrite(str(root / "a" / "img" / "0002.jpg"), np.full((90, 120, 3), 41, np.uint8))
+    (a, _) = open_dataset(find_spec("folder"), root).sequences
+    assert [frame.image.shape[:2] for frame in read_frames(a)][:3] == [(60, 80), (90, 120), (60, 80)]
+
+
 def test_broken_picture_is_named(root: Path) -> None:
     (root / "b" / "img" / "0005.jpg").write_bytes(b"no picture")
     dataset = open_dataset(find_spec("folder"), root)

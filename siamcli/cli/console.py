@@ -218,8 +218,9 @@ class _Lines:
 
     def rate(self) -> str:
         """What has passed, where that is not what is done, and how fast."""
-        count = "" if self._passed is None else f"{self._passed} {self._passing}, "
         passed = self._done if self._passed is None else self._passed
+        same = self._passing == self._unit and passed == self._done
+        count = "" if self._passed is None or same else f"{self._passed} {self._passing}, "
         return f"{count}{self._pace.after(passed):.1f} {self._passing}/s"
 
     def _say(self) -> None:

@@ -52,12 +52,11 @@ def evaluate(
     Raises DatasetError, InputError, DeviceError, OutputError; what was finished before stays.  An OutputError
     also says that another run wrote into `folder` meanwhile: a score would be of both.
     """
-    finished = finished_sequences(dataset, folder, identity, repetitions=repetitions)
+    keys = _keys(dataset, identity, repetitions)
+    finished = _finished(folder, keys)
     yield from finished.values()
     tasks = [
-        _SequenceTask(
-            factory, dataset.spec, s, folder, _key(dataset.spec, s, identity, repetitions), repetitions
-        )
+        _SequenceTask(factory, dataset.spec, s, folder, keys[s.name], repetitions)
         for s in dataset.sequences
         if s.name not in finished
     ]
@@ -67,11 +66,11 @@ def evaluate(
     for result in alone if pool is None else _in_parallel(tasks, pool):
         add_to_log(folder, replace(result, identity=identity))
         yield result
-    kept = finished_sequences(dataset, folder, identity, repetitions=repetitions)
+    kept = _finished(folder, keys)
     if gone := [s.name for s in dataset.sequences if s.name not in kept]:
         raise OutputError(
             f"{folder}: {counted(len(gone), 'result')} changed while it ran: {gone[0]}",
-            hint="does another run write there? another --name or -o keeps them apart",
+            hint="does another run write there? another -o keeps them apart",
         )
 
 
@@ -79,13 +78,13 @@ def finished_sequences(
     dataset: Dataset, folder: Path, identity: Mapping[str, object], *, repetitions: int = 15
 ) -> dict[str, SequenceResult]:
     """The results, by sequence, that `evaluate` keeps."""
+    return _finished(folder, _keys(dataset, identity, repetitions))
+
+
+def _finished(folder: Path, keys: Mapping[str, str]) -> dict[str, SequenceResult]:
     logged = {(result.sequence, result.key): result for result in read_log(folder)}
-    finished = {}
-    for sequence in dataset.sequences:
-        result = logged.get((sequence.name, _key(dataset.spec, sequence, identity, repetitions)))
-        if result is not None and result.stands_in(folder):
-            finished[sequence.name] = result
-    return finished
+    found = {name: logged.get((name, key)) for name, key in keys.items()}
+    return {name: result for name, result in found.items() if result is not None and result.stands_in(folder)}
 
 
 def unlogged_sequences(dataset: Dataset, folder: Path) -> list[str]:
@@ -163,6 +162,12 @@ def worker_pool(jobs: int) -> Iterator[Executor | None]:
 def _ignore_interrupts() -> None:
     """Ctrl-C reaches all processes; the parent ends them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _keys(dataset: Dataset, identity: Mapping[str, object], repetitions: int) -> dict[str, str]:
+    """The key of every sequence by its name.  The size of every image is asked for, which takes long over a
+    network."""
+    return {s.name: _key(dataset.spec, s, identity, repetitions) for s in dataset.sequences}
 
 
 def _key(spec: DatasetSpec, sequence: Sequence, identity: Mapping[str, object], repetitions: int) -> str:

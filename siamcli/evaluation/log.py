@@ -74,7 +74,7 @@ def others_in_words(folder: Path, identity: Mapping[str, object], names: Iterabl
     what = [f"{replaced} replaced"] * bool(replaced) + [f"{kept} kept"] * bool(kept)
     return (
         f"{folder} holds results of another tracker ({'; '.join(unlike)}): {', '.join(what)};"
-        " another --name or -o keeps them apart"
+        " another -o keeps them apart"
     )
 
 

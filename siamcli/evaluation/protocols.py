@@ -52,8 +52,8 @@ def read_frames(sequence: Sequence) -> Iterator[Frame]:
     if sequence.video:
         end = TimePoint(frame=first + len(sequence) + 1)
         source = open_source(str(sequence.video), start=TimePoint(frame=first), end=end)
-    elif sequence.frames:
-        source = ImageSequence(sequence.name, sequence.frames, FrameRange())
+    elif sequence.frames:  # at their own sizes, which change in some sequences of GOT-10k, as the truth is
+        source = ImageSequence(sequence.name, sequence.frames, FrameRange(), scaled=False)
     else:
         raise DatasetError(f"{sequence.name} comes without frames", hint="only its annotations were opened")
     count = 0

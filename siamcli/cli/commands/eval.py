@@ -121,13 +121,15 @@ def run_dataset(
     if unlogged := unlogged_sequences(dataset, folder):
         first = unlogged[0] + (f" and {len(unlogged) - 1} more" if len(unlogged) > 1 else "")
         what = f"results that eval did not write, or that changed since, are replaced: {first}"
-        console.info(f"{folder}: {what}; another --name or -o keeps them", style="yellow")
-    frames = 0
+        console.info(f"{folder}: {what}; another -o keeps them", style="yellow")
+    frames = tracked = 0  # of finished sequences; in all, each repetition of VOT, too
     total = sum(len(s) for s in dataset.sequences if s.name not in finished)
     with console.progress(dataset.spec.title, total) as update:
 
         def watch(sequence: str, frame: int) -> None:
-            update(frames + frame, sequence)
+            nonlocal tracked
+            tracked += 1
+            update(frames + frame, sequence, tracked)
 
         for result in evaluate(
             dataset, factory, folder, identity, pool=pool, repetitions=repetitions, watch=watch
@@ -135,7 +137,8 @@ def run_dataset(
             if result.resumed:
                 continue
             frames += result.frames
-            update(frames, result.sequence)
+            tracked = max(tracked, frames)  # the processes of a pool do not say what they track
+            update(frames, result.sequence, tracked)
             speed = result.frames / max(result.seconds, 1e-9)
             console.verbose(f"{result.sequence}: {counted(result.frames, 'frame')}, {speed:.1f} frames/s")
 
