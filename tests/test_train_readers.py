@@ -103,6 +103,22 @@ def test_yolo(tmp_path: Path) -> None:
     check(read(tmp_path, "yolo"))
 
 
+def test_outlines_of_yolo_are_no_boxes(tmp_path: Path) -> None:
+    """The first two corners of an outline were learned as centre and size."""
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    for name, line in (
+        ("box", "0 .5 .5 .3 .3"),
+        ("scored", "0 .5 .5 .3 .3 .9"),
+        ("line", "0 .2 .2 .6 .2 .4 .6"),
+    ):
+        cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), draw([BOX], np.random.default_rng(0)))
+        (tmp_path / "labels" / f"{name}.txt").write_text(line)
+    footage = read(tmp_path, "yolo")
+    assert [track.name for track in footage.tracks] == ["box#0", "scored#0"]
+    assert [skip.reason for skip in footage.skipped] == ["outlines or key points, not boxes"]
+
+
 def test_labels_of_yolo_may_lie_behind_a_symbolic_link(tmp_path: Path) -> None:
     images(tmp_path / "set" / "images" / "train")
     (tmp_path / "mine").mkdir()
@@ -166,6 +182,22 @@ def test_otb_folders_count_from_one(tmp_path: Path) -> None:
     (tmp_path / "made" / "seq0").rename(otb / "img")
     (otb / "img" / "groundtruth.txt").rename(otb / "groundtruth_rect.txt")
     assert read(tmp_path / "set", "folders").tracks[0].boxes[0] == Box(39, 49, 36, 30)
+    (otb / "groundtruth_rect.txt").rename(otb / "groundtruth.txt")  # as `eval folder` reads it, or LaSOT's
+    assert read(tmp_path / "set", "folders").tracks[0].boxes[0] == Box(40, 50, 36, 30)
+    (otb / "full_occlusion.txt").write_text("0,0,0")
+    assert read(tmp_path / "set", "folders").tracks[0].boxes[0] == Box(39, 49, 36, 30)
+
+
+def test_boxes_of_absent_targets_are_left_out(tmp_path: Path) -> None:
+    """LaSOT's authors: in these frames a box is any."""
+    make_sequences(tmp_path, count=1, frames=4)
+    (tmp_path / "seq0" / "out_of_view.txt").write_text("0,1,0,0")
+    (tmp_path / "seq0" / "absence.label").write_text("0\n0\n0\n1\n")
+    assert len(read(tmp_path, "folders").tracks[0].boxes) == 2
+    make_sequences(tmp_path / "more", count=1, frames=4)
+    (tmp_path / "seq0" / "absence.label").write_text("0\n0\n1\n")
+    (skip,) = read(tmp_path, "folders").skipped
+    assert skip.reason == "unusable box file" and "3 labels for 4 frames" in skip.where
 
 
 def make_video(path: Path) -> None:
@@ -181,15 +213,17 @@ def test_videos(tmp_path: Path) -> None:
     make_video(tmp_path / "dog.avi")
     row = ",".join(map(str, BOX))
     (tmp_path / "dog.txt").write_text("\n".join([row, "nan,nan,nan,nan", row, row, row]))
+    with pytest.raises(DatasetError) as caught:
+        read(tmp_path, "videos")
+    assert "dog.txt: 5 rows, 4 frames: not one box per frame" in str(caught.value.hint)
+    (tmp_path / "dog.txt").write_text("\n".join([row, "nan,nan,nan,nan", row, row]))
+    (tmp_path / "dog.track2.txt").write_text("\n".join([row] * 3))
     footage = read(tmp_path, "videos")
-    assert [len(t.boxes) for t in footage.tracks] == [3]
-    assert [s.reason for s in footage.skipped] == ["fewer frames than boxes"]
-    assert len(read(tmp_path / "dog.avi", "videos").tracks) == 1
-    (tmp_path / "dog.txt").write_text("\n".join([row] * 3))
-    footage = read(tmp_path, "videos")
-    assert len(footage.tracks[0].boxes) == 3
+    assert [(t.name, len(t.boxes)) for t in footage.tracks] == [("dog", 3)]
     (skip,) = footage.skipped
-    assert (skip.where, skip.reason) == (f"{tmp_path / 'dog.avi'}: frame 3", "fewer boxes than frames")
+    where = f"{tmp_path / 'dog.track2.txt'}: 3 rows, 4 frames"
+    assert (skip.where, skip.reason) == (where, "not one box per frame")
+    assert len(read(tmp_path / "dog.avi", "videos").tracks) == 1
 
 
 def test_further_targets_of_a_video_lie_beside_it(tmp_path: Path) -> None:

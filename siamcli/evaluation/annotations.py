@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,10 @@ def _from_regions(rows: list[list[float]]) -> tuple[Array, Array]:
     return boxes, polygons
 
 
-def read_absent(spec: DatasetSpec, folder: Path, count: int) -> Mask | None:
-    """Frames that any of the benchmark's label files declares absent."""
+def read_absent(names: Iterable[str], folder: Path, count: int) -> Mask | None:
+    """Frames that any of the label files with these names declares absent.  Raises DatasetError."""
     absent: Mask | None = None
-    for name in spec.absent:
+    for name in names:
         if (folder / name).is_file():
             flags = read_flat(folder / name)
             if len(flags) != count:

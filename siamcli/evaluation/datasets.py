@@ -185,7 +185,7 @@ def _sequence(
         video,
         0 if video else (entry.first or 1) - 1,
         polygons,
-        read_absent(spec, folder, count),
+        read_absent(spec.absent, folder, count),
         entry.attributes,
         read_tags(folder, count) if spec.protocol == "supervised" else {},
         read_size(folder),

@@ -87,7 +87,8 @@ def read_voc(path: Path) -> Iterator[Entry | SkippedItem]:
 
 
 def read_yolo(path: Path) -> Iterator[Entry | SkippedItem]:
-    """A folder with images/ and labels/ (or both in one): class, centre and size in shares of the image."""
+    """A folder with images/ and labels/ (or both in one): class, centre and size in shares of the image, in a
+    line of five numbers, or of six with a score.  Longer lines are outlines or key points."""
     labels = path / "labels" if (path / "labels").is_dir() else path
     texts = [folder / n for folder, names in folders_below(labels) for n in names if n.endswith(".txt")]
     for file in _sorted(texts, labels, ".txt"):
@@ -98,10 +99,13 @@ def read_yolo(path: Path) -> Iterator[Entry | SkippedItem]:
         if image is None:
             continue  # classes.txt, README.txt
         try:
-            rows = [line.split()[:5] for line in file.read_text().splitlines() if line.strip()]
-            boxes = [(Box.from_center(*map(float, row[1:])), row[0]) for row in rows]
+            rows = [line.split() for line in file.read_text().splitlines() if line.strip()]
+            boxes = [(Box.from_center(*map(float, row[1:5])), row[0]) for row in rows]
         except (ValueError, TypeError):
             yield SkippedItem(str(file), "unreadable annotation")
+            continue
+        if any(len(row) > 6 for row in rows):
+            yield SkippedItem(str(file), "outlines or key points, not boxes")
             continue
         yield Entry(image, [ObjectBox(f"{inner}#{i}", *b) for i, b in enumerate(boxes)], relative=True)
 

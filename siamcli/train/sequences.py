@@ -10,8 +10,11 @@ import cv2
 import numpy as np
 
 from siamcli.boxes import Box
+from siamcli.counts import counted
 from siamcli.errors import DatasetError
+from siamcli.evaluation.annotations import read_absent
 from siamcli.evaluation.textfiles import read_rows
+from siamcli.frames import Image
 from siamcli.media.kinds import is_image
 from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
 from siamcli.natural import natural_key
@@ -22,14 +25,16 @@ from siamcli.train.store import AnnotatedImage, ObjectBox, SkippedItem
 __all__ = ["read_folders", "read_videos"]
 
 _TRUTH = ("groundtruth_rect.txt", "groundtruth.txt", "groundtruth.csv")
+_ABSENT = ("full_occlusion.txt", "out_of_view.txt", "absence.label")
+"""Of LaSOT and GOT-10k, beside the truth: where they say that the target is absent, its box is any."""
 
 
 def read_folders(
     path: Path, include: str, stride: int, exclude: Collection[str] = ()
 ) -> Iterator[Entry | SkippedItem]:
-    """Sequences as OTB and LaSOT (NAME/img/, 1-based) or GOT-10k (NAME/, images beside the truth) lay
-    them out, at any depth below `path`: one line x, y, w, h per image, in natural order of their
-    names."""
+    """Sequences with their images in NAME/img/ or in NAME/, beside the truth, at any depth below `path`: one
+    line x, y, w, h per image, in natural order of their names.  OTB and LaSOT, which are known by their
+    other files, count pixels from 1, all others from 0."""
     below = folders_below(path.absolute())  # "." has no name that could match
     every = [folder / own[0] for folder, names in below if (own := [n for n in _TRUTH if n in names])]
     truths = sorted(p for p in every if _taken(p.parent, include, exclude))
@@ -41,8 +46,9 @@ def read_folders(
     yield from _idle(path, exclude, [p.parent for p in every])
     for truth in truths:
         inner = truth.parent / "img"
-        origin = 1 if inner.is_dir() else 0
-        folder = inner if origin else truth.parent
+        folder = inner if inner.is_dir() else truth.parent
+        known = truth.name == _TRUTH[0] or (truth.parent / _ABSENT[0]).is_file()
+        origin = 1 if known and folder is inner else 0
         files = sorted(filter(is_image, folder.iterdir()), key=lambda file: natural_key(file.name))
         boxes = _read_boxes(truth, stride)
         if isinstance(boxes, SkippedItem):
@@ -76,7 +82,7 @@ def read_videos(
         if first.setdefault(video.stem, video) is not video:
             yield SkippedItem(str(video), "the boxes are those of another video of the same name")
             continue
-        tracks: dict[str, list[Box]] = {}
+        tracks: dict[Path, list[Box]] = {}
         further = re.compile(rf"{re.escape(video.stem)}\.track\d+\.txt")
         more = sorted(p for p in video.parent.glob("*.track*.txt") if further.fullmatch(p.name))
         for file in (video.with_suffix(".txt"), *more):
@@ -84,7 +90,7 @@ def read_videos(
             if isinstance(boxes, SkippedItem):
                 yield boxes
             else:
-                tracks[file.stem] = boxes
+                tracks[file] = boxes
         if tracks:
             yield from _decode(video, tracks, stride, limits)
 
@@ -110,38 +116,57 @@ def _but(exclude: Collection[str]) -> str:
 
 
 def _decode(
-    video: Path, tracks: Mapping[str, list[Box]], stride: int, limits: Limits
+    video: Path, tracks: Mapping[Path, list[Box]], stride: int, limits: Limits
 ) -> Iterator[AnnotatedImage | SkippedItem]:
-    """Every `stride`-th frame on which a target is to be seen."""
+    """Every `stride`-th frame on which a target is to be seen, of those with a row for every frame.
+
+    Where a row is missing all later boxes are of other frames, which only the end of the video tells.
+    """
+    wanted = {i for boxes in tracks.values() for i in range(0, len(boxes), stride) if boxes[i].valid}
+    images, count = _frames(video, wanted)
+    fitting: dict[str, list[Box]] = {}
+    for file, boxes in tracks.items():
+        if len(boxes) == count:
+            fitting[file.stem] = boxes
+        else:
+            where = f"{file}: {counted(len(boxes), 'row')}, {counted(count, 'frame')}"
+            yield SkippedItem(where, "not one box per frame")
+    for index in list(images):
+        image, where = images.pop(index), f"{video}: frame {index}"
+        seen = [ObjectBox(name, boxes[index]) for name, boxes in fitting.items() if boxes[index].valid]
+        if image is None:
+            yield SkippedItem(where, "unreadable image")
+        elif seen:
+            yield from picture(image, seen, where, limits)
+
+
+def _frames(video: Path, wanted: Collection[int]) -> tuple[dict[int, Image | None], int]:
+    """The `wanted` frames of a video by number, None for one that does not decode; and how many it has."""
+    images: dict[int, Image | None] = {}
+    count = 0
     capture = cv2.VideoCapture(str(video))
-    frames = max(map(len, tracks.values()))
     try:
-        for index in range(frames):
-            if not capture.grab():
-                yield SkippedItem(f"{video}: frame {index}", "fewer frames than boxes")
-                return
-            seen = [ObjectBox(name, boxes[index]) for name, boxes in tracks.items() if index < len(boxes)]
-            seen = [o for o in seen if o.box.valid]
-            if index % stride or not seen:
-                continue
-            ok, image = capture.retrieve()
-            if ok:
-                yield from picture(np.asarray(image, np.uint8), seen, f"{video}: frame {index}", limits)
-            else:
-                yield SkippedItem(f"{video}: frame {index}", "unreadable image")
-        if capture.grab():
-            yield SkippedItem(f"{video}: frame {frames}", "fewer boxes than frames")
+        while capture.grab():
+            if count in wanted:
+                ok, image = capture.retrieve()
+                images[count] = np.asarray(image, np.uint8) if ok else None
+            count += 1
     finally:
         capture.release()
+    return images, count
 
 
 def _read_boxes(path: Path, stride: int) -> list[Box] | SkippedItem:
-    """One box per line, an invalid one for NaN; a skip where nothing is left to take every `stride`-th of."""
-    absent = [float("nan")] * 4
+    """One box per line, an invalid one for NaN and where a file beside it says that the target is absent; a
+    skip where nothing is left to take every `stride`-th of."""
+    nowhere = [float("nan")] * 4
+    labels = _ABSENT if path.name in _TRUTH else ()
     try:
-        boxes = [Box(*(row if len(row) == 4 else absent)) for row in read_rows(path, {1, 4})]
+        rows = [row if len(row) == 4 else nowhere for row in read_rows(path, {1, 4})]
+        absent = read_absent(labels, path.parent, len(rows))
     except DatasetError as error:  # which names the file and the line
         return SkippedItem(str(error), "unusable box file")
+    boxes = [Box(*(nowhere if absent is not None and absent[i] else row)) for i, row in enumerate(rows)]
     if not any(box.valid for box in boxes[::stride]):
         return SkippedItem(str(path), "every box is empty or NaN")
     return boxes
