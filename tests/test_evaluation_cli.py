@@ -91,8 +91,9 @@ def test_tune_logs_trials_and_keeps_the_best(siamtrack, weights, data, tmp_path,
     monkeypatch.setattr(siamcli.load, "load_tracker", counting)
     load_once.cache_clear()
     shutil.rmtree(tmp_path / "plain" / "y_0")
+    (tmp_path / "held.toml").write_text("hold_below = 0.01\nlost_shares = [0.3, 0.8]\n")
     done = siamtrack("tune", "folder", "--root", tmp_path / "plain", "--weights", weights, "--trials", 1,
-                     "--device", "cpu")  # fmt: skip
+                     "--device", "cpu", "--params", tmp_path / "held.toml")  # fmt: skip
     assert done.code == 0, done.err
     trials = [json.loads(line) for line in (tmp_path / "tuning" / "trials.jsonl").read_text().splitlines()]
     assert [trial["trial"] for trial in trials] == [0, 1] and len(loaded) == 1
@@ -101,6 +102,9 @@ def test_tune_logs_trials_and_keeps_the_best(siamtrack, weights, data, tmp_path,
     params = read_params(tmp_path / "tuning" / "best.toml", TrackerParams())
     assert all(getattr(params, name) == value for name, value in best["params"].items())
     assert f"lr = {params.lr}" in done.out
+    assert (params.hold_below, params.lost_shares) == (0.01, (0.3, 0.8))
+    names = ["hold_below", "lost_shares", "penalty_k", "window_influence", "lr"]
+    assert [line.split()[0] for line in done.out.splitlines()] == names  # not a calibration of these weights
 
 
 def test_errors_say_what_to_do(siamtrack, weights, data, tmp_path):

@@ -17,6 +17,7 @@ from conftest import wait_until
 from programs import started
 from training_set import make_config
 
+from siamcli.atomic import lock
 from siamcli.boxes import Box, iou
 from siamcli.checkpoints.header import sha256_of
 from siamcli.checkpoints.native import read_native, write_native
@@ -214,6 +215,21 @@ def test_a_second_run_does_not_overwrite_the_first(tmp_path: Path) -> None:
     (tmp_path / "out" / CHECKPOINT).unlink()
     with pytest.raises(InputError, match="cannot read"):
         run(config, resume=True)
+
+
+def test_two_trainings_do_not_write_into_one_folder(siamtrack, tmp_path: Path) -> None:
+    """Each overwrote the other's checkpoint, and the log had the steps of both."""
+    config = make_config(tmp_path, steps=1)
+    output = tmp_path / "out"
+    output.mkdir()
+    held = os.open(output, os.O_RDONLY)
+    try:
+        assert lock(held)
+        done = siamtrack("train", config, "--device", "cpu")
+    finally:
+        os.close(held)
+    assert done.code == 8 and f"another training writes into {output}" in done.err
+    assert not list(output.iterdir())
 
 
 def command(config: Path, *more: str) -> list[str]:

@@ -16,6 +16,7 @@ from siamcli.cli import console
 from siamcli.cli.options import Device, model_names
 from siamcli.cli.signals import on_signal
 from siamcli.counts import counted
+from siamcli.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -91,7 +92,7 @@ def train(
     if not main:
         console.hush()  # the first of the processes speaks for all
     output = Path(wanted.output)
-    with _folder(output):
+    with _folder(output, alone=main):
         console.info("reading the training data")
         footage = load_footage(wanted.data)
         _report(footage)
@@ -146,15 +147,20 @@ def _report(footage: TrainingImages) -> None:
 
 
 @contextmanager
-def _folder(path: Path) -> Iterator[None]:
-    """The output folder, created before the data are read; it is removed again if the start fails."""
-    from siamcli.atomic import make_folder
+def _folder(path: Path, *, alone: bool) -> Iterator[None]:
+    """The output folder, created before the data are read; it is removed again if the start fails.  No other
+    process can have it `alone` meanwhile: checkpoint and log would be of both."""
+    from siamcli.atomic import lock, make_folder
 
     new = [folder for folder in (path, *path.parents) if not folder.exists()]
     make_folder(path)
+    held = os.open(path, os.O_RDONLY)
     try:
+        if alone and not lock(held):
+            raise OutputError(f"another training writes into {path}", hint="name another output")
         yield
     finally:
+        os.close(held)
         for folder in new:
             with suppress(OSError):  # what is not empty stays
                 folder.rmdir()

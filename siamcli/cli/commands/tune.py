@@ -51,9 +51,9 @@ def tune(
 ) -> None:
     """Search for the values of penalty_k, window_influence and lr with the best score on DATASET.
 
-    The first trial has the parameters of the weights.  The best parameters are printed and saved in
-    OUTPUT/best.toml, for --params.  Tune on videos of your own or on a validation set: figures on a set used
-    for tuning are not comparable with published ones.
+    The first trial has the parameters of the weights.  The best values are printed and saved, with those of
+    --params, in OUTPUT/best.toml, for --params.  Tune on videos of your own or a validation set: figures on
+    a set used for tuning are not comparable with published ones.
 
     Examples:
         siamtrack tune folder --root videos --trials 20
@@ -79,8 +79,7 @@ def tune(
         for number, point in enumerate([{}, *points]):
             folder = output / f"trial_{number:04d}"
             tried = replace(loaded, params=replace(loaded.params, **dict[str, Any](point)))
-            params = to_toml(tried.params)
-            write_text(folder / "params.toml", params)
+            write_text(folder / "params.toml", to_toml(tried.params))
             factory = LoadTracker(tracker, jobs, tried.params)
             started_at = time.perf_counter()
             run_dataset(opened, factory, folder, tracker_identity(tried), 1, pool)
@@ -97,7 +96,15 @@ def tune(
             write_text(output / "trials.jsonl", "\n".join(log) + "\n")
             console.info(f"trial {number}: {metric} {value:.4f} {point or '(the defaults)'}")
             if best is None or value > best[0]:
+                searched = {name: getattr(tried.params, name) for name in space.ranges()}
+                # what else the weights bring stays theirs: another model has another calibration
+                params = _lines({**tracker.overrides(), **searched})
                 best = (value, params)
                 write_text(output / "best.toml", f"# {metric} {value:.4f} on {opened.spec.title}\n{params}")
     assert best is not None
     typer.echo(best[1], nl=False)
+
+
+def _lines(params: dict[str, Any]) -> str:
+    """Numbers and lists of numbers as TOML, by name."""
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in params.items())
