@@ -224,6 +224,18 @@ def test_means_over_different_sequences_are_said_to_be_so() -> None:
     assert not any("different" in note for note in table.notes)
 
 
+def test_what_is_missing_is_said_of_the_tracker_that_misses_it() -> None:
+    """The title said of all what held for the first."""
+
+    def scores(name: str, partial: str | None) -> Scores:
+        return Scores("nfs", "NfS", name, "pysot", {"auc": 0.5}, {"a": {"auc": 0.5}}, partial=partial)
+
+    (table,) = comparison_tables([scores("ours", "1 of 100 sequences"), scores("theirs", None)])
+    assert table.title == "NfS (partial)" and "ours (pysot rules): 1 of 100 sequences" in table.notes
+    (table,) = comparison_tables([scores("ours", "1 of 100 sequences")])
+    assert table.title == "NfS (partial: 1 of 100 sequences)"
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_single_frame_has_no_average_overlap(tmp_path_factory) -> None:
     box = np.array([[1.0, 1, 3, 3]])

@@ -11,7 +11,7 @@ from siamcli.evaluation.catalog import published_scores
 from siamcli.evaluation.scoring import METRICS, Scores
 from siamcli.tables import Table
 
-__all__ = ["comparison_tables", "decisive"]
+__all__ = ["comparison_tables", "decisive", "of_same_sequences"]
 
 _DECISIVE = ("auc", "ao", "tn_success", "eao", "lt_f")
 """By which the benchmarks rank trackers."""
@@ -36,17 +36,14 @@ def decisive(keys: Sequence[str]) -> str:
 
 
 def _overall(group: list[Scores], keys: list[str]) -> Table:
-    rows = []
-    for scores in group:
-        name = scores.tracker if scores.rules == "official" else f"{scores.tracker} ({scores.rules} rules)"
-        rows.append((name, tuple(scores.values.get(key) for key in keys)))
+    rows = [(scores.label, tuple(scores.values.get(key) for key in keys)) for scores in group]
     partial = any(scores.partial for scores in group)
     published = [] if partial else [p for p in published_scores(group[0].dataset) if p.metric in keys]
     for tracker, source in dict.fromkeys((p.tracker, p.source) for p in published):
         values = {p.metric: p.value for p in published if p.tracker == tracker}
         rows.append((f"published: {tracker} ({source})", tuple(values.get(key) for key in keys)))
     notes = _notes(group, keys)
-    if len({frozenset(scores.sequences) for scores in group}) > 1:
+    if not of_same_sequences(group):
         counts = ", ".join(f"{scores.tracker} {len(scores.sequences)}" for scores in group)
         notes = (*notes, f"not comparable, means over different sequences: {counts}")
     return Table(_title(group), tuple(METRICS[key][0] for key in keys), tuple(rows), notes)
@@ -62,9 +59,16 @@ def _detailed(group: list[Scores], keys: list[str], per: Literal["sequence", "at
     return Table(title, tuple(s.tracker for s in group), rows, _notes(group, [key]))
 
 
+def of_same_sequences(group: Sequence[Scores]) -> bool:
+    """Whether the means of all are over the same sequences; else they cannot be compared."""
+    return len({frozenset(scores.sequences) for scores in group}) == 1
+
+
 def _title(group: list[Scores]) -> str:
-    partial = next((s.partial for s in group if s.partial), None)
-    return f"{group[0].title} (partial: {partial})" if partial else group[0].title
+    reasons = {scores.partial for scores in group}
+    if reasons == {None}:
+        return group[0].title
+    return f"{group[0].title} (partial{f': {reasons.pop()}' if len(reasons) == 1 else ''})"
 
 
 def _notes(group: list[Scores], keys: list[str]) -> tuple[str, ...]:
@@ -75,6 +79,8 @@ def _notes(group: list[Scores], keys: list[str]) -> tuple[str, ...]:
     notes = [f"{METRICS[key][0]}: {METRICS[key][1]}" for key in keys]
     if "auc" in group[0].values:
         notes += [rules[name] for name in dict.fromkeys(s.rules for s in group)]
+    if len({s.partial for s in group}) > 1:
+        notes += [f"{s.label}: {s.partial}" for s in group if s.partial]
     if any(s.partial for s in group):
         notes.append("partial data: not comparable with published figures")
     return tuple(notes)

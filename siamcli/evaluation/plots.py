@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from siamcli.evaluation import metrics
+from siamcli.evaluation.comparison import of_same_sequences
 from siamcli.evaluation.scoring import Scores
 from siamcli.figures import save_figure
 
@@ -54,10 +55,11 @@ def _plot(group: list[Scores], name: str) -> Figure:
     axes = figure.add_subplot()
     for i, scores in enumerate(sorted(group, key=lambda s: -s.values[key])):
         style = ("-", "--", ":", "-.")[i // 10 % 4]  # ten colours, then the next dash
-        label = f"{scores.tracker} [{quoted} {scores.values[key]:.3f}]"
+        label = f"{scores.label} [{quoted} {scores.values[key]:.3f}]"
         axes.plot(thresholds, np.asarray(scores.curves[name]), style, linewidth=2, label=label)
     partial = " (partial)" if any(s.partial for s in group) else ""
-    axes.set(title=f"{title} - {group[0].title}{partial}", xlabel=axis, ylabel="share of frames")
+    unlike = "" if of_same_sequences(group) else "\nnot comparable: over different sequences"
+    axes.set(title=f"{title} - {group[0].title}{partial}{unlike}", xlabel=axis, ylabel="share of frames")
     axes.set(xlim=(0, float(thresholds[-1])), ylim=(0, 1))
     axes.grid(visible=True, linestyle=":")
     axes.legend(fontsize="small")

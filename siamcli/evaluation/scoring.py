@@ -67,6 +67,11 @@ class Scores:
     curves: Mapping[str, list[Number]] = field(default_factory=dict)
     partial: str | None = None
 
+    @property
+    def label(self) -> str:
+        """The tracker, and the rules where they are not the usual ones."""
+        return self.tracker if self.rules == "official" else f"{self.tracker} ({self.rules} rules)"
+
     def to_json(self) -> str:
         """The record that `read_scores` reads; NaN becomes null."""
         return json.dumps(_without_nan(asdict(self)), indent=1) + "\n"
