@@ -77,6 +77,15 @@ def test_mistakes_are_named(tmp_path: Path, more: str, said: str) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("data", ["", "{ path = 'a', format = 'voc', share = 0.0 }"])
+def test_a_config_without_data_is_refused(tmp_path: Path, data: str) -> None:
+    """Before an output folder is made and data are read."""
+    path = tmp_path / "mine.toml"
+    path.write_text(f'model = "siamrpnpp-r10"\noutput = "o"\ndata = [{data}]\n')
+    with pytest.raises(InputError, match="data must name a data set with a share above 0"):
+        load_config(str(path))
+
+
 def test_an_output_without_a_name_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(MINIMAL.replace('"out"', '""'))

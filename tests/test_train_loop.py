@@ -290,6 +290,8 @@ def test_a_killed_run_leaves_no_step_in_the_log_twice(siamtrack, tmp_path: Path)
     config.write_text(config.read_text().replace(f"steps = {last}", "steps = 1"))
     assert siamtrack("train", config, "--device", "cpu").code == 0
     assert logged(log) == [["phase", "step"], ["track", "1"]]
+    again = siamtrack("train", config, "--device", "cpu", "--resume")
+    assert again.code == 0 and "nothing to do: 1 step is done, the config names 1" in again.err
     assert {p.name for p in log.parent.iterdir()} == {"log.csv", CHECKPOINT, "siamrpnpp-r10.safetensors"}
 
 

@@ -110,6 +110,8 @@ class TrainConfig:
             raise ValueError("output must name a folder")
         if "\0" in self.output or max(len(part.encode()) for part in self.output.split("/")) > 255:
             raise ValueError(f"no file can be called {self.output[:60]!r}")
+        if not any(data.share for data in self.data):
+            raise ValueError("data must name a data set with a share above 0")
         if self.grow.source and self.distill.teacher:
             raise ValueError("grow.source and distill.teacher exclude each other: leave one away")
         side = self.spec.search_size / 2 if self.model in SPECS else math.inf

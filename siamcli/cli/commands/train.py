@@ -102,6 +102,9 @@ def train(
         stopped = _follow(run(ready, footage.to(where), where), log)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+    if ready.before is not None and ready.before.phase == "track" and ready.before.step >= wanted.track.steps:
+        done = counted(ready.before.step, "step", "are")
+        console.info(f"nothing to do: {done} done, the config names {wanted.track.steps}")
     if stopped:
         console.info("stopped; --resume continues from here")
         raise typer.Exit(128 + stopped)
