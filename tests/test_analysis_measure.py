@@ -132,6 +132,30 @@ def test_a_plane_that_is_seen_at_an_angle():
             seen_plane(wrong, "top-left")
 
 
+GROUND = "300,200,340,200,640,480,0,480=1x4m"  # a road that narrows towards a horizon at y = 181
+
+
+def test_a_length_on_a_plane_is_that_of_its_pixels():
+    plane = seen_plane(GROUND, "top-left")
+    for x, y in ((320.0, 230.0), (100, 400), (600, 460)):
+        corners = plane(np.array([[x, y], [x + 0.1, y], [x, y + 0.1]]))
+        area = abs(np.linalg.det(corners[1:] - corners[0])) * 100
+        assert plane.lengths(np.array([[x, y]])) == pytest.approx(area**0.5, rel=0.01)
+    assert flat_plane(2, "mm", SIZE, "center").lengths(np.zeros((1, 2))) == pytest.approx(0.5)
+
+
+def test_nothing_lies_beyond_the_horizon_of_a_plane(siamtrack, tmp_path):
+    """The sums of a homography give such points a place, too: mirrored, on the near side."""
+    plane = seen_plane(GROUND, "top-left")
+    points = plane(np.array([[320.0, 300], [320, 190], [320, 170], [0, 0]]))
+    assert np.isfinite(points).all(axis=1).tolist() == [True, True, False, False]
+    flying = path(line(10, start=(300, 120), step=(0, 20)))
+    write_trajectory(flying, tmp_path / "a.json")
+    done = siamtrack("measure", "a.json", "--plane", GROUND)
+    assert done.code == 3, done.err
+    assert "lies beyond the horizon of --plane in 4 frames, frame 0 first" in done.err.replace("\n", " ")
+
+
 def test_zones_count_seconds_and_visits():
     box, triangle = parse_zone("nest=10%,10%,100,50%", SIZE), parse_zone("t=0,0,100,0,0,100", SIZE)
     points = np.array([[64.0, 48.0], [163, 287], [165, 100], [20, 20], [90, 90], [np.nan, np.nan]])

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from siamcli.analysis.plane import Plane
 from siamcli.analysis.smooth import local_lines
+from siamcli.boxes import Box
+from siamcli.counts import counted
 from siamcli.errors import InputError
 from siamcli.labels import shown_name
 from siamcli.trajectory import TrackPoint, Trajectory
@@ -65,7 +67,7 @@ def measure_motion(
     """The motion of one target, smoothed over `window` seconds.
 
     It is at rest below the speed `rest`, by default REST of its median size per second.  Raises InputError
-    where the trajectory has no times.
+    where the trajectory has no times, and where the target lies beyond the horizon of the plane.
     """
     points = sorted((p for p in trajectory.points if p.target == target), key=lambda point: point.index)
     frames = np.array([point.index for point in points])
@@ -79,21 +81,23 @@ def measure_motion(
     gap = 2 * float(np.median(np.diff(frames))) if count > 1 else 2.0
     fps = trajectory.header.source.fps
     usual = float(np.median(np.diff(times))) if count > 1 else float(1 / fps) if fps else 0.0
-    pixels, raw, smooth = (np.full((count, 2), np.nan) for _ in range(3))
+    pixels, smooth = (np.full((count, 2), np.nan) for _ in range(2))
+    raw = plane(center)
+    _check_seen(shown_name(labels, target), frames[located & np.isnan(raw[:, 0])])
     velocity = np.full((count, 2), np.nan)
     raw_step, smooth_step = np.zeros(count), np.zeros(count)
     lasts = np.append(np.where(np.diff(frames) < gap, np.diff(times), usual), usual)
     raw_speed = np.full(count, np.nan)
     for part in _stretches(frames, located, gap):
         pixels[part] = local_lines(times[part], center[part], window)[0]
-        raw[part] = plane(center[part])
         smooth[part], velocity[part] = local_lines(times[part], raw[part], window)
         inner = slice(part.start + 1, part.stop)
         raw_step[inner] = np.linalg.norm(np.diff(raw[part], axis=0), axis=1)
         smooth_step[inner] = np.linalg.norm(np.diff(smooth[part], axis=0), axis=1)
         raw_speed[inner] = raw_step[inner] / np.diff(times[part])
     speed = np.linalg.norm(velocity, axis=1)
-    below = _size(points, located, plane) * REST if rest is None else rest
+    boxes = [point.box for point in points if point.is_located]
+    below = _size(boxes, plane.lengths(center[located])) * REST if rest is None else rest
     return Motion(
         target,
         labels[target - 1] if target <= len(labels) else None,
@@ -137,12 +141,17 @@ def _stretches(frames: NDArray[np.int64], located: Flags, gap: float) -> list[sl
     return [slice(a, b) for a, b in pairwise(edges) if b > a and located[a]]
 
 
-def _size(points: Sequence[TrackPoint], located: Flags, plane: Plane) -> float:
-    """The median of the boxes' sides (geometric mean of width and height) in the unit of the plane."""
-    boxes = [point.box for point, ok in zip(points, located, strict=True) if ok]
-    if not boxes:
-        return 0.0
-    corners = np.array([[(b.x, b.y), (b.x + b.w, b.y), (b.x, b.y + b.h)] for b in boxes])
-    mapped = plane(corners.reshape(-1, 2)).reshape(-1, 3, 2)
-    width, height = (np.linalg.norm(mapped[:, side] - mapped[:, 0], axis=1) for side in (1, 2))
-    return float(np.median(np.sqrt(width * height)))
+def _check_seen(name: str, beyond: NDArray[np.int64]) -> None:
+    """Raises InputError where the centre of a target has no place on the plane in some frames."""
+    if len(beyond):
+        raise InputError(
+            f"{name} lies beyond the horizon of --plane in {counted(len(beyond), 'frame')},"
+            f" frame {beyond[0]} first",
+            hint="measure what moves on that plane; `siamtrack fix --absent` leaves frames out",
+        )
+
+
+def _size(boxes: Sequence[Box], lengths: Array) -> float:
+    """The median of the boxes' sides (geometric mean of width and height); `lengths` are of their pixels."""
+    sides = np.sqrt([box.w * box.h for box in boxes])
+    return float(np.median(sides * lengths)) if boxes else 0.0

@@ -21,17 +21,27 @@ _RECTANGLE = re.compile(r"([\d.]+)\s*x\s*([\d.]+)\s*([^\W\d]+)")
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """Maps pixels to `unit`: `matrix` (3, 3) applies to (x, y, 1)."""
+    """Maps pixels to `unit`: `matrix` (3, 3) applies to (x, y, 1); the third row is positive on this side of
+    the horizon."""
 
     matrix: Array
     unit: str
     origin: Origin
 
     def __call__(self, pixels: Array) -> Array:
-        """(N, 2) points in pixels -> (N, 2) in the unit of the plane."""
+        """(N, 2) points in pixels -> (N, 2) in the unit of the plane, NaN from the horizon on."""
         mapped = np.column_stack([pixels, np.ones(len(pixels))]) @ self.matrix.T
-        points: Array = mapped[:, :2] / mapped[:, 2:]
+        points: Array = mapped[:, :2] / self._depth(pixels)[:, None]
         return points
+
+    def lengths(self, pixels: Array) -> Array:
+        """How long a pixel is at (N, 2) points, as the root of its area: (N,) in the unit of the plane."""
+        area = abs(np.linalg.det(self.matrix)) / self._depth(pixels) ** 3
+        return np.asarray(np.sqrt(area))
+
+    def _depth(self, pixels: Array) -> Array:
+        depth = pixels @ self.matrix[2, :2] + self.matrix[2, 2]
+        return np.where(depth > 0, depth, np.nan)
 
 
 def parse_scale(text: str) -> tuple[float, str]:
@@ -77,6 +87,7 @@ def seen_plane(text: str, origin: Origin) -> Plane:
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
         right += [u, v]
     matrix = np.append(np.linalg.solve(np.array(rows), np.array(right)), 1).reshape(3, 3)
+    matrix *= np.sign(matrix[2] @ [*seen[0], 1])  # the picture's own corner may lie beyond the horizon
     return Plane(_axes((width, height), origin) @ matrix, match[3], origin)
 
 
