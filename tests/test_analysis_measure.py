@@ -110,6 +110,22 @@ def test_the_origin_sets_the_axes():
     np.testing.assert_allclose(flat_plane(2, "mm", SIZE, "top-left")(corner), [[0, 240], [160, 120]])
 
 
+def test_pixels_that_are_not_square_are_measured_as_they_are_shown(siamtrack, tmp_path):
+    """3 pixels to the right of 4/3 the width and 3 down: 5 as they are shown, at 36.9 degrees."""
+    whole = path(line(step=(3, 3)))
+    source = replace(whole.header.source, pixel_aspect=Fraction(4, 3))
+    write_trajectory(replace(whole, header=replace(whole.header, source=source)), tmp_path / "a.json")
+    done = siamtrack("measure", "a.json", "--origin", "center", "--scale", "2px/mm", "-o", "m.json", "-q")
+    assert done.code == 0, done.err
+    document = json.loads((tmp_path / "m.json").read_text())
+    first, second = document["points"][:2]
+    assert (first["x_raw"], first["y_raw"]) == pytest.approx(((100 - 320) * 4 / 3 / 2, (240 - 200) / 2))
+    assert second["speed_raw"] == pytest.approx(5 / 2 * 25)
+    assert second["heading"] == pytest.approx(-36.870, abs=0.001)
+    side = 20 * (4 / 3) ** 0.5 / 2
+    assert document["summary"][0]["rest_below"] == pytest.approx(0.2 * side, abs=0.001)
+
+
 def test_a_plane_that_is_seen_at_an_angle():
     """Points of a table, seen through a known projection, come back."""
     projection = np.array([[2.0, 0.3, 100], [0.1, 1.5, 80], [0.0004, 0.0007, 1]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from fractions import Fraction
 
 import clips
@@ -47,6 +48,15 @@ def test_a_plot_shows_the_chosen_panels():
     assert len(trajectory().plot(["speed"]).axes) == 1
     with pytest.raises(ValueError, match="no panel 'sped'"):
         trajectory().plot(["sped"])
+
+
+def test_pixels_that_are_not_square_are_drawn_as_they_are_shown():
+    plain = trajectory()
+    source = replace(plain.header.source, pixel_aspect=Fraction(4, 3))
+    wide = replace(plain, header=replace(plain.header, source=source))
+    path, heat, _, speed, _ = wide.plot().axes
+    assert path.get_aspect() == heat.get_aspect() == 0.75  # height of a pixel by its width
+    np.testing.assert_allclose(speed.get_lines()[1].get_ydata()[[0, 8]], 4 * float(RATE))
 
 
 def test_plot_writes_every_kind_and_the_same_twice(siamtrack, tmp_path):

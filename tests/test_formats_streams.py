@@ -51,6 +51,8 @@ headers = st.builds(
         fps=st.none() | st.fractions(Fraction(1, 10), 1000, max_denominator=10**9),
         count=st.none() | st.integers(0, 10**6),
         rotation=st.sampled_from([0, 90, 180, 270]),
+        mirrored=st.booleans(),
+        pixel_aspect=st.fractions(Fraction(1, 65535), 65535, max_denominator=65535),
         files=st.sampled_from(
             [(), ("img_1000.png", 'a "b", c\n.png', "sub/x.png", "a\udcff.png", "..a.png", "ü.png")]
         ),

@@ -25,6 +25,7 @@ from siamcli.boxes import Box
 from siamcli.drawing.colors import COLORS
 from siamcli.drawing.draw import draw
 from siamcli.errors import InputError, OutputError
+from siamcli.formats.records import header_record
 from siamcli.frames import Frame, SourceInfo
 from siamcli.media import encoders
 from siamcli.media import video as video_module
@@ -149,6 +150,9 @@ def test_pixels_that_are_not_square_stay_so(tmp_path, suffix, stored, turned, sh
     assert f"[SAR {shown} DAR " in described(tmp_path / f"out{suffix}")
     width, height = clips.SIZE if turned == 0 else clips.SIZE[::-1]
     assert given[0].image.shape == back[0].image.shape == (height, width, 3)  # as stored, nothing scaled
+    with open_source(str(source)) as frames:
+        header = header_record(TrackHeader(frames.info, "", "", ""))
+    assert header["source"]["pixel_aspect"] == shown.replace(":", "/")
     square = clips.constant(tmp_path / "square.mp4")
     copy(square, tmp_path / "copy.mp4")
     assert "SAR 1:1" in described(tmp_path / "copy.mp4")

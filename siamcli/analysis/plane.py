@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,9 +59,20 @@ def parse_scale(text: str) -> tuple[float, str]:
     return float(match[1]), match[2]
 
 
-def flat_plane(scale: float, unit: str, size: tuple[int, int], origin: Origin) -> Plane:
-    """The plane of the picture, of `size` (width, height), with `scale` pixels per unit."""
-    return Plane(_axes(size, origin) / np.array([[scale], [scale], [1.0]]), unit, origin)
+def flat_plane(
+    scale: float,
+    unit: str,
+    size: tuple[int, int],
+    origin: Origin,
+    pixel_aspect: Fraction = Fraction(1),
+) -> Plane:
+    """The plane of the picture, of `size` (width, height), with `scale` pixels per unit.
+
+    Pixels that are not square are made so: as wide as they are high.
+    """
+    wide = float(pixel_aspect)
+    axes = _axes((size[0] * wide, size[1]), origin) / np.array([[scale], [scale], [1.0]])
+    return Plane(axes * [wide, 1, 1], unit, origin)
 
 
 def seen_plane(text: str, origin: Origin) -> Plane:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -45,7 +46,8 @@ def plot(
     if not targets:
         raise InputError(f"no point in the trajectory of {trajectory.header.source.name}")
     size = _size(trajectory, image)
-    plane = plane or flat_plane(1, "px", size, "top-left")
+    pixel_aspect = trajectory.header.source.pixel_aspect
+    plane = plane or flat_plane(1, "px", size, "top-left", pixel_aspect)
     motions = [measure_motion(trajectory, target, plane, window) for target in targets]
     columns = 1 if len(chosen) == 1 else 2
     rows = -(-len(chosen) // columns)
@@ -53,7 +55,7 @@ def plot(
     for number, name in enumerate(chosen, start=1):
         axes = figure.add_subplot(rows, columns, number)
         if name in ("path", "heat"):
-            _frame(axes, size, image)
+            _frame(axes, size, image, pixel_aspect)
         {"path": _path, "heat": _heat, "speed": _speed, "score": _score}[name](
             axes, trajectory, motions, plane.unit
         )
@@ -77,11 +79,12 @@ def _color(motion: Motion) -> tuple[float, float, float]:
     return red / 255, green / 255, blue / 255
 
 
-def _frame(axes: Axes, size: tuple[int, int], image: Image | None) -> None:
+def _frame(axes: Axes, size: tuple[int, int], image: Image | None, pixel_aspect: Fraction) -> None:
     """Axes in pixels, as a picture has them."""
     if image is not None:
         axes.imshow(image[..., ::-1], extent=(0, size[0], size[1], 0), alpha=0.7)
-    axes.set(xlim=(0, size[0]), ylim=(size[1], 0), xlabel="x, pixels", ylabel="y, pixels", aspect="equal")
+    axes.set(xlim=(0, size[0]), ylim=(size[1], 0), xlabel="x, pixels", ylabel="y, pixels")
+    axes.set_aspect(float(1 / pixel_aspect))
 
 
 def _path(axes: Axes, trajectory: Trajectory, motions: Sequence[Motion], unit: str) -> None:
@@ -116,7 +119,8 @@ def _heat(axes: Axes, trajectory: Trajectory, motions: Sequence[Motion], unit: s
         )[0]
     counts = _spread(counts)
     visible = np.ma.masked_less(counts, 0.01 * max(float(counts.max()), 1e-9))
-    shown = axes.imshow(visible, extent=(0, width, height, 0), cmap="inferno", alpha=0.8)
+    extent, aspect = (0, width, height, 0), axes.get_aspect()
+    shown = axes.imshow(visible, extent=extent, aspect=aspect, cmap="inferno", alpha=0.8)
     axes.figure.colorbar(shown, ax=axes, label="seconds", shrink=0.8)
 
 

@@ -135,6 +135,7 @@ def header_record(header: TrackHeader) -> Record:
             **({} if source.announced is None else {"announced": source.announced}),
             "rotation": source.rotation,
             **({"mirrored": True} if source.mirrored else {}),
+            **({} if source.pixel_aspect == 1 else {"pixel_aspect": str(source.pixel_aspect)}),
             **({"files": list(source.files)} if source.files else {}),
             **({"chapters": [_chapter_record(c) for c in source.chapters]} if source.chapters else {}),
         },
@@ -170,6 +171,7 @@ def parse_header(record: Mapping[str, Any]) -> TrackHeader:
             rotation=source.rotation,
             files=source.files,
             mirrored=source.mirrored,
+            pixel_aspect=Fraction(source.pixel_aspect),
             announced=source.announced,
             chapters=tuple(Chapter(c.name, c.frame, c.time) for c in source.chapters),
         ),
@@ -199,6 +201,10 @@ def _is_rate(value: str | float) -> bool:
         return False
 
 
+def _is_aspect(value: str) -> bool:
+    return re.fullmatch(r"[1-9]\d{0,9}(/[1-9]\d{0,9})?", value) is not None
+
+
 def _is_label(value: str) -> bool:
     return one_line(value) == value
 
@@ -208,6 +214,7 @@ def _is_name(value: str) -> bool:
 
 
 Rate = Annotated[str | float, Rule("frames per second, such as 30000/1001", _is_rate)]
+Aspect = Annotated[str, Rule("the width of a pixel by its height, such as 16/11", _is_aspect)]
 Name = Annotated[str, Rule(f"a name of at most {LONGEST_NAME} characters that a file can have", _is_name)]
 Label = Annotated[str, Rule("one line of valid UTF-8", _is_label)]
 Side = Annotated[int, Range(1, 2**16)]
@@ -256,6 +263,7 @@ class _Source:
     rotation: int
     files: tuple[FileBelow, ...] = ()
     mirrored: bool = False
+    pixel_aspect: Aspect = "1"
     announced: Natural | None = None
     chapters: tuple[_Chapter, ...] = ()
 

@@ -130,7 +130,7 @@ def _plane(tracked: Trajectory, scale: str | None, plane: str | None, origin: Or
         return seen_plane(plane, origin)
     size = (0, 0) if origin == "top-left" else _size(tracked, "--origin")
     factor, unit = (1.0, "px") if scale is None else parse_scale(scale)
-    return flat_plane(factor, unit, size, origin)
+    return flat_plane(factor, unit, size, origin, tracked.header.source.pixel_aspect)
 
 
 def _size(tracked: Trajectory, needs: str) -> tuple[int, int]:

@@ -82,7 +82,7 @@ def plot(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     image = None if video is None else _first_frame(video, tracked)
-    plane = flat_plane(factor, unit, (0, 0), "top-left")
+    plane = flat_plane(factor, unit, (0, 0), "top-left", tracked.header.source.pixel_aspect)
     figure = plots.plot(tracked, panel or (), image=image, plane=plane, window=window)
     for path in paths:
         save_figure(figure, path, overwrite=overwrite)
