@@ -62,6 +62,14 @@ def test_aftereffects():
     assert scale == [[i, 100 + 10 * i, 100, 100] for i in (0, 1, 4, 5)]
 
 
+def test_aftereffects_has_the_pixels_of_the_source():
+    made = trajectory(1)
+    source = replace(made.header.source, pixel_aspect=Fraction(16, 11))
+    for whole, wide in ((made, "1"), (replace(made, header=replace(made.header, source=source)), "1.455")):
+        (text,) = convert(whole, "aftereffects").values()
+        assert f"\tSource Pixel Aspect Ratio\t{wide}\n\tComp Pixel Aspect Ratio\t{wide}\n" in text
+
+
 def test_nuke():
     text = one("nuke")
     assert text.count("{") == text.count("}") and '"' not in text.replace('label "', "").replace('"\n', "\n")

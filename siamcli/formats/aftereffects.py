@@ -17,14 +17,16 @@ __all__ = ["files"]
 def files(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
     """NAME_TARGET.aftereffects.txt per target: the centre as position, and the size as scale.
 
-    Frames count from 0, pixels from the top left.  Scale is in percent of the first box.
+    Frames count from 0, pixels from the top left; they are as wide as those of the source.  Scale is in
+    percent of the first box.
     """
     width, height = frame_size(trajectory)
     rate = round(float(frame_rate(trajectory)), 3)
+    wide = f"{float(trajectory.header.source.pixel_aspect):.4g}"
     head = [
         *("Adobe After Effects 8.0 Keyframe Data", "", f"\tUnits Per Second\t{rate:g}"),
         *(f"\tSource Width\t{width}", f"\tSource Height\t{height}"),
-        *("\tSource Pixel Aspect Ratio\t1", "\tComp Pixel Aspect Ratio\t1", ""),
+        *(f"\tSource Pixel Aspect Ratio\t{wide}", f"\tComp Pixel Aspect Ratio\t{wide}", ""),
     ]
     stem, texts = source_stem(trajectory.header.source.name), {}
     seen = visible_by_target(trajectory, drop_lost=drop_lost)
