@@ -69,7 +69,9 @@ def train(run: Run, footage: TrainingImages, device: torch.device) -> Generator[
     if isinstance(first, DistillPhase):
         run.model.backbone.load_state_dict(first.module.student.state_dict())
     sampler = PairSampler(footage, [d.share for d in config.data], [d.loose for d in config.data])
-    loss = TrackerLoss(run.model, config.loss, config.targets).to(device)
+    if run.tutor is not None:
+        _place(run.tutor, device)
+    loss = TrackerLoss(run.model, config.loss, config.targets, run.tutor).to(device)
     yield from _run(TrackPhase(config, footage, sampler, loss), run, before)
 
 

@@ -20,6 +20,7 @@ from siamcli.train.distill import Distiller, load_teacher
 from siamcli.train.grow import check_growth
 from siamcli.train.origin import BaseWeights, read_origin
 from siamcli.train.resume import TrainingState, check_compatible, read_progress
+from siamcli.train.teach import load_tutor
 
 __all__ = ["CHECKPOINT", "Run", "prepare"]
 
@@ -30,14 +31,15 @@ CHECKPOINT = "checkpoint.pt"
 class Run:
     """A run that may begin: its config, its networks before the first step, and where it stands.
 
-    `source` is the tracker to grow from, if there is that to do; `origin` is what the weights take
-    over from those they began with.
+    `source` is the tracker to grow from, if there is that to do; `tutor` is the one whose answers are goals;
+    `origin` is what the weights take over from those they began with.
     """
 
     config: TrainConfig
     model: SiamRPN
     distiller: Distiller | None
     source: SiamRPN | None
+    tutor: SiamRPN | None
     before: TrainingState | None
     origin: BaseWeights
 
@@ -80,7 +82,8 @@ def prepare(config: TrainConfig, *, start: Checkpoint | None = None, resume: boo
         check_growth(small.spec, config.spec)
         source = build_model(small)
         origin = _origin(small)
-    return Run(config, model, distiller, source, before, origin)
+    tutor = load_tutor(config.loss.teacher, config.spec) if config.loss.teacher else None
+    return Run(config, model, distiller, source, tutor, before, origin)
 
 
 def _origin(base: Checkpoint) -> BaseWeights:
