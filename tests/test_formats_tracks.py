@@ -128,6 +128,80 @@ def test_cvat_with_few_key_frames_comes_back_within_the_distance(tmp_path):
     assert {p.source for p in found} == {"forward", "interpolated"}
 
 
+@pytest.mark.parametrize("kind", ["cvat", "coco", "labelstudio"])
+def test_targets_without_a_label_have_none_again(tmp_path, kind):
+    original = trajectory()
+    read = back(tmp_path, kind, replace(original, header=replace(original.header, labels=(None, "bug"))))
+    assert read.header.labels == (None, "bug")
+
+
+def test_targets_of_one_label_in_images_of_cvat_stay_apart(tmp_path):
+    """The second one took the place of the first where that is absent."""
+    original = trajectory()
+    source = SourceInfo("clip", SIZE, None, 12, files=tuple(f"{i}.png" for i in range(12)))
+    header = replace(original.header, source=source, labels=("bug", "bug"))
+    read = back(tmp_path, "cvat", replace(original, header=header))
+    seen = {(p.index, p.target): p.box for p in original.points if p.has_box}
+    assert {(p.index, p.target) for p in read.points} == seen.keys()
+    assert all(p.box == pytest.approx(seen[p.index, p.target], abs=0.01) for p in read.points)
+    starts = read_starts(tmp_path / "task.xml", "cvat")
+    assert [start.at.frame for start in starts] == [0, 2]
+
+
+@pytest.mark.parametrize("keyframes", [None, 200.0])
+def test_what_a_human_gave_is_a_key_frame_of_cvat(tmp_path, keyframes):
+    original = trajectory(["init", *["tracked"] * 3, "init", *["tracked"] * 4])
+    points = tuple(
+        replace(p, source="human" if p.state == "init" else "forward", score=1.0) for p in original.points
+    )
+    read = back(tmp_path, "cvat", replace(original, points=points), keyframes=keyframes)
+    assert [(p.index, p.target) for p in read.points if p.source == "human"] == [(0, 1), (4, 1)]
+
+
+def test_what_was_predicted_is_no_box_of_a_human_in_label_studio(tmp_path):
+    (text,) = convert(trajectory(), "labelstudio").values()
+    info = SourceInfo("clip", SIZE, RATE)
+
+    def given(task) -> set[int]:
+        (tmp_path / "a.json").write_text(json.dumps(task))
+        points = read_one(tmp_path / "a.json", None, info).points
+        return {p.target for p in points if p.source == "human" and p.has_box}
+
+    (task,) = json.loads(text)
+    assert given(task) == set()
+    result = task["predictions"][0]["result"]
+    result[1]["origin"] = "prediction-changed"
+    assert given({**task, "annotations": [{"result": result}]}) == {2}
+    del result[0]["origin"]
+    assert given({**task, "annotations": [{"result": result}]}) == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("confidence", "score", "source"),
+    [("1", 1, "human"), ("0.5", 0.5, "forward"), ("87.5", 1, "forward"), ("-1", 1, "forward")],
+)
+def test_a_confidence_of_mot_other_than_1_is_no_human_s(tmp_path, confidence, score, source):
+    (tmp_path / "a.txt").write_text(f"1,1,11,21,30,40,{confidence},-1,-1,-1\n")
+    (point,) = read_one(tmp_path / "a.txt", "mot").points
+    assert (point.score, point.source, point.box) == (score, source, (10, 20, 30, 40))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('xtl="10.000"', "", "track 0, frame 0: no 'xtl'"),
+        ('xtl="10.000"', 'xtl="ten"', "track 0, frame 0: could not convert string to float: 'ten'"),
+        ('frame="0"', 'frame="first"', "track 0: a box of frame 'first'"),
+        ('frame="0"', "", "track 0: a box of frame None"),
+    ],
+)
+def test_a_slip_in_a_file_of_cvat_is_found(tmp_path, old, new, says):
+    (text,) = convert(trajectory(), "cvat").values()
+    (tmp_path / "a.xml").write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"a\.xml is not a cvat file: {says}$"):
+        read_one(tmp_path / "a.xml")
+
+
 @pytest.mark.parametrize("kind", ["cvat", "coco", "mot"])
 def test_what_was_given_comes_back_as_given(tmp_path, kind):
     """`fix` keeps it, and tracks the rest again."""
@@ -309,7 +383,7 @@ def made(rows: list[list[Box | None]], name: str = "clip") -> Trajectory:
 
 
 def boxes_of(trajectory: Trajectory) -> dict[tuple[int, str | None], Box]:
-    """By frame and label, as numbers of targets follow the order in which they come."""
+    """By frame and label: a target that is never seen leaves no number free."""
     return {(p.index, trajectory.header.labels[p.target - 1]): p.box for p in trajectory.points if p.has_box}
 
 
@@ -321,10 +395,11 @@ def test_every_box_comes_back(tmp_path_factory, kind, rows):
     original = made(rows)
     assume(original.points)
     read = back(tmp_path_factory.mktemp("trip"), kind, original)
-    if kind == "mot":  # it has no labels: they are those of the rows, in the order in which targets begin
-        begin = sorted(original.points, key=lambda point: (point.index, point.target))
-        order = list(dict.fromkeys(original.header.labels[point.target - 1] for point in begin))
-        read = replace(read, header=replace(read.header, labels=tuple(order)))
+    # targets keep their order, also where a later one begins first; MOT has no labels
+    seen = sorted({point.target for point in original.points})
+    labels = tuple(original.header.labels[target - 1] for target in seen)
+    assert kind == "mot" or read.header.labels == labels
+    read = replace(read, header=replace(read.header, labels=labels))
     there, found = boxes_of(original), boxes_of(read)
     assert found.keys() >= there.keys()
     for key, box in there.items():

@@ -13,11 +13,11 @@ from xml.etree import ElementTree
 
 from siamcli.boxes import Box, turned
 from siamcli.counts import counted
-from siamcli.errors import InputError
+from siamcli.errors import InputError, why_wrong
+from siamcli.formats.cvat_task import add_task, last_frame, xml_text
 from siamcli.formats.keyframes import key_frames
 from siamcli.formats.names import video_stem
 from siamcli.formats.select import (
-    class_names,
     frame_indices,
     frame_size,
     image_name,
@@ -40,14 +40,15 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False, keyframes: float | 
     """CVAT for video 1.1, for an image source CVAT for images 1.1, which finds images by name.
 
     In a video a target is a track, `outside` where it is absent, dropped as lost, or has ended.  Corners
-    are 0-based; the attributes `state` and `score` are declared with every label.  A track has only key
-    frames between which CVAT's straight lines stay within `keyframes` pixels, by default every frame.
+    are 0-based; the attributes `state` and `score` are declared with every label, and of images `track_id`,
+    as CVAT's own exports to other formats call it: images have no tracks.  A track has only what
+    a human gave, and key frames between which CVAT's straight lines stay within `keyframes` pixels, by
+    default every frame.
     Source: https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/
     """
-    of_images = bool(trajectory.header.source.files)
     root = ElementTree.Element("annotations")
-    _add_meta(root, trajectory, mode="annotation" if of_images else "interpolation")
-    if of_images:
+    add_task(root, trajectory)
+    if trajectory.header.source.files:
         _add_images(root, trajectory, drop_lost=drop_lost)
     else:
         _add_tracks(root, trajectory, drop_lost=drop_lost, keyframes=keyframes)
@@ -59,7 +60,7 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False, keyframes: float | 
 def _add_tracks(
     root: ElementTree.Element, trajectory: Trajectory, *, drop_lost: bool, keyframes: float | None
 ) -> None:
-    last = _last(trajectory)
+    last = last_frame(trajectory)
     for number, (target, points) in enumerate(targets(trajectory).items()):
         label = target_name(trajectory.header.labels, target)
         track = ElementTree.SubElement(root, "track", id=str(number), label=label, source="auto")
@@ -88,7 +89,8 @@ def _stretches(points: Sequence[TrackPoint], shown: Sequence[bool]) -> Iterator[
 def _keys(points: Sequence[TrackPoint], tolerance: float | None) -> Sequence[TrackPoint]:
     if tolerance is None:
         return points
-    chosen = key_frames([point.index for point in points], [point.box for point in points], tolerance)
+    given = {i for i, point in enumerate(points) if point.source == "human"}
+    chosen = key_frames([point.index for point in points], [point.box for point in points], tolerance, given)
     return [points[i] for i in chosen]
 
 
@@ -100,50 +102,16 @@ def _add_images(root: ElementTree.Element, trajectory: Trajectory, *, drop_lost:
     width, height = frame_size(trajectory)
     images: dict[int, ElementTree.Element] = {}
     for index in frame_indices(trajectory, drop_lost=drop_lost):
-        name = _clean(image_name(trajectory.header.source, index) or "")
+        name = xml_text(image_name(trajectory.header.source, index) or "")
         attributes = {"id": str(index), "name": name, "width": str(width), "height": str(height)}
         images[index] = ElementTree.SubElement(root, "image", attributes)
     for point in visible_points(trajectory, drop_lost=drop_lost):
         label = target_name(trajectory.header.labels, point.target)
-        _add_box(images[point.index], point, label=label, source="auto")
+        box = _add_box(images[point.index], point, label=label, source="auto")
+        ElementTree.SubElement(box, "attribute", name="track_id").text = str(point.target)
 
 
-def _add_meta(root: ElementTree.Element, trajectory: Trajectory, *, mode: str) -> None:
-    """What describes the task: its name, its frames, labels with their attributes."""
-    width, height = frame_size(trajectory)
-    last = _last(trajectory)
-    _add_text(root, "version", "1.1")
-    task = ElementTree.SubElement(ElementTree.SubElement(root, "meta"), "task")
-    _add_text(task, "name", _clean(trajectory.header.source.name))
-    _add_text(task, "size", str(last + 1))
-    _add_text(task, "mode", mode)
-    _add_text(task, "start_frame", "0")
-    _add_text(task, "stop_frame", str(last))
-    labels = ElementTree.SubElement(task, "labels")
-    states = "\n".join(get_args(TrackState))
-    for class_name in class_names(trajectory):
-        label = ElementTree.SubElement(labels, "label")
-        _add_text(label, "name", class_name)
-        attributes = ElementTree.SubElement(label, "attributes")
-        _add_attribute(attributes, "state", kind="select", default="tracked", values=states)
-        _add_attribute(attributes, "score", kind="text", default="1", values="1")
-    size = ElementTree.SubElement(task, "original_size")
-    _add_text(size, "width", str(width))
-    _add_text(size, "height", str(height))
-
-
-def _add_attribute(
-    attributes: ElementTree.Element, name: str, *, kind: str, default: str, values: str
-) -> None:
-    attribute = ElementTree.SubElement(attributes, "attribute")
-    _add_text(attribute, "name", name)
-    _add_text(attribute, "mutable", "True")  # it changes from frame to frame
-    _add_text(attribute, "input_type", kind)
-    _add_text(attribute, "default_value", default)
-    _add_text(attribute, "values", values)
-
-
-def _add_box(parent: ElementTree.Element, point: TrackPoint, **place: str) -> None:
+def _add_box(parent: ElementTree.Element, point: TrackPoint, **place: str) -> ElementTree.Element:
     """A box and its attributes; `place` says what depends on the parent."""
     x, y, w, h = point.box
     sides = {"xtl": x, "ytl": y, "xbr": x + w, "ybr": y + h}
@@ -151,28 +119,15 @@ def _add_box(parent: ElementTree.Element, point: TrackPoint, **place: str) -> No
     box = ElementTree.SubElement(parent, "box", {**place, "occluded": "0", "z_order": "0", **corners})
     for key, value in {"state": point.state, "score": f"{point.score:.4f}"}.items():
         ElementTree.SubElement(box, "attribute", name=key).text = value
-
-
-def _add_text(parent: ElementTree.Element, tag: str, text: str) -> None:
-    ElementTree.SubElement(parent, tag).text = text
-
-
-def _last(trajectory: Trajectory) -> int:
-    return max((point.index for point in trajectory.points), default=0)
-
-
-def _clean(name: str) -> str:
-    """A file's name as XML can hold it: it may be no UTF-8, and hold control characters."""
-    text = name.encode(errors="replace").decode()
-    return "".join(c if c >= " " and c not in "\ufffe\uffff" else "?" for c in text)
+    return box
 
 
 def tracks(text: str) -> list[Tracks]:
     """Every key frame of every track, or every box of every image; of a project for every task.
 
-    Without tracks, boxes of one label in several images are one track; of several in an image the first
-    belongs to the first.  The attributes `state` and `score` are read where siamtrack wrote them.  Raises
-    ValueError, KeyError.
+    In images the attribute `track_id` tells objects apart.  Without it, boxes of one label in several images
+    are one track; of several in an image the first belongs to the first.  The attributes `state` and `score`
+    are read where siamtrack wrote them.  Raises ValueError, KeyError.
     """
     root = _root(text)
     return [_clip(root, id, task) for id, task in _tasks(root).items()]
@@ -202,12 +157,12 @@ def _clip(root: ElementTree.Element, id: str, task: ElementTree.Element) -> Trac
     others = Counter(shape.tag for item in (*ours, *images) for shape in item if shape.tag != "box")
     for number, track in enumerate(ours):
         label, own = track.get("label", ""), track.get("id") or str(number)
-        every = sorted(track.iter("box"), key=lambda box: int(box.attrib["frame"]))
-        keys = [box for box in every if box.get("keyframe") != "0" or box.get("outside") == "1"]
-        while keys and keys[-1].get("outside") == "1" and _attributes(keys[-1]).get("state") != "absent":
+        every = sorted(((_frame(box, own), box) for box in track.iter("box")), key=lambda item: item[0])
+        keys = [item for item in every if item[1].get("keyframe") != "0" or _is_outside(item[1])]
+        while keys and _is_outside(keys[-1][1]) and _attributes(keys[-1][1]).get("state") != "absent":
             keys.pop()  # where the track ends
         by_hand = track.get("source", "manual") != "auto"
-        found += [_track_box(box, int(box.attrib["frame"]), own, label, by_hand=by_hand) for box in keys]
+        found += [_track_box(box, frame, own, label, by_hand=by_hand) for frame, box in keys]
     files: dict[int, str] = {}
     for image in images:
         frame, seen = int(image.attrib["id"]), Counter[str]()
@@ -220,7 +175,8 @@ def _clip(root: ElementTree.Element, id: str, task: ElementTree.Element) -> Trac
             label = box.get("label", "")
             seen[label] += 1
             by_hand = box.get("source", "manual") != "auto"
-            found.append(_track_box(box, frame, f"{label} {seen[label]}", label, by_hand=by_hand))
+            own = _attributes(box).get("track_id") or f"{label} {seen[label]}"
+            found.append(_track_box(box, frame, own, label, by_hand=by_hand))
     size = (task.findtext(".//original_size/width"), task.findtext(".//original_size/height"))
     sides = [(image.get("width"), image.get("height")) for image in images][:1]
     width, height = size if all(size) else sides[0] if sides else (None, None)
@@ -236,14 +192,34 @@ def _name(id: str, task: ElementTree.Element) -> str:
 
 
 def _track_box(box: ElementTree.Element, frame: int, track: str, label: str, *, by_hand: bool) -> TrackBox:
+    """Raises ValueError that names track and frame."""
+    try:
+        return _read_box(box, frame, track, label, by_hand=by_hand)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"track {track}, frame {frame}: {why_wrong(error)}") from None
+
+
+def _read_box(box: ElementTree.Element, frame: int, track: str, label: str, *, by_hand: bool) -> TrackBox:
     attributes = _attributes(box)
     states: tuple[TrackState, ...] = get_args(TrackState)
     state: TrackState = next((known for known in states if known == attributes.get("state")), "tracked")
     score = float(attributes.get("score") or 1)
     source: PointSource = "human" if by_hand else "forward"
-    if box.get("outside") == "1" and state != "lost":
+    if _is_outside(box) and state != "lost":
         return TrackBox(frame, track, label, None, state, source=source)
     return TrackBox(frame, track, label, _box(box), state, score, source)
+
+
+def _frame(box: ElementTree.Element, track: str) -> int:
+    """Raises ValueError that names the track."""
+    try:
+        return int(box.attrib["frame"])
+    except (KeyError, ValueError):
+        raise ValueError(f"track {track}: a box of frame {box.get('frame')!r}") from None
+
+
+def _is_outside(box: ElementTree.Element) -> bool:
+    return box.get("outside") == "1"
 
 
 def _attributes(box: ElementTree.Element) -> dict[str, str]:
@@ -261,8 +237,8 @@ def _root(text: str) -> ElementTree.Element:
 
 
 def starts(path: Path, text: str) -> list[Target]:
-    """Every track at its first visible box, or every box of the first image that has any; says that absences
-    after it, and what is no box, are not read.
+    """Every track at its first visible box, of images every `track_id`, or every box without one of the first
+    image that has any; says that absences after it, and what is no box, are not read.
 
     Raises ValueError, KeyError, InputError.
     """
@@ -275,7 +251,7 @@ def starts(path: Path, text: str) -> list[Target]:
     say_others(path, [clip], "it was read as cvat; see --box-format")
     targets = []
     for track in root.iter("track"):
-        seen = [box for box in track.iter("box") if box.get("outside") != "1" and _box(box).valid]
+        seen = [box for box in track.iter("box") if not _is_outside(box) and _box(box).valid]
         seen.sort(key=lambda box: int(box.attrib["frame"]))
         label = track.get("label", "")
         boxes = [start_target(_box(box), int(box.attrib["frame"]), label, clip.size) for box in seen]
@@ -285,12 +261,16 @@ def starts(path: Path, text: str) -> list[Target]:
         said = "%s: %s absent for some frames, which is not read from a box file: give --absent, too"
         _logger.warning(said, path, counted(len(absent), "target", "are"))
     images = [image for image in root.iter("image") if image.find("box") is not None]
-    if images:
-        image = min(images, key=lambda image: int(image.attrib["id"]))
+    images.sort(key=lambda image: int(image.attrib["id"]))
+    objects: dict[object, list[Target]] = {}
+    for image in images:
         own = (float(image.attrib["width"]), float(image.attrib["height"]))
-        frame = int(image.attrib["id"])
-        targets += [start_target(_box(box), frame, box.get("label", ""), own) for box in image.iter("box")]
-    return targets
+        for box in image.iter("box"):
+            track = _attributes(box).get("track_id")
+            if track or image is images[0]:
+                start = start_target(_box(box), int(image.attrib["id"]), box.get("label", ""), own)
+                objects.setdefault(track or box, []).append(start)
+    return [*targets, *map(first_box, objects.values())]
 
 
 def _box(element: ElementTree.Element) -> Box:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -11,14 +11,17 @@ from siamcli.boxes import Box
 __all__ = ["key_frames"]
 
 
-def key_frames(frames: Sequence[int], boxes: Sequence[Box], tolerance: float) -> list[int]:
-    """Positions in `frames`, the first and the last among them.
+def key_frames(
+    frames: Sequence[int], boxes: Sequence[Box], tolerance: float, given: Collection[int] = ()
+) -> list[int]:
+    """Positions in `frames`; the first, the last and those `given` are among them.
 
     Every corner of every box lies within `tolerance` pixels, in x and in y, of the line between the key
     frames around it.  Each stretch is as long as it can be.
 
-    >>> key_frames(range(5), [Box(x, 0, 9, 9) for x in (0, 2, 4, 4, 4)], 0.5)
-    [0, 2, 4]
+    >>> boxes = [Box(x, 0, 9, 9) for x in (0, 2, 4, 4, 4)]
+    >>> key_frames(range(5), boxes, 0.5), key_frames(range(5), boxes, 0.5, given={3})
+    ([0, 2, 4], [0, 2, 3, 4])
     """
     corners = np.array([(b.x, b.y, b.x + b.w, b.y + b.h) for b in boxes])
     at = np.array(frames, float)
@@ -27,6 +30,8 @@ def key_frames(frames: Sequence[int], boxes: Sequence[Box], tolerance: float) ->
         first = last = keys[-1]
         while last + 1 < len(frames) and _fits(at[first : last + 2], corners[first : last + 2], tolerance):
             last += 1
+            if last in given:
+                break
         keys.append(last)
     return keys
 

@@ -24,7 +24,7 @@ from siamcli.formats.select import (
 from siamcli.formats.tracks import TrackBox, Tracks
 from siamcli.labels import target_name
 from siamcli.schema import load_json
-from siamcli.trajectory import Trajectory
+from siamcli.trajectory import PointSource, Trajectory
 
 __all__ = ["text", "tracks"]
 
@@ -34,6 +34,7 @@ _BOX = "videorectangle"
 def tracks(text: str) -> list[Tracks]:
     """The regions of every task: what a human annotated, else what was predicted.
 
+    A region that was predicted and that nobody has changed says so (`origin`): its boxes are a tracker's.
     Raises ValueError, KeyError, TypeError.
     """
     document: Any = load_json(text)
@@ -43,21 +44,24 @@ def tracks(text: str) -> list[Tracks]:
 def _task(task: Mapping[str, Any]) -> Tracks:
     answers = [a for a in task.get("annotations") or [] if not a.get("was_cancelled")]
     results = [result for answer in (answers or task["predictions"])[:1] for result in answer["result"]]
+    origin = "manual" if answers else "prediction"  # where a region does not say it
     regions = [region for region in results if region.get("type") == _BOX]
     others = Counter(str(result.get("type")) for result in results if result.get("type") != _BOX)
     boxes: list[TrackBox] = []
     fps: Fraction | None = None
     end = max((round(region["value"].get("framesCount") or 0) for region in regions), default=0)
     for number, region in enumerate(regions):
+        track = str(number)  # in the order of the file
         value = region["value"]
         if value.get("duration") and value.get("framesCount"):
             fps = Fraction(value["framesCount"] / value["duration"]).limit_denominator(1001)
         label = str((value.get("labels") or [""])[0])
-        track = str(region.get("id") or number)
+        by_hand = region.get("origin", origin) != "prediction"
+        source: PointSource = "human" if by_hand else "forward"
         for key in sorted(value["sequence"], key=lambda key: key["frame"]):
             box = Box(*(float(key[side]) for side in ("x", "y", "width", "height")))
             rotation = float(key.get("rotation") or 0)
-            boxes.append(TrackBox(key["frame"] - 1, track, label, box, rotation=rotation))
+            boxes.append(TrackBox(key["frame"] - 1, track, label, box, source=source, rotation=rotation))
             # its box is shown in this frame, and not after it; else it is, at the end of all keys, too
             if not key.get("enabled", True) and (key["frame"] < end or not end):
                 boxes.append(TrackBox(key["frame"], track, label, None))

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from siamcli.labels import target_name
 from siamcli.targets import one_line
 
 __all__ = ["file_stem", "file_stems", "label_of", "source_stem", "target_paths", "video_stem"]
@@ -65,13 +66,15 @@ def _is_no_text(char: str) -> bool:
     return unicodedata.category(char) in ("Cc", "Cs") and not 0xDC80 <= ord(char) <= 0xDCFF
 
 
-def label_of(name: str) -> str | None:
-    """What another program calls a target, as a label: one line, in which no space follows another.
+def label_of(name: str, target: int | None = None) -> str | None:
+    """What another program calls a target, as a label: one line, in which no space follows another; None for
+    what formats call the one with the number `target` where it has none.
 
-    >>> label_of(" red\\n ball "), label_of("\\t")
-    ('red ball', None)
+    >>> label_of(" red\\n ball "), label_of("\\t"), label_of("target 2", 2), label_of("target 2", 1)
+    ('red ball', None, None, 'target 2')
     """
-    return " ".join(one_line(name).split()) or None
+    label = " ".join(one_line(name).split())
+    return None if not label or (target and label == target_name((), target)) else label
 
 
 def target_paths(path: str, labels: Sequence[str | None]) -> list[str]:

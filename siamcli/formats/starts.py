@@ -100,10 +100,13 @@ def _with_own_labels(targets: Sequence[Target]) -> list[Target]:
     >>> def labels(*names):
     ...     targets = [start_target(Box(1, 2, 3, 4), 0, name) for name in names]
     ...     return [target.label for target in _with_own_labels(targets)]
-    >>> labels("ball", "ball"), labels("ball", "ball", "ball 1"), labels("dog", "#1", "#10")
-    (['ball 1', 'ball 2'], ['ball 1 1', 'ball 2', 'ball 1'], ['dog', '1', '10'])
+    >>> labels("ball", "ball"), labels("ball", "ball", "ball 1"), labels("dog", "#1", "#10", "target 4")
+    (['ball 1', 'ball 2'], ['ball 1 1', 'ball 2', 'ball 1'], ['dog', '1', '10', None])
     """
-    labels = [re.sub(r"^#(?=\d+$)", "", target.label or "") for target in targets]
+    labels = [
+        re.sub(r"^#(?=\d+$)", "", label_of(target.label or "", number) or "")
+        for number, target in enumerate(targets, start=1)
+    ]
     count = Counter(labels)
     taken = {label for label in labels if count[label] == 1}
     own: list[Target] = []

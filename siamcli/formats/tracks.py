@@ -207,7 +207,7 @@ def _trajectory(
     placed = at_begins(placed, frames, path) if frames else placed
     ordered = sorted(placed, key=lambda box: (box.track, box.frame))
     objects = [list(boxes) for _, boxes in groupby(ordered, key=lambda box: box.track)]
-    objects.sort(key=lambda boxes: (boxes[0].frame, _natural(boxes[0].track)))
+    objects.sort(key=_order)
     points, end = [], tracks.end if frames else min(tracks.end, (info and info.count) or tracks.end)
     filled = sum(max(boxes[-1].frame + 1, end) - boxes[0].frame for boxes in objects)
     if tracks.filled and filled > MOST_FRAMES:
@@ -220,7 +220,7 @@ def _trajectory(
     points.sort(key=lambda point: (point.index, point.target))
     if info:
         _check_end(path, points, info)
-    labels = tuple(label_of(boxes[0].label) for boxes in objects)
+    labels = tuple(label_of(boxes[0].label, target) for target, boxes in enumerate(objects, start=1))
     return Trajectory(TrackHeader(source, "", "", "", labels=labels), tuple(points), complete=True)
 
 
@@ -243,8 +243,10 @@ def _in_pixels(one: TrackBox, size: tuple[int, int] | None) -> TrackBox:
     return one._replace(box=turned(box, one.rotation, (box.x, box.y)))
 
 
-def _natural(track: str) -> tuple[int, str]:
-    return (int(track), "") if track.isdecimal() else (0, track)
+def _order(boxes: Sequence[TrackBox]) -> tuple[bool, int, int, str]:
+    """Tracks with numbers come in their order, as what siamtrack wrote; others as they begin, after them."""
+    frame, track = boxes[0].frame, boxes[0].track
+    return (False, int(track), frame, "") if track.isdecimal() else (True, frame, 0, track)
 
 
 def _check_once(boxes: Sequence[TrackBox]) -> None:
