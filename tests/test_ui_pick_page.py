@@ -203,8 +203,15 @@ def test_any_frame_of_the_cut_and_several_targets(chromium, video):
         person.hears("Drag a box around target 2")
         person.keys("b", "ENTER")
         person.hears("target 2 begins in frame 4")
+        person.keys("ARROW_RIGHT", "a", "END")
+        person.wait(lambda _: person.frame == 15)
         person.keys("ENTER")
-        bug, other = asking.marks()
+        person.hears("target 2 is absent from frame 5")  # its last frame is not named yet
+        person.keys("a")
+        person.hears("target 2 is absent in frames 5-15")
+        person.keys("ENTER")
+        bug, other, absent = asking.marks()
+    assert absent.text == "5f-15f=target 2=absent"
     assert (bug.label, bug.at.frame, other.label, other.at.frame) == ("bug", 15, "target 2", 4)
     assert bug.values == pytest.approx((x0, y0, x1 - x0, y1 - y0), abs=TOLERANCE)
 

@@ -131,15 +131,19 @@ def test_keys_alone_do_everything(chromium, review, tmp_path):
     assert person.pending[2, 16] == (43, 20, 21, 20)
     person.keys("1", "HOME", "SHIFT+ARROW_RIGHT", "a")
     person.hears("bug is absent from frame 10")
-    person.keys("ARROW_RIGHT", "a")
+    person.keys("ARROW_RIGHT", "t")  # it has no end yet, and stays that of this target
+    person.hears("bug is absent from frame 10: go to the last such frame and press A again")
+    person.keys("2", "a")
     person.wait(lambda _: (1, 11) in person.pending)
     assert person.pending[1, 10] is None
     person.keys("z")
     person.wait(lambda _: (1, 11) not in person.pending)
     person.hears("Undone")
-    person.keys("r")
+    person.keys("1", "r")
     person.wait(lambda _: person.find("naming").is_displayed())
-    person.keys("beetle", "ENTER")
+    person.keys("#1", "ENTER")  # which is no name
+    assert person.find("naming").is_displayed()
+    person.keys("CONTROL+a", "beetle", "ENTER")
     person.wait(lambda _: review.library.state(0).edits.trajectory.header.labels == ("beetle", "leaf"))
     person.wait(lambda _: not person.find("naming").is_displayed())
     person.keys("n")

@@ -92,15 +92,23 @@ export function endKeys(keep = false) {
 export function absent() {
   if (!doc.targets.length) return;
   pause();
-  const { label } = doc.targets[target - 1];
   if (absentFrom === null) {
-    set({ absentFrom: frame });
-    say(`${label} is absent from frame ${frame}: go to the last such frame and press A again; Esc forgets it`);
+    set({ absentFrom: { target, frame } });
+    hasNoEnd();
     return;
   }
-  const [first, last] = [Math.min(absentFrom, frame), Math.max(absentFrom, frame)];
+  const { target: one, frame: from } = absentFrom; // whichever target is selected by now
+  const [first, last] = [Math.min(from, frame), Math.max(from, frame)];
   set({ absentFrom: null });
-  change({ do: "absent", target, first, last }, () => told(`${label} is absent in ${inWords(first, last)}`));
+  change({ do: "absent", target: one, first, last }, () => told(`${doc.targets[one - 1].label} is absent in ${inWords(first, last)}`));
+}
+
+// whether an absence waits for its last frame, which is said then: what is used or tracked would lack it
+function hasNoEnd() {
+  if (absentFrom === null) return false;
+  const { label } = doc.targets[absentFrom.target - 1];
+  say(`${label} is absent from frame ${absentFrom.frame}: go to the last such frame and press A again; Esc forgets it`);
+  return true;
 }
 
 function ask(what, value) {
@@ -139,12 +147,14 @@ export function cancel() {
 
 export function track() {
   if (work?.work === "track") return change({ do: "stop" });
+  if (hasNoEnd()) return;
   if (!doc.pending.length) return say("Nothing to track again: correct a box first");
   pause();
   change({ do: "track" });
 }
 
 export function save() {
+  if (hasNoEnd()) return;
   if (!picks() && doc.pending.length) return say("Some corrections are not tracked yet: track again first (T)", true);
   if (doc.unsaved) change({ do: "save" });
   else if (picks()) say(doc.targets.length ? "These boxes are used already" : "Nothing to use yet: drag a box around the target");

@@ -14,7 +14,7 @@ export let playing = null; // what plays: an object of its own each time
 export let work = null; // what is under way: {work, step, of}
 export let live = new Map(); // what is tracked again so far: "target frame" -> row
 export let keyed = null; // the box that is moved by keys
-export let absentFrom = null; // the frame from which the target is absent, until the last one is named
+export let absentFrom = null; // the target and the frame from which it is absent, until the last one is named
 export let adding = null; // the name of a target that waits for its first box
 
 export function set(changes) {
