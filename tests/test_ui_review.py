@@ -195,7 +195,7 @@ def test_corrections_are_tracked_undone_and_saved(library, clip, weights, tmp_pa
     steps = list(editing.track(6, lambda: load_tracker(weights)))
     assert steps[-1][:2] == (len(steps), len(steps)) and not editing.edits.pending
     list(editing.save(7))
-    assert not editing.unsaved and editing.keep() is None
+    assert not editing.unsaved and not list(editing.keep())
     human = [(p.index, p.target) for p in read_trajectory(tmp_path / "a.json").points if p.source == "human"]
     assert human == [(0, 1), (9, 1), (10, 1), (11, 1), (15, 2)]
     assert (tmp_path / "a.fixes.csv").read_text() == (
@@ -492,12 +492,41 @@ def test_what_is_not_saved_is_kept_at_the_end(siamtrack, clip, tmp_path, monkeyp
 
 
 def test_what_was_not_saved_is_kept_beside_what_was_not_saved_before(clip, tmp_path):
+    kept = tmp_path / "a.fixes.unsaved.csv"
     for frame in (7, 9):
         with closing(Library([one_clip(str(clip), tmp_path / "a.json", None, Reading)])) as opened:
             box = {"do": "box", "target": 1, "frame": frame, "box": [30, 20, 20, 20]}
             opened.state(0).change(1, box)
-            kept = opened.state(0).keep()
+            assert list(opened.state(0).keep()) == [f"these corrections are in {kept}"]
     assert [line.split(",")[1] for line in kept.read_text().splitlines()] == ["time", "7f", "9f"]
+
+
+def test_what_was_not_saved_stays_where_it_names_a_target_that_is_not_there(clip, tmp_path):
+    """A target that was added and not saved: the next time, what is kept took the place of its rows."""
+    changes = [
+        {"do": "add", "label": "leaf", "frame": 7, "box": [30, 20, 20, 20]},
+        {"do": "box", "target": 1, "frame": 9, "box": [30, 20, 20, 20]},
+        {"do": "name", "target": 1, "label": "beetle"},
+    ]
+    names = [
+        [f"these corrections are in {tmp_path / 'a.fixes.unsaved.csv'}"],
+        [f"these corrections are in {tmp_path / 'a.fixes.unsaved-2.csv'}"],
+        [f"bug was called beetle: {tmp_path / 'a.json'} has the old name"],
+    ]
+    for change, said in zip(changes, names, strict=True):
+        with closing(Library([one_clip(str(clip), tmp_path / "a.json", None, Reading)])) as opened:
+            opened.state(0).change(1, change)
+            assert list(opened.state(0).keep()) == said
+    rows = [(tmp_path / f"a.fixes.unsaved{n}.csv").read_text().splitlines()[1] for n in ("", "-2")]
+    assert [row.split(",")[1:3] for row in rows] == [["7f", "leaf"], ["9f", "bug"]]
+
+
+def test_what_was_not_saved_names_targets_as_the_file_does(clip, tmp_path):
+    with closing(Library([one_clip(str(clip), tmp_path / "a.json", None, Reading)])) as opened:
+        opened.state(0).change(1, {"do": "name", "target": 1, "label": "beetle"})
+        opened.state(0).change(2, {"do": "box", "target": 1, "frame": 9, "box": [30, 20, 20, 20]})
+        assert len(list(opened.state(0).keep())) == 2
+    assert '9f,bug,"30,20,20,20"' in (tmp_path / "a.fixes.unsaved.csv").read_text()
 
 
 def test_a_save_that_breaks_is_not_told_as_done(clip, tmp_path, monkeypatch):

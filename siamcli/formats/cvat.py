@@ -266,10 +266,10 @@ def starts(path: Path, text: str) -> list[Target]:
     for image in images:
         own = (float(image.attrib["width"]), float(image.attrib["height"]))
         for box in image.iter("box"):
-            track = _attributes(box).get("track_id")
-            if track or image is images[0]:
+            id = _attributes(box).get("track_id")
+            if id or image is images[0]:
                 start = start_target(_box(box), int(image.attrib["id"]), box.get("label", ""), own)
-                objects.setdefault(track or box, []).append(start)
+                objects.setdefault(id or box, []).append(start)
     return [*targets, *map(first_box, objects.values())]
 
 

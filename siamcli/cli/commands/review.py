@@ -161,9 +161,7 @@ def _keep_unsaved(library: Library) -> None:
     """Write corrections that were not saved into tables of their own, and say so."""
     for state in library.opened():
         try:
-            path = state.keep()
+            for said in state.keep():
+                console.info(f"not saved: {said}", style="yellow")
         except SiamtrackError as error:
             console.info(f"not saved: {error}", style="yellow")
-        else:
-            if path is not None:
-                console.info(f"not saved: these corrections are in {path}", style="yellow")

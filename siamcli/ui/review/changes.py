@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -42,8 +41,8 @@ class State(Protocol):
     def save(self, version: int) -> Iterator[int]:
         """Write everything or nothing; yields how far it is.  Raises StaleError, InputError, OutputError."""
 
-    def keep(self) -> Path | None:
-        """Write what is not saved into a file of its own, None where that is nothing.  Raises OutputError."""
+    def keep(self) -> Iterator[str]:
+        """Write what is not saved into a file of its own; yields what becomes of it.  Raises OutputError."""
 
     def document(self, *, points: bool = True) -> dict[str, Any]:
         """What the page is told of it, as plain values for JSON; without `points` only what corrections

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from siamcli.atomic import write_text
 from siamcli.errors import InputError, OutputError
 from siamcli.formats.files import read_trajectory
 from siamcli.frames import SourceInfo
+from siamcli.labels import shown_name
 from siamcli.media.kinds import source_name
 from siamcli.session.fit import check_source
 from siamcli.session.fix import Moments, fix_in_steps
@@ -157,17 +159,33 @@ class Editing(Changes[Edits]):
             self._note_files()
             self.version += 1
 
-    def keep(self) -> Path | None:
+    def keep(self) -> Iterator[str]:
         """Write all corrections that are not saved into a table of their own, NAME.unsaved.csv, to those of
-        an earlier time that fit; None where there is none.  Raises OutputError, InputError."""
-        edits = self.edits
-        if not self.unsaved or not (said := {**edits.corrections, **edits.pending}):
-            return None
-        path, reading = self.files.fixes.with_suffix(".unsaved.csv"), self.files.reading
-        with suppress(InputError):
-            said = {**corrections_in(path, reading, edits.trajectory, self.size), **said}
-        write_text(path, fixes_table(path, reading.source, said, edits.trajectory.header.labels))
-        return path
+        an earlier time, or into NAME.unsaved-2.csv where those do not fit.  The table names targets as the
+        file of the trajectory does; yields where it is, and what it has no place for.  Raises OutputError,
+        InputError."""
+        edits, on_disk = self.edits, self._saved.trajectory.header.labels
+        if not self.unsaved:
+            return
+        labels = edits.trajectory.header.labels
+        for target, (old, new) in enumerate(zip(on_disk, labels, strict=False), start=1):
+            if old != new:
+                name, path = shown_name(on_disk, target), self.files.trajectory
+                yield f"{name} was called {new}: {path} has the old name"
+        if (said := {**edits.corrections, **edits.pending}) != self._saved.corrections:
+            known = _with_labels(edits.trajectory, [*on_disk, *labels[len(on_disk) :]])
+            path, earlier = self._kept(known)
+            table = fixes_table(path, self.files.reading.source, {**earlier, **said}, known.header.labels)
+            write_text(path, table)
+            yield f"these corrections are in {path}"
+
+    def _kept(self, known: Trajectory) -> tuple[Path, Said]:
+        """The first table for what is not saved that fits the trajectory, and what it says already."""
+        for number in count(1):
+            path = self.files.fixes.with_suffix(f".unsaved{f'-{number}' if number > 1 else ''}.csv")
+            with suppress(InputError):
+                return path, corrections_in(path, self.files.reading, known, self.size)
+        raise AssertionError
 
     def _note_files(self) -> None:
         """Note how the files are that are written here alone."""

@@ -91,6 +91,6 @@ class Picking(Changes[Picks]):
             self.version += 1
         yield from ()
 
-    def keep(self) -> Path | None:
+    def keep(self) -> Iterator[str]:
         """Nothing: boxes that nobody confirmed are not kept."""
-        return None
+        yield from ()
