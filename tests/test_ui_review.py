@@ -253,14 +253,28 @@ def test_no_hand_that_wrote_into_the_table_meanwhile_is_overwritten(library, tmp
     list(editing.save(4))  # what was written here is no change
 
 
+def test_a_row_without_a_time_stays_in_the_table(library, tmp_path):
+    """As in a manifest, it is of the first frame."""
+    table = tmp_path / "a.fixes.csv"
+    table.write_text('clip,time,target,box\na.mkv,,bug,"30,20,20,20"\na.mkv,9f,bug,absent\n')
+    editing = library.state(0)
+    editing.change(1, {"do": "name", "target": 1, "label": "beetle"})
+    list(editing.save(2))
+    assert table.read_text() == (
+        'clip,time,target,box\na.mkv,0f,beetle,"30,20,20,20"\na.mkv,9f,beetle,absent\n'
+    )
+
+
 def test_a_box_that_was_written_into_the_manifest_meanwhile_is_not_overwritten(clip, tmp_path):
     manifest = tmp_path / "boxes.csv"
     with closing(Library([clip_to_pick(str(clip), manifest)])) as library:
         picking = library.state(0)
         picking.change(1, {"do": "add", "frame": 0, "box": [30, 20, 20, 20]})
         manifest.write_text('clip,time,box,label\na.mkv,,"1,2,30,40",bug\n')
-        with pytest.raises(OutputError, match=r"boxes\.csv: what it says of .*a\.mkv was changed since"):
+        changed = r"boxes\.csv: what it says of .*a\.mkv was changed since"
+        with pytest.raises(OutputError, match=changed) as refused:
             list(picking.save(2))
+        assert "make it what it was to save what is drawn here" in refused.value.hint
         manifest.unlink()
         list(picking.save(2))
         picking.change(3, {"do": "box", "target": 1, "frame": 0, "box": [30, 20, 20, 30]})

@@ -136,6 +136,11 @@ class Moments:
         self._name = trajectory.header.source.name
         self._step = median_low([b - a for a, b in pairwise(self._indices)] or [1])
 
+    @property
+    def first(self) -> int:
+        """The first frame."""
+        return self._indices[0]
+
     def frame(self, moment: TimePoint) -> int:
         """The frame at `moment`; raises InputError behind the end of the trajectory, and for seconds before
         its first frame."""

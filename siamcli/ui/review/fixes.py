@@ -52,8 +52,8 @@ def corrections_in(
                 f"{path}: no target {mark.label!r} in the trajectory", hint="name another table with --fixes"
             )
         if isinstance(mark, Target):
-            if mark.at is not None:
-                found[number, moments.frame(mark.at)] = mark.box(size)
+            frame = moments.first if mark.at is None else moments.frame(mark.at)  # as in a manifest
+            found[number, frame] = mark.box(size)
         else:
             span = moments.between(moments.frame(mark.first), moments.frame(mark.last))
             found.update({(number, index): None for index in span})
@@ -86,7 +86,7 @@ def check_rows(path: Path, source: str, columns: Sequence[str], known: Rows) -> 
     if rows_of(path, source, columns) != known:
         raise OutputError(
             f"{path}: what it says of {source_name(source).shown} was changed since it was read",
-            hint="start siamtrack again, which reads it",
+            hint="make it what it was to save what is drawn here, or start siamtrack again, which reads it",
         )
 
 
