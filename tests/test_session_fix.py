@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from fractions import Fraction
 
 import clips
 import pytest
@@ -122,6 +123,11 @@ def test_a_table_of_points_can_be_corrected_in_place(tracked, siamtrack, weights
     assert siamtrack("fix", clip, "a.csv", *options).code == 8
     assert siamtrack("fix", clip, "a.csv", *options, "-y").code == 0
     assert [p.index for p in read_trajectory(tmp_path / "a.csv").points if p.source == "human"] == [0, 9]
+    # what a table does not say of the video is known by now
+    assert siamtrack("fix", clip, "a.csv", "--absent", "3f", "-o", "b.json", "--weights", weights).code == 0
+    source = read_trajectory(tmp_path / "b.json").header.source
+    assert (source.name, source.size, source.count) == ("a", clips.SIZE, 30)
+    assert source.fps == Fraction(30000, 1001)
 
 
 @pytest.mark.parametrize(

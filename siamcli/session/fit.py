@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 
 from siamcli.counts import counted
@@ -10,9 +11,12 @@ from siamcli.errors import InputError
 from siamcli.frames import Frame, FrameSource, SourceInfo
 from siamcli.media.sources import is_beyond
 from siamcli.times import TimePoint
-from siamcli.trajectory import TrackPoint, Trajectory
+from siamcli.trajectory import TrackHeader, TrackPoint, Trajectory
 
-__all__ = ["UNLESS_JOINED", "MisfitError", "check_source", "check_time", "ends_before", "frames_with_points"]
+__all__ = [
+    *("UNLESS_JOINED", "MisfitError", "check_source", "check_time", "ends_before", "frames_with_points"),
+    "with_source",
+]
 
 COUNT_TOLERANCE = 2  # frames; what containers announce is an estimate
 TIME_TOLERANCE = 0.02  # seconds, where no rate is known
@@ -112,3 +116,8 @@ def check_time(source: SourceInfo, frame: Frame, time: float | None) -> None:
             f"frame {frame.index} of {source.name} is at {frame.time:.3f} s,"
             f" but at {time:.3f} s in the trajectory"
         )
+
+
+def with_source(header: TrackHeader, info: SourceInfo) -> TrackHeader:
+    """The header, of a table with what it does not say of its source."""
+    return header if header.source.size else replace(header, source=info)

@@ -16,7 +16,7 @@ from siamcli.labels import known_targets, shown_name
 from siamcli.session.area import search_area, with_area
 from siamcli.session.check import fill_gaps
 from siamcli.session.corrected import with_correction
-from siamcli.session.fit import check_source, check_time
+from siamcli.session.fit import check_source, check_time, with_source
 from siamcli.session.gaps import Gap, Given, gaps_of, human_point, in_frame_order
 from siamcli.session.passes import Footage, TrackStep
 from siamcli.session.reading import Reading
@@ -110,7 +110,7 @@ def fix_in_steps(
         points += [p for p in in_frame_order(between) if p.index not in said[gap.target].new]
     return replace(
         trajectory,
-        header=with_area(header, reading, info.size),
+        header=with_area(with_source(header, info), reading, info.size),
         points=tuple(sorted(points, key=lambda point: (point.index, point.target))),
         frames=None if trajectory.frames is None else max(trajectory.frames, len(clip)),
     )
