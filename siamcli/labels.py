@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from siamcli.errors import InputError
 
@@ -27,8 +29,13 @@ def shown_name(labels: Sequence[str | None], target: int) -> str:
     '#2 target 2'
     """
     name = target_name(labels, target)
-    names = [target_name(labels, number) for number in range(1, len(labels) + 1)]
-    return f"#{target} {name}" if names.count(name) > 1 else name
+    return f"#{target} {name}" if _counts(tuple(labels))[name] > 1 else name
+
+
+@lru_cache(maxsize=8)  # asked for every target of a frame
+def _counts(labels: tuple[str | None, ...]) -> Counter[str]:
+    """How many targets have a name."""
+    return Counter(target_name(labels, number) for number in range(1, len(labels) + 1))
 
 
 def written_name(labels: Sequence[str | None], target: int) -> str:
