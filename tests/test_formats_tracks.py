@@ -186,6 +186,36 @@ def test_a_confidence_of_mot_other_than_1_is_no_human_s(tmp_path, confidence, sc
     assert (point.score, point.source, point.box) == (score, source, (10, 20, 30, 40))
 
 
+@pytest.mark.parametrize("score", ["87.5", "-3", "NaN"])
+def test_a_score_that_is_no_share_of_1_is_none(tmp_path, score):
+    """One that is no number made a file that could not be read."""
+    (tmp_path / "a.xml").write_text(convert(trajectory(), "cvat")["clip.cvat.xml"].replace("0.7500", score))
+    document = json.loads(convert(trajectory(), "coco")["clip.coco.json"])
+    (tmp_path / "a.json").write_text(json.dumps(document).replace('"score": 0.75', f'"score": {score}'))
+    for name in ("a.xml", "a.json"):
+        scores = {p.score for p in read_one(tmp_path / name).points if p.target == 1 and p.has_box}
+        assert scores == {1.0}
+
+
+def test_boxes_of_images_of_several_sizes_are_in_pixels_of_the_first(tmp_path):
+    """As such images are tracked and shown."""
+    sizes = [(640, 360), (320, 180)]
+    boxes = [[10, 20, 30, 40], [5, 10, 15, 20]]
+    images = [{"id": i, "file_name": f"{i}.png", "width": w, "height": h} for i, (w, h) in enumerate(sizes)]
+    found = [{"image_id": i, "bbox": box, "track_id": 1} for i, box in enumerate(boxes)]
+    (tmp_path / "a.json").write_text(json.dumps({"images": images[::-1], "annotations": found}))
+    text = "".join(
+        f'<image id="{i}" name="{i}.png" width="{w}" height="{h}"><box label="bug" xtl="{x}" ytl="{y}"'
+        f' xbr="{x + a}" ybr="{y + b}"/></image>'
+        for i, ((w, h), (x, y, a, b)) in enumerate(zip(sizes, boxes, strict=True))
+    )
+    (tmp_path / "a.xml").write_text(f"<annotations>{text}</annotations>")
+    for name in ("a.json", "a.xml"):
+        read = read_one(tmp_path / name)
+        assert read.header.source.size == (640, 360)
+        assert [p.box for p in read.points] == [(10, 20, 30, 40)] * 2
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [

@@ -145,6 +145,11 @@ class _Image:
     width: Positive | None = None
     height: Positive | None = None
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height, where both are known."""
+        return (round(self.width), round(self.height)) if self.width and self.height else None
+
 
 @dataclass(frozen=True, slots=True)
 class _Annotation:
@@ -225,6 +230,7 @@ def tracks(text: str) -> list[Tracks]:
 
 def _clip(name: str, document: _Document) -> Tracks:
     labels, images = document.labels(), document.frames()
+    sizes = {image.id: image.size for image in document.images}
     boxes = []
     for entry in document.annotations:
         state = entry.attributes.get("state", "tracked")
@@ -239,11 +245,10 @@ def _clip(name: str, document: _Document) -> Tracks:
                 state if state in get_args(TrackState) else "tracked",
                 1.0 if math.isnan(entry.score) else entry.score,
                 "human" if math.isnan(entry.score) else "forward",
+                size=sizes[entry.image_id],
             )
         )
-    first = document.images[0]
-    size = (round(first.width), round(first.height)) if first.width and first.height else None
-    return Tracks(boxes, size=size, name=name)
+    return Tracks(boxes, size=sizes[min(images, key=images.__getitem__)], name=name)
 
 
 def starts(path: Path, text: str) -> list[Target]:
@@ -265,8 +270,7 @@ def starts(path: Path, text: str) -> list[Target]:
     tracks: dict[str, list[Target]] = {}
     alone: list[Target] = []
     for frame, image, entry in entries:
-        size = (image.width, image.height) if image.width and image.height else None
-        target = start_target(Box(*entry.bbox), frame, labels.get(entry.category_id, ""), size)
+        target = start_target(Box(*entry.bbox), frame, labels.get(entry.category_id, ""), image.size)
         if entry.track is not None:
             tracks.setdefault(str(entry.track), []).append(target)
         elif frame == entries[0][0]:

@@ -176,14 +176,19 @@ def _clip(root: ElementTree.Element, id: str, task: ElementTree.Element) -> Trac
             seen[label] += 1
             by_hand = box.get("source", "manual") != "auto"
             own = _attributes(box).get("track_id") or f"{label} {seen[label]}"
-            found.append(_track_box(box, frame, own, label, by_hand=by_hand))
-    size = (task.findtext(".//original_size/width"), task.findtext(".//original_size/height"))
-    sides = [(image.get("width"), image.get("height")) for image in images][:1]
-    width, height = size if all(size) else sides[0] if sides else (None, None)
+            found.append(_track_box(box, frame, own, label, by_hand=by_hand)._replace(size=_size(image)))
+    width, height = (task.findtext(f".//original_size/{side}") for side in ("width", "height"))
     names = tuple(files.get(i, "") for i in range(len(files)))  # one is missing where there is a gap
-    known = (int(width), int(height)) if width and height else None
+    first = min(images, key=lambda image: int(image.attrib["id"]), default=None)
+    known = (int(width), int(height)) if width and height else _size(first)
     listed = names if all(names) else ()
     return Tracks(found, size=known, files=listed, filled=not files, name=_name(id, task), others=others)
+
+
+def _size(image: ElementTree.Element | None) -> tuple[int, int] | None:
+    """Width and height of an image, where there is one that says them."""
+    width, height = (None, None) if image is None else (image.get("width"), image.get("height"))
+    return (int(width), int(height)) if width and height else None
 
 
 def _name(id: str, task: ElementTree.Element) -> str:

@@ -35,14 +35,13 @@ class Stream(TextStream):
 def tracks(text: str) -> list[Tracks]:
     """Every box; rows of ground truth that do not count (0) are left out.
 
-    Rows with a confidence other than 1 are a tracker's, not a human's.  One that is no share of 1, such as -1
-    for none or the percent of a detector, is no score.  Raises ValueError.
+    Rows with a confidence other than 1 are a tracker's, not a human's.  Raises
+    ValueError.
     """
     boxes = []
     for frame, target, box, confidence in _rows(text):
         one = TrackBox(frame, str(target), "", box)
-        score = confidence if 0 < confidence < 1 else 1.0
-        boxes.append(one if confidence == 1 else one._replace(score=score, source="forward"))
+        boxes.append(one if confidence == 1 else one._replace(score=confidence, source="forward"))
     return [Tracks(boxes)]
 
 

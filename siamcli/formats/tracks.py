@@ -32,7 +32,8 @@ _logger = logging.getLogger(__name__)
 class TrackBox(NamedTuple):
     """An object in a frame, or at a time in `seconds` where that is what is known.  `track` tells objects
     apart; without a `box` it is not there.  A box is turned by `rotation` degrees, clockwise, about its left
-    upper corner."""
+    upper corner.  It is in pixels of an image of `size`, where images are not all as large.  A `score` that
+    is no share of 1, such as a percentage, is none."""
 
     frame: int
     track: str
@@ -43,6 +44,7 @@ class TrackBox(NamedTuple):
     source: PointSource = "human"
     seconds: float | None = None
     rotation: float = 0.0
+    size: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +203,7 @@ def _trajectory(
     name = info.name if info and info.name else tracks.name or path.name.split(".")[0]
     base = info or SourceInfo(name)
     source = replace(base, name=name, size=size, fps=fps, files=base.files or tracks.files)
-    upright = [_in_pixels(box, size if tracks.relative else None) for box in tracks.boxes]
+    upright = [_in_pixels(box, size, relative=tracks.relative) for box in tracks.boxes]
     placed = in_frames(upright, path, fps, times)
     frames = frames_by_tick(fps, times) if tracks.ticks else {}
     placed = at_begins(placed, frames, path) if frames else placed
@@ -234,11 +236,13 @@ def _check_end(path: Path, points: Sequence[TrackPoint], info: SourceInfo) -> No
         )
 
 
-def _in_pixels(one: TrackBox, size: tuple[int, int] | None) -> TrackBox:
-    """`one`, whose box is in percent of `size` or in pixels, with an upright box in pixels."""
+def _in_pixels(one: TrackBox, size: tuple[int, int] | None, *, relative: bool) -> TrackBox:
+    """`one`, whose box is `relative` to a frame, in percent, or in pixels of its image, with an upright box
+    in pixels of frames of `size`, as images of another size are scaled to it."""
     if one.box is None:
         return one
-    across, down = (size[0] / 100, size[1] / 100) if size else (1.0, 1.0)
+    whole = (100.0, 100.0) if relative else one.size
+    across, down = (size[0] / whole[0], size[1] / whole[1]) if size and whole else (1.0, 1.0)
     box = Box(one.box.x * across, one.box.y * down, one.box.w * across, one.box.h * down)
     return one._replace(box=turned(box, one.rotation, (box.x, box.y)))
 
@@ -282,4 +286,5 @@ def _point(one: TrackBox, target: int, fps: Fraction | None, times: Mapping[int,
         return TrackPoint(one.frame, time, NO_BOX, 0.0, "absent", target, source=source)
     if not one.box.valid or max(map(abs, one.box)) > FARTHEST:
         raise ValueError(f"{tuple(one.box)} of track {one.track} in frame {one.frame} is not a box")
-    return TrackPoint(one.frame, time, one.box, one.score, one.state, target, source=source)
+    score = one.score if 0 <= one.score <= 1 else 1.0
+    return TrackPoint(one.frame, time, one.box, score, one.state, target, source=source)
