@@ -341,6 +341,20 @@ def test_a_batch_whose_clip_is_corrected_counts_shared_boxes_anew(tmp_path):
         assert (entry.same_box, entry.targets) == (count, 2)  # one is new: the share that is lost is of both
 
 
+def test_a_clip_that_a_batch_was_at_is_shown_when_it_is_done(tmp_path):
+    write_batch(tmp_path, [0, 3])
+    status = tmp_path / "batch.jsonl"
+    *_, last = status.read_text().splitlines(keepends=True)
+    status.write_text(status.read_text().replace(last, last.replace('"done"', '"started"')))
+    with closing(Library(batch_clips(tmp_path, None, Reading))) as library:
+        assert [clip.error for clip in library.clips] == [None, "it is not tracked to its end"]
+        assert not library.can_be_shown(1) and library.clips[1].error == "it is not tracked to its end"
+        with status.open("a") as file:
+            file.write(last)
+        assert library.can_be_shown(1) and library.clips[1].error is None
+        assert library.rows()[1]["lost"] == 3 / 8
+
+
 def test_a_batch_is_served_before_its_trajectories_are_read(tmp_path):
     write_batch(tmp_path, [0, 3, 1])
     (tmp_path / "2.json").write_text("{}")

@@ -161,7 +161,10 @@ class StatusFile(History):
 
 def _lock(file: int, path: Path) -> None:
     if not lock(file, patient=True):
-        raise OutputError(f"another batch is writing {path}", hint="wait for it, or use another --output-dir")
+        raise OutputError(
+            f"another batch is writing {path}",
+            hint="wait for it; another batch can have its own --output-dir",
+        )
 
 
 def _is_at(path: Path, file: int) -> bool:

@@ -118,22 +118,28 @@ def _batch_summary(entry: Entry) -> Summary:
     return Summary(points, entry.lost_share, None, None, min(shared, 1 - entry.lost_share))
 
 
+def _unfinished(entry: Entry) -> str | None:
+    """Why there is nothing to show of a clip, None where it is tracked to its end."""
+    return None if entry.state == "done" else entry.error or "it is not tracked to its end"
+
+
 def _batch_clip(folder: Path, entry: Entry, fixes: Path, opening: Opening) -> Clip:
     name = source_name(entry.clip)
     clip = Clip(name.path.name if name.is_path else entry.clip)
-    if entry.state != "done":
-        clip.error = entry.error or "it is not tracked to its end"
-        return clip
+    clip.error = _unfinished(entry)
     clip.summary = _batch_summary(entry)
 
     def read() -> None:
-        clip.trajectory = trajectory_file(folder, entry)
+        now = batch_entries(folder).get(entry.id, entry) if clip.error else entry  # a batch may go on
+        if error := _unfinished(now):
+            raise InputError(error)
+        clip.trajectory = trajectory_file(folder, now)
         known = read_trajectory(clip.trajectory)
         clip.summary = summarize(known)
         reading = opening(source_name(entry.id).within(folder).text).of(known)
         clip.reopen, clip.file = reading.open, played_file(reading)
         write = partial(replace_outputs, folder, entry.id, reading)
-        files = ClipFiles(reading, clip.trajectory, outputs_of(folder, entry), fixes, write)
+        files = ClipFiles(reading, clip.trajectory, outputs_of(folder, now), fixes, write)
         clip.begin = partial(Editing, files)
 
     clip.read = read
