@@ -198,6 +198,19 @@ def test_corrections_of_a_batch(siamtrack, weights, tmp_path):
     ]
     again = siamtrack(*batch, "--json")
     assert json.loads(again.out)["skipped"] == 2  # the corrections are not tracked over
+    # nor with other boxes, whatever was tried meanwhile; b.mkv was not corrected
+    status, corrected = (out / "batch.jsonl").read_text(), (out / "a.tracked.json").read_bytes()
+    other = tuple(f"a={C}" if word == f"a={A}" else word for word in batch)
+    for words in (("batch", "in/a.mkv", "--box", "a=1,1,0,0", *batch[4:]), other, other):
+        done = siamtrack(*words)
+        assert done.code == 7, done.err
+    assert "in/a.mkv was corrected, and its file, boxes or settings have changed" in done.err
+    assert (out / "a.tracked.json").read_bytes() == corrected
+    lines = (out / "batch.jsonl").read_text().removeprefix(status).splitlines()
+    assert {json.loads(line)["clip"] for line in lines} == {"in/b.mkv"}
+    assert siamtrack(*other, "-y").code == 0
+    points = read_trajectory(out / "a.tracked.json").points
+    assert [p.index for p in points if p.source == "human"] == [0]
 
 
 def test_the_table_for_one_clip(tracked, correct, tmp_path):

@@ -122,4 +122,5 @@ def _replace(
     yield from write_again(reading, trajectory, paths, overwrite=True, also=also)
     lost = sum(point.state == "lost" for point in trajectory.points)
     same_box, targets = shared_boxes(trajectory.points).frames, len(trajectory.header.labels)
-    status.add(replace(entry, at=now(), lost=lost, targets=targets, same_box=same_box, style=style))
+    done = replace(entry, at=now(), lost=lost, targets=targets, same_box=same_box, style=style)
+    status.add(replace(done, corrected=True))

@@ -116,7 +116,7 @@ def decide(
 ) -> Verdict:
     """What to do with a clip of which `entry` is the last that is known, and `ours` all files ever written.
 
-    An error says what forbids it, such as outputs that are not ours.
+    An error says what forbids it, such as outputs that are not ours, or that a human has corrected.
     """
     if task.problem is not None:
         return task.problem
@@ -126,11 +126,17 @@ def decide(
     for file in task.job.files:
         if not overwrite and path_from(file, folder) not in ours and Path(file).exists():
             return OutputError(f"{file} exists, and this batch did not write it", hint="-y replaces it")
-    if entry is None or state != "done":
-        return "track"
-    if not missing(task, entry, folder):
-        return "skip"
-    return "track" if _trajectory(task, entry, folder) is None else "complete"
+    if entry is not None and state == "done":
+        if not missing(task, entry, folder):
+            return "skip"
+        if _trajectory(task, entry, folder) is not None:
+            return "complete"
+    if entry is not None and entry.corrected and not overwrite:
+        return OutputError(
+            f"{entry.clip} was corrected, and its file, boxes or settings have changed since it was tracked",
+            hint="-y tracks it again without the corrections; siamtrack fix --fixes can put them back",
+        )
+    return "track"
 
 
 def missing(task: Task, entry: Entry, folder: Path) -> list[str]:

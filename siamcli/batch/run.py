@@ -140,6 +140,8 @@ class _Batch:
                 self._results.append(Result("skipped", entry))
             elif verdict == "failed" and entry is not None:
                 self._results.append(Result("failed before", entry))
+            elif not isinstance(verdict, str) and entry is not None and entry.corrected:
+                self._fail(entry, verdict)
             elif not isinstance(verdict, str):
                 self._conclude(refused_entry(task, verdict, entry))
 
@@ -178,10 +180,14 @@ class _Batch:
             completed = completed_entry(task, entry, lacking, self._folder)
             self._status.add(completed)
         except SiamtrackError as error:
-            self._results.append(Result("failed", failed_entry(entry, error)))
-            self._stopped = self._stopped or self._policy.stop_on_error
+            self._fail(entry, error)
         else:
             self._results.append(Result("completed", completed))
+
+    def _fail(self, entry: Entry, error: SiamtrackError) -> None:
+        """Nothing could be done with a finished clip, which stays as it is; so does its line."""
+        self._results.append(Result("failed", failed_entry(entry, error)))
+        self._stopped = self._stopped or self._policy.stop_on_error
 
     def results(self) -> list[Result]:
         taken, self._results = self._results, []

@@ -28,7 +28,7 @@ class Entry:
     `clip` is the name that the user gave, `key` the hash of input, boxes, weights and settings, `style` that
     of how its videos are drawn, None for the default.  `outputs` are paths from the status file's folder.
     `lost` counts the frames of all `targets` together, `same_box` those in which two have nearly one box.
-    `code` is the exit code that the error has.
+    `corrected`: a human has corrected it since it was tracked.  `code` is the exit code that the error has.
     """
 
     id: str
@@ -43,6 +43,7 @@ class Entry:
     targets: Natural | None = None
     same_box: Natural | None = None
     style: str | None = None
+    corrected: bool | None = None
     error: str | None = None
     hint: str | None = None
     code: int | None = None

@@ -94,7 +94,12 @@ def batch(
         bool, typer.Option("--stop-on-error/--keep-going", help="Start no further clip after one has failed.")
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", "-y", help="Replace files that no batch into this folder wrote.")
+        bool,
+        typer.Option(
+            "--overwrite",
+            "-y",
+            help="Replace files that no batch into this folder wrote, and what was corrected.",
+        ),
     ] = False,
     jobs: Annotated[
         str, typer.Option("--jobs", "-j", help="How many clips each process tracks at a time, or auto.")
