@@ -204,7 +204,9 @@ def test_corrections_of_a_batch(siamtrack, weights, tmp_path):
     for words in (("batch", "in/a.mkv", "--box", "a=1,1,0,0", *batch[4:]), other, other):
         done = siamtrack(*words)
         assert done.code == 7, done.err
-    assert "in/a.mkv was corrected, and its file, boxes or settings have changed" in done.err
+    assert (
+        "in/a.mkv was corrected; as its file, boxes or settings changed, -y would track it again" in done.err
+    )
     assert (out / "a.tracked.json").read_bytes() == corrected
     lines = (out / "batch.jsonl").read_text().removeprefix(status).splitlines()
     assert {json.loads(line)["clip"] for line in lines} == {"in/b.mkv"}

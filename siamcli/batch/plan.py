@@ -133,8 +133,8 @@ def decide(
             return "complete"
     if entry is not None and entry.corrected and not overwrite:
         return OutputError(
-            f"{entry.clip} was corrected, and its file, boxes or settings have changed since it was tracked",
-            hint="-y tracks it again without the corrections; siamtrack fix --fixes can put them back",
+            f"{entry.clip} was corrected; as its file, boxes or settings changed, -y would track it again",
+            hint="siamtrack fix FOLDER --fixes TABLE then puts corrections back",
         )
     return "track"
 
