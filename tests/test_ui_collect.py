@@ -12,7 +12,8 @@ from x_display import Hand, x_display
 
 from siamcli.batch.clips import Clip
 from siamcli.batch.manifest import read_manifest
-from siamcli.ui.collect import clips_without_box
+from siamcli.boxes import Box
+from siamcli.ui.collect import clips_without_box, pick_all
 
 missing = [tool for tool in ("Xvfb", "xdotool") if shutil.which(tool) is None]
 
@@ -77,6 +78,33 @@ def test_which_clips_are_left(tmp_path):
     manifest.write_text('clip,time,box,label\na.mp4,,"1,2,3,4",bug')  # as some editors end a file
     assert clips_without_box(clips, manifest) == clips[1:]
     assert manifest.read_text().endswith('"1,2,3,4",bug\n')
+
+
+def test_clips_that_others_pick_in_meanwhile_have_one_box(tmp_path, caplog):
+    """Two rows of a clip are two targets."""
+    manifest = tmp_path / "boxes.csv"
+    found = []
+    for name in "abc":
+        shutil.copy(DEMO, tmp_path / f"{name}.mp4")
+        found.append(Clip(str(tmp_path / f"{name}.mp4"), name))
+
+    def ask(image, title):
+        with manifest.open("a") as file:  # in this clip and the next one
+            file.writelines(f'{name}.mp4,,"1,2,30,40",theirs\n' for name in "bc" if "b.mp4" in title)
+        return Box(5, 6, 50, 60)
+
+    assert [(one.box, one.error) for one in pick_all(found, manifest, ask)] == [
+        (Box(5, 6, 50, 60), None),
+        (None, None),
+        (None, None),
+    ]
+    assert caplog.messages == [f"{found[1].source}: {manifest} has a box of it by now, which stays"]
+    clips = read_manifest(manifest, "xywh")
+    assert [[mark.label for mark in clips.of(clip.source)] for clip in found] == [
+        [None],
+        ["theirs"],
+        ["theirs"],
+    ]
 
 
 def test_pick_without_a_display(start_siamtrack, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,10 +22,13 @@ from siamcli.ui.pick import Picker
 
 __all__ = ["clips_without_box", "pick_all"]
 
+_logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class PickResult:
-    """The box that was picked in a clip, or why the clip could not be shown."""
+    """The box that was picked in a clip, or why the clip could not be shown; neither where somebody else has
+    picked in it meanwhile."""
 
     clip: Clip
     box: Box | None = None
@@ -62,11 +66,15 @@ def _is_whole_row(text: bytes) -> bool:
 
 def pick_all(clips: Sequence[Clip], manifest: Path, picker: Picker) -> Iterator[PickResult]:
     """Ask for a box in the first frame of every clip and add it to `manifest`, at once; yields each clip.
+    One of which the manifest has a box by now is not asked for.
 
     Raises PickError when the user cancels; the boxes picked so far are kept.
     """
     make_folder(manifest.parent)
     for number, clip in enumerate(clips, start=1):
+        if not clips_without_box([clip], manifest):
+            yield PickResult(clip)
+            continue
         try:
             name = name_in_table(clip.source, manifest.parent)
             with open_source(clip.source) as frames:
@@ -80,6 +88,10 @@ def pick_all(clips: Sequence[Clip], manifest: Path, picker: Picker) -> Iterator[
                 f"stopped at {clip.source}",
                 hint="run the same command again to continue; all boxes so far are kept",
             )
+        if not clips_without_box([clip], manifest):  # two rows would be two targets
+            _logger.warning("%s: %s has a box of it by now, which stays", clip.source, manifest)
+            yield PickResult(clip)
+            continue
         _append(manifest, name, box)
         yield PickResult(clip, box)
 
