@@ -158,6 +158,14 @@ def test_what_a_human_gave_is_a_key_frame_of_cvat(tmp_path, keyframes):
     assert [(p.index, p.target) for p in read.points if p.source == "human"] == [(0, 1), (4, 1)]
 
 
+def test_of_two_people_s_annotations_it_is_said_that_one_is_read(tmp_path, caplog):
+    (task,) = json.loads(convert(trajectory(), "labelstudio")["clip.labelstudio.json"])
+    results = [{"result": task["predictions"][0]["result"][:n]} for n in (1, 2)]
+    (tmp_path / "a.json").write_text(json.dumps({**task, "annotations": results}))
+    assert read_one(tmp_path / "a.json", None, SourceInfo("clip", SIZE, RATE)).header.labels == ("bug",)
+    assert caplog.messages == ["clip: the first of 2 annotations is read"]
+
+
 def test_what_was_predicted_is_no_box_of_a_human_in_label_studio(tmp_path):
     (text,) = convert(trajectory(), "labelstudio").values()
     info = SourceInfo("clip", SIZE, RATE)

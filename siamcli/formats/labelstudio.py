@@ -6,6 +6,7 @@ Source: https://labelstud.io/tags/videorectangle, https://labelstud.io/tags/vide
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
@@ -29,6 +30,7 @@ from siamcli.trajectory import PointSource, Trajectory
 __all__ = ["text", "tracks"]
 
 _BOX = "videorectangle"
+_logger = logging.getLogger(__name__)
 
 
 def tracks(text: str) -> list[Tracks]:
@@ -69,6 +71,8 @@ def _task(task: Mapping[str, Any]) -> Tracks:
     kept = [box for box in boxes if box.box is not None or (box.track, box.frame) not in frames]
     video = str(task["data"].get("video") or next(iter(task["data"].values()), ""))
     name = video_stem(unquote(urlsplit(video).path))
+    if len(answers) > 1:
+        _logger.warning("%s: the first of %d annotations is read", name or "a task", len(answers))
     return Tracks(kept, fps=fps, relative=True, filled=True, ticks=True, end=end, name=name, others=others)
 
 
