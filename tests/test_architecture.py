@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "checkpoints": "errors schema atomic model",
     "load": "model tracker engines checkpoints",
     "drawing": "errors labels boxes frames trajectory",
-    "analysis": "errors labels boxes frames sheets targets trajectory drawing",
+    "analysis": "errors labels boxes counts frames sheets targets trajectory drawing",
     "media": "counts addresses errors natural cores atomic frames times",
     "evaluation": "counts errors schema atomic boxes frames tables times figures media",
     "formats": "counts errors labels natural schema atomic boxes frames sheets times targets trajectory"
