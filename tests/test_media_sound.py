@@ -14,8 +14,12 @@ from servers import answering
 from siamcli.errors import InputError
 from siamcli.media.ffmpeg import ffmpeg_exe
 from siamcli.media.soundtrack import soundtrack
+from siamcli.media.sources import open_source
 from siamcli.media.streams import list_streams
+from siamcli.media.video import VideoWriter
+from siamcli.times import TimePoint
 
+ONE_SOUND = (".avi", ".flv")  # that ffmpeg writes into such a container
 BOX = ("--box", "40,20,20,20")
 
 
@@ -74,13 +78,65 @@ def test_all_sounds_begin_with_their_pictures(run, tmp_path: Path) -> None:
     )
     run("--start", "10f", "--audio", "all")
     for number in (0, 1):
-        command = [ffmpeg_exe(), "-v", "error", "-i", str(tmp_path / "out.mp4"), "-map", f"0:a:{number}"]
-        raw = subprocess.run(
-            [*command, "-f", "s16le", "-ac", "1", "-ar", "48000", "-"], capture_output=True, check=True
-        )
-        wave = np.abs(np.frombuffer(raw.stdout, np.int16).astype(int))
+        wave = heard(tmp_path / "out.mp4", number)
         begins = np.argmax(wave > wave.max() / 2) / 48000
         assert begins == pytest.approx(5 * 1001 / 30000, abs=0.025)
+
+
+@pytest.fixture(scope="module", params=[".ts", ".mpg", ".ogv", ".mkv", ".flv", ".avi"])
+def clicking(request, tmp_path_factory) -> Path:
+    """60 pictures, which begin 0.3 s after the first sound; a second one begins 0.6 s after them.  In both, a
+    click comes with picture 45."""
+    path = tmp_path_factory.mktemp("clicking") / f"film{request.param}"
+    flat = clips.constant(path.with_name("flat.mp4"), frames=60)
+    at = 45 * 1001 / 30000
+    click, late = (
+        f"aevalsrc='0.9*between(t,{at + begins:.4f},{at + begins + 0.02:.4f})*sin(5655*t)':s=44100:d={long}"
+        for begins, long in ((0.3, 2.3), (-0.6, 1.4))
+    )
+    codecs = {".ogv": ("theora", "vorbis"), ".mpg": ("mpeg2video", "mp2"), ".avi": ("mpeg4", "mp3")}
+    video, sound = codecs.get(path.suffix, ("h264", "aac"))
+    alone = path.suffix in ONE_SOUND
+    second = () if alone else ("-itsoffset", "0.9", "-f", "lavfi", "-i", late)
+    clips.ffmpeg(
+        *("-itsoffset", "0.3", "-i", str(flat), "-f", "lavfi", "-i", click, *second),
+        *("-map", "0:v", "-map", "1", *(() if alone else ("-map", "2")), "-q:v", "4"),
+        *("-c:v", {"h264": "libx264", "theora": "libtheora"}.get(video, video)),
+        *("-c:a", {"vorbis": "libvorbis"}.get(sound, sound), str(path)),
+    )
+    return path
+
+
+@pytest.mark.parametrize("wanted", ["all", 2])
+@pytest.mark.parametrize("cut", [(0, 60), (10, 56), (30, 56)])
+def test_a_stretch_of_each_sound_is_as_long_and_stays_with_its_pictures(
+    clicking, tmp_path, cut, wanted
+) -> None:
+    """Wherever the streams of a file begin: a second sound of a transport stream came too late, a late one of
+    Ogg too early, and the sound of a stretch of AVI and FLV went on after its pictures."""
+    if wanted == 2 and clicking.suffix in ONE_SOUND:
+        wanted = 1
+    frames = open_source(str(clicking), start=TimePoint(frame=cut[0]), end=TimePoint(frame=cut[1]))
+    out, audio = tmp_path / "out.mp4", soundtrack(str(clicking), wanted)
+    with frames, VideoWriter(str(out), frames.info, overwrite=False, audio=audio) as video:
+        for frame in frames:
+            video.write(frame.image, frame.time)
+    numbers = [clips.number(frame.image) for frame in open_source(str(out))]
+    shown = [frame.time for frame in open_source(str(out))]
+    assert audio is not None and 45 in numbers
+    for number in range(len(audio.sounds)):
+        wave = heard(out, number)
+        begins = np.argmax(wave > wave.max() / 2) / 48000
+        assert begins == pytest.approx(shown[numbers.index(45)], abs=0.03), number
+        assert len(wave) / 48000 == pytest.approx(shown[-1] + 1001 / 30000, abs=0.06), number
+
+
+def heard(path: Path, number: int) -> np.ndarray:
+    """The loudness of one sound of a file from its time 0 on, 48000 a second."""
+    command = [ffmpeg_exe(), "-v", "error", "-copyts", "-i", str(path), "-map", f"0:a:{number}"]
+    raw = ("-af", "aresample=48000:async=1:first_pts=0", "-f", "s16le", "-ac", "1", "-")
+    done = subprocess.run([*command, *raw], capture_output=True, check=True)
+    return np.abs(np.frombuffer(done.stdout, "<i2").astype(int))
 
 
 def test_a_sound_that_cannot_be_decoded_costs_no_other(siamtrack, weights, tmp_path: Path) -> None:

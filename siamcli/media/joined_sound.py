@@ -49,7 +49,7 @@ class JoinedSound:
             if sound is None:
                 chain = "anullsrc=r=48000:cl=stereo,"
             else:
-                moved = f"asetpts=PTS+({sound.late() - begin:.6f})/TB,atrim=start=0"
+                moved = f"asetpts=PTS-{begin:.6f}/TB,atrim=start=0"
                 chain = f"[{number + 1}:a:{sound.stream.number}]{moved},aresample=async=1:first_pts=0,apad,"
             chains.append(f"{chain}atrim=end={length:.6f}[part{place}_{number}]")
         parts = "".join(f"[part{place}_{number}]" for number in range(len(stretches)))
@@ -68,11 +68,18 @@ class JoinedSoundtrack:
     def mix(self, chosen: Sequence[int], origin: float, seconds: float, chapters: Sequence[Chapter]) -> Mix:
         """As of a Soundtrack; the `chapters` say when each file begins."""
         stretches = _stretches(chapters, origin, origin + seconds)
-        inputs = tuple(word for part in stretches for word in ("-i", f"file:{self.files[part.file]}"))
+        inputs = [word for number, part in enumerate(stretches, 1) for word in self._read(number, part)]
         numbered = [(place, self.sounds[number]) for place, number in enumerate(chosen)]
         graphs = ";".join(sound.graph(stretches, place) for place, sound in numbered)
         maps = (word for place in range(len(chosen)) for word in ("-map", f"[sound{place}]"))
-        return Mix(0.0, inputs, ("-filter_complex", graphs, *maps, "-c:a", "aac"))
+        return Mix(0.0, tuple(inputs), ("-filter_complex", graphs, *maps, "-c:a", "aac"))
+
+    def _read(self, number: int, part: _Stretch) -> tuple[str, ...]:
+        """The words that read the file of a stretch as ffmpeg's input `number`."""
+        there = [found for sound in self.sounds if (found := sound.streams[part.file])]
+        if there:
+            return there[0].read(number)
+        return ("-i", f"file:{self.files[part.file]}")
 
 
 def _stretches(chapters: Sequence[Chapter], begin: float, end: float) -> list[_Stretch]:

@@ -15,14 +15,17 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
 
-from siamcli.media.ffmpeg import ffmpeg_exe
-from siamcli.media.streams import SoundStream, Streams, VideoStream
+from siamcli.media.ffmpeg import ffmpeg_exe, run_ffmpeg
+from siamcli.media.streams import Streams, VideoStream
 from siamcli.times import TimePoint
 
 __all__ = [
-    *("KeyFrame", "Packet", "first_times", "is_encrypted", "key_frame_before", "last_frame", "leaves_out"),
-    "read_packets",
+    *("READ_TOGETHER", "KeyFrame", "Packet", "is_encrypted", "key_frame_before", "last_frame", "leaves_out"),
+    *("picture_time", "read_packets"),
 ]
+
+READ_TOGETHER = ("-map", "{}:V:0?", "-map", "{}:a?")
+"""ffmpeg's words for the streams of an input that are counted from one time, where it reads all of them."""
 
 _TIME_BASE = re.compile(r"#tb 0: (\d{1,10})/(\d{1,10})\s*")
 _PACKET = re.compile(r"0, *(-?\d+), *(-?\d+), *-?\d+, *\d+, 0x\w+(?:, F=0x(\w+))?((?:, .*)?)\s*")
@@ -85,25 +88,18 @@ def read_packets(address: str, video: VideoStream) -> Generator[Packet | None, N
         child.stderr.close()
 
 
-def first_times(address: str, sound: SoundStream) -> tuple[float, float]:
-    """When the first picture and a sound begin, in seconds by one clock; 0 for what has no times."""
-    command = [ffmpeg_exe(), "-nostdin", "-loglevel", "quiet", "-i", address, "-map", "0:V:0"]
-    command += ["-map", f"0:a:{sound.number}", "-c", "copy", "-copyinkf", "-t", "2"]
-    done = subprocess.run(
-        [*command, "-f", "framecrc", "pipe:1"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        start_new_session=True,
-    )
-    ticks: dict[str, Fraction] = {}
-    times: dict[str, list[float]] = {"0": [], "1": []}
+def picture_time(address: str) -> float:
+    """When the first picture comes, in seconds from the first of the streams that READ_TOGETHER names; 0
+    where it has no time."""
+    listed = (*(word.format(0) for word in READ_TOGETHER), "-c", "copy", "-copyinkf", "-f", "framecrc")
+    done = run_ffmpeg("-i", address, *listed, "-t", "10", "pipe:1")
+    tick, times = Fraction(0), []
     for line in done.stdout.decode(errors="replace").splitlines():
-        if match := re.fullmatch(r"#tb ([01]): (\d{1,10})/(\d{1,10})", line):
-            ticks[match[1]] = Fraction(int(match[2]), int(match[3]))
-        elif (match := re.match(r"([01]), *-?\d+, *(-?\d+),", line)) and int(match[2]) != _MISSING:
-            times[match[1]].append(float(int(match[2]) * ticks[match[1]]))
-    return min(times["0"], default=0.0), min(times["1"], default=0.0)
+        if match := _TIME_BASE.fullmatch(line):
+            tick = Fraction(int(match[1]), int(match[2]))
+        elif (match := _PACKET.fullmatch(line)) and int(match[2]) != _MISSING:
+            times.append(int(match[2]) * tick)
+    return float(min(times, default=0))
 
 
 def is_encrypted(address: str, video: VideoStream) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from siamcli.errors import InputError
 from siamcli.frames import Chapter
 from siamcli.media.ffmpeg import run_ffmpeg
-from siamcli.media.packets import first_times
+from siamcli.media.packets import READ_TOGETHER, picture_time
 from siamcli.media.streams import SoundStream, list_streams
 
 __all__ = ["AudioChoice", "Mix", "Sound", "Soundtrack", "sound_wanted", "sounds_of"]
@@ -18,10 +18,7 @@ AudioChoice = int | Literal["all"] | None
 """The number of a sound stream, from 1; all; None for the one that players play, or the next that decodes."""
 
 MP4_AUDIO = frozenset({"aac", "ac3", "alac", "eac3", "mp3"})  # other codecs do not play in every MP4 player
-_OWN_START = (
-    "mpegts",
-    "mpeg",
-)  # ffmpeg counts times from the first stream that is read, not from the container's
+_OWN_START = ("hls", "mpeg", "mpegts", "ogg")  # ffmpeg counts times from the first stream that is read
 _SEEKS_FORWARD = ("avi", "flv")  # ffmpeg goes on to the next key frame of the video
 _LONGEST_LEAD = 0.5  # seconds of sound before the first picture that belong to it
 
@@ -39,22 +36,21 @@ class Sound:
         """The codec in ffmpeg's words."""
         return self.stream.codec
 
-    def options(self, origin: float, place: int) -> tuple[str, ...]:
-        """What takes it from ffmpeg's second input into a video whose first picture has the time `origin`, as
-        its sound number `place`, from 0."""
+    def options(self, place: int) -> tuple[str, ...]:
+        """What takes it from ffmpeg's second input into a video, as its sound number `place`, from 0."""
         encoder = "copy" if self.codec in MP4_AUDIO else "aac"
-        options = ("-map", f"1:a:{self.stream.number}", f"-c:a:{place}", encoder)
-        if self.container not in _OWN_START:
-            return options
-        video, sound = first_times(f"file:{self.source}", self.stream)
-        return (*options, f"-bsf:a:{place}", f"setts=ts=TS+({max(origin, sound) - video - origin:.6f})/TB")
+        return ("-map", f"1:a:{self.stream.number}", f"-c:a:{place}", encoder)
 
-    def late(self) -> float:
-        """Seconds from the first picture to its beginning, where ffmpeg, reading it alone, calls that 0."""
+    def read(self, number: int, skipped: float = 0.0) -> tuple[str, ...]:
+        """ffmpeg's words that read its file as input `number`, with the times of the pictures less `skipped`
+        seconds."""
+        address = f"file:{self.source}"
         if self.container not in _OWN_START:
-            return 0.0
-        video, sound = first_times(f"file:{self.source}", self.stream)
-        return sound - video
+            return ("-itsoffset", f"{-skipped:.6f}", "-i", address)
+        # an output into nothing, for which all streams count as read
+        together = (word.format(number) for word in READ_TOGETHER)
+        nothing = (*together, "-c", "copy", "-frames", "0", "-f", "null", "-")
+        return ("-itsoffset", f"{-skipped - picture_time(address):.6f}", "-i", address, *nothing)
 
     def decodes(self) -> bool:
         """Whether ffmpeg makes anything of its first second."""
@@ -65,12 +61,11 @@ class Sound:
         """Seconds of sound that come before the picture of time `origin` and are kept, as it is the first."""
         return origin if self.container in _SEEKS_FORWARD and origin < _LONGEST_LEAD else 0.0
 
-    def stretch(self, origin: float, end: float) -> tuple[str, ...]:
-        """The input options for `end` seconds from the time `origin` of the picture on."""
-        if self.container in _SEEKS_FORWARD:
-            offset = self.lead(origin) - origin
-            return ("-itsoffset", f"{offset:.6f}", "-t", f"{end - offset:.6f}", "-i", f"file:{self.source}")
-        return ("-ss", f"{origin:.6f}", "-t", f"{end:.6f}", "-i", f"file:{self.source}")
+    def stretch(self, origin: float) -> tuple[str, ...]:
+        """The second input, from the time `origin` of the picture on."""
+        if self.container in (*_OWN_START, *_SEEKS_FORWARD):
+            return self.read(1, origin - self.lead(origin))
+        return ("-ss", f"{origin:.6f}", "-i", f"file:{self.source}")
 
 
 class Mix(NamedTuple):
@@ -94,9 +89,11 @@ class Soundtrack:
         """What puts the `chosen` sounds, by position, beside so many `seconds` of pictures from the time
         `origin` on; a single file has no `chapters`."""
         numbered = [(place, self.sounds[number]) for place, number in enumerate(chosen)]
-        words = (word for place, sound in numbered for word in sound.options(origin, place))
+        words = (word for place, sound in numbered for word in sound.options(place))
         first = self.sounds[chosen[0]]
-        return Mix(first.lead(origin), first.stretch(origin, seconds), tuple(words))
+        lead = first.lead(origin)
+        # ffmpeg's limit of an input counts from the first packet of some containers
+        return Mix(lead, first.stretch(origin), (*words, "-t", f"{lead + seconds:.6f}"))
 
 
 def sounds_of(source: str) -> list[Sound]:
