@@ -107,6 +107,37 @@ def test_blender(monkeypatch):
         exec(compile(one("blender"), "script", "exec"), {})
 
 
+def test_a_picture_has_the_number_that_editors_show_it_at():
+    """Where a movie leaves frames out: frame 3 is at 0.4 s, and the picture before it stands until then.
+    Boxes of a recording that begins later, or of every second frame, keep their numbers."""
+    made = trajectory(1)
+    late = {3: 10, 4: 11, 5: 12}
+    gap, later, every = (
+        replace(made, points=tuple(replace(p, time=time(p) / 25) for p in made.points if p.index % step == 0))
+        for time, step in (
+            (lambda p: late.get(p.index, p.index), 1),
+            (lambda p: p.index + 18.3, 1),
+            (lambda p: p.index, 2),
+        )
+    )
+    expected = {
+        "gap": [(0, 30), (1, 32), (2, 34), (9, 34), (11, 38), (12, 40)],
+        "later": [(0, 30), (1, 32), (2, 34), (4, 38), (5, 40)],
+        "every": [(0, 30), (2, 34), (4, 38)],
+    }
+    for name, track in {"gap": gap, "later": later, "every": every}.items():
+        (keys,), (node,), (script,) = (
+            convert(track, kind).values() for kind in ("aftereffects", "nuke", "blender")
+        )
+        places = re.search(r"Z pixels\t\n(.*?)\n\n", keys, re.DOTALL)[1].splitlines()
+        assert [tuple(map(float, line.split("\t")[1:3])) for line in places] == expected[name]
+        curve = re.search(r"\{curve ([^}]*)\}", node)[1]
+        pairs = re.findall(r"x(\d+) (\S+)", curve)
+        assert [(int(n) - 1, float(x)) for n, x in pairs] == expected[name]
+        markers = re.findall(r"\[(\d+), ([\d.]+), [\d.]+\]", script)
+        assert [(int(n) - 1, round(float(x) * SIZE[0])) for n, x in markers] == expected[name]
+
+
 @pytest.mark.parametrize("targets", [1, 2])
 def test_deeplabcut(targets):
     rows = list(range(2 + targets))

@@ -7,9 +7,9 @@ same is read by https://github.com/baku89/ae-keyframes.
 from __future__ import annotations
 
 from siamcli.formats.names import file_stems, source_stem
-from siamcli.formats.select import frame_rate, frame_size, visible_by_target
+from siamcli.formats.select import frame_rate, frame_size, seen_by_editors
 from siamcli.labels import target_name
-from siamcli.trajectory import Trajectory
+from siamcli.trajectory import NO_BOX, Trajectory
 
 __all__ = ["files"]
 
@@ -29,12 +29,14 @@ def files(trajectory: Trajectory, *, drop_lost: bool = False) -> dict[str, str]:
         *(f"\tSource Pixel Aspect Ratio\t{wide}", f"\tComp Pixel Aspect Ratio\t{wide}", ""),
     ]
     stem, texts = source_stem(trajectory.header.source.name), {}
-    seen = visible_by_target(trajectory, drop_lost=drop_lost)
+    seen = seen_by_editors(trajectory, drop_lost=drop_lost)
     names = file_stems([target_name(trajectory.header.labels, target) for target in seen])
     for name, points in zip(names, seen.values(), strict=True):
-        places = [f"\t{p.index}\t{p.box.center[0]:.3f}\t{p.box.center[1]:.3f}\t0\t" for p in points]
-        sides = [(100 * p.box.w / points[0].box.w, 100 * p.box.h / points[0].box.h) for p in points]
-        scales = [f"\t{p.index}\t{w:.3f}\t{h:.3f}\t100\t" for p, (w, h) in zip(points, sides, strict=True)]
+        boxes = {frame: point.box for frame, point in points.items()}
+        first = next(iter(boxes.values()), NO_BOX)
+        places = [f"\t{n}\t{box.center[0]:.3f}\t{box.center[1]:.3f}\t0\t" for n, box in boxes.items()]
+        sides = {n: (100 * box.w / first.w, 100 * box.h / first.h) for n, box in boxes.items()}
+        scales = [f"\t{n}\t{w:.3f}\t{h:.3f}\t100\t" for n, (w, h) in sides.items()]
         lines = [
             *(*head, "Transform\tPosition", "\tFrame\tX pixels\tY pixels\tZ pixels\t", *places, ""),
             *("Transform\tScale", "\tFrame\tX percent\tY percent\tZ percent\t", *scales, ""),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from siamcli.formats.select import frame_size, visible_by_target
+from siamcli.formats.select import frame_size, seen_by_editors
 from siamcli.labels import target_name
 from siamcli.trajectory import Trajectory
 
@@ -35,10 +35,10 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     """A Python script with a track per target."""
     width, height = frame_size(trajectory)
     tracks = []
-    for target, points in visible_by_target(trajectory, drop_lost=drop_lost).items():
+    for target, points in seen_by_editors(trajectory, drop_lost=drop_lost).items():
         markers = [
-            [p.index + 1, round(p.box.center[0] / width, 6), round(1 - p.box.center[1] / height, 6)]
-            for p in points
+            [n + 1, round(p.box.center[0] / width, 6), round(1 - p.box.center[1] / height, 6)]
+            for n, p in points.items()
         ]
         if markers:
             tracks.append([target_name(trajectory.header.labels, target), markers])

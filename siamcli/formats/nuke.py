@@ -5,7 +5,7 @@ Source: https://learn.foundry.com/nuke/developers/63/pythondevguide/animation.ht
 
 from __future__ import annotations
 
-from siamcli.formats.select import frame_size, visible_by_target
+from siamcli.formats.select import frame_size, seen_by_editors
 from siamcli.labels import target_name
 from siamcli.trajectory import Trajectory
 
@@ -21,11 +21,11 @@ def text(trajectory: Trajectory, *, drop_lost: bool = False) -> str:
     """
     height = frame_size(trajectory)[1]
     tracks = []
-    for target, points in visible_by_target(trajectory, drop_lost=drop_lost).items():
+    for target, points in seen_by_editors(trajectory, drop_lost=drop_lost).items():
         if not points:
             continue
-        across = " ".join(f"x{p.index + 1} {p.box.center[0]:.3f}" for p in points)
-        up = " ".join(f"x{p.index + 1} {height - p.box.center[1]:.3f}" for p in points)
+        across = " ".join(f"x{n + 1} {p.box.center[0]:.3f}" for n, p in points.items())
+        up = " ".join(f"x{n + 1} {height - p.box.center[1]:.3f}" for n, p in points.items())
         tracks.append(
             (target_name(trajectory.header.labels, target), f"{{{{curve {across}}} {{curve {up}}}}}")
         )

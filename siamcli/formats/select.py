@@ -26,6 +26,7 @@ __all__ = [
     "frame_times",
     "image_name",
     "is_visible",
+    "seen_by_editors",
     "targets",
     "unique_names",
     "visible_by_target",
@@ -35,6 +36,7 @@ __all__ = [
 MOST_FRAMES = 2_000_000
 """To be filled in or written one by one: a day of them.  Where there are more, a frame number is wrong."""
 
+_STEADY = 0.5  # frames by which the times of a constant rate may differ from their numbers
 SHORTEST = 0.0001  # seconds; frames that are closer have no time of their own
 
 
@@ -54,6 +56,29 @@ def visible_by_target(trajectory: Trajectory, *, drop_lost: bool) -> dict[int, l
         target: [point for point in points if is_visible(point, drop_lost=drop_lost)]
         for target, points in targets(trajectory).items()
     }
+
+
+def seen_by_editors(trajectory: Trajectory, *, drop_lost: bool) -> dict[int, dict[int, TrackPoint]]:
+    """Target number -> the frames of an editing program, from 0, with its visible points.
+
+    Such a program shows a movie by its times, at one rate.  Where a movie leaves frames out, a picture has
+    another number there than in the movie, and stands until the next one: so does its box.
+    """
+    ticks = {point.index: float(point.index) for point in trajectory.points}
+    if all(point.time is not None for point in trajectory.points):
+        rate = frame_rate(trajectory)
+        timed = {point.index: float((point.time or 0) * rate) for point in trajectory.points}
+        early = [tick - index for index, tick in timed.items()]
+        if early and max(early) - min(early) > _STEADY:
+            ticks = timed
+    seen: dict[int, dict[int, TrackPoint]] = {}
+    for target, points in visible_by_target(trajectory, drop_lost=drop_lost).items():
+        seen[target] = {}
+        for point in points:
+            begins = round(ticks[point.index])
+            ends = round(ticks.get(point.index + 1, begins + 1))
+            seen[target] |= {begins: point, max(begins, ends - 1): point}
+    return seen
 
 
 def frame_indices(trajectory: Trajectory, *, drop_lost: bool) -> list[int]:
