@@ -293,3 +293,14 @@ def test_images_need_a_rate(siamtrack, tmp_path):
     assert done.code == 3 and "has no times" in done.err and "--fps 25" in done.err
     done = siamtrack("measure", "a.json", "--fps", "10", "--json")
     assert json.loads(done.out)["targets"][0]["speed_mean"] == 100
+
+
+def test_slow_motion_counts_at_the_rate_at_which_it_was_recorded(siamtrack, tmp_path):
+    """The file plays at 25 frames a second; --fps was ignored there."""
+    write_trajectory(path(line(50)), tmp_path / "a.json")
+    slow, real = (
+        json.loads(siamtrack("measure", "a.json", *options, "--smooth", "0", "--json").out)["targets"][0]
+        for options in ((), ("--fps", "250"))
+    )
+    assert real["speed_mean"] == pytest.approx(10 * slow["speed_mean"])
+    assert real["located"] == pytest.approx(slow["located"] / 10)

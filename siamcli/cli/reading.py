@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from siamcli.session.reading import Reading
     from siamcli.trajectory import Trajectory
 
-__all__ = ["Fps", "ReadingOptions", "SourceOptions", "read_tracked"]
+__all__ = ["Fps", "ReadingOptions", "RecordedFps", "SourceOptions", "read_tracked"]
 
 Fps = Annotated[
     str | None,
@@ -29,6 +29,15 @@ Fps = Annotated[
         "--fps",
         help="Frames per second of images and raw streams, which have no times: for example 25 or"
         " 30000/1001.",
+        rich_help_panel="Input",
+    ),
+]
+RecordedFps = Annotated[
+    str | None,
+    typer.Option(
+        "--fps",
+        help="Frames per second that were recorded: of images, which have no times, and of slow motion, which"
+        " is played at another rate.",
         rich_help_panel="Input",
     ),
 ]
@@ -106,14 +115,16 @@ class ReadingOptions:
 
 
 def read_tracked(path: Path, fps: str | None) -> Trajectory:
-    """Read a trajectory file; its frame rate is that of --fps, if given.  Raises InputError."""
+    """Read a trajectory file; its frames count at the rate of --fps, if given.  Raises InputError."""
     from siamcli.formats.files import read_trajectory
 
     tracked = read_trajectory(path)
     if fps is None:
         return tracked
-    source = replace(tracked.header.source, fps=parse_rate(fps))
-    return replace(tracked, header=replace(tracked.header, source=source))
+    rate = parse_rate(fps)
+    header = replace(tracked.header, source=replace(tracked.header.source, fps=rate))
+    points = tuple(replace(point, time=float(point.index / rate)) for point in tracked.points)
+    return replace(tracked, header=header, points=points)
 
 
 def _sound(text: str | None) -> AudioChoice:

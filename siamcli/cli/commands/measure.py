@@ -13,7 +13,7 @@ from siamcli.analysis.origin import Origin
 from siamcli.cli import console
 from siamcli.cli.options import AsJson, TrajectoryFile
 from siamcli.cli.outputs import Overwrite, check_new_outputs
-from siamcli.cli.reading import Fps, read_tracked
+from siamcli.cli.reading import RecordedFps, read_tracked
 from siamcli.errors import InputError
 from siamcli.tables import align
 from siamcli.times import parse_seconds
@@ -74,7 +74,7 @@ def measure(
             " polygon NAME=x,y,x,y,x,y.  Repeatable."
         ),
     ] = None,
-    fps: Fps = None,
+    fps: RecordedFps = None,
     as_json: AsJson = False,
     overwrite: Overwrite = False,
 ) -> None:

@@ -11,7 +11,7 @@ from siamcli.analysis.panels import PANELS
 from siamcli.cli import console
 from siamcli.cli.options import TrajectoryFile
 from siamcli.cli.outputs import Overwrite, check_new_outputs
-from siamcli.cli.reading import Fps, read_tracked
+from siamcli.cli.reading import RecordedFps, read_tracked
 from siamcli.errors import InputError
 from siamcli.extras import install_extra
 from siamcli.figures import FIGURE_SUFFIXES
@@ -53,7 +53,7 @@ def plot(
         str | None, typer.Option(help="Pixels per unit of length, for example 3.2px/mm.")
     ] = None,
     smooth: Annotated[str, typer.Option(help="Smooth the path over this many seconds.")] = "0.5s",
-    fps: Fps = None,
+    fps: RecordedFps = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Draw path, heat map, speed and score of all targets of TRAJECTORY in one figure.
