@@ -210,6 +210,15 @@ def test_corrections_of_a_batch(siamtrack, weights, tmp_path):
     assert (out / "a.tracked.json").read_bytes() == corrected
     lines = (out / "batch.jsonl").read_text().removeprefix(status).splitlines()
     assert {json.loads(line)["clip"] for line in lines} == {"in/b.mkv"}
+    kept = {path: path.read_bytes() for path in out.glob("a.tracked.*")}
+    (out / "a.tracked.json").unlink()
+    done = siamtrack(*batch, "--dry-run")
+    assert done.code == 7 and "an output is missing and no .json says what it was" in done.out
+    for path in kept:
+        path.unlink(missing_ok=True)
+    assert siamtrack(*batch, "--dry-run").code == 0  # nothing is left that was corrected
+    for path, data in kept.items():
+        path.write_bytes(data)
     assert siamtrack(*other, "-y").code == 0
     points = read_trajectory(out / "a.tracked.json").points
     assert [p.index for p in points if p.source == "human"] == [0]

@@ -131,12 +131,19 @@ def decide(
             return "skip"
         if _trajectory(task, entry, folder) is not None:
             return "complete"
-    if entry is not None and entry.corrected and not overwrite:
+    if entry is not None and entry.corrected and not overwrite and _is_there(entry, folder):
+        lacks = "an output is missing and no .json says what it was"
+        why = lacks if state == "done" else "its file, boxes or settings changed"
         return OutputError(
-            f"{entry.clip} was corrected; as its file, boxes or settings changed, -y would track it again",
+            f"{entry.clip} was corrected; as {why}, -y would track it again",
             hint="siamtrack fix FOLDER --fixes TABLE then puts corrections back",
         )
     return "track"
+
+
+def _is_there(entry: Entry, folder: Path) -> bool:
+    """Whether anything is left of a clip's outputs."""
+    return any((folder / output).exists() for output in entry.outputs)
 
 
 def missing(task: Task, entry: Entry, folder: Path) -> list[str]:
