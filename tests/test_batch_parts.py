@@ -309,6 +309,26 @@ def test_merge_joins_status_files_of_one_folder(tmp_path):
             merge([tmp_path / "3.jsonl"], target, overwrite=False)
 
 
+def test_what_was_corrected_after_a_merge_is_known_to_shards_and_to_the_next_merge(tmp_path):
+    """A shard that was run again with other boxes, and a second merge, knew nothing of it."""
+    shard, whole = tmp_path / "batch.1-of-2.jsonl", tmp_path / "batch.jsonl"
+    shard.write_text("".join(entry(name, at="1").line() for name in ("a.mp4", "b.mp4", "c.mp4")))
+    merge([shard], whole, overwrite=False)
+    with whole.open("a") as lines:
+        lines.write("".join(entry(name, at="2", corrected=True).line() for name in ("a.mp4", "b.mp4")))
+    with shard.open("a") as lines:
+        lines.write(entry("b.mp4", at="3").line())  # tracked anew, by -y
+    with StatusFile(shard) as status:
+        status.add_corrected(whole)
+        assert {id: e.corrected for id, e in status.entries.items()} == {
+            "a.mp4": True,
+            "b.mp4": None,
+            "c.mp4": None,
+        }
+    assert [id for id, e in merge([shard], whole, overwrite=True).items() if e.corrected] == ["a.mp4"]
+    assert latest_entries(read_status(whole))["a.mp4"].corrected
+
+
 @pytest.mark.parametrize(
     ("available", "cores", "on_gpu", "width"),
     [

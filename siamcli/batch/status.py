@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -110,6 +110,20 @@ class History:
         for entry in lines:
             self.written.setdefault(entry.id, set()).update(entry.outputs)
 
+    def add_corrected(self, merged: Path) -> None:
+        """Take over what the file that shards were merged into says of clips that were corrected since: their
+        own files do not know."""
+        for entry in _corrected(merged):
+            if entry.id in self.entries and self.entries[entry.id].at < entry.at:
+                self.entries[entry.id] = entry
+
+
+def _corrected(path: Path) -> list[Entry]:
+    """The lines of clips that are corrected; none where there is no status file."""
+    with suppress(InputError):
+        return [entry for entry in latest_entries(read_status(path)).values() if entry.corrected]
+    return []
+
 
 class StatusFile(History):
     """A status file that one batch adds to; what it held before is its history.
@@ -186,14 +200,16 @@ def _ends_mid_line(path: Path) -> bool:
 
 
 def merge(paths: Iterable[Path], target: Path, *, overwrite: bool) -> dict[str, Entry]:
-    """Join status files, the lines in the order of their time; returns the latest of every clip.
+    """Join status files, the lines in the order of their time; returns the latest of every clip.  What the
+    `target` says of corrected clips stays.
 
     Paths in the lines are from the folder of their own file; `target` lies in the same folder.
     Raises InputError for files that are none, or of different folders, OutputError where a batch is writing
     `target`.
     """
     paths = list(paths)
-    entries = sorted((entry for path in paths for entry in read_status(path)), key=lambda entry: entry.at)
+    lines = [entry for path in paths for entry in read_status(path)]
+    entries = sorted(dict.fromkeys([*lines, *_corrected(target)]), key=lambda entry: entry.at)
     folders = {Path(os.path.realpath(path)).parent for path in paths}
     if len(folders) > 1:
         raise InputError(

@@ -176,13 +176,15 @@ def batch(
         style=picture.style(drawn=drawn),
     )
     policy = Policy(retry_failed, stop_on_error, overwrite)
-    path = output_dir / part.status_name
+    path, merged = (output_dir / shard.status_name for shard in (part, Shard(1, 1)))
     if dry_run:
         history = History(read_status(path) if path.exists() else ())
+        history.add_corrected(merged)
         tasks = plan(found, ids, targets, settings, output_dir, history.entries, part)
         say_plan(foresee(tasks, history, output_dir, policy), as_json=as_json)
         return
     with StatusFile(path) as status:
+        status.add_corrected(merged)
         tasks = plan(found, ids, targets, settings, output_dir, status.entries, part)
         results = run_batch(tasks, track, status, output_dir, policy)
         _report(results, sum(map(part.holds, ids)), path, kept=ray is None, as_json=as_json)
