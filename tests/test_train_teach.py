@@ -126,3 +126,11 @@ def test_a_teacher_of_other_anchors_is_named(tmp_path: Path, weights: Path) -> N
     write_native(other, tmp_path / "alex.safetensors")
     with pytest.raises(InputError, match=r"loss\.teacher: untrained has other anchors than siamrpnpp-r10"):
         prepare(load_config(str(taught(tmp_path / "b", str(tmp_path / "alex.safetensors")))))
+
+
+def test_a_tracker_that_refines_no_box_has_no_teacher(tmp_path: Path) -> None:
+    """It was trained as if none had been named."""
+    config = taught(tmp_path, "siamrpnpp-r18")
+    config.write_text(config.read_text().replace('"siamrpnpp-r10"', '"siamfc-alexnet"'))
+    with pytest.raises(InputError, match=r"loss\.teacher: siamfc-alexnet refines no box"):
+        prepare(load_config(str(config)))

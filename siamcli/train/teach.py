@@ -26,8 +26,10 @@ SOFT = 3.0
 def load_tutor(source: str, spec: ModelSpec) -> SiamRPN:
     """The trained tracker (a name or a file) whose answers are goals of one of `spec`.
 
-    Raises InputError where its anchors are others, WeightsError.
+    Raises InputError where its anchors are others, or no box is refined, WeightsError.
     """
+    if spec.correlation == "plain":
+        raise InputError(f"loss.teacher: {spec.name} refines no box that it could be taught")
     checkpoint = read_checkpoint(find(source))
     tutor, ours = anchor_grid(checkpoint.spec), anchor_grid(spec)
     if tutor.shape != ours.shape or not torch.allclose(tutor, ours):
