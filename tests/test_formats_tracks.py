@@ -148,6 +148,19 @@ def test_targets_of_one_label_in_images_of_cvat_stay_apart(tmp_path):
     assert [start.at.frame for start in starts] == [0, 2]
 
 
+def test_a_box_drawn_beside_numbered_ones_in_images_of_cvat_is_one_target(tmp_path):
+    """It was another one where a numbered box of its label is in the image, too."""
+    box = '<box label="bug" xtl="{0}" ytl="1" xbr="{1}" ybr="9">{2}</box>'
+    drawn, tracked = box.format(50, 60, ""), box.format(1, 9, '<attribute name="track_id">1</attribute>')
+    both = "".join(
+        f'<image id="{i}" name="{i}.png" width="96" height="64">{boxes}</image>'
+        for i, boxes in enumerate((tracked + drawn, drawn))
+    )
+    (tmp_path / "task.xml").write_text(f"<annotations><version>1.1</version>{both}</annotations>")
+    points = read_one(tmp_path / "task.xml").points
+    assert [(p.index, p.target, p.box.x) for p in points] == [(0, 1, 1), (0, 2, 50), (1, 2, 50)]
+
+
 @pytest.mark.parametrize("keyframes", [None, 200.0])
 def test_what_a_human_gave_is_a_key_frame_of_cvat(tmp_path, keyframes):
     original = trajectory(["init", *["tracked"] * 3, "init", *["tracked"] * 4])

@@ -172,10 +172,11 @@ def _clip(root: ElementTree.Element, id: str, task: ElementTree.Element) -> Trac
             )
         files[frame] = image.get("name", "")
         for box in image.iter("box"):
-            label = box.get("label", "")
-            seen[label] += 1
+            label, own = box.get("label", ""), _attributes(box).get("track_id") or ""
+            if not own:  # as those that somebody has drawn there
+                seen[label] += 1
+                own = f"{label} {seen[label]}"
             by_hand = box.get("source", "manual") != "auto"
-            own = _attributes(box).get("track_id") or f"{label} {seen[label]}"
             found.append(_track_box(box, frame, own, label, by_hand=by_hand)._replace(size=_size(image)))
     width, height = (task.findtext(f".//original_size/{side}") for side in ("width", "height"))
     names = tuple(files.get(i, "") for i in range(len(files)))  # one is missing where there is a gap
