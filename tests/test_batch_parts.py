@@ -319,7 +319,6 @@ def test_what_was_corrected_after_a_merge_is_known_to_shards_and_to_the_next_mer
     with shard.open("a") as lines:
         lines.write(entry("b.mp4", at="3").line())  # tracked anew, by -y
     with StatusFile(shard) as status:
-        status.add_corrected(whole)
         assert {id: e.corrected for id, e in status.entries.items()} == {
             "a.mp4": True,
             "b.mp4": None,

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from siamcli.batch.status import WHOLE
 from siamcli.errors import InputError
 from siamcli.media.kinds import is_image, source_name
 from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
@@ -65,7 +66,7 @@ class Shard:
     @property
     def status_name(self) -> str:
         """What its status file is called; a batch that is not divided is 1/1."""
-        return "batch.jsonl" if self.count == 1 else f"batch.{self.number}-of-{self.count}.jsonl"
+        return WHOLE if self.count == 1 else f"batch.{self.number}-of-{self.count}.jsonl"
 
     def holds(self, id: str) -> bool:
         """True when the clip with this id is ours: a hash decides, so that new clips move no others."""

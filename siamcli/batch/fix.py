@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from siamcli.batch.manifest import Manifest
 from siamcli.batch.settings import StyleWatch, style_key
-from siamcli.batch.status import Entry, StatusFile, latest_entries, now, read_status
+from siamcli.batch.status import WHOLE, Entry, StatusFile, latest_entries, now, read_status
 from siamcli.errors import InputError, SiamtrackError
 from siamcli.formats.files import read_trajectory
 from siamcli.formats.kinds import read_suffixes
@@ -33,7 +33,7 @@ def batch_entries(folder: Path) -> dict[str, Entry]:
 
 
 def _status_path(folder: Path) -> Path:
-    path = folder / "batch.jsonl"
+    path = folder / WHOLE
     if not path.is_file():
         raise InputError(f"no batch in {folder}", hint="siamtrack batch writes batch.jsonl into its folder")
     return path

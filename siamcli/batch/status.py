@@ -18,7 +18,10 @@ from siamcli.schema import FileBelow, Natural, NotNegative, from_record, load_js
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Entry", "History", "StatusFile", "latest_entries", "merge", "now", "read_status"]
+__all__ = ["WHOLE", "Entry", "History", "StatusFile", "latest_entries", "merge", "now", "read_status"]
+
+WHOLE = "batch.jsonl"
+"""The status file of a batch that is not divided, or of shards that were merged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +103,19 @@ def latest_entries(entries: Iterable[Entry]) -> dict[str, Entry]:
 
 
 class History:
-    """What a status file holds: `entries`, the latest of every clip, and `written`, every output of a clip
-    that any of its lines names."""
+    """What a status file holds, if there is one: `entries`, the latest of every clip, and `written`, every
+    output of a clip that any of its lines names.
 
-    def __init__(self, lines: Iterable[Entry] = ()) -> None:
-        lines = list(lines)
+    Of clips that were corrected since, the file into which shards were merged says so: their own do not know.
+    """
+
+    def __init__(self, path: Path) -> None:
+        lines = read_status(path) if path.exists() else []
         self.entries = latest_entries(lines)
         self.written: dict[str, set[str]] = {}
         for entry in lines:
             self.written.setdefault(entry.id, set()).update(entry.outputs)
-
-    def add_corrected(self, merged: Path) -> None:
-        """Take over what the file that shards were merged into says of clips that were corrected since: their
-        own files do not know."""
-        for entry in _corrected(merged):
+        for entry in _corrected(path.with_name(WHOLE)) if path.name != WHOLE else ():
             if entry.id in self.entries and self.entries[entry.id].at < entry.at:
                 self.entries[entry.id] = entry
 
@@ -138,7 +140,7 @@ class StatusFile(History):
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             _lock(self._file, path)
-            super().__init__(read_status(path))
+            super().__init__(path)
             if _ends_mid_line(path):
                 self._write(b"\n")  # what follows must stand alone
         except BaseException:

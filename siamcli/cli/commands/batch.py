@@ -152,7 +152,7 @@ def batch(
     from siamcli.batch.plan import plan
     from siamcli.batch.run import Policy, foresee, run_batch
     from siamcli.batch.settings import Settings
-    from siamcli.batch.status import History, StatusFile, read_status
+    from siamcli.batch.status import History, StatusFile
     from siamcli.checkpoints.header import sha256_of
 
     part = Shard.parse(shard)
@@ -176,15 +176,13 @@ def batch(
         style=picture.style(drawn=drawn),
     )
     policy = Policy(retry_failed, stop_on_error, overwrite)
-    path, merged = (output_dir / shard.status_name for shard in (part, Shard(1, 1)))
+    path = output_dir / part.status_name
     if dry_run:
-        history = History(read_status(path) if path.exists() else ())
-        history.add_corrected(merged)
+        history = History(path)
         tasks = plan(found, ids, targets, settings, output_dir, history.entries, part)
         say_plan(foresee(tasks, history, output_dir, policy), as_json=as_json)
         return
     with StatusFile(path) as status:
-        status.add_corrected(merged)
         tasks = plan(found, ids, targets, settings, output_dir, status.entries, part)
         results = run_batch(tasks, track, status, output_dir, policy)
         _report(results, sum(map(part.holds, ids)), path, kept=ray is None, as_json=as_json)
