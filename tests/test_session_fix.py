@@ -210,6 +210,10 @@ def test_corrections_of_a_batch(siamtrack, weights, tmp_path):
     assert (out / "a.tracked.json").read_bytes() == corrected
     lines = (out / "batch.jsonl").read_text().removeprefix(status).splitlines()
     assert {json.loads(line)["clip"] for line in lines} == {"in/b.mkv"}
+    (tmp_path / "in/a.mkv").rename(tmp_path / "in/a.away")
+    done = siamtrack("batch", "in/a.mkv", *other[2:])
+    assert done.code == 7 and "no such file or folder: in/a.mkv" in done.err
+    (tmp_path / "in/a.away").rename(tmp_path / "in/a.mkv")
     kept = {path: path.read_bytes() for path in out.glob("a.tracked.*")}
     (out / "a.tracked.json").unlink()
     done = siamtrack(*batch, "--dry-run")

@@ -25,7 +25,7 @@ from siamcli.batch.plan import (
 from siamcli.batch.schedule import Events, Finished, Moved, Started
 from siamcli.batch.settings import StyleWatch, style_key
 from siamcli.batch.status import Entry, History, StatusFile
-from siamcli.errors import InputError, SiamtrackError
+from siamcli.errors import InputError, OutputError, SiamtrackError
 from siamcli.media.kinds import SourceName, holds_images, path_from, source_name
 from siamcli.media.sources import no_source
 from siamcli.media.suffixes import VIDEO_INPUT_SUFFIXES
@@ -97,7 +97,8 @@ def _decide(task: Task, history: History, folder: Path, policy: Policy) -> Verdi
         retry_failed=policy.retry_failed,
         overwrite=policy.overwrite,
     )
-    return (verdict == "track" and _nothing_there(source_name(task.job.source))) or verdict
+    would_open = verdict == "track" or isinstance(verdict, OutputError)
+    return (would_open and _nothing_there(source_name(task.job.source))) or verdict
 
 
 def _nothing_there(source: SourceName) -> InputError | None:
