@@ -31,9 +31,8 @@ class Plane:
 
     def __call__(self, pixels: Array) -> Array:
         """(N, 2) points in pixels -> (N, 2) in the unit of the plane, NaN from the horizon on."""
-        mapped = np.column_stack([pixels, np.ones(len(pixels))]) @ self.matrix.T
-        points: Array = mapped[:, :2] / self._depth(pixels)[:, None]
-        return points
+        points: Array = pixels @ self.matrix[:2, :2].T + self.matrix[:2, 2]
+        return points / self._depth(pixels)[:, None]
 
     def lengths(self, pixels: Array) -> Array:
         """How long a pixel is at (N, 2) points, as the root of its area: (N,) in the unit of the plane."""

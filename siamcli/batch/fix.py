@@ -122,5 +122,5 @@ def _replace(
     yield from write_again(reading, trajectory, paths, overwrite=True, also=also)
     lost = sum(point.state == "lost" for point in trajectory.points)
     same_box, targets = shared_boxes(trajectory.points).frames, len(trajectory.header.labels)
-    done = replace(entry, at=now(), lost=lost, targets=targets, same_box=same_box, style=style)
-    status.add(replace(done, corrected=True))
+    found = replace(entry, lost=lost, targets=targets, same_box=same_box)
+    status.add(replace(found, at=now(), style=style, corrected=True))

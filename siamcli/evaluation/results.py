@@ -86,8 +86,7 @@ def write_output(folder: Path, spec: DatasetSpec, name: str, output: TrackerOutp
         write_text(folder / file, text)
     files = [folder / file for file in texts]
     if spec.protocol == "got10k":
-        for path in set(_repetitions(files[0].parent)).difference(files):
-            path.unlink()
+        _remove_others(files[0].parent, files)
     return files
 
 
@@ -158,11 +157,15 @@ def write_runs(
             times = path.with_name(f"{path.stem}_time.value")
             write_text(times, "".join(_row([t], 6) + "\n" for t in output.seconds))
             files.append(times)
-    for path in _repetitions(folder / "baseline" / name):
-        if path not in files:
-            path.unlink()
-            path.with_name(f"{path.stem}_time.value").unlink(missing_ok=True)
+    _remove_others(folder / "baseline" / name, files)
     return files
+
+
+def _remove_others(folder: Path, files: Iterable[Path]) -> None:
+    """Remove the repetitions in a folder that are not among `files`, with their times."""
+    for path in set(_repetitions(folder)).difference(files):
+        path.unlink()
+        path.with_name(f"{path.stem}_time.value").unlink(missing_ok=True)
 
 
 def _repetitions(folder: Path) -> list[Path]:
@@ -227,11 +230,9 @@ def _find(folder: Path, spec: DatasetSpec, name: str) -> Path:
 
     That is for sequences of a table: of others, `a_1` may be another one than `a-1`.
     """
-    spellings = (name, name.replace("-", "."), name.replace("-", "_"), name.lower())[
-        : None if spec.table else 1
-    ]
+    others = (name.replace("-", "."), name.replace("-", "_"), name.lower()) if spec.table else ()
     templates = (_FILES[spec.protocol], "{name}.txt", "{name}/{name}_001.txt")
-    for spelling in spellings:
+    for spelling in (name, *others):
         for template in templates:
             path = folder / template.format(name=spelling)
             if path.is_file():

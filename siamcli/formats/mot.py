@@ -35,8 +35,7 @@ class Stream(TextStream):
 def tracks(text: str) -> list[Tracks]:
     """Every box; rows of ground truth that do not count (0) are left out.
 
-    Rows with a confidence other than 1 are a tracker's, not a human's.  Raises
-    ValueError.
+    Rows with a confidence other than 1 are a tracker's, not a human's.  Raises ValueError.
     """
     boxes = []
     for frame, target, box, confidence in _rows(text):

@@ -13,6 +13,7 @@ from siamcli.boxes import Box
 from siamcli.counts import counted
 from siamcli.errors import DatasetError
 from siamcli.evaluation.annotations import read_absent
+from siamcli.evaluation.catalog import specs
 from siamcli.evaluation.textfiles import read_rows
 from siamcli.frames import Image
 from siamcli.media.kinds import is_image
@@ -25,8 +26,8 @@ from siamcli.train.store import AnnotatedImage, ObjectBox, SkippedItem
 __all__ = ["read_folders", "read_videos"]
 
 _TRUTH = ("groundtruth_rect.txt", "groundtruth.txt", "groundtruth.csv")
-_ABSENT = ("full_occlusion.txt", "out_of_view.txt", "absence.label")
-"""Of LaSOT and GOT-10k, beside the truth: where they say that the target is absent, its box is any."""
+_LASOT, _GOT10K = (specs()[key].absent for key in ("lasot", "got10k-val"))
+"""Files beside the truth: where they say that the target is absent, its box is any."""
 
 
 def read_folders(
@@ -47,7 +48,7 @@ def read_folders(
     for truth in truths:
         inner = truth.parent / "img"
         folder = inner if inner.is_dir() else truth.parent
-        known = truth.name == _TRUTH[0] or (truth.parent / _ABSENT[0]).is_file()
+        known = truth.name == _TRUTH[0] or (truth.parent / _LASOT[0]).is_file()
         origin = 1 if known and folder is inner else 0
         files = sorted(filter(is_image, folder.iterdir()), key=lambda file: natural_key(file.name))
         boxes = _read_boxes(truth, stride)
@@ -160,7 +161,7 @@ def _read_boxes(path: Path, stride: int) -> list[Box] | SkippedItem:
     """One box per line, an invalid one for NaN and where a file beside it says that the target is absent; a
     skip where nothing is left to take every `stride`-th of."""
     nowhere = [float("nan")] * 4
-    labels = _ABSENT if path.name in _TRUTH else ()
+    labels = (*_LASOT, *_GOT10K) if path.name in _TRUTH else ()
     try:
         rows = [row if len(row) == 4 else nowhere for row in read_rows(path, {1, 4})]
         absent = read_absent(labels, path.parent, len(rows))
